@@ -1,0 +1,22 @@
+//! `tidegate connect`: opens the inlet of a service.
+//! Not filled yet.
+
+use crate::failure::{Exit, Failure};
+
+#[derive(clap::Args)]
+pub(crate) struct Connect {
+    /// The service's name.
+    service: String,
+}
+
+impl Connect {
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        Err(Failure::new(
+            Exit::Internal,
+            "this verb is not there yet",
+            "it is being built",
+            "try again later",
+        ))
+    }
+}

@@ -1,0 +1,19 @@
+//! `tidegate revoke`: shuts a person or a device out.
+//! Not filled yet.
+
+use crate::failure::{Exit, Failure};
+
+#[derive(clap::Args)]
+pub(crate) struct Revoke {}
+
+impl Revoke {
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        Err(Failure::new(
+            Exit::Internal,
+            "this verb is not there yet",
+            "it is being built",
+            "try again later",
+        ))
+    }
+}
