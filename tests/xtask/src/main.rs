@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask test` and `cargo xtask demo`: everything from a clean clone to a verdict, or to the café scene.
+//! It uses the standard library only: it must build in seconds on a machine that has nothing yet.
+
+mod board;
+mod check;
+mod count;
+mod demo;
+mod place;
+mod prepare;
+mod system;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command> [--loud]
+
+  test   sets the machine up, builds, and runs every check and test; ends with `N passed, N failed`
+  demo   sets the machine up, builds, and plays the café scene (waits for your clicks where there is a display)
+  setup  only sets the machine up: system packages, npm packages, the Python environment
+
+  --loud  show the output of every step while it runs (always so when CI is set)";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let loud = words.iter().any(|word| word == "--loud") || std::env::var_os("CI").is_some();
+    let command = words.iter().find(|word| !word.starts_with("--"));
+
+    let place = match place::Place::find() {
+        Ok(place) => place,
+        Err(reason) => {
+            eprintln!("xtask: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut board = board::Board::new(&place, loud);
+    let good = match command.map(String::as_str) {
+        Some("test") => check::run(&place, &mut board),
+        Some("demo") => demo::run(&place, &mut board, &words[1..]),
+        Some("setup") => prepare::everything(&place, &mut board),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask test`: every check, in the order in which they are likely to fail cheaply.
+//! All cargo steps take `--workspace`: another selection would unify features differently and build the world twice.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::board::Board;
+use crate::count::Count;
+use crate::place::Place;
+use crate::prepare;
+
+const MINUTE: u64 = 60;
+
+pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
+    let mut count = Count::default();
+    if prepare::everything(place, board) && build(place, board) {
+        lint(place, board);
+        test(place, board, &mut count);
+        window(place, board, &mut count);
+    }
+    board.verdict(count)
+}
+
+/// The window first: the desktop binary carries it inside.
+pub(crate) fn build(place: &Place, board: &mut Board) -> bool {
+    let mut binaries = cargo(place, "build");
+    binaries.args(["--workspace", "--all-targets"]);
+    let window = !place.has("ui/package.json")
+        || board
+            .step("build the window", minutes(3), &npm_run(place, "build"))
+            .good;
+    window
+        && board
+            .step("build the binaries", minutes(40), &binaries)
+            .good
+}
+
+fn lint(place: &Place, board: &mut Board) {
+    let mut fmt = cargo(place, "fmt");
+    fmt.args(["--all", "--check"]);
+    board.step("formatting", minutes(1), &fmt);
+
+    let mut clippy = cargo(place, "clippy");
+    clippy.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
+    board.step("clippy", minutes(20), &clippy);
+
+    let mut doc = cargo(place, "doc");
+    doc.args(["--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    board.step("documentation", minutes(20), &doc);
+}
+
+/// `--all-targets` leaves documentation tests out; there are none that are not tests elsewhere.
+fn test(place: &Place, board: &mut Board, count: &mut Count) {
+    let mut tests = cargo(place, "test");
+    tests.args(["--workspace", "--all-targets", "--no-fail-fast"]);
+    let ran = board.step("tests and the café scene", minutes(40), &tests);
+    count.add(Count::of(&ran.output));
+}
+
+fn window(place: &Place, board: &mut Board, count: &mut Count) {
+    if !place.has("ui/package.json") {
+        return;
+    }
+    for (name, script) in [
+        ("window: types", "check"),
+        ("window: lint", "lint"),
+        ("window: tests", "test"),
+    ] {
+        let ran = board.step(name, minutes(5), &npm_run(place, script));
+        count.add(Count::of(&ran.output));
+    }
+}
+
+fn npm_run(place: &Place, script: &str) -> Command {
+    let mut command = Command::new("npm");
+    command
+        .args(["run", "--silent", script])
+        .current_dir(place.at("ui"));
+    command
+}
+
+fn cargo(place: &Place, verb: &str) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .arg(verb)
+        .current_dir(&place.root)
+        .env("TIDEGATE_PYTHON", place.python());
+    command
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * MINUTE)
+}
