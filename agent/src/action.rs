@@ -1,0 +1,76 @@
+//! Everything a person can ask of the agent: one enum for tray, window, CLI and deep link.
+//! A newcomer would print an `Action` while debugging: a join link is a secret until used, so `Debug` hides it and there is no `Display`.
+
+use std::fmt;
+
+use crate::{Code, ServiceName};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Join {
+        link: Secret,
+    },
+    SignIn,
+    CancelSignIn,
+    /// Ends every portal and forgets the refresh token; the device stays enrolled.
+    SignOut,
+    Connect {
+        service: ServiceName,
+    },
+    Disconnect {
+        service: ServiceName,
+    },
+    DismissProblem {
+        code: Code,
+    },
+    /// Ends everything and forgets the org and its keys.
+    Leave,
+    /// Ends everything; `Agent::shutdown` follows.
+    Quit,
+}
+
+/// Text that must not be shown: a join link on its way from the clipboard to the agent. Wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_link_is_not_in_debug_output() {
+        let action = Action::Join {
+            link: Secret::from("tidegate://join?ticket=canary".to_owned()),
+        };
+
+        assert!(!format!("{action:?}").contains("canary"));
+    }
+}
