@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The protocol of Tidegate without sockets, files or a clock: bytes, time and randomness are parameters.
+//! Nothing here may ask the operating system; `SystemEntropy` is the one value a caller passes in to allow randomness.
+
+pub mod api;
+pub mod auth;
+pub mod channel;
+pub mod entropy;
+pub mod frame;
+pub mod identity;
+pub mod idtoken;
+pub mod names;
+pub mod permit;
+pub mod policy;
+pub mod problem;
+pub mod session;
+pub mod statement;
+pub mod time;
+pub mod wire;
+pub mod words;

@@ -1,0 +1,480 @@
+//! What is said inside a portal's channel: one frame a record, its first plaintext byte the type.
+//! Decoding is strict: a frame with a byte too few, a byte too many or an unknown type ends the channel.
+
+use crate::{channel::MAX_PLAINTEXT, time::UnixTime};
+
+/// Bytes of a `Data` frame before its payload.
+pub const DATA_HEADER: usize = 9;
+/// Most payload of one `Data` frame, in bytes.
+pub const MAX_DATA: usize = MAX_PLAINTEXT - DATA_HEADER;
+/// Longest text of `Refused` and `Notice`, in bytes.
+pub const MAX_TEXT: usize = 1024;
+/// Longest record of `Auth` and `Reauth`, in bytes.
+pub const MAX_AUTH: usize = 24 * 1024;
+
+/// Why bytes are not a frame.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("the frame's type is unknown")]
+    Type,
+    #[error("the frame has the wrong length")]
+    Length,
+    #[error("a field of the frame has a value it may not have")]
+    Field,
+}
+
+/// What an OPEN is for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Carry a connection.
+    Connect,
+    /// Dial the target, say whether it answered, and close: what stands behind "Connected".
+    Probe,
+}
+
+/// Asks for a portal on an admitted circuit.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// The agent's number for this portal, never used twice by one identity.
+    pub portal: u64,
+    pub purpose: Purpose,
+    /// Which grant to use (SHA-256 of its JWS), when access was asked for. Not issued yet.
+    pub grant: Option<[u8; 32]>,
+}
+
+/// Asks to go on with a suspended portal (PROTOCOL section 6). Decoded, refused for now.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The outlet instance that holds the portal.
+    pub instance: [u8; 16],
+    pub portal: u64,
+    /// Higher than any before: fences older circuits.
+    pub generation: u64,
+    /// Bytes the sender of this frame has received.
+    pub received: u64,
+}
+
+/// One frame.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Agent to outlet, record 0: an encoded `auth::Auth`.
+    Auth(&'a [u8]),
+    /// AUTH held; sessions end at `deadline` unless renewed.
+    Admitted {
+        deadline: UnixTime,
+    },
+    Open(Open),
+    /// The target is connected; bytes may follow.
+    Opened {
+        portal: u64,
+    },
+    /// No. `text` is printable and at most [`MAX_TEXT`] bytes.
+    Refused {
+        code: u16,
+        text: &'a str,
+    },
+    /// Payload; `offset` is the stream position of its first byte.
+    Data {
+        offset: u64,
+        bytes: &'a [u8],
+    },
+    /// Everything before `offset` has been received.
+    Ack {
+        offset: u64,
+    },
+    /// This direction ends cleanly at `offset`.
+    Fin {
+        offset: u64,
+    },
+    /// Both directions end at once.
+    Reset {
+        code: u16,
+    },
+    Ping(u64),
+    Pong(u64),
+    /// For the person: printable, at most [`MAX_TEXT`] bytes.
+    Notice {
+        code: u16,
+        text: &'a str,
+    },
+    /// A newer `auth::Auth` under the same handshake hash.
+    Reauth(&'a [u8]),
+    Resume(Resume),
+}
+
+const AUTH: u8 = 0x01;
+const ADMITTED: u8 = 0x02;
+const OPEN: u8 = 0x03;
+const OPENED: u8 = 0x04;
+const REFUSED: u8 = 0x05;
+const DATA: u8 = 0x06;
+const ACK: u8 = 0x07;
+const FIN: u8 = 0x08;
+const RESET: u8 = 0x09;
+const PING: u8 = 0x0a;
+const PONG: u8 = 0x0b;
+const NOTICE: u8 = 0x0c;
+const REAUTH: u8 = 0x0d;
+const RESUME: u8 = 0x0e;
+
+impl<'a> Frame<'a> {
+    /// The frame that `record` is, all of it.
+    ///
+    /// # Errors
+    /// When it is not exactly one frame.
+    pub fn decode(record: &'a [u8]) -> Result<Self, FrameError> {
+        let (kind, body) = record.split_first().ok_or(FrameError::Length)?;
+        match *kind {
+            AUTH => Ok(Self::Auth(auth(body)?)),
+            ADMITTED => Ok(Self::Admitted {
+                deadline: UnixTime(number(body)?),
+            }),
+            OPEN => open(body).map(Self::Open),
+            OPENED => Ok(Self::Opened {
+                portal: number(body)?,
+            }),
+            REFUSED => text(body).map(|(code, text)| Self::Refused { code, text }),
+            DATA => data(body),
+            ACK => Ok(Self::Ack {
+                offset: number(body)?,
+            }),
+            FIN => Ok(Self::Fin {
+                offset: number(body)?,
+            }),
+            RESET => Ok(Self::Reset {
+                code: u16::from_be_bytes(exact(body)?),
+            }),
+            PING => Ok(Self::Ping(number(body)?)),
+            PONG => Ok(Self::Pong(number(body)?)),
+            NOTICE => text(body).map(|(code, text)| Self::Notice { code, text }),
+            REAUTH => Ok(Self::Reauth(auth(body)?)),
+            RESUME => resume(body).map(Self::Resume),
+            _ => Err(FrameError::Type),
+        }
+    }
+
+    /// Appends the frame's bytes. Text that a peer would refuse is cut and cleaned first.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self::Auth(bytes) => put(out, AUTH, &[bytes]),
+            Self::Admitted { deadline } => put(out, ADMITTED, &[&deadline.0.to_be_bytes()]),
+            Self::Open(open) => put_open(out, &open),
+            Self::Opened { portal } => put(out, OPENED, &[&portal.to_be_bytes()]),
+            Self::Refused { code, text } => put_text(out, REFUSED, code, text),
+            Self::Data { offset, bytes } => put(out, DATA, &[&offset.to_be_bytes(), bytes]),
+            Self::Ack { offset } => put(out, ACK, &[&offset.to_be_bytes()]),
+            Self::Fin { offset } => put(out, FIN, &[&offset.to_be_bytes()]),
+            Self::Reset { code } => put(out, RESET, &[&code.to_be_bytes()]),
+            Self::Ping(number) => put(out, PING, &[&number.to_be_bytes()]),
+            Self::Pong(number) => put(out, PONG, &[&number.to_be_bytes()]),
+            Self::Notice { code, text } => put_text(out, NOTICE, code, text),
+            Self::Reauth(bytes) => put(out, REAUTH, &[bytes]),
+            Self::Resume(r) => put(
+                out,
+                RESUME,
+                &[
+                    &r.instance,
+                    &r.portal.to_be_bytes(),
+                    &r.generation.to_be_bytes(),
+                    &r.received.to_be_bytes(),
+                ],
+            ),
+        }
+    }
+}
+
+fn exact<const N: usize>(body: &[u8]) -> Result<[u8; N], FrameError> {
+    body.try_into().map_err(|_| FrameError::Length)
+}
+
+fn number(body: &[u8]) -> Result<u64, FrameError> {
+    exact(body).map(u64::from_be_bytes)
+}
+
+fn auth(body: &[u8]) -> Result<&[u8], FrameError> {
+    if body.is_empty() || body.len() > MAX_AUTH {
+        Err(FrameError::Length)
+    } else {
+        Ok(body)
+    }
+}
+
+fn data(body: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let (offset, bytes) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let offset = u64::from_be_bytes(*offset);
+    if bytes.is_empty() || bytes.len() > MAX_DATA {
+        return Err(FrameError::Length);
+    }
+    offset
+        .checked_add(bytes.len() as u64)
+        .ok_or(FrameError::Field)?;
+    Ok(Frame::Data { offset, bytes })
+}
+
+fn text(body: &[u8]) -> Result<(u16, &str), FrameError> {
+    let (code, text) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    if text.len() > MAX_TEXT {
+        return Err(FrameError::Length);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| FrameError::Field)?;
+    if text.chars().any(unprintable) {
+        return Err(FrameError::Field);
+    }
+    Ok((u16::from_be_bytes(*code), text))
+}
+
+/// Control characters and those that turn the direction of writing: a peer's text must not draw on our screen.
+fn unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn open(body: &[u8]) -> Result<Open, FrameError> {
+    let (portal, rest) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let ([purpose, granted], grant) = rest.split_first_chunk().ok_or(FrameError::Length)?;
+    let purpose = match purpose {
+        0 => Purpose::Connect,
+        1 => Purpose::Probe,
+        _ => return Err(FrameError::Field),
+    };
+    let grant = match granted {
+        0 => exact(grant).map(|[]: [u8; 0]| None)?,
+        1 => Some(exact(grant)?),
+        _ => return Err(FrameError::Field),
+    };
+    Ok(Open {
+        portal: u64::from_be_bytes(*portal),
+        purpose,
+        grant,
+    })
+}
+
+fn resume(body: &[u8]) -> Result<Resume, FrameError> {
+    let (instance, rest) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let (portal, rest) = rest.split_first_chunk().ok_or(FrameError::Length)?;
+    let (generation, received) = rest.split_first_chunk().ok_or(FrameError::Length)?;
+    Ok(Resume {
+        instance: *instance,
+        portal: u64::from_be_bytes(*portal),
+        generation: u64::from_be_bytes(*generation),
+        received: number(received)?,
+    })
+}
+
+fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
+    out.push(kind);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+fn put_open(out: &mut Vec<u8>, open: &Open) {
+    let purpose = match open.purpose {
+        Purpose::Connect => 0,
+        Purpose::Probe => 1,
+    };
+    let flags = [purpose, u8::from(open.grant.is_some())];
+    let grant = open.grant.as_ref().map_or(&[][..], |grant| &grant[..]);
+    put(out, OPEN, &[&open.portal.to_be_bytes(), &flags, grant]);
+}
+
+fn put_text(out: &mut Vec<u8>, kind: u8, code: u16, text: &str) {
+    put(out, kind, &[&code.to_be_bytes()]);
+    let start = out.len();
+    let mut utf8 = [0; 4];
+    for c in text.chars().map(|c| if unprintable(c) { ' ' } else { c }) {
+        let bytes = c.encode_utf8(&mut utf8).as_bytes();
+        if out.len() - start + bytes.len() > MAX_TEXT {
+            return;
+        }
+        out.extend_from_slice(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(frame: &Frame<'_>) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame.encode_into(&mut out);
+        out
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    #[test]
+    fn every_frame_has_these_bytes_on_the_wire() {
+        let open = Open {
+            portal: 7,
+            purpose: Purpose::Probe,
+            grant: None,
+        };
+        let granted = Open {
+            portal: 7,
+            purpose: Purpose::Connect,
+            grant: Some([0xee; 32]),
+        };
+        let resume = Resume {
+            instance: [0xaa; 16],
+            portal: 1,
+            generation: 2,
+            received: 3,
+        };
+        let grant_hex = format!("0300000000000000070001{}", "ee".repeat(32));
+        let resume_hex = format!(
+            "0e{}000000000000000100000000000000020000000000000003",
+            "aa".repeat(16)
+        );
+        let table = [
+            (Frame::Auth(b"x"), "0178"),
+            (
+                Frame::Admitted {
+                    deadline: UnixTime(258),
+                },
+                "020000000000000102",
+            ),
+            (Frame::Open(open), "0300000000000000070100"),
+            (Frame::Open(granted), grant_hex.as_str()),
+            (Frame::Opened { portal: 7 }, "040000000000000007"),
+            (
+                Frame::Refused {
+                    code: 2001,
+                    text: "no",
+                },
+                "0507d16e6f",
+            ),
+            (
+                Frame::Data {
+                    offset: 9,
+                    bytes: b"ab",
+                },
+                "0600000000000000096162",
+            ),
+            (Frame::Ack { offset: 9 }, "070000000000000009"),
+            (Frame::Fin { offset: 9 }, "080000000000000009"),
+            (Frame::Reset { code: 1 }, "090001"),
+            (Frame::Ping(5), "0a0000000000000005"),
+            (Frame::Pong(5), "0b0000000000000005"),
+            (
+                Frame::Notice {
+                    code: 3, text: "é"
+                },
+                "0c0003c3a9",
+            ),
+            (Frame::Reauth(b"y"), "0d79"),
+            (Frame::Resume(resume), resume_hex.as_str()),
+        ];
+
+        for (frame, bytes) in table {
+            assert_eq!(hex(&encoded(&frame)), bytes, "{frame:?}");
+            assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
+        }
+    }
+
+    #[test]
+    fn refuses_one_byte_too_few_or_too_many() {
+        let fixed = [
+            Frame::Admitted {
+                deadline: UnixTime(1),
+            },
+            Frame::Open(Open {
+                portal: 7,
+                purpose: Purpose::Connect,
+                grant: None,
+            }),
+            Frame::Open(Open {
+                portal: 7,
+                purpose: Purpose::Connect,
+                grant: Some([1; 32]),
+            }),
+            Frame::Opened { portal: 7 },
+            Frame::Ack { offset: 9 },
+            Frame::Fin { offset: 9 },
+            Frame::Reset { code: 1 },
+            Frame::Ping(5),
+            Frame::Pong(5),
+            Frame::Resume(Resume {
+                instance: [0; 16],
+                portal: 1,
+                generation: 2,
+                received: 3,
+            }),
+        ];
+
+        for frame in fixed {
+            let mut bytes = encoded(&frame);
+            assert_eq!(
+                Frame::decode(&bytes[..bytes.len() - 1]),
+                Err(FrameError::Length),
+                "{frame:?}"
+            );
+            bytes.push(0);
+            assert_eq!(Frame::decode(&bytes), Err(FrameError::Length), "{frame:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_no_encoder_writes() {
+        let open = |purpose, granted| [&[OPEN][..], &[0; 8], &[purpose, granted]].concat();
+        let bad: [(Vec<u8>, FrameError); 11] = [
+            (vec![], FrameError::Length),
+            (vec![0], FrameError::Type),
+            (vec![0x0f], FrameError::Type),
+            (vec![AUTH], FrameError::Length),
+            (vec![REAUTH; MAX_AUTH + 2], FrameError::Length),
+            (open(2, 0), FrameError::Field),
+            (open(0, 2), FrameError::Field),
+            ([&[DATA][..], &[0; 8]].concat(), FrameError::Length),
+            ([&[DATA][..], &[0xff; 9]].concat(), FrameError::Field),
+            (b"\x05\x00\x01a\nb".to_vec(), FrameError::Field),
+            (
+                [b"\x05\x00\x01", "\u{202e}".as_bytes()].concat(),
+                FrameError::Field,
+            ),
+        ];
+
+        for (bytes, error) in bad {
+            assert_eq!(Frame::decode(&bytes), Err(error), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_cut_and_cleaned_before_it_leaves() {
+        let long = "é\n".repeat(1000);
+
+        let bytes = encoded(&Frame::Notice {
+            code: 1,
+            text: &long,
+        });
+
+        let Ok(Frame::Notice { text, .. }) = Frame::decode(&bytes) else {
+            panic!("decodes")
+        };
+        assert!(text.starts_with("é é ") && text.len() <= MAX_TEXT);
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_random_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(frame) = Frame::decode(&bytes) {
+                prop_assert_eq!(encoded(&frame), bytes);
+            }
+        }
+
+        #[test]
+        fn data_survives_the_wire(offset in 0..u64::MAX - 70_000, bytes in proptest::collection::vec(any::<u8>(), 1..5000)) {
+            let frame = Frame::Data { offset, bytes: &bytes };
+            prop_assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
+        }
+
+        #[test]
+        fn numbers_and_text_survive_the_wire(a: u64, code: u16, text in "[ -~é漢]{0,200}") {
+            for frame in [Frame::Ping(a), Frame::Fin { offset: a }, Frame::Refused { code, text: &text }] {
+                prop_assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
+            }
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What agents and outlets say to a relay inside a link channel: one message a record.
+//! The relay learns opaque handles and sizes; nothing here may ever carry the name of a service or a person.
+
+use crate::channel::CircuitToken;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Longest `tg-pass`, in bytes.
+pub const MAX_PASS: usize = 8 * 1024;
+
+/// Opaque name of one service of one org at a relay.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceHandle(pub [u8; 16]);
+
+impl fmt::Display for ServiceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for ServiceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServiceHandle({self})")
+    }
+}
+
+impl FromStr for ServiceHandle {
+    type Err = LinkMessageError;
+
+    fn from_str(text: &str) -> Result<Self, LinkMessageError> {
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| LinkMessageError::Field)?;
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| LinkMessageError::Length)
+    }
+}
+
+impl TryFrom<String> for ServiceHandle {
+    type Error = LinkMessageError;
+
+    fn try_from(text: String) -> Result<Self, LinkMessageError> {
+        text.parse()
+    }
+}
+
+impl From<ServiceHandle> for String {
+    fn from(handle: ServiceHandle) -> Self {
+        handle.to_string()
+    }
+}
+
+/// Why bytes are not a message.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkMessageError {
+    #[error("the message's type is unknown")]
+    Type,
+    #[error("the message has the wrong length")]
+    Length,
+    #[error("a field of the message has a value it may not have")]
+    Field,
+}
+
+/// Why a relay refuses a request, on the wire in `FromRelay::Refused`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum RelayRefusal {
+    /// Nobody serves the handle now, or the pass does not name it: one answer for both.
+    #[error("no outlet is connected for this service")]
+    Absent,
+    #[error("too many circuits at once")]
+    Busy,
+    #[error("the pass has run out")]
+    PassExpired,
+    #[error("the relay is going away")]
+    Draining,
+    /// A code this version does not know.
+    #[error("the relay refused")]
+    Other(u16),
+}
+
+impl RelayRefusal {
+    /// The code on the wire.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Absent => 1,
+            Self::Busy => 2,
+            Self::PassExpired => 3,
+            Self::Draining => 4,
+            Self::Other(code) => code,
+        }
+    }
+
+    /// What a code on the wire means.
+    #[must_use]
+    pub fn from_code(code: u16) -> Self {
+        match code {
+            1 => Self::Absent,
+            2 => Self::Busy,
+            3 => Self::PassExpired,
+            4 => Self::Draining,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// Agent or outlet to relay.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ToRelay {
+    /// First message: a `tg-pass` JWS bound to this link's Noise key.
+    Hello {
+        pass: String,
+    },
+    /// A circuit to an outlet that serves `handle`.
+    Open {
+        request: u32,
+        handle: ServiceHandle,
+    },
+    /// A circuit to the one provider host (PROTOCOL section 5).
+    KeyTunnel {
+        request: u32,
+    },
+    Ping(u64),
+    /// A newer pass of the same pseudonym.
+    NewPass {
+        pass: String,
+    },
+}
+
+/// Relay to agent or outlet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromRelay {
+    /// The pass holds.
+    Welcome,
+    /// Answers `Open` and `KeyTunnel`: dial again and send this token.
+    Circuit {
+        request: u32,
+        token: CircuitToken,
+    },
+    /// To an outlet: somebody opened `handle`.
+    Incoming {
+        handle: ServiceHandle,
+        token: CircuitToken,
+    },
+    Refused {
+        request: u32,
+        code: u16,
+    },
+    Pong(u64),
+    /// Dial another relay; circuits go on for a while.
+    Draining,
+}
+
+const HELLO: u8 = 0x01;
+const OPEN: u8 = 0x02;
+const KEY_TUNNEL: u8 = 0x03;
+const PING: u8 = 0x04;
+const NEW_PASS: u8 = 0x05;
+const WELCOME: u8 = 0x81;
+const CIRCUIT: u8 = 0x82;
+const INCOMING: u8 = 0x83;
+const REFUSED: u8 = 0x84;
+const PONG: u8 = 0x85;
+const DRAINING: u8 = 0x86;
+
+impl ToRelay {
+    /// The message that `record` is, all of it.
+    ///
+    /// # Errors
+    /// When it is not exactly one message.
+    pub fn decode(record: &[u8]) -> Result<Self, LinkMessageError> {
+        let (kind, body) = record.split_first().ok_or(LinkMessageError::Length)?;
+        match *kind {
+            HELLO => Ok(Self::Hello { pass: pass(body)? }),
+            OPEN => {
+                let (request, handle) = request(body)?;
+                Ok(Self::Open {
+                    request,
+                    handle: ServiceHandle(exact(handle)?),
+                })
+            }
+            KEY_TUNNEL => Ok(Self::KeyTunnel {
+                request: u32::from_be_bytes(exact(body)?),
+            }),
+            PING => Ok(Self::Ping(u64::from_be_bytes(exact(body)?))),
+            NEW_PASS => Ok(Self::NewPass { pass: pass(body)? }),
+            _ => Err(LinkMessageError::Type),
+        }
+    }
+
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Hello { pass } => join(HELLO, &[pass.as_bytes()]),
+            Self::Open { request, handle } => join(OPEN, &[&request.to_be_bytes(), &handle.0]),
+            Self::KeyTunnel { request } => join(KEY_TUNNEL, &[&request.to_be_bytes()]),
+            Self::Ping(number) => join(PING, &[&number.to_be_bytes()]),
+            Self::NewPass { pass } => join(NEW_PASS, &[pass.as_bytes()]),
+        }
+    }
+}
+
+impl FromRelay {
+    /// The message that `record` is, all of it.
+    ///
+    /// # Errors
+    /// When it is not exactly one message.
+    pub fn decode(record: &[u8]) -> Result<Self, LinkMessageError> {
+        let (kind, body) = record.split_first().ok_or(LinkMessageError::Length)?;
+        match *kind {
+            WELCOME => exact(body).map(|[]: [u8; 0]| Self::Welcome),
+            CIRCUIT => {
+                let (request, token) = request(body)?;
+                Ok(Self::Circuit {
+                    request,
+                    token: CircuitToken(exact(token)?),
+                })
+            }
+            INCOMING => {
+                let (handle, token) = body.split_first_chunk().ok_or(LinkMessageError::Length)?;
+                Ok(Self::Incoming {
+                    handle: ServiceHandle(*handle),
+                    token: CircuitToken(exact(token)?),
+                })
+            }
+            REFUSED => {
+                let (request, code) = request(body)?;
+                Ok(Self::Refused {
+                    request,
+                    code: u16::from_be_bytes(exact(code)?),
+                })
+            }
+            PONG => Ok(Self::Pong(u64::from_be_bytes(exact(body)?))),
+            DRAINING => exact(body).map(|[]: [u8; 0]| Self::Draining),
+            _ => Err(LinkMessageError::Type),
+        }
+    }
+
+    /// The message's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Welcome => vec![WELCOME],
+            Self::Circuit { request, token } => join(CIRCUIT, &[&request.to_be_bytes(), &token.0]),
+            Self::Incoming { handle, token } => join(INCOMING, &[&handle.0, &token.0]),
+            Self::Refused { request, code } => {
+                join(REFUSED, &[&request.to_be_bytes(), &code.to_be_bytes()])
+            }
+            Self::Pong(number) => join(PONG, &[&number.to_be_bytes()]),
+            Self::Draining => vec![DRAINING],
+        }
+    }
+}
+
+fn exact<const N: usize>(body: &[u8]) -> Result<[u8; N], LinkMessageError> {
+    body.try_into().map_err(|_| LinkMessageError::Length)
+}
+
+fn request(body: &[u8]) -> Result<(u32, &[u8]), LinkMessageError> {
+    let (request, rest) = body.split_first_chunk().ok_or(LinkMessageError::Length)?;
+    Ok((u32::from_be_bytes(*request), rest))
+}
+
+fn pass(body: &[u8]) -> Result<String, LinkMessageError> {
+    if body.is_empty() || body.len() > MAX_PASS {
+        return Err(LinkMessageError::Length);
+    }
+    if !body.iter().all(u8::is_ascii_graphic) {
+        return Err(LinkMessageError::Field);
+    }
+    Ok(String::from_utf8_lossy(body).into_owned())
+}
+
+fn join(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![kind];
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    #[test]
+    fn every_message_to_a_relay_has_these_bytes() {
+        let open = format!("0200000007{}", "aa".repeat(16));
+        let table = [
+            (
+                ToRelay::Hello {
+                    pass: "a.b.c".into(),
+                },
+                "01612e622e63",
+            ),
+            (
+                ToRelay::Open {
+                    request: 7,
+                    handle: ServiceHandle([0xaa; 16]),
+                },
+                &open,
+            ),
+            (ToRelay::KeyTunnel { request: 8 }, "0300000008"),
+            (ToRelay::Ping(9), "040000000000000009"),
+            (ToRelay::NewPass { pass: "d".into() }, "0564"),
+        ];
+
+        for (message, bytes) in table {
+            assert_eq!(hex(&message.encode()), bytes);
+            assert!(ToRelay::decode(&message.encode()) == Ok(message));
+        }
+    }
+
+    #[test]
+    fn every_message_from_a_relay_has_these_bytes() {
+        let circuit = format!("8200000007{}", "bb".repeat(16));
+        let incoming = format!("83{}{}", "aa".repeat(16), "bb".repeat(16));
+        let token = CircuitToken([0xbb; 16]);
+        let table = [
+            (FromRelay::Welcome, "81"),
+            (FromRelay::Circuit { request: 7, token }, circuit.as_str()),
+            (
+                FromRelay::Incoming {
+                    handle: ServiceHandle([0xaa; 16]),
+                    token,
+                },
+                &incoming,
+            ),
+            (
+                FromRelay::Refused {
+                    request: 7,
+                    code: 2,
+                },
+                "84000000070002",
+            ),
+            (FromRelay::Pong(9), "850000000000000009"),
+            (FromRelay::Draining, "86"),
+        ];
+
+        for (message, bytes) in table {
+            assert_eq!(hex(&message.encode()), bytes);
+            assert_eq!(FromRelay::decode(&message.encode()), Ok(message.clone()));
+            let longer = [message.encode(), vec![0]].concat();
+            assert_eq!(FromRelay::decode(&longer), Err(LinkMessageError::Length));
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself_in_a_log() {
+        let shown = format!(
+            "{:?}",
+            FromRelay::Circuit {
+                request: 1,
+                token: CircuitToken([0xbb; 16])
+            }
+        );
+
+        assert!(shown.contains("CircuitToken(..)") && !shown.contains("187"));
+    }
+
+    #[test]
+    fn refuses_a_pass_that_is_not_text_or_too_long() {
+        for bad in [
+            vec![HELLO],
+            vec![b'a'; 0],
+            vec![HELLO, b' '],
+            vec![HELLO, 0xff],
+            [vec![HELLO], vec![b'a'; MAX_PASS + 1]].concat(),
+        ] {
+            assert!(ToRelay::decode(&bad).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_random_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(message) = ToRelay::decode(&bytes) {
+                prop_assert_eq!(message.encode(), bytes.clone());
+            }
+            if let Ok(message) = FromRelay::decode(&bytes) {
+                prop_assert_eq!(message.encode(), bytes);
+            }
+        }
+    }
+}
