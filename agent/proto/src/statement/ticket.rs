@@ -1,0 +1,58 @@
+//! `tg-ticket`: the org root allows one enrolment. The ticket's private half travels out of band, inside the join link.
+//! It is good once, for hours, and for one subject or one service: it is the leg that does not depend on the provider.
+
+use super::{Statement, StatementError, is_id, require};
+use crate::{
+    identity::VerifyKey,
+    names::{OrgName, ServiceName, Subject},
+    time::UnixTime,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a ticket enrols.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum TicketKind {
+    /// A device for one person.
+    Device { sub: Subject },
+    /// An outlet for one service.
+    Outlet { service: ServiceName },
+}
+
+/// A permission to enrol one key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketStatement {
+    pub org: OrgName,
+    pub kind: TicketKind,
+    /// Signs the enrolment.
+    pub key: VerifyKey,
+    pub not_after: UnixTime,
+    pub id: String,
+}
+
+impl TicketStatement {
+    /// Whether it can still be used at `now`. No skew: it is the administrator's own deadline.
+    ///
+    /// # Errors
+    /// `Expired`.
+    pub fn valid_at(&self, now: UnixTime) -> Result<(), StatementError> {
+        if now < self.not_after {
+            Ok(())
+        } else {
+            Err(StatementError::Expired)
+        }
+    }
+}
+
+impl Statement for TicketStatement {
+    const TYP: &'static str = "tg-ticket";
+
+    fn org(&self) -> &OrgName {
+        &self.org
+    }
+
+    fn check(&self) -> Result<(), StatementError> {
+        require(is_id(&self.id))
+    }
+}
