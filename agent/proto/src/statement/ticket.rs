@@ -1,7 +1,7 @@
 //! `tg-ticket`: the org root allows one enrolment. The ticket's private half travels out of band, inside the join link.
 //! It is good once, for hours, and for one subject or one service: it is the leg that does not depend on the provider.
 
-use super::{Statement, StatementError, is_id, require};
+use super::{Statement, StatementError, check_span, is_id, require};
 use crate::{
     identity::VerifyKey,
     names::{OrgName, ServiceName, Subject},
@@ -27,11 +27,16 @@ pub struct TicketStatement {
     pub kind: TicketKind,
     /// Signs the enrolment.
     pub key: VerifyKey,
+    /// When it was made: one from before a revocation of the same person enrols nothing any more.
+    pub at: UnixTime,
     pub not_after: UnixTime,
     pub id: String,
 }
 
 impl TicketStatement {
+    /// Longest time one may wait to be used, in seconds.
+    pub const MAX_LIFE: u64 = 7 * 86_400;
+
     /// Whether it can still be used at `now`. No skew: it is the administrator's own deadline.
     ///
     /// # Errors
@@ -53,6 +58,7 @@ impl Statement for TicketStatement {
     }
 
     fn check(&self) -> Result<(), StatementError> {
+        check_span(self.at, self.not_after, Self::MAX_LIFE)?;
         require(is_id(&self.id))
     }
 }

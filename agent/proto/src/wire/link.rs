@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Longest `tg-pass`, in bytes.
-pub const MAX_PASS: usize = 8 * 1024;
+pub const MAX_PASS: usize = 16 * 1024;
 
 /// Opaque name of one service of one org at a relay.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
