@@ -1,0 +1,52 @@
+//! A mistake in the configuration, as data: which key, why, what to write instead.
+//! A reason may repeat what the file says about names and numbers, never what a login file or variable holds.
+
+use std::cell::RefCell;
+use std::fmt;
+
+/// One thing to correct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigMistake {
+    /// Dotted path in the file: `service[1].login.json_file`.
+    pub key: String,
+    pub reason: String,
+    pub fix: String,
+}
+
+impl fmt::Display for ConfigMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}. Write {}.", self.key, self.reason, self.fix)
+    }
+}
+
+/// All of them; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<ConfigMistake>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, mistake) in self.0.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Where readers write mistakes down while they go on reading.
+#[derive(Default)]
+pub(super) struct Notes(RefCell<Vec<ConfigMistake>>);
+
+impl Notes {
+    pub(super) fn add(&self, mistake: ConfigMistake) {
+        self.0.borrow_mut().push(mistake);
+    }
+
+    pub(super) fn into_vec(self) -> Vec<ConfigMistake> {
+        self.0.into_inner()
+    }
+}

@@ -1,0 +1,202 @@
+//! What an outlet is told at its start: one TOML file, parsed once; inside, every value is valid.
+//! All mistakes are reported at once, each with its key, the reason and what to write instead; unknown keys are mistakes.
+
+mod mistake;
+mod reader;
+mod service;
+
+pub use mistake::{ConfigMistake, Mistakes};
+pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
+
+use crate::clock::Zone;
+use mistake::Notes;
+pub(crate) use reader::Reader;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tidegate_proto::{HubAddress, OrgName, PeerId};
+
+/// The largest file that is read, in bytes.
+pub const MAX_FILE: u64 = 256 * 1024;
+/// Most services one outlet serves.
+const MAX_SERVICES: usize = 256;
+
+/// Everything `tidegate outlet run` needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutletConfig {
+    pub org: OrgName,
+    /// Fingerprint of the org root key.
+    pub root: PeerId,
+    pub hub: HubAddress,
+    /// Keys, last known statements, kill switch; the audit too, unless `audit` says otherwise.
+    pub data: PathBuf,
+    /// The owner's Cedar policy: it has the last word.
+    pub policy: PathBuf,
+    pub audit: AuditPlace,
+    pub limits: Limits,
+    pub services: Vec<ServiceConfig>,
+}
+
+/// Where the audit goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditPlace {
+    /// A directory, one file a day (UTC): `2026-01-31.jsonl`.
+    Daily(PathBuf),
+    /// One file for ever.
+    File(PathBuf),
+}
+
+/// What one outlet bears at once. Reached limits refuse; they never queue without end.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Circuits of all kinds, handshakes included.
+    pub circuits: usize,
+    /// Circuits that have not authenticated yet.
+    pub unproven: usize,
+    /// Admitted circuits without a portal.
+    pub warm: usize,
+    /// How long a warm circuit may wait for its next OPEN.
+    pub warm_idle: Duration,
+    /// How long a target may take to accept a connection.
+    pub dial: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            circuits: 2048,
+            unproven: 256,
+            warm: 256,
+            warm_idle: Duration::from_secs(600),
+            dial: Duration::from_secs(5),
+        }
+    }
+}
+
+impl OutletConfig {
+    /// Reads the file at `path`; relative paths in it count from its directory.
+    ///
+    /// # Errors
+    /// Every mistake in it, at once.
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        let text = read_bounded(path)?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, base)
+    }
+
+    /// Parses the text of a file; relative paths count from the working directory.
+    ///
+    /// # Errors
+    /// Every mistake in it, at once.
+    pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
+        Self::parse(text, Path::new(""))
+    }
+
+    fn parse(text: &str, base: &Path) -> Result<Self, Mistakes> {
+        let table = match toml::from_str::<toml::Table>(text) {
+            Ok(table) => table,
+            Err(why) => return Err(Mistakes(vec![not_toml(text, &why)])),
+        };
+        let notes = Notes::default();
+        let read = Self::read(Reader::new(table, String::new(), base, &notes));
+        let mistakes = notes.into_vec();
+        match read {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(Mistakes(mistakes)),
+        }
+    }
+
+    /// `None` only after a note was made.
+    fn read(mut top: Reader<'_>) -> Option<Self> {
+        let org = top.parsed("org", "the org's name as in the join link, for example org = \"acme\"");
+        let root = top.parsed("root", "the root fingerprint that `tidegate org init` printed");
+        let hub = top.parsed("hub", "host and port of the hub, for example hub = \"hub.example.com:7443\"");
+        let data = top.path("data", "a directory of the outlet's own, for example data = \"/var/lib/tidegate-outlet\"");
+        let policy = top.path("policy", "the owner's Cedar file, for example policy = \"owner.cedar\"");
+        let audit = audit(&mut top, data.as_deref());
+        let zone = zone(&mut top);
+        let limits = limits(&mut top);
+        let services = services(&mut top, zone);
+        top.finish();
+        Some(Self { org: org?, root: root?, hub: hub?, data: data?, policy: policy?, audit: audit?, limits, services })
+    }
+}
+
+/// One file, or a directory with a file a day; by default a directory inside `data`.
+fn audit(top: &mut Reader<'_>, data: Option<&Path>) -> Option<AuditPlace> {
+    match top.optional_path("audit") {
+        Some(path) if path.extension().is_some_and(|e| e == "jsonl") => Some(AuditPlace::File(path)),
+        Some(path) => Some(AuditPlace::Daily(path)),
+        None => Some(AuditPlace::Daily(data?.join("audit"))),
+    }
+}
+
+fn zone(top: &mut Reader<'_>) -> Zone {
+    let fix = "an IANA name, for example time_zone = \"Europe/Berlin\"; without one it is UTC";
+    top.optional_parsed("time_zone", fix).unwrap_or_default()
+}
+
+fn limits(top: &mut Reader<'_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(mut table) = top.optional_table("limits") else { return limits };
+    let mut count = |key: &str, value: &mut usize| {
+        if let Some(n) = table.number(key, 1..=65_536) {
+            *value = usize::try_from(n).unwrap_or(*value);
+        }
+    };
+    count("circuits", &mut limits.circuits);
+    count("unproven", &mut limits.unproven);
+    count("warm", &mut limits.warm);
+    if let Some(seconds) = table.number("warm_idle_seconds", 1..=3600) {
+        limits.warm_idle = Duration::from_secs(seconds);
+    }
+    if let Some(ms) = table.number("dial_milliseconds", 10..=60_000) {
+        limits.dial = Duration::from_millis(ms);
+    }
+    table.finish();
+    limits
+}
+
+fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
+    let tables = top.tables("service", "at least one [[service]] with name, kind and target");
+    if tables.len() > MAX_SERVICES {
+        top.note("service", "there are more than 256 services", "run a second outlet for the rest");
+    }
+    let mut services: Vec<ServiceConfig> = Vec::new();
+    for mut table in tables {
+        let Some(service) = ServiceConfig::read(&mut table, &zone) else { continue };
+        if services.iter().any(|s| s.name == service.name) {
+            table.note("name", "another service has this name", "give each service a name of its own");
+        }
+        table.finish();
+        services.push(service);
+    }
+    services
+}
+
+fn read_bounded(path: &Path) -> Result<String, Mistakes> {
+    let one = |reason: String| {
+        let fix = "give the path of a readable TOML file with --config".to_owned();
+        Mistakes(vec![ConfigMistake { key: path.display().to_string(), reason, fix }])
+    };
+    let about = std::fs::metadata(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))?;
+    if !about.is_file() {
+        return Err(one("it is not a file".to_owned()));
+    }
+    if about.len() > MAX_FILE {
+        return Err(one("it is larger than 256 KiB".to_owned()));
+    }
+    std::fs::read_to_string(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))
+}
+
+fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {
+    let line = why.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    ConfigMistake {
+        key: format!("line {line}"),
+        reason: format!("it is not valid TOML: {}", why.message()),
+        fix: "correct this line; nothing after it was looked at".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! One service an outlet serves: its name, what is behind it, and how to log in there.
+//! The address is the owner's word; addresses that no database has (link-local, multicast) are refused here and again at each dial.
+
+use super::reader::Reader;
+use crate::clock::Zone;
+use crate::login::LoginSource;
+use crate::target_tls::TargetTls;
+use std::net::IpAddr;
+use tidegate_proto::{HubAddress, ServiceName};
+
+/// One `[[service]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    pub name: ServiceName,
+    pub target: Target,
+    /// Where the owner's hours and weekdays are counted.
+    pub zone: Zone,
+}
+
+/// What is behind a service, by kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Bytes, as they are.
+    Tcp(HubAddress),
+    /// A PostgreSQL server that the outlet logs in to.
+    Postgres(PostgresTarget),
+}
+
+/// A PostgreSQL server, how to trust it and how to log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresTarget {
+    /// Wins over the login source's host and port; without it, the source must have them.
+    pub address: Option<HubAddress>,
+    /// Wins over the login source's database.
+    pub database: Option<String>,
+    pub login: LoginSource,
+    pub tls: TargetTls,
+}
+
+impl ServiceConfig {
+    /// `None` only after a note was made.
+    pub(super) fn read(table: &mut Reader<'_>, default_zone: &Zone) -> Option<Self> {
+        let name = table.parsed("name", "a name of a-z, 0-9 and -, for example name = \"warehouse\"");
+        let zone = table.optional_parsed("time_zone", "an IANA name, for example time_zone = \"Europe/Berlin\"");
+        let kind: Option<String> = table.parsed("kind", "kind = \"tcp\" or kind = \"postgres\"");
+        let target = match kind.as_deref()? {
+            "tcp" => tcp(table),
+            "postgres" => postgres(table),
+            _ => {
+                table.note("kind", "there is no such kind", "kind = \"tcp\" or kind = \"postgres\"");
+                return None;
+            }
+        };
+        let zone = zone.unwrap_or_else(|| default_zone.clone());
+        Some(Self { name: name?, target: target?, zone })
+    }
+}
+
+fn tcp(table: &mut Reader<'_>) -> Option<Target> {
+    let address: HubAddress = table.parsed("target", "host and port, for example target = \"10.0.0.5:6379\"")?;
+    usable(table, &address);
+    Some(Target::Tcp(address))
+}
+
+fn postgres(table: &mut Reader<'_>) -> Option<Target> {
+    let address = table.optional_parsed("target", "host and port, for example target = \"db.internal:5432\"");
+    if let Some(address) = &address {
+        usable(table, address);
+    }
+    let database = table.text("database");
+    let login = LoginSource::read(table);
+    let tls = TargetTls::read(table, address.as_ref());
+    Some(Target::Postgres(PostgresTarget { address, database, login: login?, tls: tls? }))
+}
+
+fn usable(table: &Reader<'_>, address: &HubAddress) {
+    if address.host().parse().is_ok_and(|ip| !may_be_target(ip)) {
+        let reason = "no service lives at a link-local, multicast or unspecified address";
+        table.note("target", reason, "the address of the service itself");
+    }
+}
+
+/// False for addresses that can only be a trick: cloud metadata and other link-local ones, multicast, broadcast, unspecified.
+#[must_use]
+pub fn may_be_target(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified()),
+        IpAddr::V6(v6) => !(v6.is_unicast_link_local() || v6.is_multicast() || v6.is_unspecified()),
+    }
+}

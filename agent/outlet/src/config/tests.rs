@@ -1,0 +1,141 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::login::LoginSource;
+use crate::target_tls::{TargetTls, Trust};
+
+const ROOT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+fn good() -> String {
+    format!(
+        r#"
+        org = "acme"
+        root = "{ROOT}"
+        hub = "hub.example.com:7443"
+        data = "/var/lib/outlet"
+        policy = "owner.cedar"
+        time_zone = "Europe/Berlin"
+
+        [[service]]
+        name = "warehouse"
+        kind = "postgres"
+        target = "db.internal:5432"
+        database = "flights"
+        login = {{ directory = "/run/secrets/warehouse" }}
+        tls = {{ ca_file = "ca.pem" }}
+
+        [[service]]
+        name = "cache"
+        kind = "tcp"
+        target = "[::1]:6379"
+        "#
+    )
+}
+
+fn mistakes(text: &str) -> Vec<ConfigMistake> {
+    OutletConfig::from_toml(text).err().unwrap().0
+}
+
+fn keys(text: &str) -> Vec<String> {
+    mistakes(text).into_iter().map(|m| m.key).collect()
+}
+
+#[test]
+fn reads_a_whole_file() {
+    let config = OutletConfig::parse(&good(), Path::new("/etc/tidegate")).unwrap();
+
+    assert_eq!(config.policy, Path::new("/etc/tidegate/owner.cedar"));
+    assert_eq!(config.audit, AuditPlace::Daily("/var/lib/outlet/audit".into()));
+    assert_eq!(config.limits, Limits::default());
+    let [warehouse, cache] = &config.services[..] else { panic!("two services") };
+    let Target::Postgres(postgres) = &warehouse.target else { panic!("postgres") };
+    assert_eq!(postgres.login, LoginSource::Directory("/run/secrets/warehouse".into()));
+    let ca = Trust::File("/etc/tidegate/ca.pem".into());
+    assert_eq!(postgres.tls, TargetTls::Verified { trust: ca, server_name: None });
+    assert_eq!(cache.target, Target::Tcp("[::1]:6379".parse().unwrap()));
+}
+
+#[test]
+fn reports_every_mistake_at_once_with_key_reason_and_fix() {
+    let text = r#"
+        org = "Acme Corp"
+        root = "short"
+        data = ""
+        polcy = "x"
+        time_zone = "Mars/Base"
+        limits = { warm = 0, circuits = "many" }
+        [[service]]
+        name = "../../x"
+        kind = "postgres"
+        target = "nowhere"
+        login = { env = "1X", directory = "/a" }
+        tls = { mode = "require" }
+        [[service]]
+        name = "b"
+        kind = "mysql"
+    "#;
+
+    let all = mistakes(text);
+    let found: Vec<&str> = all.iter().map(|m| m.key.as_str()).collect();
+
+    let expected = [
+        "org",
+        "root",
+        "hub",
+        "data",
+        "policy",
+        "time_zone",
+        "limits.circuits",
+        "limits.warm",
+        "service[0].name",
+        "service[0].target",
+        "service[0].login",
+        "service[0].login.env",
+        "service[0].tls.mode",
+        "service[1].kind",
+        "polcy",
+    ];
+    assert_eq!(found, expected);
+    assert!(all.iter().all(|m| !m.reason.is_empty() && !m.fix.is_empty()));
+    let typo = all.iter().find(|m| m.key == "polcy").unwrap();
+    assert_eq!(typo.fix, "policy if you meant that, or take the line out");
+}
+
+#[test]
+fn refuses_addresses_where_no_service_lives() {
+    for target in ["169.254.169.254:80", "[fe80::1]:5432", "[::ffff:169.254.169.254]:80", "224.0.0.1:1", "0.0.0.0:22", "[::]:22"] {
+        let text = good().replace("[::1]:6379", target);
+
+        assert_eq!(keys(&text), ["service[1].target"], "{target}");
+    }
+}
+
+#[test]
+fn tls_is_off_only_on_loopback() {
+    let off = good().replace("{ ca_file = \"ca.pem\" }", "{ mode = \"off\" }");
+
+    assert_eq!(keys(&off), ["service[0].tls.mode"]);
+    assert!(OutletConfig::from_toml(&off.replace("db.internal:", "127.0.0.1:")).is_ok());
+}
+
+#[test]
+fn refuses_two_services_of_one_name() {
+    assert_eq!(keys(&good().replace("\"cache\"", "\"warehouse\"")), ["service[1].name"]);
+}
+
+#[test]
+fn names_the_line_that_is_not_toml() {
+    let found = mistakes("org = \"acme\"\nroot = \n");
+
+    assert_eq!((found.len(), found[0].key.as_str()), (1, "line 2"));
+}
+
+#[test]
+fn refuses_files_that_are_no_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [dir.path(), Path::new("/dev/zero"), &dir.path().join("missing")] {
+        assert_eq!(OutletConfig::load(path).err().unwrap().0.len(), 1, "{}", path.display());
+    }
+    let huge = dir.path().join("huge.toml");
+    std::fs::write(&huge, vec![b'#'; 300 * 1024]).unwrap();
+    assert_eq!(OutletConfig::load(&huge).err().unwrap().0[0].reason, "it is larger than 256 KiB");
+}

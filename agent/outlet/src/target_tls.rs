@@ -1,0 +1,180 @@
+//! How an outlet trusts a server it connects to: the system's roots or one CA file, always with the name checked.
+//! There is no "encrypt but do not verify": it would keep out nobody who can answer in the server's place.
+
+use crate::config::Reader;
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tidegate_proto::HubAddress;
+
+/// The largest CA file, in bytes.
+const MAX_PEM: u64 = 1024 * 1024;
+
+/// TLS towards a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetTls {
+    /// None: only a target on this computer's loopback may be reached so.
+    Off,
+    /// Verified against `trust`; the certificate must be for `server_name`, or else for the target's host.
+    Verified { trust: Trust, server_name: Option<String> },
+}
+
+/// Whose signature under a certificate counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    System,
+    File(PathBuf),
+}
+
+/// Why no TLS settings could be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    #[error("the CA file {} cannot be read: {kind:?}", path.display())]
+    Unreadable { path: PathBuf, kind: std::io::ErrorKind },
+    #[error("the CA file {} holds no usable certificate", .0.display())]
+    NoCertificate(PathBuf),
+    #[error("the statement of the identity provider holds no usable certificate")]
+    NoCertificateStated,
+    #[error("this computer has no trusted certificates")]
+    NoSystemRoots,
+    #[error("the host's name is not one that a certificate can carry")]
+    Name,
+}
+
+impl TargetTls {
+    /// `None` only after a note was made.
+    pub(crate) fn read(service: &mut Reader<'_>, address: Option<&HubAddress>) -> Option<Self> {
+        let Some(mut table) = service.optional_table("tls") else {
+            return Some(Self::Verified { trust: Trust::System, server_name: None });
+        };
+        let mode = table.text("mode").unwrap_or_else(|| "verify".to_owned());
+        let trust = table.optional_path("ca_file").map_or(Trust::System, Trust::File);
+        let server_name = table.text("server_name");
+        if server_name.as_ref().is_some_and(|name| ServerName::try_from(name.as_str()).is_err()) {
+            table.note("server_name", "it is not a host name", "the name in the server's certificate");
+        }
+        let tls = match mode.as_str() {
+            "verify" => Some(Self::Verified { trust, server_name }),
+            "off" if address.is_none_or(|a| is_loopback(a.host())) => Some(Self::Off),
+            "off" => {
+                let fix = "mode = \"verify\", or put the outlet on the target's own computer";
+                table.note("mode", "only a target on this computer may do without TLS", fix);
+                None
+            }
+            _ => {
+                table.note("mode", "there is no such mode", "mode = \"verify\" or mode = \"off\"");
+                None
+            }
+        };
+        table.finish();
+        tls
+    }
+}
+
+/// True for the names and addresses of this computer's own loopback.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+impl Trust {
+    /// Client settings that trust what this says now; a CA file is read again each time, so a new one counts at once.
+    ///
+    /// # Errors
+    /// When there is nothing to trust.
+    pub fn client(&self) -> Result<ClientConfig, TrustError> {
+        match self {
+            Self::System => system_roots().map(client),
+            Self::File(path) => file_roots(path).map(client),
+        }
+    }
+}
+
+/// Client settings that trust only the certificates in a PEM text.
+///
+/// # Errors
+/// When there is no usable certificate in it.
+pub fn client_of_pem(pem: &str) -> Result<ClientConfig, TrustError> {
+    roots(pem.as_bytes()).map(client).ok_or(TrustError::NoCertificateStated)
+}
+
+/// The name that a server's certificate must carry.
+///
+/// # Errors
+/// When `host` is neither a host name nor an IP address.
+pub fn server_name(host: &str) -> Result<ServerName<'static>, TrustError> {
+    ServerName::try_from(host.to_owned()).map_err(|_| TrustError::Name)
+}
+
+fn client(roots: Arc<RootCertStore>) -> ClientConfig {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = versions
+        .expect("the provider supports both TLS versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // A stored ticket would outlive a CA that the owner took away.
+    config.resumption = rustls::client::Resumption::disabled();
+    config
+}
+
+fn file_roots(path: &Path) -> Result<Arc<RootCertStore>, TrustError> {
+    let unreadable = |kind| TrustError::Unreadable { path: path.to_owned(), kind };
+    let about = std::fs::metadata(path).map_err(|e| unreadable(e.kind()))?;
+    if !about.is_file() || about.len() > MAX_PEM {
+        return Err(unreadable(std::io::ErrorKind::InvalidInput));
+    }
+    let pem = std::fs::read(path).map_err(|e| unreadable(e.kind()))?;
+    roots(&pem).ok_or_else(|| TrustError::NoCertificate(path.to_owned()))
+}
+
+fn roots(pem: &[u8]) -> Option<Arc<RootCertStore>> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        store.add(certificate.ok()?).ok()?;
+    }
+    (!store.is_empty()).then(|| Arc::new(store))
+}
+
+/// Read once: the system's list is long and changes with the system.
+fn system_roots() -> Result<Arc<RootCertStore>, TrustError> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let store = ROOTS.get_or_init(|| {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(store)
+    });
+    if store.is_empty() { Err(TrustError::NoSystemRoots) } else { Ok(Arc::clone(store)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_certificate_trusts_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        std::fs::write(&path, "nothing").unwrap();
+
+        let empty = Trust::File(path.clone()).client().err();
+        let missing = Trust::File(dir.path().join("none")).client().err();
+
+        assert_eq!(empty, Some(TrustError::NoCertificate(path)));
+        assert!(matches!(missing, Some(TrustError::Unreadable { .. })));
+        assert_eq!(client_of_pem("").err(), Some(TrustError::NoCertificateStated));
+    }
+
+    #[test]
+    fn a_ca_file_is_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let ca = rcgen::generate_simple_self_signed(vec!["db".to_owned()]).unwrap();
+        std::fs::write(&path, ca.cert.pem()).unwrap();
+
+        assert!(Trust::File(path).client().is_ok());
+        assert!(client_of_pem(&ca.cert.pem()).is_ok());
+    }
+}
