@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tidegate_proto::UnixTime;
+use tidegate_proto::time::UnixTime;
 
 /// Now, by the wall clock.
 #[must_use]

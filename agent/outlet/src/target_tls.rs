@@ -6,7 +6,7 @@ use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use tidegate_proto::HubAddress;
+use tidegate_proto::names::HubAddress;
 
 /// The largest CA file, in bytes.
 const MAX_PEM: u64 = 1024 * 1024;

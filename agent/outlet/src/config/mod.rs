@@ -13,7 +13,8 @@ use mistake::Notes;
 pub(crate) use reader::Reader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate_proto::{HubAddress, OrgName, PeerId};
+use tidegate_proto::identity::PeerId;
+use tidegate_proto::names::{HubAddress, OrgName};
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 256 * 1024;

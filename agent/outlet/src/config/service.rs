@@ -6,7 +6,7 @@ use crate::clock::Zone;
 use crate::login::LoginSource;
 use crate::target_tls::TargetTls;
 use std::net::IpAddr;
-use tidegate_proto::{HubAddress, ServiceName};
+use tidegate_proto::names::{HubAddress, ServiceName};
 
 /// One `[[service]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
