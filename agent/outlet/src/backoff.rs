@@ -21,7 +21,9 @@ impl Backoff {
 
     /// The wait after one more failure: between half and the whole of the doubled time.
     pub(crate) fn next(&mut self, entropy: &dyn Entropy) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+        let full = FIRST
+            .saturating_mul(1 << self.failures.min(10))
+            .min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         let mut dice = [0; 2];
         entropy.fill(&mut dice);

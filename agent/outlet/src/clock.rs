@@ -10,7 +10,9 @@ use tidegate_proto::time::UnixTime;
 /// Now, by the wall clock.
 #[must_use]
 pub fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     UnixTime(since.as_secs())
 }
 
@@ -57,10 +59,15 @@ impl Zone {
     #[must_use]
     pub fn local(&self, at: UnixTime) -> LocalTime {
         let second = i64::try_from(at.0).unwrap_or(i64::MAX);
-        let local = Timestamp::from_second(second).unwrap_or(Timestamp::MAX).to_zoned(self.0.clone());
+        let local = Timestamp::from_second(second)
+            .unwrap_or(Timestamp::MAX)
+            .to_zoned(self.0.clone());
         let face = |n: i8| u32::from(n.unsigned_abs());
         let seconds = face(local.hour()) * 3600 + face(local.minute()) * 60 + face(local.second());
-        LocalTime { seconds, weekday: local.weekday().to_monday_one_offset().unsigned_abs() }
+        LocalTime {
+            seconds,
+            weekday: local.weekday().to_monday_one_offset().unsigned_abs(),
+        }
     }
 }
 
@@ -68,7 +75,11 @@ impl Zone {
 #[must_use]
 pub fn day(at: UnixTime) -> String {
     let second = i64::try_from(at.0).unwrap_or(i64::MAX);
-    Timestamp::from_second(second).unwrap_or(Timestamp::MAX).to_zoned(TimeZone::UTC).date().to_string()
+    Timestamp::from_second(second)
+        .unwrap_or(Timestamp::MAX)
+        .to_zoned(TimeZone::UTC)
+        .date()
+        .to_string()
 }
 
 #[cfg(test)]
@@ -83,8 +94,20 @@ mod tests {
         let winter = berlin.local(UnixTime(1_768_467_600)); // 2026-01-15 09:00 UTC
         let summer = berlin.local(UnixTime(1_784_106_000)); // 2026-07-15 09:00 UTC
 
-        assert_eq!(winter, LocalTime { seconds: 10 * 3600, weekday: 4 });
-        assert_eq!(summer, LocalTime { seconds: 11 * 3600, weekday: 3 });
+        assert_eq!(
+            winter,
+            LocalTime {
+                seconds: 10 * 3600,
+                weekday: 4
+            }
+        );
+        assert_eq!(
+            summer,
+            LocalTime {
+                seconds: 11 * 3600,
+                weekday: 3
+            }
+        );
     }
 
     #[test]

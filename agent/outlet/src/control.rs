@@ -45,15 +45,23 @@ pub enum ControlError {
 /// When none runs, or it does not answer within two seconds.
 pub async fn send(data: &Path, order: &Order) -> Result<Answer, ControlError> {
     let exchange = async {
-        let mut stream = UnixStream::connect(data.join(SOCKET)).await.map_err(absent)?;
+        let mut stream = UnixStream::connect(data.join(SOCKET))
+            .await
+            .map_err(absent)?;
         let mut line = serde_json::to_vec(order).expect("an order serialises");
         line.push(b'\n');
         stream.write_all(&line).await.map_err(failed)?;
         let mut answer = Vec::new();
-        stream.take(1 << 20).read_to_end(&mut answer).await.map_err(failed)?;
+        stream
+            .take(1 << 20)
+            .read_to_end(&mut answer)
+            .await
+            .map_err(failed)?;
         serde_json::from_slice(&answer).map_err(|_| ControlError::Io(io::ErrorKind::InvalidData))
     };
-    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or(Err(ControlError::Silent))
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .unwrap_or(Err(ControlError::Silent))
 }
 
 fn absent(error: io::Error) -> ControlError {
@@ -127,13 +135,18 @@ fn remove_leftover(path: &Path) -> io::Result<()> {
 
 fn is_owner(stream: &UnixStream) -> bool {
     let me = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == me || peer.uid() == 0)
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == me || peer.uid() == 0)
 }
 
 async fn answer(stream: UnixStream, switch: Arc<KillSwitch>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
-    (&mut stream).take(MAX_ORDER).read_until(b'\n', &mut line).await?;
+    (&mut stream)
+        .take(MAX_ORDER)
+        .read_until(b'\n', &mut line)
+        .await?;
     let answer = match serde_json::from_slice::<Order>(&line) {
         Ok(order) => obey(order, switch).await,
         Err(_) => Answer::NotUnderstood,
@@ -160,11 +173,14 @@ async fn obey(order: Order, switch: Arc<KillSwitch>) -> Answer {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use tidegate_link::keyfile;
 
-    async fn running() -> (tempfile::TempDir, Arc<KillSwitch>, CancellationToken, tokio::task::JoinHandle<()>) {
-        let dir = tempfile::tempdir().unwrap();
-        keyfile::private_directory(dir.path()).unwrap();
+    async fn running() -> (
+        tempfile::TempDir,
+        Arc<KillSwitch>,
+        CancellationToken,
+        tokio::task::JoinHandle<()>,
+    ) {
+        let dir = crate::testing::private_dir();
         let switch = Arc::new(KillSwitch::load(dir.path()).unwrap());
         let stop = CancellationToken::new();
         let control = Control::bind(dir.path()).unwrap();
@@ -175,16 +191,28 @@ mod tests {
     #[tokio::test]
     async fn an_order_is_obeyed_and_the_socket_leaves_with_the_outlet() {
         let (dir, switch, stop, task) = running().await;
-        let mode = std::fs::metadata(dir.path().join(SOCKET)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(dir.path().join(SOCKET))
+            .unwrap()
+            .permissions()
+            .mode();
 
         let answer = send(dir.path(), &Order::Kill(None)).await;
 
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(answer, Ok(Answer::Done(Killed { all: true, ..Killed::default() })));
+        assert_eq!(
+            answer,
+            Ok(Answer::Done(Killed {
+                all: true,
+                ..Killed::default()
+            }))
+        );
         assert!(switch.watch().borrow().all);
         stop.cancel();
         task.await.unwrap();
-        assert_eq!(send(dir.path(), &Order::Undo(None)).await, Err(ControlError::NotRunning));
+        assert_eq!(
+            send(dir.path(), &Order::Undo(None)).await,
+            Err(ControlError::NotRunning)
+        );
         assert!(!dir.path().join(SOCKET).exists());
     }
 
@@ -192,7 +220,10 @@ mod tests {
     async fn a_second_outlet_cannot_take_a_running_ones_socket_but_a_crashed_ones() {
         let (dir, _switch, stop, task) = running().await;
 
-        assert_eq!(Control::bind(dir.path()).err().unwrap().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(
+            Control::bind(dir.path()).err().unwrap().kind(),
+            io::ErrorKind::AddrInUse
+        );
 
         stop.cancel();
         task.await.unwrap();

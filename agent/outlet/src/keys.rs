@@ -36,7 +36,10 @@ impl OutletKeys {
     pub fn load(data: &Path) -> Result<Self, KeysError> {
         let identity = read(&data.join(IDENTITY))?;
         let noise = read(&data.join(NOISE))?;
-        Ok(Self { identity: SigningKey::from_seed(&identity), noise: NoiseSecret::from_bytes(&noise) })
+        Ok(Self {
+            identity: SigningKey::from_seed(&identity),
+            noise: NoiseSecret::from_bytes(&noise),
+        })
     }
 
     /// The keys in `data`; those that are not there yet are made, and the directory too.
@@ -44,9 +47,16 @@ impl OutletKeys {
     /// # Errors
     /// As `load`, and when the directory is open to others or cannot be written.
     pub fn load_or_make(data: &Path, entropy: &dyn Entropy) -> Result<Self, KeysError> {
-        keyfile::private_directory(data).map_err(|why| KeysError::File { path: data.to_owned(), why })?;
-        make_if_missing(&data.join(IDENTITY), &|| SigningKey::generate(entropy).seed())?;
-        make_if_missing(&data.join(NOISE), &|| NoiseSecret::generate(entropy).to_bytes())?;
+        keyfile::private_directory(data).map_err(|why| KeysError::File {
+            path: data.to_owned(),
+            why,
+        })?;
+        make_if_missing(&data.join(IDENTITY), &|| {
+            SigningKey::generate(entropy).seed()
+        })?;
+        make_if_missing(&data.join(NOISE), &|| {
+            NoiseSecret::generate(entropy).to_bytes()
+        })?;
         Self::load(data)
     }
 }
@@ -59,12 +69,18 @@ fn make_if_missing(path: &Path, key: &dyn Fn() -> Zeroizing<[u8; 32]>) -> Result
     match keyfile::create(path, text.as_bytes()) {
         // Somebody else made it in the meantime: theirs is as good.
         Ok(()) | Err(KeyFileError::Exists) => Ok(()),
-        Err(why) => Err(KeysError::File { path: path.to_owned(), why }),
+        Err(why) => Err(KeysError::File {
+            path: path.to_owned(),
+            why,
+        }),
     }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeysError> {
-    let text = keyfile::read(path, MAX).map_err(|why| KeysError::File { path: path.to_owned(), why })?;
+    let text = keyfile::read(path, MAX).map_err(|why| KeysError::File {
+        path: path.to_owned(),
+        why,
+    })?;
     let mut key = Zeroizing::new([0; 32]);
     match URL_SAFE_NO_PAD.decode_slice(text.trim_ascii_end(), &mut *key) {
         Ok(32) => Ok(key),
@@ -84,13 +100,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
 
-        let first = OutletKeys::load_or_make(&data, &SystemEntropy).ok().unwrap();
-        let again = OutletKeys::load_or_make(&data, &SystemEntropy).ok().unwrap();
+        let first = OutletKeys::load_or_make(&data, &SystemEntropy)
+            .ok()
+            .unwrap();
+        let again = OutletKeys::load_or_make(&data, &SystemEntropy)
+            .ok()
+            .unwrap();
 
         assert_eq!(first.identity.verify_key(), again.identity.verify_key());
         assert_eq!(first.noise.public(), again.noise.public());
         for name in [IDENTITY, NOISE] {
-            assert_eq!(std::fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                std::fs::metadata(data.join(name))
+                    .unwrap()
+                    .permissions()
+                    .mode()
+                    & 0o777,
+                0o600
+            );
         }
     }
 
@@ -98,13 +125,21 @@ mod tests {
     fn refuses_a_key_that_others_can_read_or_that_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        OutletKeys::load_or_make(&data, &SystemEntropy).ok().unwrap();
+        OutletKeys::load_or_make(&data, &SystemEntropy)
+            .ok()
+            .unwrap();
         let path = data.join(NOISE);
 
         std::fs::write(&path, "short").unwrap();
-        assert_eq!(OutletKeys::load(&data).err(), Some(KeysError::Content(path.clone())));
+        assert_eq!(
+            OutletKeys::load(&data).err(),
+            Some(KeysError::Content(path.clone()))
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let why = KeyFileError::OpenToOthers;
-        assert_eq!(OutletKeys::load(&data).err(), Some(KeysError::File { path, why }));
+        assert_eq!(
+            OutletKeys::load(&data).err(),
+            Some(KeysError::File { path, why })
+        );
     }
 }

@@ -95,7 +95,11 @@ pub(crate) struct KillSwitch {
 impl KillSwitch {
     pub(crate) fn load(data: &Path) -> Result<Self, KillError> {
         let state = watch::Sender::new(Killed::load(data)?);
-        Ok(Self { data: data.to_owned(), state, writing: Mutex::new(()) })
+        Ok(Self {
+            data: data.to_owned(),
+            state,
+            writing: Mutex::new(()),
+        })
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Killed> {
@@ -104,7 +108,10 @@ impl KillSwitch {
 
     /// A kill counts at once and is then written down; an undo is written down first. Either way, what is lost is access.
     pub(crate) fn apply(&self, order: &Order) -> Result<Killed, KillError> {
-        let _one = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _one = self
+            .writing
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let next = self.state.borrow().after(order);
         match order {
             Order::Kill(_) => {
@@ -130,9 +137,7 @@ mod tests {
     }
 
     fn data() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        keyfile::private_directory(dir.path()).unwrap();
-        dir
+        crate::testing::private_dir()
     }
 
     #[test]
@@ -145,7 +150,9 @@ mod tests {
 
         assert!(after_restart.watch().borrow().holds(&name("warehouse")));
         assert!(!after_restart.watch().borrow().holds(&name("cache")));
-        after_restart.apply(&Order::Undo(Some(name("warehouse")))).unwrap();
+        after_restart
+            .apply(&Order::Undo(Some(name("warehouse"))))
+            .unwrap();
         assert_eq!(Killed::load(dir.path()), Ok(Killed::default()));
     }
 
@@ -178,6 +185,9 @@ mod tests {
         let dir = data();
         keyfile::replace(&dir.path().join(FILE), b"{\"all\":").unwrap();
 
-        assert_eq!(Killed::load(dir.path()), Err(KillError::Content(dir.path().join(FILE))));
+        assert_eq!(
+            Killed::load(dir.path()),
+            Err(KillError::Content(dir.path().join(FILE)))
+        );
     }
 }

@@ -9,3 +9,6 @@ pub mod keys;
 pub mod kill;
 pub mod login;
 pub mod target_tls;
+
+#[cfg(test)]
+mod testing;

@@ -87,13 +87,21 @@ impl LoginSource {
         let mut given = [environment, directory, json].into_iter().flatten();
         let (first, second) = (given.next(), given.next());
         if first.is_none() || second.is_some() {
-            let reason = if second.is_some() { "it names more than one source" } else { "it names no source" };
+            let reason = if second.is_some() {
+                "it names more than one source"
+            } else {
+                "it names no source"
+            };
             table.note("", reason, "one of env, directory or json_file");
         }
         if let Some(Self::Environment(prefix)) = &first
             && !is_variable(prefix)
         {
-            table.note("env", "it is not the beginning of a variable's name", "for example env = \"WAREHOUSE\"");
+            table.note(
+                "env",
+                "it is not the beginning of a variable's name",
+                "for example env = \"WAREHOUSE\"",
+            );
         }
         table.finish();
         first
@@ -107,7 +115,10 @@ impl LoginSource {
         self.load_with(&|name| std::env::var_os(name))
     }
 
-    fn load_with(&self, variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<Login, LoginError> {
+    fn load_with(
+        &self,
+        variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+    ) -> Result<Login, LoginError> {
         match self {
             Self::Environment(prefix) => environment(prefix, variable),
             Self::Directory(path) => directory(path),
@@ -123,14 +134,22 @@ fn is_variable(prefix: &str) -> bool {
 
 type Piece = Option<(Place, Zeroizing<String>)>;
 
-fn environment(prefix: &str, variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<Login, LoginError> {
+fn environment(
+    prefix: &str,
+    variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+) -> Result<Login, LoginError> {
     let piece = |key: &str| -> Result<Piece, LoginError> {
         let name = format!("{prefix}_{}", key.to_ascii_uppercase());
-        let Some(value) = variable(&name) else { return Ok(None) };
+        let Some(value) = variable(&name) else {
+            return Ok(None);
+        };
         let place = Place::Variable(name);
         match value.into_string() {
             Ok(text) => Ok(Some((place, Zeroizing::new(text)))),
-            Err(_) => Err(LoginError { place, fault: LoginFault::NotText }),
+            Err(_) => Err(LoginError {
+                place,
+                fault: LoginFault::NotText,
+            }),
         }
     };
     let missing = |key: &str| LoginError {
@@ -146,15 +165,28 @@ fn directory(path: &Path) -> Result<Login, LoginError> {
         let bytes = match secret_file::read(&path.join(key)) {
             Ok(bytes) => bytes,
             Err(SecretFault::Missing) => return Ok(None),
-            Err(fault) => return Err(LoginError { place, fault: fault.into() }),
+            Err(fault) => {
+                return Err(LoginError {
+                    place,
+                    fault: fault.into(),
+                });
+            }
         };
         match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(Some((place, Zeroizing::new(without_newline(text).to_owned())))),
-            Err(_) => Err(LoginError { place, fault: LoginFault::NotText }),
+            Ok(text) => Ok(Some((
+                place,
+                Zeroizing::new(without_newline(text).to_owned()),
+            ))),
+            Err(_) => Err(LoginError {
+                place,
+                fault: LoginFault::NotText,
+            }),
         }
     };
-    let missing =
-        |key: &str| LoginError { place: Place::File(path.join(key)), fault: SecretFault::Missing.into() };
+    let missing = |key: &str| LoginError {
+        place: Place::File(path.join(key)),
+        fault: SecretFault::Missing.into(),
+    };
     assemble(piece, missing)
 }
 
@@ -177,7 +209,10 @@ fn assemble(
         None => Ok(None),
     };
     let port = match piece("port")? {
-        Some((place, text)) => Some(port(&text).ok_or(LoginError { place, fault: LoginFault::Port })?),
+        Some((place, text)) => Some(port(&text).ok_or(LoginError {
+            place,
+            fault: LoginFault::Port,
+        })?),
         None => None,
     };
     Ok(Login {
@@ -232,20 +267,40 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Er
 }
 
 fn json_file(path: &Path) -> Result<Login, LoginError> {
-    let failed = |fault| LoginError { place: Place::File(path.to_owned()), fault };
+    let failed = |fault| LoginError {
+        place: Place::File(path.to_owned()),
+        fault,
+    };
     let bytes = secret_file::read(path).map_err(|fault| failed(fault.into()))?;
     // The parser's own message could quote the file: it is dropped.
-    let shape: Shape = serde_json::from_slice(&bytes).map_err(|_| failed(LoginFault::NotTheShape))?;
+    let shape: Shape =
+        serde_json::from_slice(&bytes).map_err(|_| failed(LoginFault::NotTheShape))?;
     let port = match shape.port {
         None => None,
-        Some(PortShape::Number(n)) => Some(u16::try_from(n).ok().filter(|n| *n != 0).ok_or(failed(LoginFault::Port))?),
+        Some(PortShape::Number(n)) => Some(
+            u16::try_from(n)
+                .ok()
+                .filter(|n| *n != 0)
+                .ok_or(failed(LoginFault::Port))?,
+        ),
         Some(PortShape::Text(text)) => Some(port(&text).ok_or(failed(LoginFault::Port))?),
     };
-    let texts = [Some(shape.username.as_str()), Some(shape.password.as_str()), shape.host.as_deref(), shape.database.as_deref()];
+    let texts = [
+        Some(shape.username.as_str()),
+        Some(shape.password.as_str()),
+        shape.host.as_deref(),
+        shape.database.as_deref(),
+    ];
     if let Some(fault) = texts.into_iter().flatten().find_map(fault_in) {
         return Err(failed(fault));
     }
-    Ok(Login { user: shape.username, password: shape.password, host: shape.host, port, database: shape.database })
+    Ok(Login {
+        user: shape.username,
+        password: shape.password,
+        host: shape.host,
+        port,
+        database: shape.database,
+    })
 }
 
 #[cfg(test)]

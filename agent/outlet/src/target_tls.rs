@@ -17,7 +17,10 @@ pub enum TargetTls {
     /// None: only a target on this computer's loopback may be reached so.
     Off,
     /// Verified against `trust`; the certificate must be for `server_name`, or else for the target's host.
-    Verified { trust: Trust, server_name: Option<String> },
+    Verified {
+        trust: Trust,
+        server_name: Option<String>,
+    },
 }
 
 /// Whose signature under a certificate counts.
@@ -31,7 +34,10 @@ pub enum Trust {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     #[error("the CA file {} cannot be read: {kind:?}", path.display())]
-    Unreadable { path: PathBuf, kind: std::io::ErrorKind },
+    Unreadable {
+        path: PathBuf,
+        kind: std::io::ErrorKind,
+    },
     #[error("the CA file {} holds no usable certificate", .0.display())]
     NoCertificate(PathBuf),
     #[error("the statement of the identity provider holds no usable certificate")]
@@ -46,24 +52,44 @@ impl TargetTls {
     /// `None` only after a note was made.
     pub(crate) fn read(service: &mut Reader<'_>, address: Option<&HubAddress>) -> Option<Self> {
         let Some(mut table) = service.optional_table("tls") else {
-            return Some(Self::Verified { trust: Trust::System, server_name: None });
+            return Some(Self::Verified {
+                trust: Trust::System,
+                server_name: None,
+            });
         };
         let mode = table.text("mode").unwrap_or_else(|| "verify".to_owned());
-        let trust = table.optional_path("ca_file").map_or(Trust::System, Trust::File);
+        let trust = table
+            .optional_path("ca_file")
+            .map_or(Trust::System, Trust::File);
         let server_name = table.text("server_name");
-        if server_name.as_ref().is_some_and(|name| ServerName::try_from(name.as_str()).is_err()) {
-            table.note("server_name", "it is not a host name", "the name in the server's certificate");
+        if server_name
+            .as_ref()
+            .is_some_and(|name| ServerName::try_from(name.as_str()).is_err())
+        {
+            table.note(
+                "server_name",
+                "it is not a host name",
+                "the name in the server's certificate",
+            );
         }
         let tls = match mode.as_str() {
             "verify" => Some(Self::Verified { trust, server_name }),
             "off" if address.is_none_or(|a| is_loopback(a.host())) => Some(Self::Off),
             "off" => {
                 let fix = "mode = \"verify\", or put the outlet on the target's own computer";
-                table.note("mode", "only a target on this computer may do without TLS", fix);
+                table.note(
+                    "mode",
+                    "only a target on this computer may do without TLS",
+                    fix,
+                );
                 None
             }
             _ => {
-                table.note("mode", "there is no such mode", "mode = \"verify\" or mode = \"off\"");
+                table.note(
+                    "mode",
+                    "there is no such mode",
+                    "mode = \"verify\" or mode = \"off\"",
+                );
                 None
             }
         };
@@ -75,7 +101,10 @@ impl TargetTls {
 /// True for the names and addresses of this computer's own loopback.
 #[must_use]
 pub fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 impl Trust {
@@ -96,7 +125,9 @@ impl Trust {
 /// # Errors
 /// When there is no usable certificate in it.
 pub fn client_of_pem(pem: &str) -> Result<ClientConfig, TrustError> {
-    roots(pem.as_bytes()).map(client).ok_or(TrustError::NoCertificateStated)
+    roots(pem.as_bytes())
+        .map(client)
+        .ok_or(TrustError::NoCertificateStated)
 }
 
 /// The name that a server's certificate must carry.
@@ -109,7 +140,8 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, TrustError> {
 
 fn client(roots: Arc<RootCertStore>) -> ClientConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let mut config = versions
         .expect("the provider supports both TLS versions")
         .with_root_certificates(roots)
@@ -120,7 +152,10 @@ fn client(roots: Arc<RootCertStore>) -> ClientConfig {
 }
 
 fn file_roots(path: &Path) -> Result<Arc<RootCertStore>, TrustError> {
-    let unreadable = |kind| TrustError::Unreadable { path: path.to_owned(), kind };
+    let unreadable = |kind| TrustError::Unreadable {
+        path: path.to_owned(),
+        kind,
+    };
     let about = std::fs::metadata(path).map_err(|e| unreadable(e.kind()))?;
     if !about.is_file() || about.len() > MAX_PEM {
         return Err(unreadable(std::io::ErrorKind::InvalidInput));
@@ -145,7 +180,11 @@ fn system_roots() -> Result<Arc<RootCertStore>, TrustError> {
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Arc::new(store)
     });
-    if store.is_empty() { Err(TrustError::NoSystemRoots) } else { Ok(Arc::clone(store)) }
+    if store.is_empty() {
+        Err(TrustError::NoSystemRoots)
+    } else {
+        Ok(Arc::clone(store))
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +203,10 @@ mod tests {
 
         assert_eq!(empty, Some(TrustError::NoCertificate(path)));
         assert!(matches!(missing, Some(TrustError::Unreadable { .. })));
-        assert_eq!(client_of_pem("").err(), Some(TrustError::NoCertificateStated));
+        assert_eq!(
+            client_of_pem("").err(),
+            Some(TrustError::NoCertificateStated)
+        );
     }
 
     #[test]

@@ -108,24 +108,50 @@ impl OutletConfig {
 
     /// `None` only after a note was made.
     fn read(mut top: Reader<'_>) -> Option<Self> {
-        let org = top.parsed("org", "the org's name as in the join link, for example org = \"acme\"");
-        let root = top.parsed("root", "the root fingerprint that `tidegate org init` printed");
-        let hub = top.parsed("hub", "host and port of the hub, for example hub = \"hub.example.com:7443\"");
-        let data = top.path("data", "a directory of the outlet's own, for example data = \"/var/lib/tidegate-outlet\"");
-        let policy = top.path("policy", "the owner's Cedar file, for example policy = \"owner.cedar\"");
+        let org = top.parsed(
+            "org",
+            "the org's name as in the join link, for example org = \"acme\"",
+        );
+        let root = top.parsed(
+            "root",
+            "the root fingerprint that `tidegate org init` printed",
+        );
+        let hub = top.parsed(
+            "hub",
+            "host and port of the hub, for example hub = \"hub.example.com:7443\"",
+        );
+        let data = top.path(
+            "data",
+            "a directory of the outlet's own, for example data = \"/var/lib/tidegate-outlet\"",
+        );
+        let policy = top.path(
+            "policy",
+            "the owner's Cedar file, for example policy = \"owner.cedar\"",
+        );
         let audit = audit(&mut top, data.as_deref());
         let zone = zone(&mut top);
         let limits = limits(&mut top);
         let services = services(&mut top, zone);
         top.finish();
-        Some(Self { org: org?, root: root?, hub: hub?, data: data?, policy: policy?, audit: audit?, limits, services })
+        Some(Self {
+            org: org?,
+            root: root?,
+            hub: hub?,
+            data: data?,
+            policy: policy?,
+            audit: audit?,
+            limits,
+            services,
+        })
     }
 }
 
 /// One file, or a directory with a file a day; by default a directory inside `data`.
 fn audit(top: &mut Reader<'_>, data: Option<&Path>) -> Option<AuditPlace> {
     match top.optional_path("audit") {
-        Some(path) if path.extension().is_some_and(|e| e == "jsonl") => Some(AuditPlace::File(path)),
+        Some(path) if path.extension().is_some_and(|e| e == "jsonl") => {
+            Some(AuditPlace::File(path))
+        }
         Some(path) => Some(AuditPlace::Daily(path)),
         None => Some(AuditPlace::Daily(data?.join("audit"))),
     }
@@ -138,7 +164,9 @@ fn zone(top: &mut Reader<'_>) -> Zone {
 
 fn limits(top: &mut Reader<'_>) -> Limits {
     let mut limits = Limits::default();
-    let Some(mut table) = top.optional_table("limits") else { return limits };
+    let Some(mut table) = top.optional_table("limits") else {
+        return limits;
+    };
     let mut count = |key: &str, value: &mut usize| {
         if let Some(n) = table.number(key, 1..=65_536) {
             *value = usize::try_from(n).unwrap_or(*value);
@@ -158,15 +186,28 @@ fn limits(top: &mut Reader<'_>) -> Limits {
 }
 
 fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
-    let tables = top.tables("service", "at least one [[service]] with name, kind and target");
+    let tables = top.tables(
+        "service",
+        "at least one [[service]] with name, kind and target",
+    );
     if tables.len() > MAX_SERVICES {
-        top.note("service", "there are more than 256 services", "run a second outlet for the rest");
+        top.note(
+            "service",
+            "there are more than 256 services",
+            "run a second outlet for the rest",
+        );
     }
     let mut services: Vec<ServiceConfig> = Vec::new();
     for mut table in tables {
-        let Some(service) = ServiceConfig::read(&mut table, &zone) else { continue };
+        let Some(service) = ServiceConfig::read(&mut table, &zone) else {
+            continue;
+        };
         if services.iter().any(|s| s.name == service.name) {
-            table.note("name", "another service has this name", "give each service a name of its own");
+            table.note(
+                "name",
+                "another service has this name",
+                "give each service a name of its own",
+            );
         }
         table.finish();
         services.push(service);
@@ -177,9 +218,14 @@ fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
 fn read_bounded(path: &Path) -> Result<String, Mistakes> {
     let one = |reason: String| {
         let fix = "give the path of a readable TOML file with --config".to_owned();
-        Mistakes(vec![ConfigMistake { key: path.display().to_string(), reason, fix }])
+        Mistakes(vec![ConfigMistake {
+            key: path.display().to_string(),
+            reason,
+            fix,
+        }])
     };
-    let about = std::fs::metadata(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))?;
+    let about =
+        std::fs::metadata(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))?;
     if !about.is_file() {
         return Err(one("it is not a file".to_owned()));
     }
@@ -190,7 +236,9 @@ fn read_bounded(path: &Path) -> Result<String, Mistakes> {
 }
 
 fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {
-    let line = why.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let line = why.span().map_or(1, |span| {
+        text[..span.start.min(text.len())].matches('\n').count() + 1
+    });
     ConfigMistake {
         key: format!("line {line}"),
         reason: format!("it is not valid TOML: {}", why.message()),

@@ -17,8 +17,19 @@ pub(crate) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    pub(in crate::config) fn new(table: toml::Table, path: String, base: &'n Path, notes: &'n Notes) -> Self {
-        Self { table, path, base, notes, asked: Vec::new() }
+    pub(in crate::config) fn new(
+        table: toml::Table,
+        path: String,
+        base: &'n Path,
+        notes: &'n Notes,
+    ) -> Self {
+        Self {
+            table,
+            path,
+            base,
+            notes,
+            asked: Vec::new(),
+        }
     }
 
     pub(crate) fn note(&self, key: &str, reason: &str, fix: &str) {
@@ -27,17 +38,29 @@ impl<'n> Reader<'n> {
             (path, "") => path.to_owned(),
             (path, key) => format!("{path}.{key}"),
         };
-        self.notes.add(ConfigMistake { key, reason: reason.to_owned(), fix: fix.to_owned() });
+        self.notes.add(ConfigMistake {
+            key,
+            reason: reason.to_owned(),
+            fix: fix.to_owned(),
+        });
     }
 
     /// A text that must be there and parse; notes and returns `None` otherwise.
-    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, key: &str, fix: &str) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        key: &str,
+        fix: &str,
+    ) -> Option<T> {
         self.required(key, fix)?;
         self.optional_parsed(key, fix)
     }
 
     /// A text that must parse if it is there.
-    pub(crate) fn optional_parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, key: &str, fix: &str) -> Option<T> {
+    pub(crate) fn optional_parsed<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        key: &str,
+        fix: &str,
+    ) -> Option<T> {
         let text = self.text(key)?;
         match text.parse() {
             Ok(value) => Some(value),
@@ -74,7 +97,10 @@ impl<'n> Reader<'n> {
 
     pub(crate) fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.take(key)?;
-        let number = value.as_integer().and_then(|n| u64::try_from(n).ok()).filter(|n| range.contains(n));
+        let number = value
+            .as_integer()
+            .and_then(|n| u64::try_from(n).ok())
+            .filter(|n| range.contains(n));
         if number.is_none() {
             let fix = format!("a whole number from {} to {}", range.start(), range.end());
             self.note(key, "it is not a number in its range", &fix);
@@ -106,7 +132,9 @@ impl<'n> Reader<'n> {
         for (n, item) in items.into_iter().enumerate() {
             let path = format!("{}[{n}]", self.under(key));
             match item {
-                Value::Table(table) => readers.push(Reader::new(table, path, self.base, self.notes)),
+                Value::Table(table) => {
+                    readers.push(Reader::new(table, path, self.base, self.notes))
+                }
                 _ => self.note(key, "it is not a list of tables", fix),
             }
         }
@@ -125,7 +153,8 @@ impl<'n> Reader<'n> {
         }
     }
 
-    fn required(&self, key: &str, fix: &str) -> Option<()> {
+    fn required(&mut self, key: &str, fix: &str) -> Option<()> {
+        self.know(key);
         if self.table.contains_key(key) {
             return Some(());
         }
@@ -134,10 +163,14 @@ impl<'n> Reader<'n> {
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
+        self.know(key);
+        self.table.remove(key)
+    }
+
+    fn know(&mut self, key: &str) {
         if !self.asked.iter().any(|k| k == key) {
             self.asked.push(key.to_owned());
         }
-        self.table.remove(key)
     }
 
     fn none(&self, key: &str, reason: &str, fix: &str) -> Vec<Reader<'n>> {
@@ -146,7 +179,11 @@ impl<'n> Reader<'n> {
     }
 
     fn under(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 }
 
@@ -157,8 +194,17 @@ fn alike(known: &str, typed: &str) -> bool {
     if known == typed {
         return true;
     }
-    let front = known.bytes().zip(typed.bytes()).take_while(|(a, b)| a == b).count();
-    let back = known.bytes().rev().zip(typed.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let front = known
+        .bytes()
+        .zip(typed.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let back = known
+        .bytes()
+        .rev()
+        .zip(typed.bytes().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let longer = known.len().max(typed.len());
     front + back + 1 >= longer && longer > 2
 }

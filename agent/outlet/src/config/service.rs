@@ -40,37 +40,62 @@ pub struct PostgresTarget {
 impl ServiceConfig {
     /// `None` only after a note was made.
     pub(super) fn read(table: &mut Reader<'_>, default_zone: &Zone) -> Option<Self> {
-        let name = table.parsed("name", "a name of a-z, 0-9 and -, for example name = \"warehouse\"");
-        let zone = table.optional_parsed("time_zone", "an IANA name, for example time_zone = \"Europe/Berlin\"");
+        let name = table.parsed(
+            "name",
+            "a name of a-z, 0-9 and -, for example name = \"warehouse\"",
+        );
+        let zone = table.optional_parsed(
+            "time_zone",
+            "an IANA name, for example time_zone = \"Europe/Berlin\"",
+        );
         let kind: Option<String> = table.parsed("kind", "kind = \"tcp\" or kind = \"postgres\"");
         let target = match kind.as_deref()? {
             "tcp" => tcp(table),
             "postgres" => postgres(table),
             _ => {
-                table.note("kind", "there is no such kind", "kind = \"tcp\" or kind = \"postgres\"");
+                table.note(
+                    "kind",
+                    "there is no such kind",
+                    "kind = \"tcp\" or kind = \"postgres\"",
+                );
                 return None;
             }
         };
         let zone = zone.unwrap_or_else(|| default_zone.clone());
-        Some(Self { name: name?, target: target?, zone })
+        Some(Self {
+            name: name?,
+            target: target?,
+            zone,
+        })
     }
 }
 
 fn tcp(table: &mut Reader<'_>) -> Option<Target> {
-    let address: HubAddress = table.parsed("target", "host and port, for example target = \"10.0.0.5:6379\"")?;
+    let address: HubAddress = table.parsed(
+        "target",
+        "host and port, for example target = \"10.0.0.5:6379\"",
+    )?;
     usable(table, &address);
     Some(Target::Tcp(address))
 }
 
 fn postgres(table: &mut Reader<'_>) -> Option<Target> {
-    let address = table.optional_parsed("target", "host and port, for example target = \"db.internal:5432\"");
+    let address = table.optional_parsed(
+        "target",
+        "host and port, for example target = \"db.internal:5432\"",
+    );
     if let Some(address) = &address {
         usable(table, address);
     }
     let database = table.text("database");
     let login = LoginSource::read(table);
     let tls = TargetTls::read(table, address.as_ref());
-    Some(Target::Postgres(PostgresTarget { address, database, login: login?, tls: tls? }))
+    Some(Target::Postgres(PostgresTarget {
+        address,
+        database,
+        login: login?,
+        tls: tls?,
+    }))
 }
 
 fn usable(table: &Reader<'_>, address: &HubAddress) {
@@ -84,7 +109,9 @@ fn usable(table: &Reader<'_>, address: &HubAddress) {
 #[must_use]
 pub fn may_be_target(ip: IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified()),
+        IpAddr::V4(v4) => {
+            !(v4.is_link_local() || v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified())
+        }
         IpAddr::V6(v6) => !(v6.is_unicast_link_local() || v6.is_multicast() || v6.is_unspecified()),
     }
 }

@@ -44,13 +44,29 @@ fn reads_a_whole_file() {
     let config = OutletConfig::parse(&good(), Path::new("/etc/tidegate")).unwrap();
 
     assert_eq!(config.policy, Path::new("/etc/tidegate/owner.cedar"));
-    assert_eq!(config.audit, AuditPlace::Daily("/var/lib/outlet/audit".into()));
+    assert_eq!(
+        config.audit,
+        AuditPlace::Daily("/var/lib/outlet/audit".into())
+    );
     assert_eq!(config.limits, Limits::default());
-    let [warehouse, cache] = &config.services[..] else { panic!("two services") };
-    let Target::Postgres(postgres) = &warehouse.target else { panic!("postgres") };
-    assert_eq!(postgres.login, LoginSource::Directory("/run/secrets/warehouse".into()));
+    let [warehouse, cache] = &config.services[..] else {
+        panic!("two services")
+    };
+    let Target::Postgres(postgres) = &warehouse.target else {
+        panic!("postgres")
+    };
+    assert_eq!(
+        postgres.login,
+        LoginSource::Directory("/run/secrets/warehouse".into())
+    );
     let ca = Trust::File("/etc/tidegate/ca.pem".into());
-    assert_eq!(postgres.tls, TargetTls::Verified { trust: ca, server_name: None });
+    assert_eq!(
+        postgres.tls,
+        TargetTls::Verified {
+            trust: ca,
+            server_name: None
+        }
+    );
     assert_eq!(cache.target, Target::Tcp("[::1]:6379".parse().unwrap()));
 }
 
@@ -95,14 +111,24 @@ fn reports_every_mistake_at_once_with_key_reason_and_fix() {
         "polcy",
     ];
     assert_eq!(found, expected);
-    assert!(all.iter().all(|m| !m.reason.is_empty() && !m.fix.is_empty()));
+    assert!(
+        all.iter()
+            .all(|m| !m.reason.is_empty() && !m.fix.is_empty())
+    );
     let typo = all.iter().find(|m| m.key == "polcy").unwrap();
     assert_eq!(typo.fix, "policy if you meant that, or take the line out");
 }
 
 #[test]
 fn refuses_addresses_where_no_service_lives() {
-    for target in ["169.254.169.254:80", "[fe80::1]:5432", "[::ffff:169.254.169.254]:80", "224.0.0.1:1", "0.0.0.0:22", "[::]:22"] {
+    for target in [
+        "169.254.169.254:80",
+        "[fe80::1]:5432",
+        "[::ffff:169.254.169.254]:80",
+        "224.0.0.1:1",
+        "0.0.0.0:22",
+        "[::]:22",
+    ] {
         let text = good().replace("[::1]:6379", target);
 
         assert_eq!(keys(&text), ["service[1].target"], "{target}");
@@ -119,7 +145,10 @@ fn tls_is_off_only_on_loopback() {
 
 #[test]
 fn refuses_two_services_of_one_name() {
-    assert_eq!(keys(&good().replace("\"cache\"", "\"warehouse\"")), ["service[1].name"]);
+    assert_eq!(
+        keys(&good().replace("\"cache\"", "\"warehouse\"")),
+        ["service[1].name"]
+    );
 }
 
 #[test]
@@ -132,10 +161,22 @@ fn names_the_line_that_is_not_toml() {
 #[test]
 fn refuses_files_that_are_no_files() {
     let dir = tempfile::tempdir().unwrap();
-    for path in [dir.path(), Path::new("/dev/zero"), &dir.path().join("missing")] {
-        assert_eq!(OutletConfig::load(path).err().unwrap().0.len(), 1, "{}", path.display());
+    for path in [
+        dir.path(),
+        Path::new("/dev/zero"),
+        &dir.path().join("missing"),
+    ] {
+        assert_eq!(
+            OutletConfig::load(path).err().unwrap().0.len(),
+            1,
+            "{}",
+            path.display()
+        );
     }
     let huge = dir.path().join("huge.toml");
     std::fs::write(&huge, vec![b'#'; 300 * 1024]).unwrap();
-    assert_eq!(OutletConfig::load(&huge).err().unwrap().0[0].reason, "it is larger than 256 KiB");
+    assert_eq!(
+        OutletConfig::load(&huge).err().unwrap().0[0].reason,
+        "it is larger than 256 KiB"
+    );
 }

@@ -16,7 +16,9 @@ pub enum SecretFault {
     Missing,
     #[error("it is not a regular file")]
     NotAFile,
-    #[error("every user can read or change it; take that right away (chmod o= on it, defaultMode 0440 in Kubernetes)")]
+    #[error(
+        "every user can read or change it; take that right away (chmod o= on it, defaultMode 0440 in Kubernetes)"
+    )]
     OpenToAll,
     #[error("its group can change it; take that right away (chmod g-w on it)")]
     GroupWritable,
@@ -38,7 +40,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFault> {
     guarded(&about)?;
     // Allocated at once: a growing buffer would leave copies of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
-    file.take(MAX as u64 + 1).read_to_end(&mut bytes).map_err(|e| SecretFault::Io(e.kind()))?;
+    file.take(MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| SecretFault::Io(e.kind()))?;
     if bytes.len() > MAX {
         return Err(SecretFault::TooLarge);
     }
