@@ -1,0 +1,153 @@
+//! Server to client: bytes as they come, until somebody has a last word.
+//! The last word waits for the end of the message under way; it is never put inside of one.
+
+use crate::boundary::Boundary;
+use crate::room::Room;
+
+/// One connection's stream from the server to the client.
+///
+/// Loop: write [`Outflow::pending`] while there is some; else read into [`Outflow::space`] while there is some;
+/// else it is over.
+#[derive(Debug)]
+pub struct Outflow {
+    room: Room,
+    boundary: Boundary,
+    ready: u64,
+    mode: Mode,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Flowing,
+    /// Up to the end of the message under way, then these words.
+    Finishing(Vec<u8>),
+    Speaking {
+        words: Vec<u8>,
+        said: usize,
+    },
+    Over {
+        spoke: bool,
+    },
+}
+
+impl Outflow {
+    /// A stream whose first bytes were read already. They begin at a message's beginning.
+    #[must_use]
+    pub fn starting_with(bytes: Vec<u8>) -> Self {
+        Self {
+            room: Room::holding(bytes),
+            boundary: Boundary::default(),
+            ready: 0,
+            mode: Mode::Flowing,
+        }
+    }
+
+    /// What to write to the client now.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        match &self.mode {
+            Mode::Flowing => self.room.pending(),
+            Mode::Finishing(_) => {
+                let pending = self.room.pending();
+                &pending[..self.boundary.owed().min(pending.len())]
+            }
+            Mode::Speaking { words, said } => &words[*said..],
+            Mode::Over { .. } => &[],
+        }
+    }
+
+    /// Where to read what the server says; empty when there is something to write, or nothing to read any more.
+    pub fn space(&mut self) -> &mut [u8] {
+        match &self.mode {
+            Mode::Flowing => self.room.space(usize::MAX),
+            Mode::Finishing(_) => self.room.space(self.boundary.owed()),
+            Mode::Speaking { .. } | Mode::Over { .. } => &mut [],
+        }
+    }
+
+    /// `count` bytes were read into the space.
+    pub fn filled(&mut self, count: usize) {
+        self.room.filled(count);
+    }
+
+    /// `count` bytes of the pending ones reached the client's socket.
+    pub fn written(&mut self, count: usize) {
+        match &mut self.mode {
+            Mode::Flowing | Mode::Finishing(_) => self.passed_on(count),
+            Mode::Speaking { words, said } => {
+                *said = (*said + count).min(words.len());
+                if *said == words.len() {
+                    self.mode = Mode::Over { spoke: true };
+                }
+            }
+            Mode::Over { .. } => {}
+        }
+    }
+
+    /// Ends the stream with `words` (whole messages) as soon as the message under way is complete.
+    /// The first reason wins: later words are dropped.
+    pub fn finish_with(&mut self, words: Vec<u8>) {
+        if matches!(self.mode, Mode::Flowing) {
+            self.mode = Mode::Finishing(words);
+            self.speak_if_possible();
+        }
+    }
+
+    /// The server said all it had to say.
+    pub fn source_ended(&mut self) {
+        match &self.mode {
+            Mode::Flowing => self.mode = Mode::Over { spoke: false },
+            // A message stays incomplete for ever: words inside of it would be read as data.
+            Mode::Finishing(_) if self.pending().is_empty() => {
+                self.mode = Mode::Over { spoke: false }
+            }
+            Mode::Finishing(_) | Mode::Speaking { .. } | Mode::Over { .. } => {}
+        }
+    }
+
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.mode, Mode::Over { .. })
+    }
+
+    /// Whether the last words were all written.
+    #[must_use]
+    pub fn has_spoken(&self) -> bool {
+        matches!(self.mode, Mode::Over { spoke: true })
+    }
+
+    /// How many `ReadyForQuery` have passed.
+    #[must_use]
+    pub fn ready_for_query(&self) -> u64 {
+        self.ready
+    }
+
+    fn passed_on(&mut self, count: usize) {
+        let passed = &self.room.pending()[..count.min(self.room.pending().len())];
+        let ready = &mut self.ready;
+        self.boundary
+            .walk(passed, |tag| *ready += u64::from(tag == b'Z'));
+        self.room.written(count);
+        self.speak_if_possible();
+    }
+
+    fn speak_if_possible(&mut self) {
+        let Mode::Finishing(words) = &mut self.mode else {
+            return;
+        };
+        if self.boundary.is_between_messages() {
+            let words = std::mem::take(words);
+            self.mode = if words.is_empty() {
+                Mode::Over { spoke: true }
+            } else {
+                Mode::Speaking { words, said: 0 }
+            };
+        } else if self.boundary.owed() == 0 {
+            self.mode = Mode::Over { spoke: false };
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/outflow.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! What a program's user reads: `ErrorResponse` and `NoticeResponse`, built; a server's, read for its code.
+//! Text is cleaned of everything a terminal might obey; the server's own text is never taken over.
+
+use crate::message::{push, push_text};
+
+/// The longest text of one field, in characters.
+const LONGEST: usize = 1_000;
+
+/// How grave a report is. `Fatal` ends the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Fatal,
+    Notice,
+}
+
+/// A five-letter SQLSTATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SqlState([u8; 5]);
+
+impl SqlState {
+    pub const SUCCESSFUL: Self = Self(*b"00000");
+    pub const CANNOT_CONNECT: Self = Self(*b"08001");
+    pub const CONNECTION_FAILURE: Self = Self(*b"08006");
+    pub const PROTOCOL_VIOLATION: Self = Self(*b"08P01");
+    pub const NOT_SUPPORTED: Self = Self(*b"0A000");
+    pub const REFUSED: Self = Self(*b"28000");
+    pub const WRONG_PASSWORD: Self = Self(*b"28P01");
+    pub const NO_SUCH_DATABASE: Self = Self(*b"3D000");
+    pub const TOO_MANY_CONNECTIONS: Self = Self(*b"53300");
+    pub const ADMIN_SHUTDOWN: Self = Self(*b"57P01");
+    pub const CANNOT_CONNECT_NOW: Self = Self(*b"57P03");
+    pub const INTERNAL: Self = Self(*b"XX000");
+
+    /// A code from five digits or capital letters.
+    #[must_use]
+    pub fn parse(code: &[u8]) -> Option<Self> {
+        let code: [u8; 5] = code.try_into().ok()?;
+        let sound = code
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        sound.then_some(Self(code))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("XX000")
+    }
+}
+
+impl std::fmt::Display for SqlState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One report to the program: what, because what (`detail`), and what to do (`hint`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub severity: Severity,
+    pub code: SqlState,
+    pub message: String,
+    pub detail: String,
+    pub hint: String,
+}
+
+impl Report {
+    /// The end of the connection, in one sentence; see [`Report::because`] and [`Report::hint`].
+    #[must_use]
+    pub fn fatal(code: SqlState, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            severity: Severity::Fatal,
+            code,
+            message,
+            detail: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    /// A line the program shows while it waits.
+    #[must_use]
+    pub fn notice(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Notice,
+            ..Self::fatal(SqlState::SUCCESSFUL, message)
+        }
+    }
+
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// The message as it goes over the wire.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let (tag, severity) = match self.severity {
+            Severity::Fatal => (b'E', "FATAL"),
+            Severity::Notice => (b'N', "NOTICE"),
+        };
+        let mut out = Vec::with_capacity(128);
+        push(&mut out, tag, |body| {
+            // S may be translated by servers, V never is: clients read V first.
+            push_field(body, b'S', severity);
+            push_field(body, b'V', severity);
+            push_field(body, b'C', self.code.as_str());
+            push_field(body, b'M', &self.message);
+            push_field(body, b'D', &self.detail);
+            push_field(body, b'H', &self.hint);
+            body.push(0);
+        });
+        out
+    }
+}
+
+fn push_field(body: &mut Vec<u8>, field: u8, text: &str) {
+    if text.is_empty() && field != b'M' {
+        return;
+    }
+    body.push(field);
+    push_text(body, cleaned(text).as_bytes());
+}
+
+/// Without control and direction-changing characters, and not endless.
+fn cleaned(text: &str) -> String {
+    text.chars()
+        .take(LONGEST)
+        .map(|c| if obeyed_by_terminals(c) { ' ' } else { c })
+        .collect()
+}
+
+fn obeyed_by_terminals(c: char) -> bool {
+    let turns_text = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks_lines = matches!(c, '\u{2028}' | '\u{2029}');
+    c.is_control() || turns_text || breaks_lines
+}
+
+/// The SQLSTATE in the body of a server's `ErrorResponse`; `INTERNAL` when there is none.
+pub(crate) fn code_of(body: &[u8]) -> SqlState {
+    body.split(|byte| *byte == 0)
+        .find_map(|field| field.strip_prefix(b"C").and_then(SqlState::parse))
+        .unwrap_or(SqlState::INTERNAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fatal_is_these_bytes() {
+        let report = Report::fatal(SqlState::REFUSED, "no")
+            .because("why")
+            .hint("do");
+
+        assert_eq!(
+            report.encode(),
+            b"E\0\0\0\x27SFATAL\0VFATAL\0C28000\0Mno\0Dwhy\0Hdo\0\0"
+        );
+    }
+
+    #[test]
+    fn a_notice_is_these_bytes() {
+        assert_eq!(
+            Report::notice("wait").encode(),
+            b"N\0\0\0\x22SNOTICE\0VNOTICE\0C00000\0Mwait\0\0"
+        );
+    }
+
+    #[test]
+    fn text_cannot_steer_a_terminal_or_end_a_field() {
+        let report = Report::notice("a\u{1b}[2Jb\0c\nd\u{202e}e\u{9b}f");
+
+        let encoded = report.encode();
+
+        let text = String::from_utf8_lossy(&encoded).into_owned();
+        assert!(text.contains("Ma [2Jb c d e f\0"), "{text:?}");
+    }
+
+    #[test]
+    fn text_is_not_endless() {
+        assert!(Report::notice("x".repeat(100_000)).encode().len() < 1_100);
+    }
+
+    #[test]
+    fn finds_the_code_of_a_servers_error_only_in_its_own_field() {
+        assert_eq!(
+            code_of(b"SFATAL\0C28P01\0MC53300\0\0"),
+            SqlState::WRONG_PASSWORD
+        );
+        assert_eq!(code_of(b"SFATAL\0MC53300\0\0"), SqlState::INTERNAL);
+        assert_eq!(code_of(b""), SqlState::INTERNAL);
+        assert_eq!(code_of(b"C28p01\0\0"), SqlState::INTERNAL);
+    }
+}
