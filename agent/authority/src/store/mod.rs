@@ -1,0 +1,147 @@
+//! What the authority must remember over a restart: devices, used tickets, revocations, newest versions.
+//! Every call is one transaction: whoever builds a second store must keep "once" true for two callers at the same moment.
+
+mod sqlite;
+
+use futures_util::future::BoxFuture;
+use tidegate_proto::{
+    identity::{PeerId, VerifyKey},
+    names::Subject,
+    statement::{RevokeTarget, Revoked},
+    time::UnixTime,
+};
+
+pub use sqlite::SqliteStore;
+
+/// Why the store did not do its part. Whatever was asked must then be refused.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store cannot be opened")]
+    Open,
+    #[error("the store was made by a newer version")]
+    Newer,
+    #[error("the store cannot be read or written")]
+    Unavailable,
+    #[error("the store holds something that cannot be")]
+    Corrupt,
+}
+
+/// A device that shows a verified ticket and enrolment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewDevice {
+    pub ticket: String,
+    /// When the administrator made the ticket.
+    pub ticket_at: UnixTime,
+    pub sub: Subject,
+    pub identity: VerifyKey,
+    pub now: UnixTime,
+}
+
+/// What became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Enrolled {
+    /// Enrolled now, under this name.
+    New(String),
+    /// The same key with the same ticket again: an answer was lost on the way.
+    Again(String),
+    TicketUsed,
+    /// The person was revoked after the ticket had been made.
+    TicketOutdated,
+    /// The key was revoked, or belongs to somebody: it never enrols (again).
+    KeyRefused,
+}
+
+/// A device as it stands now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Device {
+    pub name: String,
+    pub sub: Subject,
+    pub revoked: bool,
+}
+
+/// A device and the epoch, read at one moment: a credential of this epoch dies with the next revocation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Known {
+    pub device: Option<Device>,
+    pub epoch: u64,
+}
+
+/// A verified order to revoke.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewRevocation {
+    pub id: String,
+    pub who: RevokeTarget,
+    /// When the administrator signed it.
+    pub at: UnixTime,
+    pub jws: String,
+    pub now: UnixTime,
+}
+
+/// The receipt.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    pub epoch: u64,
+    /// The same order had been taken before.
+    pub again: bool,
+}
+
+/// One revocation as the beacon needs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Past {
+    pub revoked: Revoked,
+    pub received: UnixTime,
+}
+
+/// A signed thing with a version that may only rise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// `authority`, `idp`, `policy`, `service/<name>`.
+    pub name: String,
+    pub version: u64,
+    /// SHA-256 of the statement: one version has one content.
+    pub digest: [u8; 32],
+}
+
+/// What became of the versions of a bundle.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Accepted {
+    /// All of them are as new as what was seen or newer. `catalogue` counts the changes of the services.
+    Yes { catalogue: u64 },
+    /// These are older than what was seen, or differ under the same version; nothing was noted.
+    No {
+        older: Vec<String>,
+        differing: Vec<String>,
+    },
+}
+
+/// The authority's memory.
+pub trait Store: Send + Sync {
+    /// Uses up a ticket and enrols a key, both or neither.
+    fn enrol<'a>(&'a self, device: &'a NewDevice) -> BoxFuture<'a, Result<Enrolled, StoreError>>;
+
+    /// The device with this identity key, and the epoch.
+    fn known<'a>(&'a self, identity: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>>;
+
+    /// Raises the epoch and shuts the target out, durably.
+    fn revoke<'a>(&'a self, order: &'a NewRevocation)
+    -> BoxFuture<'a, Result<Receipt, StoreError>>;
+
+    /// The newest `most` revocations, newest first, and the epoch.
+    fn past(&self, most: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>>;
+
+    /// Takes note of the versions of a bundle, all or none; `catalogue` is the digest over all its services.
+    fn accept<'a>(
+        &'a self,
+        seen: &'a [Seen],
+        catalogue: [u8; 32],
+    ) -> BoxFuture<'a, Result<Accepted, StoreError>>;
+
+    /// Finishes what is being written and lets go of the files.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A device's name for people and records: says nothing about the person, and the same key has the same one.
+fn device_name(identity: PeerId) -> String {
+    let fingerprint = identity.to_string();
+    format!("dev-{}", fingerprint.get(..12).unwrap_or(&fingerprint))
+}

@@ -1,0 +1,354 @@
+//! The store's promises, held against the real file: once is once, revoked stays revoked, nothing goes back.
+//! Written against the trait, so that a second store can be put through the same list.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tidegate_proto::identity::SigningKey;
+
+use super::*;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+
+struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        Arc::new(
+            SqliteStore::open(&self.dir.path().join("authority.sqlite"))
+                .await
+                .unwrap(),
+        )
+    }
+}
+
+fn key(n: u8) -> VerifyKey {
+    SigningKey::from_seed(&[n; 32]).verify_key()
+}
+
+fn sub(text: &str) -> Subject {
+    text.parse().unwrap()
+}
+
+fn device(ticket: &str, who: &str, n: u8) -> NewDevice {
+    NewDevice {
+        ticket: ticket.into(),
+        ticket_at: NOW.minus(60),
+        sub: sub(who),
+        identity: key(n),
+        now: NOW,
+    }
+}
+
+fn order(id: &str, who: RevokeTarget) -> NewRevocation {
+    NewRevocation {
+        id: id.into(),
+        who,
+        at: NOW,
+        jws: "a.b.c".into(),
+        now: NOW,
+    }
+}
+
+fn seen(name: &str, version: u64, digest: u8) -> Seen {
+    Seen {
+        name: name.into(),
+        version,
+        digest: [digest; 32],
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_enrols_one_key_once() {
+    let place = Place::new();
+    let store = place.open().await;
+
+    let Enrolled::New(name) = store.enrol(&device("t1", "ana", 1)).await.unwrap() else {
+        panic!("not new")
+    };
+
+    assert_eq!(
+        store.enrol(&device("t1", "ana", 1)).await,
+        Ok(Enrolled::Again(name.clone()))
+    );
+    assert_eq!(
+        store.enrol(&device("t1", "ana", 2)).await,
+        Ok(Enrolled::TicketUsed)
+    );
+    assert_eq!(
+        store.enrol(&device("t2", "bob", 1)).await,
+        Ok(Enrolled::KeyRefused)
+    );
+    let known = store.known(&key(1)).await.unwrap();
+    assert_eq!(
+        known,
+        Known {
+            device: Some(Device {
+                name,
+                sub: sub("ana"),
+                revoked: false
+            }),
+            epoch: 0
+        }
+    );
+    assert_eq!(store.known(&key(2)).await.unwrap().device, None);
+}
+
+#[tokio::test]
+async fn of_forty_keys_with_one_ticket_exactly_one_wins() {
+    let place = Place::new();
+    let store = place.open().await;
+
+    let racers = (1..=40).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { store.enrol(&device("t", "ana", n)).await.unwrap() })
+    });
+    let mut won = 0;
+    for racer in racers.collect::<Vec<_>>() {
+        match racer.await.unwrap() {
+            Enrolled::New(_) => won += 1,
+            other => assert_eq!(other, Enrolled::TicketUsed),
+        }
+    }
+
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn revoking_a_person_shuts_every_device_and_every_old_ticket() {
+    let place = Place::new();
+    let store = place.open().await;
+    for (ticket, n) in [("t1", 1), ("t2", 2)] {
+        store.enrol(&device(ticket, "ana", n)).await.unwrap();
+    }
+    store.enrol(&device("t3", "bob", 3)).await.unwrap();
+
+    let receipt = store
+        .revoke(&order("r1", RevokeTarget::Subject(sub("ana"))))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        receipt,
+        Receipt {
+            epoch: 1,
+            again: false
+        }
+    );
+    for n in [1, 2] {
+        assert!(store.known(&key(n)).await.unwrap().device.unwrap().revoked);
+    }
+    assert!(!store.known(&key(3)).await.unwrap().device.unwrap().revoked);
+    assert_eq!(
+        store.enrol(&device("t4", "ana", 4)).await,
+        Ok(Enrolled::TicketOutdated)
+    );
+    assert_eq!(
+        store.enrol(&device("t1", "ana", 1)).await,
+        Ok(Enrolled::KeyRefused),
+        "a revoked key stays out"
+    );
+
+    let later = NewDevice {
+        ticket_at: NOW.plus(1),
+        ..device("t5", "ana", 5)
+    };
+    assert!(
+        matches!(store.enrol(&later).await, Ok(Enrolled::New(_))),
+        "a ticket from after it lets her back in"
+    );
+    assert_eq!(store.known(&key(5)).await.unwrap().epoch, 1);
+}
+
+#[tokio::test]
+async fn a_revoked_key_never_enrols_even_if_it_was_unknown() {
+    let place = Place::new();
+    let store = place.open().await;
+
+    store
+        .revoke(&order("r1", RevokeTarget::Device(key(1).peer_id())))
+        .await
+        .unwrap();
+
+    let later = NewDevice {
+        ticket_at: NOW.plus(9),
+        ..device("t1", "ana", 1)
+    };
+    assert_eq!(store.enrol(&later).await, Ok(Enrolled::KeyRefused));
+}
+
+#[tokio::test]
+async fn the_same_order_twice_is_one_revocation() {
+    let place = Place::new();
+    let store = place.open().await;
+    let one = order("r1", RevokeTarget::Subject(sub("ana")));
+
+    let first = store.revoke(&one).await.unwrap();
+    let other = store
+        .revoke(&order("r2", RevokeTarget::Subject(sub("bob"))))
+        .await
+        .unwrap();
+    let again = store.revoke(&one).await.unwrap();
+
+    assert_eq!((first.epoch, other.epoch), (1, 2));
+    assert_eq!(
+        again,
+        Receipt {
+            epoch: 1,
+            again: true
+        }
+    );
+    let (past, epoch) = store.past(10).await.unwrap();
+    assert_eq!(epoch, 2);
+    assert_eq!(
+        past.iter().map(|p| p.revoked.epoch).collect::<Vec<_>>(),
+        [2, 1]
+    );
+    assert_eq!(store.past(1).await.unwrap().0.len(), 1);
+}
+
+#[tokio::test]
+async fn everything_survives_a_restart() {
+    let place = Place::new();
+    let store = place.open().await;
+    store.enrol(&device("t1", "ana", 1)).await.unwrap();
+    store
+        .revoke(&order("r1", RevokeTarget::Subject(sub("ana"))))
+        .await
+        .unwrap();
+    store.accept(&[seen("idp", 7, 1)], [9; 32]).await.unwrap();
+    store.close().await;
+    drop(store);
+
+    let store = place.open().await;
+
+    let known = store.known(&key(1)).await.unwrap();
+    assert!(known.device.unwrap().revoked);
+    assert_eq!(known.epoch, 1);
+    assert!(matches!(
+        store.accept(&[seen("idp", 6, 1)], [9; 32]).await,
+        Ok(Accepted::No { .. })
+    ));
+    assert_eq!(
+        store.enrol(&device("t1", "eve", 9)).await,
+        Ok(Enrolled::TicketUsed)
+    );
+}
+
+#[tokio::test]
+async fn versions_rise_and_one_version_has_one_content() {
+    let place = Place::new();
+    let store = place.open().await;
+
+    let first = store
+        .accept(&[seen("idp", 2, 1), seen("policy", 5, 1)], [1; 32])
+        .await
+        .unwrap();
+    assert_eq!(first, Accepted::Yes { catalogue: 1 });
+    assert_eq!(
+        store.accept(&[seen("idp", 2, 1)], [1; 32]).await,
+        Ok(Accepted::Yes { catalogue: 1 })
+    );
+    assert_eq!(
+        store.accept(&[seen("idp", 3, 2)], [2; 32]).await,
+        Ok(Accepted::Yes { catalogue: 2 })
+    );
+
+    let refused = store
+        .accept(
+            &[seen("idp", 2, 1), seen("policy", 5, 9), seen("new", 1, 1)],
+            [3; 32],
+        )
+        .await
+        .unwrap();
+
+    assert_eq!(
+        refused,
+        Accepted::No {
+            older: vec!["idp".into()],
+            differing: vec!["policy".into()]
+        }
+    );
+    assert_eq!(
+        store.accept(&[seen("new", 0, 0)], [2; 32]).await,
+        Ok(Accepted::Yes { catalogue: 2 }),
+        "nothing was noted"
+    );
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_to_go_back() {
+    let place = Place::new();
+    let store = SqliteStore::open(&place.dir.path().join("x.sqlite"))
+        .await
+        .unwrap();
+    Store::enrol(&store, &device("t1", "ana", 1)).await.unwrap();
+    Store::revoke(&store, &order("r1", RevokeTarget::Subject(sub("ana"))))
+        .await
+        .unwrap();
+    Store::accept(&store, &[seen("idp", 7, 1)], [9; 32])
+        .await
+        .unwrap();
+
+    for back in [
+        "UPDATE epoch SET value = 0",
+        "DELETE FROM epoch",
+        "UPDATE device SET revoked_epoch = NULL",
+        "DELETE FROM device",
+        "UPDATE seen SET version = 6 WHERE name = 'idp'",
+        "DELETE FROM seen",
+    ] {
+        assert!(
+            sqlx::query(back).execute(&store.pool).await.is_err(),
+            "{back}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_from_a_newer_version_is_refused() {
+    let place = Place::new();
+    let path = place.dir.path().join("x.sqlite");
+    let store = SqliteStore::open(&path).await.unwrap();
+    sqlx::query("PRAGMA user_version = 99")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    store.pool.close().await;
+
+    assert_eq!(
+        SqliteStore::open(&path).await.map(|_| ()),
+        Err(StoreError::Newer)
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = Place::new();
+    let store = place.open().await;
+    store.enrol(&device("t1", "ana", 1)).await.unwrap();
+
+    for file in std::fs::read_dir(place.dir.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{:?}",
+            file.file_name()
+        );
+    }
+    store.close().await;
+}
