@@ -8,6 +8,7 @@ pub mod control;
 pub mod keys;
 pub mod kill;
 pub mod login;
+pub mod provider_keys;
 pub mod target_tls;
 
 #[cfg(test)]
