@@ -1,3 +1,25 @@
-//! Placeholder.
+//! Tokio under the protocol: dialling, secure records, portals, and the clients of relay and authority.
+//! Nothing here decides who may connect; it only makes sure that nobody else's bytes ever count.
 
-pub mod keyfile;
+pub mod api_link;
+mod dial;
+mod error;
+mod flow;
+mod handshake;
+mod pipe;
+mod pool;
+mod portal;
+mod preface;
+mod record;
+pub mod relay_link;
+mod secure;
+
+pub use dial::{abort, circuit, dial, tune};
+pub use error::{LinkError, PortalError};
+pub use flow::Meter;
+pub use handshake::{HANDSHAKE_LIMIT, initiate, respond};
+pub use pipe::{PipeEnd, join, pipe};
+pub use portal::{Portal, PortalControl, SecureStream, Traffic};
+pub use preface::{Preface, preface, read_preface};
+pub use record::{RecordReader, RecordWriter};
+pub use secure::{Record, Secure};

@@ -51,7 +51,8 @@ impl Direction {
     /// Noise section 4.2: the next key is the encryption of zeros under the largest counter. The counter goes on.
     fn rekey(&mut self) {
         let mut next = Zeroizing::new([0; 32]);
-        self.key
+        let _tag = self
+            .key
             .seal_in_place_separate_tag(nonce(self.suite, u64::MAX), Aad::empty(), &mut *next)
             .expect("32 bytes are within the limits of the cipher");
         self.key = aead_key(self.suite, &next);

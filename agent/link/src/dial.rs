@@ -1,0 +1,61 @@
+//! Outgoing TCP connections, and the socket options that every connection of ours has.
+//! A dial always ends: the limit covers the name lookup as well.
+
+use crate::{LinkError, Preface, preface};
+use socket2::{SockRef, TcpKeepalive};
+use std::{io, time::Duration};
+use tidegate_proto::{channel::CircuitToken, names::HubAddress};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+/// Connects to `addr` within `limit`, trying each address that its name has.
+///
+/// # Errors
+/// The last address's failure; `TimedOut` when the limit passes first.
+pub async fn dial(addr: &HubAddress, limit: Duration) -> Result<TcpStream, LinkError> {
+    timeout(limit, dial_each(addr)).await.map_err(|_| LinkError::TimedOut)?
+}
+
+async fn dial_each(addr: &HubAddress) -> Result<TcpStream, LinkError> {
+    let mut failure = LinkError::Unresolved;
+    let found = lookup_host((addr.host(), addr.port())).await.map_err(|_| LinkError::Unresolved)?;
+    for candidate in found {
+        match TcpStream::connect(candidate).await {
+            Ok(tcp) => {
+                tune(&tcp)?;
+                return Ok(tcp);
+            }
+            Err(error) => failure = error.into(),
+        }
+    }
+    Err(failure)
+}
+
+/// Dials a relay for the circuit that `token` names.
+///
+/// # Errors
+/// When the relay cannot be reached. A refused token shows only as a lost connection later.
+pub async fn circuit(addr: &HubAddress, token: CircuitToken, limit: Duration) -> Result<TcpStream, LinkError> {
+    let mut tcp = dial(addr, limit).await?;
+    preface(&mut tcp, Preface::Circuit(token)).await?;
+    Ok(tcp)
+}
+
+/// No delay for small records, and keepalive so that a vanished peer is noticed within about a minute.
+///
+/// # Errors
+/// When the socket is already broken.
+pub fn tune(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(10));
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive.with_retries(3))
+}
+
+/// Ends a plain TCP connection so that its peer sees a reset and not a clean end.
+pub fn abort(tcp: TcpStream) {
+    // Nothing is left to do for a socket that refuses the option: dropping it closes it.
+    let _ = SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
+}

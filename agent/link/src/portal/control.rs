@@ -1,0 +1,89 @@
+//! Everything about a portal that is not bytes: renewal, notices, ending it, counting it.
+//! A control may outlive its portal; it then only reports how the portal ended.
+
+use super::{Shared, Traffic};
+use crate::PortalError;
+use std::sync::{Arc, atomic::Ordering};
+use tidegate_proto::{frame::Frame, time::UnixTime};
+use tokio::sync::watch;
+
+/// A handle on a portal, for as many tasks as need one.
+#[derive(Clone)]
+pub struct PortalControl(Arc<Shared>);
+
+impl PortalControl {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Agent: sends a newer AUTH under the same handshake hash.
+    ///
+    /// # Errors
+    /// When the portal has ended.
+    pub async fn reauth(&self, record: Vec<u8>) -> Result<(), PortalError> {
+        self.send(&Frame::Reauth(&record)).await
+    }
+
+    /// Outlet: the next REAUTH; `None` after the portal has gone. Arrives while somebody reads the portal.
+    pub async fn next_reauth(&self) -> Option<Vec<u8>> {
+        self.0.reauths.lock().await.recv().await
+    }
+
+    /// Outlet: says until when the session lasts now.
+    ///
+    /// # Errors
+    /// When the portal has ended.
+    pub async fn admitted(&self, deadline: UnixTime) -> Result<(), PortalError> {
+        self.send(&Frame::Admitted { deadline }).await
+    }
+
+    /// Agent: the deadline of the newest REAUTH that was admitted; `None` before the first.
+    #[must_use]
+    pub fn deadline(&self) -> watch::Receiver<Option<UnixTime>> {
+        self.0.admitted.clone()
+    }
+
+    /// Sends a line for the person at the other end.
+    ///
+    /// # Errors
+    /// When the portal has ended.
+    pub async fn notice(&self, code: u16, text: &str) -> Result<(), PortalError> {
+        self.send(&Frame::Notice { code, text }).await
+    }
+
+    /// The next line from the other end; `None` after the portal has gone.
+    pub async fn next_notice(&self) -> Option<(u16, String)> {
+        self.0.notices.lock().await.recv().await
+    }
+
+    /// Ends the portal now, in both directions, and tells the peer why if the socket takes it.
+    pub fn reset(&self, code: u16) {
+        self.0.out().reset(code);
+    }
+
+    /// How the portal ended, once it has: for a clean end too (`Withdrawn(0)`), after it was dropped.
+    #[must_use]
+    pub fn ended(&self) -> Option<PortalError> {
+        self.0.out().ended()
+    }
+
+    /// Payload bytes so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic { sent: self.0.out().sent(), received: self.0.received.load(Ordering::Relaxed) }
+    }
+
+    async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {
+        while !self.0.out().try_control(frame)? {
+            self.writable().await?;
+        }
+        while !self.0.out().try_flush()? {
+            self.writable().await?;
+        }
+        Ok(())
+    }
+
+    async fn writable(&self) -> Result<(), PortalError> {
+        self.0.tcp.writable().await.map_err(|_| PortalError::CircuitLost)
+    }
+}

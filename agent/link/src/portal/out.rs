@@ -1,0 +1,135 @@
+//! The sending direction of a portal, shared by the stream and its controls: what is sealed stays in order.
+//! Nothing here waits while it holds the lock.
+
+use crate::{PortalError, RecordWriter, pool};
+use std::task::{Context, Poll, Waker, ready};
+use tidegate_proto::frame::{Frame, MAX_DATA};
+
+pub(super) struct Out {
+    writer: RecordWriter,
+    /// Payload bytes sealed so far.
+    offset: u64,
+    fin: bool,
+    ended: Option<PortalError>,
+    /// A ping's answer, sent with whatever goes out next when the socket is full now.
+    pong: Option<u64>,
+    reading: Option<Waker>,
+    writing: Option<Waker>,
+}
+
+impl Out {
+    pub(super) fn new(writer: RecordWriter) -> Self {
+        Self { writer, offset: 0, fin: false, ended: None, pong: None, reading: None, writing: None }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether FIN has been sealed.
+    pub(super) fn finished(&self) -> bool {
+        self.fin
+    }
+
+    pub(super) fn ended(&self) -> Option<PortalError> {
+        self.ended
+    }
+
+    /// The end, if there is one; else the reading task is woken when there is.
+    pub(super) fn check_in(&mut self, cx: &Context<'_>) -> Option<PortalError> {
+        remember(&mut self.reading, cx);
+        self.ended
+    }
+
+    /// Ends the portal; the first reason stays. Wakes whoever waits on it.
+    pub(super) fn end(&mut self, error: PortalError) -> PortalError {
+        let first = *self.ended.get_or_insert(error);
+        self.reading.take().into_iter().chain(self.writing.take()).for_each(Waker::wake);
+        first
+    }
+
+    /// Says RESET if the socket takes it, and ends the portal.
+    pub(super) fn reset(&mut self, code: u16) {
+        if self.ended.is_none() {
+            let told = self.push(&Frame::Reset { code }).and_then(|()| Ok(self.writer.try_flush()?));
+            drop(told);
+            self.end(PortalError::Withdrawn(code));
+        }
+    }
+
+    pub(super) fn pong(&mut self, number: u64) {
+        self.pong = Some(number);
+        if self.ended.is_none() && self.writer.waiting() == 0 {
+            // A failure comes up again at the next read or write.
+            drop(self.push_pong().and_then(|()| Ok(self.writer.try_flush()?)));
+        }
+    }
+
+    fn push_pong(&mut self) -> Result<(), PortalError> {
+        self.pong.take().map_or(Ok(()), |number| self.push(&Frame::Pong(number)))
+    }
+
+    fn push(&mut self, frame: &Frame<'_>) -> Result<(), PortalError> {
+        Ok(self.writer.push(|out| frame.encode_into(out))?)
+    }
+
+    /// Seals one control frame behind the data, unless too much waits already: whether it was taken.
+    pub(super) fn try_control(&mut self, frame: &Frame<'_>) -> Result<bool, PortalError> {
+        self.alive()?;
+        if self.writer.waiting() >= pool::SIZE {
+            return self.try_flush().map(|_| false);
+        }
+        self.push(frame)?;
+        Ok(true)
+    }
+
+    /// Gives the socket what it takes; whether everything is gone.
+    pub(super) fn try_flush(&mut self) -> Result<bool, PortalError> {
+        self.alive()?;
+        self.writer.try_flush().map_err(|error| self.end(error.into()))
+    }
+
+    fn alive(&self) -> Result<(), PortalError> {
+        self.ended.map_or(Ok(()), Err)
+    }
+
+    /// Seals as much of `bytes` as one write to the socket should carry.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, PortalError>> {
+        ready!(self.poll_flush(cx))?;
+        if self.fin {
+            return Poll::Ready(Err(PortalError::Withdrawn(0)));
+        }
+        let most = 4 * MAX_DATA;
+        let taken = &bytes[..bytes.len().min(most)];
+        for bytes in taken.chunks(MAX_DATA) {
+            self.push(&Frame::Data { offset: self.offset, bytes })?;
+            self.offset += bytes.len() as u64;
+        }
+        self.try_flush()?;
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
+        remember(&mut self.writing, cx);
+        self.alive()?;
+        self.push_pong()?;
+        self.writer.poll_flush(cx).map_err(|error| self.end(error.into()))
+    }
+
+    /// Seals FIN once, and flushes.
+    pub(super) fn poll_fin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
+        self.alive()?;
+        if !self.fin {
+            self.push(&Frame::Fin { offset: self.offset })?;
+            self.fin = true;
+        }
+        self.poll_flush(cx)
+    }
+}
+
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        _ => *slot = Some(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,191 @@
+//! The frames by their bytes.
+//! A changed byte here is a new protocol version, not a test to update.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use proptest::prelude::*;
+
+fn encoded(frame: &Frame<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame.encode_into(&mut out);
+    out
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[test]
+fn every_frame_has_these_bytes_on_the_wire() {
+    let open = Open {
+        portal: 7,
+        purpose: Purpose::Probe,
+        grant: None,
+    };
+    let granted = Open {
+        portal: 7,
+        purpose: Purpose::Connect,
+        grant: Some([0xee; 32]),
+    };
+    let resume = Resume {
+        instance: [0xaa; 16],
+        portal: 1,
+        generation: 2,
+        received: 3,
+    };
+    let grant_hex = format!("0300000000000000070001{}", "ee".repeat(32));
+    let resume_hex = format!(
+        "0e{}000000000000000100000000000000020000000000000003",
+        "aa".repeat(16)
+    );
+    let table = [
+        (Frame::Auth(b"x"), "0178"),
+        (
+            Frame::Admitted {
+                deadline: UnixTime(258),
+            },
+            "020000000000000102",
+        ),
+        (Frame::Open(open), "0300000000000000070100"),
+        (Frame::Open(granted), grant_hex.as_str()),
+        (Frame::Opened { portal: 7 }, "040000000000000007"),
+        (
+            Frame::Refused {
+                code: 2001,
+                text: "no",
+            },
+            "0507d16e6f",
+        ),
+        (
+            Frame::Data {
+                offset: 9,
+                bytes: b"ab",
+            },
+            "0600000000000000096162",
+        ),
+        (Frame::Ack { offset: 9 }, "070000000000000009"),
+        (Frame::Fin { offset: 9 }, "080000000000000009"),
+        (Frame::Reset { code: 1 }, "090001"),
+        (Frame::Ping(5), "0a0000000000000005"),
+        (Frame::Pong(5), "0b0000000000000005"),
+        (
+            Frame::Notice {
+                code: 3, text: "é"
+            },
+            "0c0003c3a9",
+        ),
+        (Frame::Reauth(b"y"), "0d79"),
+        (Frame::Resume(resume), resume_hex.as_str()),
+    ];
+
+    for (frame, bytes) in table {
+        assert_eq!(hex(&encoded(&frame)), bytes, "{frame:?}");
+        assert_eq!(Frame::decode(&encoded(&frame)), Ok(frame));
+    }
+}
+
+#[test]
+fn refuses_one_byte_too_few_or_too_many() {
+    let fixed = [
+        Frame::Admitted {
+            deadline: UnixTime(1),
+        },
+        Frame::Open(Open {
+            portal: 7,
+            purpose: Purpose::Connect,
+            grant: None,
+        }),
+        Frame::Open(Open {
+            portal: 7,
+            purpose: Purpose::Connect,
+            grant: Some([1; 32]),
+        }),
+        Frame::Opened { portal: 7 },
+        Frame::Ack { offset: 9 },
+        Frame::Fin { offset: 9 },
+        Frame::Reset { code: 1 },
+        Frame::Ping(5),
+        Frame::Pong(5),
+        Frame::Resume(Resume {
+            instance: [0; 16],
+            portal: 1,
+            generation: 2,
+            received: 3,
+        }),
+    ];
+
+    for frame in fixed {
+        let mut bytes = encoded(&frame);
+        assert_eq!(
+            Frame::decode(&bytes[..bytes.len() - 1]),
+            Err(FrameError::Length),
+            "{frame:?}"
+        );
+        bytes.push(0);
+        assert_eq!(Frame::decode(&bytes), Err(FrameError::Length), "{frame:?}");
+    }
+}
+
+#[test]
+fn refuses_what_no_encoder_writes() {
+    let open = |purpose, granted| [&[OPEN][..], &[0; 8], &[purpose, granted]].concat();
+    let bad: [(Vec<u8>, FrameError); 11] = [
+        (vec![], FrameError::Length),
+        (vec![0], FrameError::Type),
+        (vec![0x0f], FrameError::Type),
+        (vec![AUTH], FrameError::Length),
+        (vec![REAUTH; MAX_AUTH + 2], FrameError::Length),
+        (open(2, 0), FrameError::Field),
+        (open(0, 2), FrameError::Field),
+        ([&[DATA][..], &[0; 8]].concat(), FrameError::Length),
+        ([&[DATA][..], &[0xff; 9]].concat(), FrameError::Field),
+        (b"\x05\x00\x01a\nb".to_vec(), FrameError::Field),
+        (
+            [b"\x05\x00\x01", "\u{202e}".as_bytes()].concat(),
+            FrameError::Field,
+        ),
+    ];
+
+    for (bytes, error) in bad {
+        assert_eq!(Frame::decode(&bytes), Err(error), "{bytes:?}");
+    }
+}
+
+#[test]
+fn text_is_cut_and_cleaned_before_it_leaves() {
+    let long = "é\n".repeat(1000);
+
+    let bytes = encoded(&Frame::Notice {
+        code: 1,
+        text: &long,
+    });
+
+    let Ok(Frame::Notice { text, .. }) = Frame::decode(&bytes) else {
+        panic!("decodes")
+    };
+    assert!(text.starts_with("é é ") && text.len() <= MAX_TEXT);
+}
+
+proptest! {
+    #[test]
+    fn decoding_random_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(frame) = Frame::decode(&bytes) {
+            prop_assert_eq!(encoded(&frame), bytes);
+        }
+    }
+
+    #[test]
+    fn data_survives_the_wire(offset in 0..u64::MAX - 70_000, bytes in proptest::collection::vec(any::<u8>(), 1..5000)) {
+        let frame = Frame::Data { offset, bytes: &bytes };
+        let wire = encoded(&frame);
+        prop_assert_eq!(Frame::decode(&wire), Ok(frame));
+    }
+
+    #[test]
+    fn numbers_and_text_survive_the_wire(a: u64, code: u16, text in "[ -~é漢]{0,200}") {
+        for frame in [Frame::Ping(a), Frame::Fin { offset: a }, Frame::Refused { code, text: &text }] {
+            let wire = encoded(&frame);
+            prop_assert_eq!(Frame::decode(&wire), Ok(frame));
+        }
+    }
+}
