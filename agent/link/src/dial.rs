@@ -15,12 +15,16 @@ use tokio::{
 /// # Errors
 /// The last address's failure; `TimedOut` when the limit passes first.
 pub async fn dial(addr: &HubAddress, limit: Duration) -> Result<TcpStream, LinkError> {
-    timeout(limit, dial_each(addr)).await.map_err(|_| LinkError::TimedOut)?
+    timeout(limit, dial_each(addr))
+        .await
+        .map_err(|_| LinkError::TimedOut)?
 }
 
 async fn dial_each(addr: &HubAddress) -> Result<TcpStream, LinkError> {
     let mut failure = LinkError::Unresolved;
-    let found = lookup_host((addr.host(), addr.port())).await.map_err(|_| LinkError::Unresolved)?;
+    let found = lookup_host((addr.host(), addr.port()))
+        .await
+        .map_err(|_| LinkError::Unresolved)?;
     for candidate in found {
         match TcpStream::connect(candidate).await {
             Ok(tcp) => {
@@ -37,7 +41,11 @@ async fn dial_each(addr: &HubAddress) -> Result<TcpStream, LinkError> {
 ///
 /// # Errors
 /// When the relay cannot be reached. A refused token shows only as a lost connection later.
-pub async fn circuit(addr: &HubAddress, token: CircuitToken, limit: Duration) -> Result<TcpStream, LinkError> {
+pub async fn circuit(
+    addr: &HubAddress,
+    token: CircuitToken,
+    limit: Duration,
+) -> Result<TcpStream, LinkError> {
     let mut tcp = dial(addr, limit).await?;
     preface(&mut tcp, Preface::Circuit(token)).await?;
     Ok(tcp)
@@ -49,8 +57,9 @@ pub async fn circuit(addr: &HubAddress, token: CircuitToken, limit: Duration) ->
 /// When the socket is already broken.
 pub fn tune(tcp: &TcpStream) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(20)).with_interval(Duration::from_secs(10));
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(20))
+        .with_interval(Duration::from_secs(10));
     SockRef::from(tcp).set_tcp_keepalive(&keepalive.with_retries(3))
 }
 

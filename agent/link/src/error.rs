@@ -5,6 +5,7 @@ use std::io;
 use tidegate_proto::{
     channel::ChannelError,
     frame::FrameError,
+    statement::StatementError,
     wire::link::{LinkMessageError, RelayRefusal},
 };
 
@@ -33,8 +34,8 @@ pub enum LinkError {
     #[error("the relay refused: {0}")]
     Refused(RelayRefusal),
     /// What the hub says about itself does not follow from the pinned root.
-    #[error("the hub is not the one that was joined")]
-    WrongHub,
+    #[error("the hub is not the one that was joined: {0}")]
+    WrongHub(StatementError),
 }
 
 impl From<io::Error> for LinkError {

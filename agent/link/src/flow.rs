@@ -30,7 +30,10 @@ impl Meter {
     /// What was counted so far.
     #[must_use]
     pub fn read(&self) -> Traffic {
-        Traffic { sent: self.sent.load(Ordering::Relaxed), received: self.received.load(Ordering::Relaxed) }
+        Traffic {
+            sent: self.sent.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+        }
     }
 
     /// Counts bytes towards the service.
@@ -65,7 +68,12 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn new() -> Self {
-        Self { state: State::Copying, buffer: None, filled: 0..0, unflushed: false }
+        Self {
+            state: State::Copying,
+            buffer: None,
+            filled: 0..0,
+            unflushed: false,
+        }
     }
 
     /// Whether the reading side has ended and everything read was written.
@@ -117,7 +125,11 @@ impl Flow {
     {
         let buffer = self.buffer.get_or_insert_with(ReadBuffer::take);
         let mut into = ReadBuf::new(buffer);
-        if Pin::new(reader).poll_read(cx, &mut into).map_err(FlowError::Read)?.is_pending() {
+        if Pin::new(reader)
+            .poll_read(cx, &mut into)
+            .map_err(FlowError::Read)?
+            .is_pending()
+        {
             self.buffer = None;
             if self.unflushed {
                 ready!(Pin::new(writer).poll_flush(cx)).map_err(FlowError::Write)?;
@@ -140,7 +152,8 @@ impl Flow {
     {
         while let Some(buffer) = self.buffer.as_ref().filter(|_| !self.filled.is_empty()) {
             let bytes = &buffer[self.filled.clone()];
-            let n = ready!(Pin::new(&mut *writer).poll_write(cx, bytes)).map_err(FlowError::Write)?;
+            let n =
+                ready!(Pin::new(&mut *writer).poll_write(cx, bytes)).map_err(FlowError::Write)?;
             if n == 0 {
                 return Poll::Ready(Err(FlowError::Write(io::ErrorKind::WriteZero.into())));
             }

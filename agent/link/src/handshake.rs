@@ -4,7 +4,9 @@
 use crate::{LinkError, Secure};
 use std::time::Duration;
 use tidegate_proto::{
-    channel::{ChannelError, Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Prologue, Responder, Suite},
+    channel::{
+        ChannelError, Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Prologue, Responder, Suite,
+    },
     entropy::SystemEntropy,
     identity::{NoisePublic, NoiseSecret},
 };
@@ -27,7 +29,9 @@ pub async fn initiate(
     local: &NoiseSecret,
     expected: NoisePublic,
 ) -> Result<Secure, LinkError> {
-    timeout(HANDSHAKE_LIMIT, initiator(io, prologue, local, expected)).await.map_err(|_| LinkError::TimedOut)?
+    timeout(HANDSHAKE_LIMIT, initiator(io, prologue, local, expected))
+        .await
+        .map_err(|_| LinkError::TimedOut)?
 }
 
 async fn initiator(
@@ -56,7 +60,9 @@ pub async fn respond(
     prologue_of: impl Fn(Suite) -> Prologue,
     local: &NoiseSecret,
 ) -> Result<Secure, LinkError> {
-    timeout(HANDSHAKE_LIMIT, responder(io, prologue_of, local)).await.map_err(|_| LinkError::TimedOut)?
+    timeout(HANDSHAKE_LIMIT, responder(io, prologue_of, local))
+        .await
+        .map_err(|_| LinkError::TimedOut)?
 }
 
 async fn responder(
@@ -66,7 +72,8 @@ async fn responder(
 ) -> Result<Secure, LinkError> {
     let suite = Suite::from_byte(io.read_u8().await?).ok_or(LinkError::Preface)?;
     let message_1 = read_message(&mut io, MESSAGE_1).await?;
-    let (handshake, message_2) = Responder::accept(&prologue_of(suite), local, &message_1, &SystemEntropy)?;
+    let (handshake, message_2) =
+        Responder::accept(&prologue_of(suite), local, &message_1, &SystemEntropy)?;
     write_message(&mut io, &message_2).await?;
 
     let message_3 = read_message(&mut io, MESSAGE_3).await?;

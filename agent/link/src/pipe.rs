@@ -47,11 +47,15 @@ where
         }
         let out_of_done = match out_of.poll(cx, portal, plain, &meter.received) {
             Poll::Ready(Err(FlowError::Read(error))) => return Poll::Ready(portal_end(&error)),
-            Poll::Ready(Err(FlowError::Write(error))) => return Poll::Ready(PipeEnd::Plain(error.kind())),
+            Poll::Ready(Err(FlowError::Write(error))) => {
+                return Poll::Ready(PipeEnd::Plain(error.kind()));
+            }
             done => done.is_ready(),
         };
         let into_done = match into.poll(cx, plain, portal, &meter.sent) {
-            Poll::Ready(Err(FlowError::Read(error))) => return Poll::Ready(PipeEnd::Plain(error.kind())),
+            Poll::Ready(Err(FlowError::Read(error))) => {
+                return Poll::Ready(PipeEnd::Plain(error.kind()));
+            }
             Poll::Ready(Err(FlowError::Write(error))) => return Poll::Ready(portal_end(&error)),
             done => done.is_ready(),
         };
@@ -84,7 +88,11 @@ where
     poll_fn(|cx| {
         let there = there.poll(cx, a, b, &meter.sent).map_err(either)?;
         let back = back.poll(cx, b, a, &meter.received).map_err(either)?;
-        if there.is_ready() && back.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if there.is_ready() && back.is_ready() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     })
     .await
 }

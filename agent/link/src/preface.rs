@@ -76,6 +76,9 @@ mod tests {
     fn a_preface_has_these_bytes() {
         assert_eq!(Preface::Api.encode(), b"tg1A");
         assert_eq!(Preface::Link.encode(), b"tg1L");
-        assert_eq!(Preface::Circuit(CircuitToken([b'x'; 16])).encode(), b"tg1Cxxxxxxxxxxxxxxxx");
+        assert_eq!(
+            Preface::Circuit(CircuitToken([b'x'; 16])).encode(),
+            b"tg1Cxxxxxxxxxxxxxxxx"
+        );
     }
 }

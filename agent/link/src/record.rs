@@ -33,7 +33,13 @@ pub struct RecordReader {
 
 impl RecordReader {
     pub(crate) fn new(tcp: Arc<TcpStream>, opener: Opener) -> Self {
-        Self { tcp, opener, buffer: None, filled: 0..0, failed: None }
+        Self {
+            tcp,
+            opener,
+            buffer: None,
+            filled: 0..0,
+            failed: None,
+        }
     }
 
     /// The next record's plaintext. Safe to abandon.
@@ -46,7 +52,10 @@ impl RecordReader {
     }
 
     /// Where in [`Self::bytes`] the next record's plaintext is; valid until the next call.
-    pub(crate) fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Result<Range<usize>, LinkError>> {
+    pub(crate) fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Range<usize>, LinkError>> {
         if let Some(error) = self.failed {
             return Poll::Ready(Err(error));
         }
@@ -74,10 +83,15 @@ impl RecordReader {
 
     /// Opens the first whole record in the buffer. Announcements of a rekey have no plaintext and are passed over.
     fn open_next(&mut self) -> Result<Option<Range<usize>>, LinkError> {
-        let Some(buffer) = self.buffer.as_mut() else { return Ok(None) };
+        let Some(buffer) = self.buffer.as_mut() else {
+            return Ok(None);
+        };
         while let Some(length) = whole(&buffer[self.filled.clone()])? {
             let start = self.filled.start + LENGTH;
-            let plaintext = self.opener.open_in_place(&mut buffer[start..start + length])?.len();
+            let plaintext = self
+                .opener
+                .open_in_place(&mut buffer[start..start + length])?
+                .len();
             self.filled.start = start + length;
             if plaintext > 0 {
                 return Ok(Some(start..start + plaintext));
@@ -118,7 +132,9 @@ impl RecordReader {
 
 /// The length of the record at the start of `bytes`, once all of it is there.
 fn whole(bytes: &[u8]) -> Result<Option<usize>, LinkError> {
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else { return Ok(None) };
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+        return Ok(None);
+    };
     let length = usize::from(u16::from_be_bytes(*length));
     if length < TAG {
         return Err(ChannelError::Rejected.into());
@@ -139,7 +155,14 @@ pub struct RecordWriter {
 
 impl RecordWriter {
     pub(crate) fn new(tcp: Arc<TcpStream>, sealer: Sealer) -> Self {
-        Self { tcp, sealer, buffer: None, written: 0, rekeyed: Instant::now(), failed: None }
+        Self {
+            tcp,
+            sealer,
+            buffer: None,
+            written: 0,
+            rekeyed: Instant::now(),
+            failed: None,
+        }
     }
 
     /// Seals `plaintext` and waits until the socket has taken it. If abandoned, the record still goes out with the next.
@@ -191,7 +214,9 @@ impl RecordWriter {
 
     /// Bytes sealed and not yet taken by the socket.
     pub(crate) fn waiting(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |out| out.len() - self.written)
+        self.buffer
+            .as_ref()
+            .map_or(0, |out| out.len() - self.written)
     }
 
     /// Gives the socket what it takes now; whether everything is gone.
@@ -209,8 +234,9 @@ impl RecordWriter {
                 Ok(n) => self.written += n,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => {
-                    self.failed = Some(error.into());
-                    return Err(error.into());
+                    let error = error.into();
+                    self.failed = Some(error);
+                    return Err(error);
                 }
             }
         }

@@ -70,11 +70,17 @@ impl RelayLink {
         preface(&mut tcp, Preface::Link).await?;
         let prologue = Prologue::link(Suite::Aes256Gcm, org.clone());
         let mut secure = initiate(tcp, &prologue, local, relay).await?;
-        secure.send_record(&ToRelay::Hello { pass }.encode()).await?;
-        let answer = timeout(ANSWER_LIMIT, secure.recv_record()).await.map_err(|_| LinkError::TimedOut)??;
+        secure
+            .send_record(&ToRelay::Hello { pass }.encode())
+            .await?;
+        let answer = timeout(ANSWER_LIMIT, secure.recv_record())
+            .await
+            .map_err(|_| LinkError::TimedOut)??;
         match FromRelay::decode(&answer)? {
             FromRelay::Welcome => {}
-            FromRelay::Refused { code, .. } => return Err(LinkError::Refused(RelayRefusal::from_code(code))),
+            FromRelay::Refused { code, .. } => {
+                return Err(LinkError::Refused(RelayRefusal::from_code(code)));
+            }
             _ => return Err(LinkError::OutOfTurn),
         }
         let (reader, writer) = secure.into_split();
@@ -86,7 +92,14 @@ impl RelayLink {
         let (offer, offers) = mpsc::channel(OFFERS);
         let (publish, state) = watch::channel(LinkState::Up);
         let stop = CancellationToken::new();
-        let link = Link { reader, writer, waiting: HashMap::new(), offer, publish, heard: Instant::now() };
+        let link = Link {
+            reader,
+            writer,
+            waiting: HashMap::new(),
+            offer,
+            publish,
+            heard: Instant::now(),
+        };
         let task = tokio::spawn(link.run(queue, stop.clone()));
         Self {
             requests,
@@ -126,7 +139,10 @@ impl RelayLink {
     /// # Errors
     /// How the link ended.
     pub async fn new_pass(&self, pass: String) -> Result<(), LinkError> {
-        self.requests.send((ToRelay::NewPass { pass }, None)).await.map_err(|_| self.ended())
+        self.requests
+            .send((ToRelay::NewPass { pass }, None))
+            .await
+            .map_err(|_| self.ended())
     }
 
     /// What the link is doing, as it changes.
@@ -138,7 +154,10 @@ impl RelayLink {
     /// Waits for the link to end, and says how.
     pub async fn closed(&self) -> LinkError {
         let mut state = self.state.clone();
-        let ended = state.wait_for(|state| matches!(state, LinkState::Closed(_))).await.map(|state| *state);
+        let ended = state
+            .wait_for(|state| matches!(state, LinkState::Closed(_)))
+            .await
+            .map(|state| *state);
         match ended {
             Ok(LinkState::Closed(error)) => error,
             _ => LinkError::Lost,
@@ -147,7 +166,9 @@ impl RelayLink {
 
     /// Ends the link and waits for its task.
     pub async fn shutdown(self) {
-        let Self { task, _stop: stop, .. } = self;
+        let Self {
+            task, _stop: stop, ..
+        } = self;
         drop(stop);
         // A task that panicked has nothing more to say here.
         let _ = task.await;
@@ -160,10 +181,15 @@ impl RelayLink {
     async fn ask(&self, message: ToRelay) -> Result<CircuitToken, LinkError> {
         let (answer, answered) = oneshot::channel();
         let asked = async {
-            self.requests.send((message, Some(answer))).await.map_err(|_| self.ended())?;
+            self.requests
+                .send((message, Some(answer)))
+                .await
+                .map_err(|_| self.ended())?;
             answered.await.map_err(|_| self.ended())?
         };
-        timeout(ANSWER_LIMIT, asked).await.map_err(|_| LinkError::TimedOut)?
+        timeout(ANSWER_LIMIT, asked)
+            .await
+            .map_err(|_| LinkError::TimedOut)?
     }
 
     fn ended(&self) -> LinkError {
@@ -185,7 +211,11 @@ struct Link {
 }
 
 impl Link {
-    async fn run(mut self, mut queue: mpsc::Receiver<(ToRelay, Option<Answer>)>, stop: CancellationToken) {
+    async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<(ToRelay, Option<Answer>)>,
+        stop: CancellationToken,
+    ) {
         let error = tokio::select! {
             () = stop.cancelled() => LinkError::Lost,
             error = self.carry(&mut queue) => error,
@@ -216,7 +246,10 @@ impl Link {
         match FromRelay::decode(record)? {
             FromRelay::Circuit { request, token } => self.answer(request, Ok(token)),
             FromRelay::Refused { request, code } => {
-                self.answer(request, Err(LinkError::Refused(RelayRefusal::from_code(code))));
+                self.answer(
+                    request,
+                    Err(LinkError::Refused(RelayRefusal::from_code(code))),
+                );
             }
             // Nobody takes offers fast enough: this one runs out at the relay by itself.
             FromRelay::Incoming { handle, token } => drop(self.offer.try_send((handle, token))),
@@ -236,7 +269,9 @@ impl Link {
 
     async fn say(&mut self, message: &ToRelay, answer: Option<Answer>) -> Result<(), LinkError> {
         self.waiting.retain(|_, waiting| !waiting.is_closed());
-        if let (ToRelay::Open { request, .. } | ToRelay::KeyTunnel { request }, Some(answer)) = (message, answer) {
+        if let (ToRelay::Open { request, .. } | ToRelay::KeyTunnel { request }, Some(answer)) =
+            (message, answer)
+        {
             self.waiting.insert(*request, answer);
         }
         self.writer.send_record(&message.encode()).await

@@ -4,8 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    identity::{NoisePublic, VerifyKey},
+    identity::{NoisePublic, PeerId, VerifyKey},
     names::OrgName,
+    statement::{AuthorityStatement, Statement, StatementError, walk_roots},
+    strict,
     time::UnixTime,
     wire::link::ServiceHandle,
 };
@@ -48,6 +50,32 @@ pub struct Hello {
     pub root: VerifyKey,
     /// `tg-authority`.
     pub authority: String,
+}
+
+impl Hello {
+    /// Reads one from its JSON.
+    ///
+    /// # Errors
+    /// When it is not one JSON object of exactly this shape.
+    pub fn parse(json: &[u8]) -> Result<Self, StatementError> {
+        Ok(strict::json(json, MAX_HELLO)?)
+    }
+
+    /// The authority that this hub speaks for, from the pinned root fingerprint up.
+    ///
+    /// # Errors
+    /// The first part that is not believed, and why.
+    pub fn verify(
+        &self,
+        root_fingerprint: PeerId,
+        org: &OrgName,
+        now: UnixTime,
+    ) -> Result<AuthorityStatement, StatementError> {
+        let root = walk_roots(&self.roots, org, root_fingerprint)?;
+        let authority = AuthorityStatement::verify_for(&self.authority, &root, org)?;
+        authority.valid_at(now)?;
+        Ok(authority)
+    }
 }
 
 /// What anybody inside the channel may read, without an identity.

@@ -1,7 +1,7 @@
 //! What is said inside a portal's channel: one frame a record, its first plaintext byte the type.
 //! Decoding is strict: a frame with a byte too few, a byte too many or an unknown type ends the channel.
 
-use crate::{channel::MAX_PLAINTEXT, time::UnixTime};
+use crate::{channel::MAX_PLAINTEXT, text::deceives, time::UnixTime};
 
 /// Bytes of a `Data` frame before its payload.
 pub const DATA_HEADER: usize = 9;
@@ -217,16 +217,10 @@ fn text(body: &[u8]) -> Result<(u16, &str), FrameError> {
         return Err(FrameError::Length);
     }
     let text = std::str::from_utf8(text).map_err(|_| FrameError::Field)?;
-    if text.chars().any(unprintable) {
+    if text.chars().any(deceives) {
         return Err(FrameError::Field);
     }
     Ok((u16::from_be_bytes(*code), text))
-}
-
-/// Control characters and those that turn the direction of writing: a peer's text must not draw on our screen.
-fn unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn open(body: &[u8]) -> Result<Open, FrameError> {
@@ -280,7 +274,7 @@ fn put_text(out: &mut Vec<u8>, kind: u8, code: u16, text: &str) {
     put(out, kind, &[&code.to_be_bytes()]);
     let start = out.len();
     let mut utf8 = [0; 4];
-    for c in text.chars().map(|c| if unprintable(c) { ' ' } else { c }) {
+    for c in text.chars().map(|c| if deceives(c) { ' ' } else { c }) {
         let bytes = c.encode_utf8(&mut utf8).as_bytes();
         if out.len() - start + bytes.len() > MAX_TEXT {
             return;

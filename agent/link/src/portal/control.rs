@@ -70,7 +70,10 @@ impl PortalControl {
     /// Payload bytes so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        Traffic { sent: self.0.out().sent(), received: self.0.received.load(Ordering::Relaxed) }
+        Traffic {
+            sent: self.0.out().sent(),
+            received: self.0.received.load(Ordering::Relaxed),
+        }
     }
 
     async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {
@@ -84,6 +87,10 @@ impl PortalControl {
     }
 
     async fn writable(&self) -> Result<(), PortalError> {
-        self.0.tcp.writable().await.map_err(|_| PortalError::CircuitLost)
+        self.0
+            .tcp
+            .writable()
+            .await
+            .map_err(|_| PortalError::CircuitLost)
     }
 }

@@ -142,7 +142,9 @@ impl Portal {
         let frame = Frame::decode(self.reader.bytes(record.clone())).map_err(LinkError::from)?;
         match frame {
             Frame::Data { offset, bytes } if offset == received && !self.finished => {
-                self.shared.received.store(received + bytes.len() as u64, Ordering::Relaxed);
+                self.shared
+                    .received
+                    .store(received + bytes.len() as u64, Ordering::Relaxed);
                 self.unread = record.end - bytes.len()..record.end;
             }
             Frame::Fin { offset } if offset == received && !self.finished => self.finished = true,
@@ -183,7 +185,11 @@ impl Portal {
 }
 
 impl AsyncRead for Portal {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
             if !this.unread.is_empty() {
@@ -208,7 +214,11 @@ impl AsyncRead for Portal {
 }
 
 impl AsyncWrite for Portal {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.shared.out().poll_data(cx, bytes).map_err(Into::into)
     }
 

@@ -19,7 +19,15 @@ pub(super) struct Out {
 
 impl Out {
     pub(super) fn new(writer: RecordWriter) -> Self {
-        Self { writer, offset: 0, fin: false, ended: None, pong: None, reading: None, writing: None }
+        Self {
+            writer,
+            offset: 0,
+            fin: false,
+            ended: None,
+            pong: None,
+            reading: None,
+            writing: None,
+        }
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -44,15 +52,21 @@ impl Out {
     /// Ends the portal; the first reason stays. Wakes whoever waits on it.
     pub(super) fn end(&mut self, error: PortalError) -> PortalError {
         let first = *self.ended.get_or_insert(error);
-        self.reading.take().into_iter().chain(self.writing.take()).for_each(Waker::wake);
+        self.reading
+            .take()
+            .into_iter()
+            .chain(self.writing.take())
+            .for_each(Waker::wake);
         first
     }
 
     /// Says RESET if the socket takes it, and ends the portal.
     pub(super) fn reset(&mut self, code: u16) {
         if self.ended.is_none() {
-            let told = self.push(&Frame::Reset { code }).and_then(|()| Ok(self.writer.try_flush()?));
-            drop(told);
+            let told = self
+                .push(&Frame::Reset { code })
+                .and_then(|()| Ok(self.writer.try_flush()?));
+            let _ = told;
             self.end(PortalError::Withdrawn(code));
         }
     }
@@ -61,12 +75,14 @@ impl Out {
         self.pong = Some(number);
         if self.ended.is_none() && self.writer.waiting() == 0 {
             // A failure comes up again at the next read or write.
-            drop(self.push_pong().and_then(|()| Ok(self.writer.try_flush()?)));
+            let _ = self.push_pong().and_then(|()| Ok(self.writer.try_flush()?));
         }
     }
 
     fn push_pong(&mut self) -> Result<(), PortalError> {
-        self.pong.take().map_or(Ok(()), |number| self.push(&Frame::Pong(number)))
+        self.pong
+            .take()
+            .map_or(Ok(()), |number| self.push(&Frame::Pong(number)))
     }
 
     fn push(&mut self, frame: &Frame<'_>) -> Result<(), PortalError> {
@@ -86,7 +102,9 @@ impl Out {
     /// Gives the socket what it takes; whether everything is gone.
     pub(super) fn try_flush(&mut self) -> Result<bool, PortalError> {
         self.alive()?;
-        self.writer.try_flush().map_err(|error| self.end(error.into()))
+        self.writer
+            .try_flush()
+            .map_err(|error| self.end(error.into()))
     }
 
     fn alive(&self) -> Result<(), PortalError> {
@@ -94,7 +112,11 @@ impl Out {
     }
 
     /// Seals as much of `bytes` as one write to the socket should carry.
-    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, PortalError>> {
+    pub(super) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, PortalError>> {
         ready!(self.poll_flush(cx))?;
         if self.fin {
             return Poll::Ready(Err(PortalError::Withdrawn(0)));
@@ -102,7 +124,10 @@ impl Out {
         let most = 4 * MAX_DATA;
         let taken = &bytes[..bytes.len().min(most)];
         for bytes in taken.chunks(MAX_DATA) {
-            self.push(&Frame::Data { offset: self.offset, bytes })?;
+            self.push(&Frame::Data {
+                offset: self.offset,
+                bytes,
+            })?;
             self.offset += bytes.len() as u64;
         }
         self.try_flush()?;
@@ -113,14 +138,18 @@ impl Out {
         remember(&mut self.writing, cx);
         self.alive()?;
         self.push_pong()?;
-        self.writer.poll_flush(cx).map_err(|error| self.end(error.into()))
+        self.writer
+            .poll_flush(cx)
+            .map_err(|error| self.end(error.into()))
     }
 
     /// Seals FIN once, and flushes.
     pub(super) fn poll_fin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
         self.alive()?;
         if !self.fin {
-            self.push(&Frame::Fin { offset: self.offset })?;
+            self.push(&Frame::Fin {
+                offset: self.offset,
+            })?;
             self.fin = true;
         }
         self.poll_flush(cx)

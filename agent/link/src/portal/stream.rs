@@ -19,18 +19,30 @@ pub struct SecureStream {
 
 impl SecureStream {
     pub(crate) fn new(secure: Secure) -> Self {
-        Self { hash: secure.hash, peer: secure.peer, portal: Portal::new(secure) }
+        Self {
+            hash: secure.hash,
+            peer: secure.peer,
+            portal: Portal::new(secure),
+        }
     }
 }
 
 impl AsyncRead for SecureStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.portal).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for SecureStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.portal).poll_write(cx, bytes)
     }
 
