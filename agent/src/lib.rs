@@ -2,6 +2,7 @@
 //! A newcomer would look for the state in many places: there is one task that owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
 
 mod action;
+mod inlet;
 mod pending;
 mod snapshot;
 

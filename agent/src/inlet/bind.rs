@@ -1,0 +1,161 @@
+//! A port of our own on both loopback addresses, proven by calling ourselves.
+//! Binding 127.0.0.1 alone is not enough: `localhost` may mean ::1 first, and whoever sits there would get the program's bytes.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::holder::{Holder, holder_of};
+
+const BACKLOG: u32 = 128;
+const PROOF_LIMIT: Duration = Duration::from_secs(2);
+
+/// Why the port could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BindError {
+    #[error("another program listens on the port")]
+    Taken { port: u16, holder: Option<Holder> },
+    #[error("the system does not allow the port")]
+    Denied { port: u16 },
+    #[error("the port does not lead to this program")]
+    NotOurs { port: u16 },
+    #[error("the port could not be opened")]
+    Io { port: u16, kind: io::ErrorKind },
+}
+
+/// Listeners on the same port of 127.0.0.1 and, where the system has IPv6, ::1.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    pub(crate) v4: TcpListener,
+    pub(crate) v6: Option<TcpListener>,
+}
+
+/// Binds `port` on both loopback addresses and proves that a connection to it arrives here.
+///
+/// # Errors
+/// When either address is taken, or a connection to the port ends up elsewhere.
+pub(crate) async fn bind(port: u16) -> Result<Listeners, BindError> {
+    let v4 = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), port)?;
+    let v6 = match listen(IpAddr::V6(Ipv6Addr::LOCALHOST), port) {
+        Ok(listener) => Some(listener),
+        Err(error) if has_no_ipv6(&error) => None,
+        Err(error) => return Err(error),
+    };
+    for listener in [Some(&v4), v6.as_ref()].into_iter().flatten() {
+        prove(listener, port).await?;
+    }
+    Ok(Listeners { v4, v6 })
+}
+
+fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, BindError> {
+    let attempt = || {
+        let socket = if ip.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        // Lets a port be taken again at once after Disconnect; on Unix it never lets two programs listen.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(ip, port))?;
+        socket.listen(BACKLOG)
+    };
+    attempt().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => BindError::Taken {
+            port,
+            holder: holder_of(port),
+        },
+        io::ErrorKind::PermissionDenied => BindError::Denied { port },
+        kind => BindError::Io { port, kind },
+    })
+}
+
+fn has_no_ipv6(error: &BindError) -> bool {
+    // EADDRNOTAVAIL: ::1 is not configured. EAFNOSUPPORT has no stable kind of its own.
+    let BindError::Io { kind, .. } = error else {
+        return false;
+    };
+    *kind == io::ErrorKind::AddrNotAvailable || !std::path::Path::new("/proc/net/if_inet6").exists()
+}
+
+/// Calls the port and expects the very same connection to come out of our listener.
+async fn prove(listener: &TcpListener, port: u16) -> Result<(), BindError> {
+    let round = async {
+        let address = listener.local_addr()?;
+        let call = TcpStream::connect(address).await?;
+        let caller = call.local_addr()?;
+        loop {
+            // A program that was faster than our own call simply has to try again.
+            let (_stream, peer) = listener.accept().await?;
+            if peer == caller {
+                return Ok::<_, io::Error>(());
+            }
+        }
+    };
+    match timeout(PROOF_LIMIT, round).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(BindError::Io {
+            port,
+            kind: error.kind(),
+        }),
+        Err(_) => Err(BindError::NotOurs { port }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn free_port() -> u16 {
+        std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port()
+    }
+
+    #[tokio::test]
+    async fn owns_the_port_on_both_addresses_and_gives_it_back() {
+        let port = free_port();
+
+        let listeners = bind(port).await.unwrap();
+
+        assert_eq!(
+            listeners.v4.local_addr().unwrap(),
+            SocketAddr::from(([127, 0, 0, 1], port))
+        );
+        if let Some(v6) = &listeners.v6 {
+            assert_eq!(
+                v6.local_addr().unwrap(),
+                SocketAddr::from((Ipv6Addr::LOCALHOST, port))
+            );
+        }
+        drop(listeners);
+        bind(port).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_squatter_on_either_address_is_named() {
+        for at in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
+            let Ok(squatter) = std::net::TcpListener::bind(at) else {
+                continue;
+            };
+            let port = squatter.local_addr().unwrap().port();
+
+            let error = bind(port).await.unwrap_err();
+
+            let BindError::Taken {
+                holder: Some(holder),
+                ..
+            } = error
+            else {
+                panic!("{at}: {error:?}")
+            };
+            assert_eq!(holder.pid, std::process::id(), "{at}");
+        }
+    }
+}

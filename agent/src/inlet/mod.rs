@@ -1,0 +1,6 @@
+//! The door on the laptop: a listener on localhost for one service.
+//! A newcomer would bind first and ask later: nothing is dialled for a program before it is known to be our own user's.
+
+pub(crate) mod bind;
+mod holder;
+pub(crate) mod peer;
