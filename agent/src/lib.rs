@@ -4,6 +4,7 @@
 mod action;
 mod inlet;
 mod pending;
+mod signin;
 mod snapshot;
 
 pub use action::{Action, Secret};

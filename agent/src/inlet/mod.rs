@@ -2,5 +2,5 @@
 //! A newcomer would bind first and ask later: nothing is dialled for a program before it is known to be our own user's.
 
 pub(crate) mod bind;
-mod holder;
+pub(crate) mod holder;
 pub(crate) mod peer;

@@ -1,0 +1,6 @@
+//! Sign-in: the system browser, the provider, and the session that comes back.
+//! The ID token's nonce commits to this device's identity key: a token that was stolen on the way is useless with any other key.
+
+pub(crate) mod page;
+pub(crate) mod redirect;
+mod request;
