@@ -2,14 +2,20 @@
 //! A newcomer would look for the state in many places: there is one task that owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
 
 mod action;
+mod clock;
 mod inlet;
+mod keys;
 mod pending;
 mod signin;
 mod snapshot;
 
 pub use action::{Action, Secret};
-pub use pending::{Code, HubAddress, OrgName, Problem, ServiceKind, ServiceName, UnixTime};
+pub use clock::Clock;
+pub use pending::{Code, Problem};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
     ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
+pub use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
+pub use tidegate_proto::statement::ServiceKind;
+pub use tidegate_proto::time::UnixTime;

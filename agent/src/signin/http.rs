@@ -1,0 +1,106 @@
+//! How the agent talks to the identity provider: HTTPS only, no redirects, small bodies, the system's trust plus the org's own CA.
+//! Never a switch to skip verification: a company that inspects TLS has its root in the system store already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openidconnect::{HttpRequest, HttpResponse};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Largest answer that is read, in bytes.
+const MAX_BODY: usize = 1 << 20;
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+
+/// Why the provider could not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HttpError {
+    #[error("the org's ca certificate is damaged")]
+    Ca,
+    #[error("the tls configuration is refused")]
+    Tls,
+    #[error("the provider cannot be reached")]
+    Unreachable,
+    #[error("the provider does not answer in time")]
+    TimedOut,
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// An HTTPS client for one provider.
+#[derive(Clone)]
+pub(crate) struct Http(reqwest::Client);
+
+impl Http {
+    /// A client that trusts the system's roots and, for a provider with its own CA, that one too.
+    pub(crate) fn new(ca_pem: Option<&str>) -> Result<Self, HttpError> {
+        let client = reqwest::Client::builder()
+            .use_preconfigured_tls(tls(ca_pem)?)
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .timeout(CALL_LIMIT)
+            .connect_timeout(CONNECT_LIMIT)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(5))
+            .user_agent(concat!("tidegate/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|_| HttpError::Tls)?;
+        Ok(Self(client))
+    }
+
+    /// One request, for `openidconnect`.
+    pub(crate) async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let url = parts.uri.to_string();
+        let sent = self
+            .0
+            .request(parts.method, url)
+            .headers(parts.headers)
+            .body(body)
+            .send()
+            .await;
+        let mut answer = sent.map_err(meaning)?;
+        let mut out = http::Response::builder().status(answer.status());
+        if let Some(kind) = answer.headers().get(http::header::CONTENT_TYPE) {
+            out = out.header(http::header::CONTENT_TYPE, kind);
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(meaning)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(HttpError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        out.body(body).map_err(|_| HttpError::Unreachable)
+    }
+}
+
+// By value, as `map_err` hands it over: its text may hold the URL and is not for anybody's eyes.
+#[allow(clippy::needless_pass_by_value)]
+fn meaning(error: reqwest::Error) -> HttpError {
+    if error.is_timeout() {
+        HttpError::TimedOut
+    } else {
+        HttpError::Unreachable
+    }
+}
+
+fn tls(ca_pem: Option<&str>) -> Result<rustls::ClientConfig, HttpError> {
+    let mut roots = RootCertStore::empty();
+    // A store with one odd certificate in it is still a store.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default().as_bytes()) {
+        let certificate = certificate.map_err(|_| HttpError::Ca)?;
+        roots.add(certificate).map_err(|_| HttpError::Ca)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| HttpError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
