@@ -1,0 +1,112 @@
+//! The ground the stage stands on: three places joined by a network of our own, or plain loopback where that is forbidden.
+//! Loopback proves less (no firewall, no distance, no separate users) and says so before the play begins.
+
+mod link;
+mod network;
+mod tun;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+pub use link::{Link, Quality};
+pub use network::{LAPTOP, Network, OUTLET, namespaces_of};
+
+use crate::trouble::{Outcome, Trouble};
+
+/// Where something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Site {
+    /// Reachable by everybody: the provider and the hub.
+    Internet,
+    /// The laptop, far away from everything.
+    Cafe,
+    /// The database and the outlet, behind a firewall that lets nobody in.
+    Private,
+}
+
+/// The one port of the hub, which is all that the private network may talk to.
+pub const HUB_PORT: u16 = 7443;
+
+pub enum Ground {
+    Namespaces(Box<Network>),
+    /// And why there are no namespaces.
+    Loopback(String),
+}
+
+/// What a loopback run leaves unproven, in the words that are printed.
+pub const LOOPBACK_DOES_NOT_PROVE: &[&str] = &[
+    "that the database's network drops every inbound connection (there is no firewall here)",
+    "that the provider's keys reach the outlet through the tunnel only (it could dial the provider directly)",
+    "that it works 40 ms away (everything is on this machine)",
+    "that the root key, hub, outlet and analyst are separate users (all run as you)",
+    "that a port scan from the laptop finds nothing (there is one network)",
+];
+
+impl Ground {
+    /// Namespaces where the machine allows them.
+    ///
+    /// # Errors
+    /// When it does not and `TIDEGATE_REQUIRE_NETNS` asks for them.
+    pub fn choose(run_id: &str) -> Outcome<Self> {
+        if std::env::var("TIDEGATE_STAGE").is_ok_and(|stage| stage == "loopback") {
+            return Ok(Self::Loopback("it was asked for".to_owned()));
+        }
+        match Network::build(run_id) {
+            Ok(network) => Ok(Self::Namespaces(Box::new(network))),
+            Err(trouble) if std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_some() => {
+                Err(Trouble::new(format!(
+                    "namespaces are demanded, and this machine refuses them: {trouble}"
+                )))
+            }
+            Err(trouble) => Ok(Self::Loopback(trouble.to_string())),
+        }
+    }
+
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        match self {
+            Self::Namespaces(network) => Some(network),
+            Self::Loopback(_) => None,
+        }
+    }
+
+    #[must_use]
+    pub fn hub(&self) -> IpAddr {
+        self.pick(network::HUB)
+    }
+
+    #[must_use]
+    pub fn provider(&self) -> IpAddr {
+        self.pick(network::PROVIDER)
+    }
+
+    #[must_use]
+    pub fn database(&self) -> IpAddr {
+        self.pick(network::DATABASE)
+    }
+
+    fn pick(&self, address: Ipv4Addr) -> IpAddr {
+        IpAddr::V4(match self {
+            Self::Namespaces(_) => address,
+            Self::Loopback(_) => Ipv4Addr::LOCALHOST,
+        })
+    }
+
+    /// A connection made from a place. The socket stays in that place's network, whoever uses it.
+    ///
+    /// # Errors
+    /// What `connect` says.
+    pub fn connect(
+        &self,
+        site: Site,
+        to: SocketAddr,
+        limit: Duration,
+    ) -> std::io::Result<TcpStream> {
+        match self {
+            Self::Namespaces(network) => {
+                network.inside(site, move || TcpStream::connect_timeout(&to, limit))?
+            }
+            Self::Loopback(_) => TcpStream::connect_timeout(&to, limit),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One run: its name, its folder, its block of uids. Everything the stage makes carries the name.
+//! The folder is in the temporary directory with a short name, because paths of Unix sockets end at 108 bytes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::trouble::{Doing, Outcome};
+use crate::user::User;
+
+const UIDS_PER_RUN: u32 = 16;
+static RUNS: AtomicU32 = AtomicU32::new(0);
+
+pub struct Run {
+    id: String,
+    folder: PathBuf,
+    first_uid: u32,
+    own_users: bool,
+}
+
+impl Run {
+    /// `own_users` is false where the stage may not change uids: then everything belongs to who started it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn begin(own_users: bool) -> Outcome<Self> {
+        let pid = std::process::id();
+        let number = RUNS.fetch_add(1, Ordering::Relaxed);
+        let id = format!("tg{pid}x{number}");
+        let folder = std::env::temp_dir().join(&id);
+        let first_uid = 200_000 + (pid % 100_000) * UIDS_PER_RUN * 4 + (number % 4) * UIDS_PER_RUN;
+        let run = Self {
+            id,
+            folder,
+            first_uid,
+            own_users,
+        };
+        run.make_folders().doing("make the folder of the run")?;
+        Ok(run)
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    #[must_use]
+    pub fn at(&self, relative: &str) -> PathBuf {
+        self.folder.join(relative)
+    }
+
+    #[must_use]
+    pub fn home(&self, user: User) -> PathBuf {
+        user.home(&self.folder)
+    }
+
+    #[must_use]
+    pub fn first_uid(&self) -> u32 {
+        self.first_uid
+    }
+
+    #[must_use]
+    pub fn uid(&self, user: User) -> u32 {
+        self.first_uid + user.offset()
+    }
+
+    /// Whether a uid of the machine belongs to this run.
+    #[must_use]
+    pub fn owns(&self, uid: u32) -> bool {
+        self.own_users && (self.first_uid..self.first_uid + UIDS_PER_RUN).contains(&uid)
+    }
+
+    /// A folder that only `user` can enter.
+    ///
+    /// # Errors
+    /// When it cannot be made or given away.
+    pub fn private_folder(&self, user: User, path: &Path) -> Outcome<()> {
+        std::fs::create_dir_all(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+        self.give(user, path)
+    }
+
+    /// Writes a file that only `user` can read.
+    ///
+    /// # Errors
+    /// When it cannot be written or given away.
+    pub fn private_file(&self, user: User, path: &Path, bytes: impl AsRef<[u8]>) -> Outcome<()> {
+        std::fs::write(path, bytes).doing(format!("write {}", path.display()))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        self.give(user, path)
+    }
+
+    /// # Errors
+    /// When the file system refuses.
+    pub fn give(&self, user: User, path: &Path) -> Outcome<()> {
+        if self.own_users {
+            let uid = self.uid(user);
+            std::os::unix::fs::lchown(path, Some(uid), Some(uid))
+                .doing(format!("give {} away", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a whole tree away.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn give_tree(&self, user: User, path: &Path) -> Outcome<()> {
+        self.give(user, path)?;
+        if path.is_dir() && !path.is_symlink() {
+            for entry in std::fs::read_dir(path)? {
+                self.give_tree(user, &entry?.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn make_folders(&self) -> Outcome<()> {
+        for folder in ["", "bin", "logs", "home", "venv", "provider"] {
+            std::fs::create_dir_all(self.at(folder))?;
+            std::fs::set_permissions(self.at(folder), std::fs::Permissions::from_mode(0o755))?;
+        }
+        for user in User::ALL {
+            self.private_folder(user, &self.home(user))?;
+            self.private_folder(user, &self.home(user).join("run"))?;
+        }
+        std::fs::write(
+            self.at("passwd"),
+            self.accounts("/etc/passwd", passwd_line)?,
+        )?;
+        std::fs::write(self.at("group"), self.accounts("/etc/group", group_line)?)?;
+        Ok(())
+    }
+
+    fn accounts(&self, system: &str, line: fn(&str, u32, &Path) -> String) -> Outcome<String> {
+        let mut text = std::fs::read_to_string(system)?;
+        for user in User::ALL {
+            text.push_str(&line(user.name(), self.uid(user), &self.home(user)));
+        }
+        Ok(text)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::env::var_os("TIDEGATE_KEEP").is_none() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn passwd_line(name: &str, uid: u32, home: &Path) -> String {
+    format!("{name}:x:{uid}:{uid}::{}:/bin/sh\n", home.display())
+}
+
+fn group_line(name: &str, gid: u32, _home: &Path) -> String {
+    format!("{name}:x:{gid}:\n")
+}

@@ -1,0 +1,198 @@
+//! The stage itself: one run on one ground. All that plays holds on to it, so it is taken down last.
+//! `Stage::close` proves that nothing is left: no process, no namespace, no folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::ground::{Ground, namespaces_of};
+use crate::run::Run;
+use crate::trouble::{Doing, Outcome, Trouble};
+
+pub struct Stage {
+    // Dropped in this order: the folder must outlive the network, whose files are in it.
+    ground: Ground,
+    run: Run,
+    checkout: PathBuf,
+    binaries: PathBuf,
+}
+
+impl Stage {
+    /// # Errors
+    /// When the machine refuses what the stage needs.
+    pub fn set() -> Outcome<Arc<Self>> {
+        let am_root = rustix::process::geteuid().is_root();
+        let run = Run::begin(am_root && wants_namespaces())?;
+        let ground = Ground::choose(run.id())?;
+        let run = if matches!(ground, Ground::Loopback(_)) {
+            Run::begin(false)?
+        } else {
+            run
+        };
+        let stage = Self {
+            ground,
+            run,
+            checkout: checkout()?,
+            binaries: binaries()?,
+        };
+        stage.write_hosts()?;
+        stage.show_the_checkout()?;
+        Ok(Arc::new(stage))
+    }
+
+    #[must_use]
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    #[must_use]
+    pub fn checkout(&self) -> &Path {
+        &self.checkout
+    }
+
+    /// A binary of the workspace, copied to where every user can read it.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn binary(&self, name: &str) -> Outcome<PathBuf> {
+        let copy = self.run.at("bin").join(name);
+        if !copy.exists() {
+            std::fs::copy(self.binaries.join(name), &copy).doing(format!(
+                "take the binary {name} (build it first: `cargo build --workspace`)"
+            ))?;
+        }
+        Ok(copy)
+    }
+
+    /// The Python of the notebook, as the stage's processes see it.
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
+        self.run.at("venv/bin/python")
+    }
+
+    /// Takes everything down and proves that nothing is left.
+    ///
+    /// # Errors
+    /// When something still holds the stage, or something is left of it.
+    pub fn close(self: Arc<Self>) -> Outcome<()> {
+        let stage =
+            Arc::into_inner(self).doing("close the stage while something still plays on it")?;
+        let (id, folder) = (stage.run.id().to_owned(), stage.run.folder().to_path_buf());
+        let left = stage.programs_left();
+        drop(stage);
+        if !left.is_empty() {
+            return Err(Trouble::new(format!(
+                "processes are left: {}",
+                left.join(", ")
+            )));
+        }
+        let namespaces = namespaces_of(&id);
+        if !namespaces.is_empty() {
+            return Err(Trouble::new(format!(
+                "namespaces are left: {}",
+                namespaces.join(", ")
+            )));
+        }
+        if folder.exists() && std::env::var_os("TIDEGATE_KEEP").is_none() {
+            return Err(Trouble::new(format!(
+                "the folder {} is left",
+                folder.display()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Everything that runs under one of this run's users, by name. Empty on loopback, where users are not separate.
+    #[must_use]
+    pub fn programs(&self) -> Vec<String> {
+        processes()
+            .filter(|(uid, _)| self.run.owns(*uid))
+            .map(|(_, name)| name)
+            .collect()
+    }
+
+    /// Those that were just killed get a moment to go.
+    fn programs_left(&self) -> Vec<String> {
+        let until = Instant::now() + Duration::from_secs(3);
+        loop {
+            let left = self.programs();
+            if left.is_empty() || Instant::now() > until {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn write_hosts(&self) -> Outcome<()> {
+        let (provider, database, hub) = (
+            self.ground.provider(),
+            self.ground.database(),
+            self.ground.hub(),
+        );
+        let hosts = format!(
+            "127.0.0.1 localhost\n::1 localhost\n{provider} login.acme.example\n{hub} hub.acme.example\n{database} warehouse.acme.internal\n"
+        );
+        std::fs::write(self.run.at("hosts"), hosts).doing("write the hosts file")
+    }
+
+    /// In namespaces each process binds these by itself (`enter.sh`); on loopback links must do.
+    fn show_the_checkout(&self) -> Outcome<()> {
+        if matches!(self.ground, Ground::Loopback(_)) {
+            for (real, shown) in [("tests/.venv", "venv"), ("tests/provider", "provider")] {
+                std::fs::remove_dir(self.run.at(shown))?;
+                std::os::unix::fs::symlink(self.checkout.join(real), self.run.at(shown))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wants_namespaces() -> bool {
+    std::env::var("TIDEGATE_STAGE").as_deref() != Ok("loopback")
+}
+
+/// Uid and name of every process of the machine.
+fn processes() -> impl Iterator<Item = (u32, String)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
+        let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
+        let uid = field("Uid:")?.split_whitespace().next()?.parse().ok()?;
+        Some((
+            uid,
+            format!(
+                "{} ({})",
+                field("Name:")?.trim(),
+                entry.file_name().to_string_lossy()
+            ),
+        ))
+    })
+}
+
+fn checkout() -> Outcome<PathBuf> {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(std::env::current_dir, |folder| Ok(folder.into()))?;
+    let root = here
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").is_file());
+    Ok(root
+        .doing("find the checkout above the working directory")?
+        .to_path_buf())
+}
+
+/// Beside the running program, or one folder up when it is a test.
+fn binaries() -> Outcome<PathBuf> {
+    let me = std::env::current_exe()?;
+    let folder = me.parent().doing("find the folder of this program")?;
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    Ok(folder.to_path_buf())
+}

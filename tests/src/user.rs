@@ -1,0 +1,50 @@
+//! The people and servers of the scene as users of the machine: each part runs under a uid of its own.
+//! The uids exist for one run only, in a copy of the password file that only the stage's processes see.
+
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum User {
+    /// Keeps the org root key.
+    Admin,
+    Hub,
+    Outlet,
+    Database,
+    Provider,
+    /// Ana, and her laptop.
+    Analyst,
+}
+
+impl User {
+    pub const ALL: [User; 6] = [
+        User::Admin,
+        User::Hub,
+        User::Outlet,
+        User::Database,
+        User::Provider,
+        User::Analyst,
+    ];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            User::Admin => "admin",
+            User::Hub => "hub",
+            User::Outlet => "outlet",
+            User::Database => "database",
+            User::Provider => "provider",
+            User::Analyst => "ana",
+        }
+    }
+
+    /// The uid within the block of one run; see [`crate::Run::first_uid`].
+    #[must_use]
+    pub fn offset(self) -> u32 {
+        self as u32
+    }
+
+    #[must_use]
+    pub fn home(self, run: &Path) -> PathBuf {
+        run.join("home").join(self.name())
+    }
+}

@@ -1,0 +1,220 @@
+//! The ground under everything: is the café far away, is the private network closed, is nothing left afterwards.
+//! These need namespaces; where a machine forbids them they say so and prove nothing, unless it was demanded.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_tests::ground::{Network, OUTLET};
+use tidegate_tests::{Ground, Program, Site, Stage, User};
+
+const LIMIT: Duration = Duration::from_millis(600);
+
+fn network(stage: &Stage) -> Option<&Network> {
+    if let Ground::Loopback(why) = stage.ground() {
+        eprintln!("no network namespaces, so nothing is proved here: {why}");
+    }
+    stage.ground().network()
+}
+
+/// An echo server at an address of a place.
+fn echo(network: &Network, site: Site, address: SocketAddr) -> SocketAddr {
+    let listener = network
+        .inside(site, move || TcpListener::bind(address))
+        .unwrap()
+        .unwrap();
+    let bound = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut byte = [0];
+                while stream.read_exact(&mut byte).is_ok() && stream.write_all(&byte).is_ok() {}
+            });
+        }
+    });
+    bound
+}
+
+fn at(address: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(address, port)
+}
+
+#[test]
+fn the_cafe_is_forty_milliseconds_away() {
+    let stage = Stage::set().unwrap();
+    let Some(network) = network(&stage) else {
+        return;
+    };
+    let server = echo(network, Site::Internet, at(stage.ground().hub(), 7443));
+
+    let mut stream = stage.ground().connect(Site::Cafe, server, LIMIT).unwrap();
+    let mut trips = Vec::new();
+    for _ in 0..5 {
+        let sent = Instant::now();
+        stream.write_all(b"x").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        trips.push(sent.elapsed());
+    }
+
+    let best = trips.into_iter().min().unwrap();
+    assert!(
+        (Duration::from_millis(40)..Duration::from_millis(60)).contains(&best),
+        "{best:?}"
+    );
+    drop(stream);
+    stage.close().unwrap();
+}
+
+#[test]
+fn a_cut_line_carries_nothing_and_heals() {
+    let stage = Stage::set().unwrap();
+    let Some(network) = network(&stage) else {
+        return;
+    };
+    let server = echo(network, Site::Internet, at(stage.ground().hub(), 7443));
+    let line = network.line().unwrap();
+    let mut quality = line.quality();
+
+    quality.cut = true;
+    line.set(quality);
+    assert!(stage.ground().connect(Site::Cafe, server, LIMIT).is_err());
+    quality.cut = false;
+    line.set(quality);
+
+    assert!(stage.ground().connect(Site::Cafe, server, LIMIT).is_ok());
+    stage.close().unwrap();
+}
+
+#[test]
+fn nobody_gets_into_the_private_network_and_it_gets_out_to_the_hub_only() {
+    let stage = Stage::set().unwrap();
+    let Some(network) = network(&stage) else {
+        return;
+    };
+    let ground = stage.ground();
+    let hub = echo(network, Site::Internet, at(ground.hub(), 7443));
+    let beside = echo(network, Site::Internet, at(ground.hub(), 7444));
+    let provider = echo(network, Site::Internet, at(ground.provider(), 9443));
+    let database = echo(network, Site::Private, at(ground.database(), 5432));
+    let outlet = echo(network, Site::Private, at(IpAddr::V4(OUTLET), 8080));
+
+    assert!(
+        ground.connect(Site::Private, hub, LIMIT).is_ok(),
+        "the outlet reaches the hub"
+    );
+    assert!(
+        ground.connect(Site::Private, database, LIMIT).is_ok(),
+        "the outlet reaches the database"
+    );
+    assert!(
+        ground.connect(Site::Private, beside, LIMIT).is_err(),
+        "no other port of the hub"
+    );
+    assert!(
+        ground.connect(Site::Private, provider, LIMIT).is_err(),
+        "not the provider"
+    );
+    for (who, site) in [("the café", Site::Cafe), ("the internet", Site::Internet)] {
+        assert!(
+            ground.connect(site, database, LIMIT).is_err(),
+            "{who} must not reach the database"
+        );
+        assert!(
+            ground.connect(site, outlet, LIMIT).is_err(),
+            "{who} must not reach the outlet"
+        );
+    }
+    stage.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_program_runs_as_its_user_in_its_place_and_takes_its_children_along() {
+    let stage = Stage::set().unwrap();
+    if network(&stage).is_none() {
+        return;
+    }
+    let shell = |name: &str, line: &str| {
+        Program::new(name, Site::Cafe, User::Analyst, "sh").args(["-c", line])
+    };
+
+    let said = shell(
+        "who",
+        "id -un; echo $HOME; ls /root 2>&1 | tail -1; ip -o addr show dev cafe",
+    )
+    .output(&stage, Duration::from_secs(5))
+    .await
+    .unwrap();
+    let mut daemon = shell(
+        "daemon",
+        "setsid sleep 600 & setsid sleep 600 & echo up; wait",
+    )
+    .start(&stage)
+    .unwrap();
+    daemon.says("up", Duration::from_secs(5)).await.unwrap();
+
+    assert!(said.starts_with("ana\n"), "{said}");
+    assert!(
+        said.contains("Permission denied"),
+        "root's home is closed: {said}"
+    );
+    assert!(
+        said.contains(&Ipv4Addr::new(192, 0, 2, 10).to_string()),
+        "{said}"
+    );
+    drop(daemon);
+    stage.close().unwrap();
+}
+
+#[tokio::test]
+async fn closing_the_stage_tells_what_still_runs() {
+    let stage = Stage::set().unwrap();
+    if network(&stage).is_none() {
+        return;
+    }
+    let forgotten = Program::new("forgotten", Site::Private, User::Outlet, "sleep")
+        .arg("600")
+        .start(&stage)
+        .unwrap();
+
+    let closed = Arc::clone(&stage).close();
+
+    assert!(closed.is_err());
+    drop(forgotten);
+    stage.close().unwrap();
+}
+
+#[test]
+fn a_program_dies_with_a_stage_that_is_killed() {
+    let stage = Stage::set().unwrap();
+    if network(&stage).is_none() {
+        return;
+    }
+    // The kernel ends a program with the thread that started it: here the thread stands for the whole stage.
+    let starter = Arc::clone(&stage);
+    let thread = std::thread::spawn(move || {
+        let process = Program::new("orphan", Site::Cafe, User::Analyst, "sleep")
+            .arg("600")
+            .start(&starter)
+            .unwrap();
+        while starter.programs().is_empty() {
+            std::thread::yield_now();
+        }
+        process
+    });
+    let process = thread.join().unwrap();
+
+    let until = Instant::now() + Duration::from_secs(3);
+    while !stage.programs().is_empty() {
+        assert!(
+            Instant::now() < until,
+            "still there: {:?}",
+            stage.programs()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(process);
+    stage.close().unwrap();
+}
