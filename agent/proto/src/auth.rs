@@ -1,1 +1,97 @@
-//! Awaits its owner.
+//! The AUTH record: the first thing an agent says on a new channel, and REAUTH, which has the same form.
+//! It only carries claims; `session` decides whether they hold. The signature is over this channel's hash and no other.
+
+use crate::{
+    channel::HandshakeHash,
+    identity::{SigningKey, VerifyKey},
+    names::ServiceName,
+    strict::{self, StrictError},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use crate::frame::MAX_AUTH;
+
+/// What an agent presents (PROTOCOL section 5, record 0).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub service: ServiceName,
+    /// `tg-cred`, compact JWS.
+    pub credential: String,
+    /// The first ID token of the session, whose nonce commits to `identity`.
+    pub id_token_0: String,
+    /// The randomness of the commitment.
+    #[serde(with = "bytes")]
+    pub rz: [u8; 32],
+    pub identity: VerifyKey,
+    /// The newest refreshed ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_n: Option<String>,
+    /// Reserved for `tg-grant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// By `identity` over `proof_input` of this channel.
+    #[serde(with = "bytes")]
+    pub signature: [u8; 64],
+}
+
+/// What the identity key signs: `"tidegate/pop/v1\0" ‖ final handshake hash`.
+#[must_use]
+pub fn proof_input(hash: &HandshakeHash) -> Vec<u8> {
+    [b"tidegate/pop/v1\0".as_slice(), &hash.0].concat()
+}
+
+/// Proves possession of `key` on the channel named by `hash`.
+#[must_use]
+pub fn prove(hash: &HandshakeHash, key: &SigningKey) -> [u8; 64] {
+    key.sign(&proof_input(hash))
+}
+
+impl Auth {
+    /// As JSON, the body of an AUTH or REAUTH frame.
+    ///
+    /// # Errors
+    /// `Size` when it would be refused for its size at the other end.
+    ///
+    /// # Panics
+    /// Never: plain data with text keys always serialises.
+    pub fn encode(&self) -> Result<Vec<u8>, StrictError> {
+        let bytes = serde_json::to_vec(self).expect("an auth record serialises");
+        if bytes.len() > MAX_AUTH {
+            Err(StrictError::Size)
+        } else {
+            Ok(bytes)
+        }
+    }
+
+    /// Reads the body of an AUTH or REAUTH frame.
+    ///
+    /// # Errors
+    /// For anything but one JSON object of exactly this shape within the bounds.
+    pub fn decode(record: &[u8]) -> Result<Self, StrictError> {
+        strict::json(record, MAX_AUTH)
+    }
+}
+
+/// Fixed-size bytes as base64url.
+mod bytes {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, strict};
+    use serde::de::Error as _;
+
+    pub(super) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        strict::to_base64url(bytes).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[u8; N], D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = strict::base64url(&text).map_err(D::Error::custom)?;
+        bytes
+            .try_into()
+            .map_err(|_| D::Error::custom("another number of bytes"))
+    }
+}

@@ -1,1 +1,209 @@
-//! Awaits its owner.
+//! Cedar policies: screened, validated strictly, and denying on any error (RECIPES, Policy).
+//! Cedar skips a `forbid` that cannot be evaluated and then allows: an answer counts only if there were no errors at all.
+
+mod question;
+mod screen;
+
+pub use question::{Action, RequestContext, Resource};
+pub use screen::{MAX_NESTING, MAX_OPERATORS, MAX_POLICY, ScreenError};
+
+use crate::{principal::Principal, text::Shown, time::UnixTime};
+use cedar_policy::{
+    Authorizer, Decision, Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator,
+};
+use std::sync::LazyLock;
+
+/// The published schema, `schema/tidegate.cedarschema`.
+pub const SCHEMA: &str = include_str!("../schema/tidegate.cedarschema");
+
+static COMPILED_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let (schema, _warnings) =
+        Schema::from_cedarschema_str(SCHEMA).expect("the published schema compiles");
+    schema
+});
+
+/// Why a policy text is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    #[error("{0}")]
+    Screen(#[from] ScreenError),
+    /// What Cedar says about it, safe to show to whoever wrote the text.
+    #[error("the policy cannot be read: {0}")]
+    Syntax(Shown),
+    #[error("the policy does not fit the schema: {0}")]
+    Schema(Shown),
+    #[error("templates are not used")]
+    Template,
+}
+
+/// Whose policy denied.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Side {
+    Org,
+    Owner,
+}
+
+/// Why a policy denied.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Ground {
+    /// There is not a single policy.
+    NoPolicies,
+    /// Nothing permits it.
+    NotPermitted,
+    /// Something forbids it.
+    Forbidden,
+    /// A policy could not be evaluated.
+    Error,
+}
+
+/// A denial, for the audit; `told` is what a `forbid` annotated `@tell("…")` lets the person know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Denied {
+    pub side: Side,
+    pub ground: Ground,
+    pub told: Option<Shown>,
+}
+
+/// One party's policies, ready to decide.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    side: Side,
+    policies: PolicySet,
+}
+
+impl Rules {
+    /// Screens, parses and validates a policy text. An empty text is fine and denies everything.
+    ///
+    /// # Errors
+    /// When the text is too large, too deep, not Cedar, or speaks of something the schema does not know.
+    pub fn compile(side: Side, text: &str) -> Result<Self, PolicyError> {
+        screen::screen(text)?;
+        let policies: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
+            PolicyError::Syntax(Shown::new(&error.to_string()))
+        })?;
+        if policies.num_of_templates() > 0 {
+            return Err(PolicyError::Template);
+        }
+        let checked =
+            Validator::new(COMPILED_SCHEMA.clone()).validate(&policies, ValidationMode::Strict);
+        match checked.validation_errors().next() {
+            None => Ok(Self { side, policies }),
+            Some(error) => Err(PolicyError::Schema(Shown::new(&error.to_string()))),
+        }
+    }
+
+    /// Whether the principal may do this at this moment.
+    ///
+    /// # Errors
+    /// `Denied` unless a policy permits, none forbids and every one could be evaluated.
+    pub fn decide(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<(), Denied> {
+        match question::ask(principal, action, resource, context, now) {
+            Some((request, entities)) => self.answer(&request, &entities),
+            None => Err(self.denied(Ground::Error)),
+        }
+    }
+
+    fn answer(&self, request: &Request, entities: &Entities) -> Result<(), Denied> {
+        if self.policies.is_empty() {
+            return Err(self.denied(Ground::NoPolicies));
+        }
+        let response = Authorizer::new().is_authorized(request, &self.policies, entities);
+        if response.diagnostics().errors().next().is_some() {
+            return Err(self.denied(Ground::Error));
+        }
+        if response.decision() == Decision::Allow {
+            return Ok(());
+        }
+        // Cedar names the policies that decided: on a denial, the `forbid`s that applied, or none at all.
+        let forbids: Vec<_> = response
+            .diagnostics()
+            .reason()
+            .filter_map(|id| self.policies.policy(id))
+            .collect();
+        if forbids
+            .iter()
+            .all(|policy| policy.effect() != Effect::Forbid)
+        {
+            return Err(self.denied(Ground::NotPermitted));
+        }
+        let told = forbids
+            .iter()
+            .find_map(|policy| policy.annotation("tell"))
+            .map(Shown::new);
+        Err(Denied {
+            told,
+            ..self.denied(Ground::Forbidden)
+        })
+    }
+
+    fn denied(&self, ground: Ground) -> Denied {
+        Denied {
+            side: self.side,
+            ground,
+            told: None,
+        }
+    }
+}
+
+/// The org's and the owner's policies. Both must permit.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    org: Rules,
+    owner: Rules,
+}
+
+impl Policies {
+    /// Compiles both texts.
+    ///
+    /// # Errors
+    /// The first text that cannot be used.
+    pub fn compile(org: &str, owner: &str) -> Result<Self, PolicyError> {
+        let org = Rules::compile(Side::Org, org)?;
+        let owner = Rules::compile(Side::Owner, owner)?;
+        Ok(Self { org, owner })
+    }
+
+    /// Joins two that were compiled apart.
+    #[must_use]
+    pub fn new(org: Rules, owner: Rules) -> Self {
+        let org = Rules {
+            side: Side::Org,
+            ..org
+        };
+        let owner = Rules {
+            side: Side::Owner,
+            ..owner
+        };
+        Self { org, owner }
+    }
+
+    /// Whether both permit.
+    ///
+    /// # Errors
+    /// The first denial, the org's before the owner's.
+    pub fn decide(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<(), Denied> {
+        let Some((request, entities)) = question::ask(principal, action, resource, context, now)
+        else {
+            return Err(self.org.denied(Ground::Error));
+        };
+        self.org.answer(&request, &entities)?;
+        self.owner.answer(&request, &entities)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,324 @@
-//! Awaits its owner.
+//! The outlet's side of one circuit: from the end of the handshake to the end of the last portal (PROTOCOL section 5).
+//! It holds no socket and no clock, and it never changes its mind by itself: the outlet asks again whenever `Standing` changes.
+
+mod checks;
+mod standing;
+
+pub use standing::Standing;
+
+use crate::{
+    channel::HandshakeHash,
+    event::{Peer, PortalOpened},
+    frame::Open,
+    names::ServiceName,
+    permit::Allowed,
+    policy::{Action, RequestContext},
+    principal::Principal,
+    refusal::{Phase, Refusal, RefusalReason},
+    time::UnixTime,
+};
+use checks::Proof;
+
+/// Seconds from the start of the handshake in which AUTH must come.
+pub const AUTH_WITHIN: u64 = 10;
+/// Seconds a running session outlives its credential or newest ID token.
+pub const GRACE: u64 = 300;
+
+/// One circuit at an outlet.
+pub struct Session {
+    service: ServiceName,
+    hash: HandshakeHash,
+    state: State,
+}
+
+/// Where a circuit is in its life.
+enum State {
+    /// The channel stands, nobody has said who they are.
+    AwaitingAuth { since: UnixTime },
+    /// AUTH held; no portal.
+    Warm(Box<Proof>),
+    /// AUTH held; one portal.
+    Carrying(Box<Proof>),
+    /// AUTH was refused. Nothing brings it back.
+    Ended,
+}
+
+/// What can be put to a session.
+enum Input<'a> {
+    Auth(&'a [u8]),
+    Reauth(&'a [u8]),
+    Open(&'a Open, &'a RequestContext),
+    PortalEnded,
+}
+
+/// What a session answers.
+enum Output {
+    Deadline(UnixTime),
+    Allowed(Box<Allowed>),
+    Nothing,
+}
+
+impl Session {
+    /// A circuit for `service` (from the prologue) whose handshake began at `started`.
+    #[must_use]
+    pub fn new(service: ServiceName, hash: HandshakeHash, started: UnixTime) -> Self {
+        Self {
+            service,
+            hash,
+            state: State::AwaitingAuth { since: started },
+        }
+    }
+
+    /// Record 0. Gives the deadline of the session.
+    ///
+    /// # Errors
+    /// The first of checks 1 to 8 that does not hold. The session has then ended, except for an unknown provider key.
+    pub fn handle_auth(
+        &mut self,
+        record: &[u8],
+        s: &Standing,
+        now: UnixTime,
+    ) -> Result<UnixTime, Refusal> {
+        match self.step(Input::Auth(record), s, now)? {
+            Output::Deadline(deadline) => Ok(deadline),
+            Output::Allowed(_) | Output::Nothing => Err(self.out_of_order()),
+        }
+    }
+
+    /// Newer proof on the same channel. Gives the new deadline.
+    ///
+    /// # Errors
+    /// As `handle_auth`, and when it is another person or device. The former proof then stays what it was.
+    pub fn handle_reauth(
+        &mut self,
+        record: &[u8],
+        s: &Standing,
+        now: UnixTime,
+    ) -> Result<UnixTime, Refusal> {
+        match self.step(Input::Reauth(record), s, now)? {
+            Output::Deadline(deadline) => Ok(deadline),
+            Output::Allowed(_) | Output::Nothing => Err(self.out_of_order()),
+        }
+    }
+
+    /// OPEN: check 9, after looking again at everything that may have changed since AUTH.
+    ///
+    /// # Errors
+    /// When a portal is open already, or anything no longer holds, or a policy denies.
+    pub fn handle_open(
+        &mut self,
+        open: &Open,
+        s: &Standing,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<Allowed, Refusal> {
+        match self.step(Input::Open(open, context), s, now)? {
+            Output::Allowed(allowed) => Ok(*allowed),
+            Output::Deadline(_) | Output::Nothing => Err(self.out_of_order()),
+        }
+    }
+
+    /// The portal has ended cleanly, or was never dialled; the circuit may carry the next one.
+    ///
+    /// # Errors
+    /// `OutOfOrder` when there was none.
+    pub fn portal_ended(&mut self, s: &Standing, now: UnixTime) -> Result<(), Refusal> {
+        self.step(Input::PortalEnded, s, now).map(|_| ())
+    }
+
+    /// Whether what is open may stay open. Ask on every change of `Standing` and at the deadline.
+    ///
+    /// # Errors
+    /// Why it must be closed.
+    pub fn still_allowed(
+        &self,
+        s: &Standing,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<UnixTime, Refusal> {
+        let refuse = |exact| Refusal::new(Phase::Running, exact);
+        match &self.state {
+            State::Warm(proof) => proof.still_admitted(s, &self.service, now).map_err(refuse),
+            State::Carrying(proof) => {
+                let deadline = proof
+                    .still_admitted(s, &self.service, now)
+                    .map_err(refuse)?;
+                self.permitted(proof, s, context, now).map_err(refuse)?;
+                Ok(deadline)
+            }
+            State::AwaitingAuth { .. } | State::Ended => Err(self.out_of_order()),
+        }
+    }
+
+    /// Who is at the other end, once it is proved.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        match &self.state {
+            State::Warm(proof) | State::Carrying(proof) => Some(&proof.principal),
+            State::AwaitingAuth { .. } | State::Ended => None,
+        }
+    }
+
+    /// The service of this circuit.
+    #[must_use]
+    pub fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// The whole machine. A new state or input breaks the build here, and nowhere else.
+    fn step(&mut self, input: Input<'_>, s: &Standing, now: UnixTime) -> Result<Output, Refusal> {
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let (next, output) = match (state, input) {
+            (State::AwaitingAuth { since }, Input::Auth(record)) => {
+                self.admit(since, record, s, now)
+            }
+            (State::Warm(proof), Input::Reauth(record)) => {
+                let (proof, output) = self.renew(proof, record, s, now);
+                (State::Warm(proof), output)
+            }
+            (State::Carrying(proof), Input::Reauth(record)) => {
+                let (proof, output) = self.renew(proof, record, s, now);
+                (State::Carrying(proof), output)
+            }
+            (State::Warm(proof), Input::Open(open, context)) => {
+                self.open(proof, open, s, context, now)
+            }
+            (State::Carrying(proof), Input::PortalEnded) => {
+                (State::Warm(proof), Ok(Output::Nothing))
+            }
+            (
+                state @ State::AwaitingAuth { .. },
+                Input::Reauth(_) | Input::Open(..) | Input::PortalEnded,
+            )
+            | (state @ State::Warm(_), Input::Auth(_) | Input::PortalEnded)
+            | (state @ State::Carrying(_), Input::Auth(_) | Input::Open(..))
+            | (
+                state @ State::Ended,
+                Input::Auth(_) | Input::Reauth(_) | Input::Open(..) | Input::PortalEnded,
+            ) => {
+                return Err(self.wrong_order(state));
+            }
+        };
+        self.state = next;
+        output
+    }
+
+    fn admit(
+        &self,
+        since: UnixTime,
+        record: &[u8],
+        s: &Standing,
+        now: UnixTime,
+    ) -> (State, Result<Output, Refusal>) {
+        let proof = checks::in_time(since, now)
+            .and_then(|()| checks::verify(record, &self.service, &self.hash, s, now));
+        match proof {
+            Ok(proof) => {
+                let deadline = proof.deadline();
+                (State::Warm(Box::new(proof)), Ok(Output::Deadline(deadline)))
+            }
+            Err(exact) => {
+                let refusal = Refusal::new(Phase::Admission, exact);
+                let next = if refusal.wants_newer_keys() {
+                    State::AwaitingAuth { since }
+                } else {
+                    State::Ended
+                };
+                (next, Err(refusal))
+            }
+        }
+    }
+
+    fn renew(
+        &self,
+        proof: Box<Proof>,
+        record: &[u8],
+        s: &Standing,
+        now: UnixTime,
+    ) -> (Box<Proof>, Result<Output, Refusal>) {
+        let newer = checks::verify(record, &self.service, &self.hash, s, now);
+        match newer.and_then(|newer| proof.renewed_by(newer)) {
+            Ok(newer) => {
+                let deadline = newer.deadline();
+                (Box::new(newer), Ok(Output::Deadline(deadline)))
+            }
+            Err(exact) => (proof, Err(Refusal::new(Phase::Renewal, exact))),
+        }
+    }
+
+    fn open(
+        &self,
+        proof: Box<Proof>,
+        open: &Open,
+        s: &Standing,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> (State, Result<Output, Refusal>) {
+        match self.allow(&proof, open, s, context, now) {
+            Ok(allowed) => (
+                State::Carrying(proof),
+                Ok(Output::Allowed(Box::new(allowed))),
+            ),
+            Err(exact) => (State::Warm(proof), Err(Refusal::new(Phase::Opening, exact))),
+        }
+    }
+
+    fn allow(
+        &self,
+        proof: &Proof,
+        open: &Open,
+        s: &Standing,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<Allowed, RefusalReason> {
+        proof.may_open(s, &self.service, now)?;
+        if open.grant.is_some() {
+            return Err(RefusalReason::Grant);
+        }
+        self.permitted(proof, s, context, now)?;
+        let opened = PortalOpened {
+            channel: PortalOpened::channel_name(&self.hash),
+            portal: open.portal,
+            service: self.service.clone(),
+            purpose: PortalOpened::purpose_name(open.purpose).to_owned(),
+            peer: Peer::from(&proof.principal),
+            credential: proof.credential.clone(),
+            deadline: proof.deadline(),
+            authority_away: s.authority_away(now),
+        };
+        Ok(Allowed::new(opened, proof.principal.clone(), open.purpose))
+    }
+
+    fn permitted(
+        &self,
+        proof: &Proof,
+        s: &Standing,
+        context: &RequestContext,
+        now: UnixTime,
+    ) -> Result<(), RefusalReason> {
+        let resource = s
+            .services
+            .get(&self.service)
+            .ok_or(RefusalReason::UnknownService)?;
+        Ok(s.policy
+            .decide(&proof.principal, Action::Connect, resource, context, now)?)
+    }
+
+    /// Leaves the state as it was; what the peer learns depends on whether it has proved anything.
+    fn wrong_order(&mut self, state: State) -> Refusal {
+        self.state = state;
+        self.out_of_order()
+    }
+
+    fn out_of_order(&self) -> Refusal {
+        let phase = match &self.state {
+            State::AwaitingAuth { .. } | State::Ended => Phase::Admission,
+            State::Warm(_) => Phase::Opening,
+            State::Carrying(_) => Phase::Running,
+        };
+        Refusal::new(phase, RefusalReason::OutOfOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests;

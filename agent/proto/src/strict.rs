@@ -2,9 +2,7 @@
 //! serde alone would accept a key that is repeated inside a part it does not look at; a walk over the whole text comes first.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::{cell::Cell, collections::HashSet, fmt};
 
 /// Deepest nesting of objects and arrays that is read (PROTOCOL section 1).

@@ -1,1 +1,511 @@
-//! Awaits its owner.
+//! Every sentence a person reads about a problem, in one place: window, tray, CLI, FATAL lines and refusals all take it from here.
+//! A `{fact|else}` is filled in where the fact is known, so each sentence must read well with the words after the bar.
+
+use crate::{
+    problem::{Code, Facts, Problem},
+    time::UnixTime,
+};
+
+/// A problem in words.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Words {
+    /// A few words, for a heading or a notification.
+    pub title: String,
+    /// One sentence: what cannot happen, because of what.
+    pub cause: String,
+    /// One sentence: what to do.
+    pub next: String,
+    /// `TG-1001`.
+    pub code: String,
+}
+
+impl Words {
+    /// Cause, next step and code on one line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} {} ({})", self.cause, self.next, self.code)
+    }
+}
+
+/// The words for a problem.
+#[must_use]
+pub fn words(problem: &Problem) -> Words {
+    let [title, cause, next] = sentences(problem.code);
+    Words {
+        title: title.to_owned(),
+        cause: fill(cause, &problem.facts),
+        next: fill(next, &problem.facts),
+        code: problem.code.to_string(),
+    }
+}
+
+/// Title, cause, next step.
+#[allow(clippy::too_many_lines)] // a table: one entry a code, nothing to follow
+fn sentences(code: Code) -> [&'static str; 3] {
+    match code {
+        Code::HubUnreachable => [
+            "Hub not reachable",
+            "Tidegate cannot connect because {host|the hub} does not answer.",
+            "Check this computer's network; Tidegate keeps trying by itself.",
+        ],
+        Code::AuthorityAway => [
+            "Hub is silent",
+            "New sign-ins and changes of access have to wait because the hub has gone silent.",
+            "Open connections go on until {until|they expire}; nothing needs to be done.",
+        ],
+        Code::RelayRefused => [
+            "Relay said no",
+            "{service|The service} cannot be reached because the relay did not accept this computer.",
+            "Try again in a minute; if it stays like this, tell your administrator this code.",
+        ],
+        Code::OutletAbsent => [
+            "Service is not connected",
+            "{service|The service} cannot be reached because its outlet is not connected to the hub.",
+            "Try again in a minute; if it stays like this, tell the owner of the service.",
+        ],
+        Code::CircuitLost => [
+            "Connection lost",
+            "The connection to {service|the service} cannot go on because the network between broke off.",
+            "Connect again.",
+        ],
+        Code::ClockOff => [
+            "Clock is wrong",
+            "Tidegate cannot prove who you are because this computer's clock is wrong.",
+            "Set date and time to automatic, then try again.",
+        ],
+        Code::HubNotTrusted => [
+            "Hub is not the right one",
+            "Tidegate cannot connect because {host|the hub} could not prove that it belongs to your organisation.",
+            "Do not go on; ask your administrator for a new join link.",
+        ],
+        Code::TimedOut => [
+            "No answer in time",
+            "{service|The service} cannot be reached because no answer came in time.",
+            "Check this computer's network and try again.",
+        ],
+        Code::OutletNotTrusted => [
+            "Outlet is not the right one",
+            "{service|The service} cannot be connected because what answered could not prove that it is the right outlet.",
+            "Do not go on; tell your administrator this code.",
+        ],
+        Code::HubBusy => [
+            "Hub is busy",
+            "{service|The service} cannot be connected now because the hub has reached a limit.",
+            "Try again in a minute.",
+        ],
+        Code::HubStopping => [
+            "Hub is restarting",
+            "New connections have to wait because the hub is being restarted.",
+            "Nothing needs to be done; Tidegate connects again by itself.",
+        ],
+        Code::NotAvailable => [
+            "Not available",
+            "{service|This service} is not available to you because {said|no rule allows it}.",
+            "Check the name, or ask the owner of the service for access.",
+        ],
+        Code::Revoked => [
+            "Access was taken back",
+            "{service|The service} cannot be connected because your access was taken back.",
+            "Ask your administrator if you still need it.",
+        ],
+        Code::SessionExpired => [
+            "Sign-in has expired",
+            "{service|The service} cannot be connected because your sign-in has expired.",
+            "Sign in again.",
+        ],
+        Code::PolicyChanged => [
+            "Rules have changed",
+            "The connection to {service|the service} cannot go on because the rules have changed.",
+            "Ask the owner of the service for access if you still need it.",
+        ],
+        Code::NotAdmitted => [
+            "Not admitted",
+            "{service|The service} cannot be connected because the other end could not confirm who you are.",
+            "Sign in again; if it stays like this, tell your administrator this code.",
+        ],
+        Code::TooManyGroups => [
+            "Too many groups",
+            "You cannot be signed in because your account is in more groups than Tidegate reads.",
+            "Ask your administrator to send Tidegate only the groups it needs.",
+        ],
+        Code::NotRecorded => [
+            "Cannot be recorded",
+            "{service|The service} cannot be connected because the other end cannot write its record.",
+            "Tell the owner of the service; nobody gets in until it is repaired.",
+        ],
+        Code::NoPolicy => [
+            "No rules yet",
+            "Nobody can connect to {service|the service} because no rule allows anything yet.",
+            "Ask the owner of the service to write one.",
+        ],
+        Code::SignInNeeded => [
+            "Sign-in needed",
+            "{service|The service} cannot be connected because you are not signed in.",
+            "Sign in from the Tidegate icon, or run: tidegate login.",
+        ],
+        Code::SignInCancelled => [
+            "Sign-in cancelled",
+            "You are not signed in because the sign-in was cancelled.",
+            "Sign in again when you are ready.",
+        ],
+        Code::SignInTimedOut => [
+            "Sign-in took too long",
+            "You are not signed in because the browser never came back.",
+            "If the browser shows an error page, send it to your administrator; otherwise sign in again.",
+        ],
+        Code::ProviderRefused => [
+            "Sign-in was refused",
+            "You are not signed in because your organisation's sign-in page refused it: {said|no reason was given}.",
+            "Ask your administrator whether your account may use Tidegate.",
+        ],
+        Code::SignInPortsTaken => [
+            "Sign-in cannot start",
+            "You cannot sign in because {program|another program} holds the ports that the browser must come back to.",
+            "Close that program and try again.",
+        ],
+        Code::WrongAccount => [
+            "Another account",
+            "You are not signed in because the browser was signed in with another account than this computer belongs to.",
+            "Sign in with your own account, or ask your administrator for a join link for this one.",
+        ],
+        Code::ProviderUnreachable => [
+            "Sign-in page not reachable",
+            "You cannot sign in because {host|your organisation's sign-in page} does not answer.",
+            "Check this computer's network and try again.",
+        ],
+        Code::ProviderAnswerWrong => [
+            "Sign-in could not be checked",
+            "You are not signed in because the answer of your organisation's sign-in page was not as agreed.",
+            "Try again; if it stays like this, tell your administrator this code.",
+        ],
+        Code::BrowserDidNotOpen => [
+            "Browser did not open",
+            "You cannot sign in yet because no browser could be opened.",
+            "Copy the address from the window into a browser.",
+        ],
+        Code::JoinLinkBad => [
+            "Join link is damaged",
+            "This computer cannot join because the join link is not complete.",
+            "Copy the whole link again, or ask your administrator for a new one.",
+        ],
+        Code::TicketUsed => [
+            "Join link was used before",
+            "This computer cannot join because the join link works only once and was used before.",
+            "Ask your administrator for a new one; if you did not use it, say so.",
+        ],
+        Code::TicketExpired => [
+            "Join link has expired",
+            "This computer cannot join because the join link has expired.",
+            "Ask your administrator for a new one.",
+        ],
+        Code::NotEnrolled => [
+            "Computer is not known",
+            "You cannot be signed in on this computer because your organisation does not know it yet.",
+            "Ask your administrator for a join link for it.",
+        ],
+        Code::KeyringLocked => [
+            "Keyring is locked",
+            "Tidegate cannot keep your sign-in because the keyring is locked.",
+            "Unlock the keyring; until then you will have to sign in again after a restart.",
+        ],
+        Code::KeyringAbsent => [
+            "No keyring",
+            "Tidegate cannot keep this computer's key because there is no keyring.",
+            "Start a keyring service; without one, this computer must join again after a restart.",
+        ],
+        Code::NotJoined => [
+            "Not joined yet",
+            "Nothing can be connected because this computer has not joined an organisation.",
+            "Paste the join link from your administrator, or run: tidegate join LINK.",
+        ],
+        Code::AlreadyJoined => [
+            "Already joined",
+            "This computer cannot join because it belongs to an organisation already.",
+            "Leave that one first.",
+        ],
+        Code::TicketForAnother => [
+            "Join link for somebody else",
+            "This computer cannot be used by you because its join link was made for another person.",
+            "Ask your administrator for a join link of your own.",
+        ],
+        Code::TargetClosed => [
+            "Service is down",
+            "{service|The service} cannot be connected because what is behind it refuses connections.",
+            "Try again later, or tell the owner of the service.",
+        ],
+        Code::TargetLoginRefused => [
+            "Database refused the outlet",
+            "{service|The service} cannot be connected because the database refused the outlet's own login.",
+            "Tell the owner of the service; nothing on this computer can change it.",
+        ],
+        Code::TargetNotTrusted => [
+            "Database is not the right one",
+            "{service|The service} cannot be connected because the database could not prove that it is the right one.",
+            "Tell the owner of the service to check its certificate.",
+        ],
+        Code::ClientTls => [
+            "Program asks for another encryption",
+            "The program cannot connect because it insists on a certificate that a local port cannot have.",
+            "Set sslmode=prefer in its connection settings; the way to the database is encrypted all the same.",
+        ],
+        Code::TargetSilent => [
+            "Service does not answer",
+            "{service|The service} cannot be connected because what is behind it does not answer.",
+            "Try again later, or tell the owner of the service.",
+        ],
+        Code::TargetSpeaksOtherwise => [
+            "Service speaks another language",
+            "{service|The service} cannot be connected because what is behind it did not answer as a database does.",
+            "Tell the owner of the service to check what it points to.",
+        ],
+        Code::TargetLoginMissing => [
+            "Outlet has no login",
+            "{service|The service} cannot be connected because the outlet has no login for the database.",
+            "Tell the owner of the service.",
+        ],
+        Code::ClientAsksTooMuch => [
+            "Not possible through Tidegate",
+            "The program cannot go on because it asks for something that {service|this service} does not carry.",
+            "Turn that option off in the program, or ask the owner of the service.",
+        ],
+        Code::TooManyConnections => [
+            "Too many connections",
+            "No further connection to {service|the service} can be opened because the limit is reached.",
+            "Close connections that are not needed.",
+        ],
+        Code::PortTaken => [
+            "Port is taken",
+            "{service|The service} cannot be opened because port {port|it needs} is held by {program|another program}.",
+            "Close that program, or choose another port in the settings.",
+        ],
+        Code::ForeignProgram => [
+            "Somebody else's program",
+            "{program|A program} cannot use this connection because it does not run under your account.",
+            "If you did not expect this, tell your administrator.",
+        ],
+        Code::ConfigWrong => [
+            "Settings are wrong",
+            "Tidegate cannot start because {path|its settings file} has a mistake: {said|see the list}.",
+            "Correct it and start again.",
+        ],
+        Code::KeyFileOpen => [
+            "Key file is not private",
+            "Tidegate cannot start because others can read or change {path|its key file}.",
+            "Make it readable for its owner alone (chmod 600), and have the key replaced if others could read it.",
+        ],
+        Code::AgentNotRunning => [
+            "Tidegate is not running",
+            "The command cannot be carried out because Tidegate is not running.",
+            "Start the app, or run: tidegate connect SERVICE.",
+        ],
+        Code::DataDirUnusable => [
+            "Folder cannot be used",
+            "Tidegate cannot start because it cannot use {path|its data folder}.",
+            "Check that the folder belongs to you and that the disk is not full.",
+        ],
+        Code::AlreadyRunning => [
+            "Already running",
+            "Tidegate cannot start because it is already running.",
+            "Use the running one: its icon is in the tray.",
+        ],
+        Code::BrowserAtInlet => [
+            "A web page knocked",
+            "A web page cannot use the connection to {service|the service} because only your own programs may.",
+            "Close the page if you do not know why it tried.",
+        ],
+        Code::NoTray => [
+            "No tray",
+            "The Tidegate icon cannot be shown because this desktop has no tray.",
+            "Use the window; it stays open instead.",
+        ],
+        Code::ClipboardFailed => [
+            "Not copied",
+            "The connection string could not be copied because the clipboard did not answer.",
+            "Copy it from the window.",
+        ],
+        Code::DisconnectedByYou => [
+            "Disconnected",
+            "The connection to {service|the service} cannot go on because you disconnected it.",
+            "Connect again when you need it.",
+        ],
+        Code::RevokedByAdmin => [
+            "Access was taken back",
+            "The connection to {service|the service} cannot go on because an administrator took your access back.",
+            "Ask your administrator if you still need it.",
+        ],
+        Code::Expired => [
+            "Time is up",
+            "The connection to {service|the service} cannot go on because its time is up.",
+            "Sign in again to connect once more.",
+        ],
+        Code::OutletStopping => [
+            "Service is restarting",
+            "The connection to {service|the service} cannot go on because its outlet is being restarted.",
+            "Connect again in a minute.",
+        ],
+        Code::AppQuitting => [
+            "Tidegate was quit",
+            "The connection to {service|the service} cannot go on because Tidegate was quit.",
+            "Start Tidegate and connect again.",
+        ],
+        Code::ClosedByTarget => [
+            "Closed by the service",
+            "The connection to {service|the service} cannot go on because the service closed it.",
+            "Connect again.",
+        ],
+        Code::KillSwitch => [
+            "Closed by the owner",
+            "{service|The service} cannot be connected because its owner has closed it for everybody.",
+            "Ask the owner of the service when it opens again.",
+        ],
+        Code::SignedOut => [
+            "Signed out",
+            "The connection to {service|the service} cannot go on because you signed out.",
+            "Sign in and connect again.",
+        ],
+        Code::ClosedByProgram => [
+            "Closed by the program",
+            "The connection to {service|the service} cannot go on because the program closed it.",
+            "Nothing needs to be done.",
+        ],
+        Code::Internal => [
+            "Our mistake",
+            "Tidegate cannot do this because of a mistake in Tidegate itself.",
+            "Try again; if it stays like this, report this code to the makers of Tidegate.",
+        ],
+        Code::PeerBrokeProtocol => [
+            "Versions do not fit",
+            "{service|The service} cannot be connected because the other end said something this version does not understand.",
+            "Update Tidegate; if it stays like this, report this code.",
+        ],
+        Code::NotSupportedYet => [
+            "Not possible yet",
+            "Tidegate cannot do this because this version does not know how to.",
+            "Update Tidegate, or do without it for now.",
+        ],
+    }
+}
+
+/// Puts the facts into a sentence. What a fact says is never looked at again, so it cannot smuggle in another.
+fn fill(sentence: &str, facts: &Facts) -> String {
+    let mut filled = String::with_capacity(sentence.len());
+    let mut rest = sentence;
+    while let Some((before, place)) = rest.split_once('{') {
+        let (place, after) = place.split_once('}').unwrap_or((place, ""));
+        let (fact, otherwise) = place.split_once('|').unwrap_or((place, ""));
+        filled.push_str(before);
+        filled.push_str(&value(fact, facts).unwrap_or_else(|| otherwise.to_owned()));
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+fn value(fact: &str, facts: &Facts) -> Option<String> {
+    match fact {
+        "service" => facts.service.as_ref().map(ToString::to_string),
+        "program" => program(facts),
+        "port" => facts.port.map(|port| port.to_string()),
+        "host" => facts.host.as_ref().map(ToString::to_string),
+        "path" => facts.path.as_ref().map(ToString::to_string),
+        "until" => facts.until.map(clock),
+        "said" => facts.said.as_ref().map(ToString::to_string),
+        _ => None,
+    }
+}
+
+fn program(facts: &Facts) -> Option<String> {
+    let name = facts.program.as_ref()?;
+    Some(match facts.pid {
+        Some(pid) => format!("{name} (process {pid})"),
+        None => name.to_string(),
+    })
+}
+
+/// Time of day; the day itself is clear to whoever reads it.
+fn clock(at: UnixTime) -> String {
+    format!("{:02}:{:02} UTC", at.0 / 3600 % 24, at.0 / 60 % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    /// The one snapshot of all words: what a person reads for every code, without and with facts.
+    #[test]
+    fn all_the_words_there_are() {
+        let mut all = String::new();
+        for code in Code::ALL {
+            let said = words(&Problem::new(*code));
+            let _ = writeln!(
+                all,
+                "{} {}\n  {}\n  {}",
+                said.code, said.title, said.cause, said.next
+            );
+        }
+        insta::assert_snapshot!("words", all);
+    }
+
+    #[test]
+    fn every_problem_is_two_plain_sentences() {
+        let jargon = [
+            "token",
+            "credential",
+            "noise",
+            "handshake",
+            "jws",
+            "json",
+            "oidc",
+            "pkce",
+            "nonce",
+            "socket",
+            "tcp",
+            "tls ",
+            "null",
+            "panic",
+            "internal error",
+            "invalid",
+            "failed to",
+            "permit",
+            "circuit",
+            "portal",
+            "inlet",
+        ];
+        for code in Code::ALL {
+            let Words {
+                title, cause, next, ..
+            } = words(&Problem::new(*code));
+
+            assert!(title.len() <= 40 && !title.ends_with('.'), "{code} {title}");
+            for sentence in [&cause, &next] {
+                assert!(sentence.ends_with('.'), "{code} {sentence}");
+                assert_eq!(sentence.matches(". ").count(), 0, "{code} {sentence}");
+                assert!(!sentence.contains(['{', '}', '|']), "{code} {sentence}");
+                for word in jargon {
+                    assert!(
+                        !sentence.to_lowercase().contains(word),
+                        "{code} {word}: {sentence}"
+                    );
+                }
+            }
+            assert!(cause.contains("because"), "{code} {cause}");
+        }
+    }
+
+    #[test]
+    fn facts_are_filled_in_once_and_cannot_bring_others() {
+        let problem = Problem::new(Code::PortTaken)
+            .port(15432)
+            .program("{service|x}", Some(7));
+
+        let line = words(&problem).line();
+
+        assert_eq!(
+            line,
+            "The service cannot be opened because port 15432 is held by {service|x} (process 7). \
+             Close that program, or choose another port in the settings. (TG-6001)"
+        );
+        assert_eq!(clock(UnixTime(50_700)), "14:05 UTC");
+    }
+}

@@ -1,0 +1,152 @@
+//! What can happen that an audit keeps. A kind is added, never changed: files are kept for ever.
+//! Texts from outside are `Shown` here: whoever reads an audit must not be deceived by a group's name.
+
+use crate::{
+    channel::HandshakeHash,
+    frame::Purpose,
+    identity::PeerId,
+    names::{ServiceName, Subject},
+    principal::Principal,
+    problem::Code,
+    statement::RevokeTarget,
+    strict,
+    text::Shown,
+    time::UnixTime,
+};
+use serde::{Deserialize, Serialize};
+
+/// Most group names that are written out.
+const MAX_GROUPS: usize = 16;
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The keeper of the chain started.
+    Started {
+        version: String,
+    },
+    Stopped {},
+    PortalOpened(PortalOpened),
+    PortalClosed(PortalClosed),
+    PortalRefused(PortalRefused),
+    /// Policies, catalogue, provider settings or keys changed.
+    StandingChanged {
+        what: String,
+    },
+    Revoked {
+        who: RevokeTarget,
+        epoch: u64,
+    },
+    /// The owner closed everything.
+    Killed {
+        portals: u64,
+    },
+    DeviceEnrolled {
+        sub: Subject,
+        device: PeerId,
+        ticket: String,
+    },
+    OutletEnrolled {
+        service: ServiceName,
+        outlet: PeerId,
+        ticket: String,
+    },
+    CredentialIssued {
+        sub: Subject,
+        device: PeerId,
+        id: String,
+    },
+}
+
+/// Who was at the other end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    pub sub: Subject,
+    pub device: PeerId,
+    pub device_name: Shown,
+    /// The first groups the provider named, and how many there were.
+    pub groups: Vec<Shown>,
+    pub group_count: u64,
+}
+
+impl From<&Principal> for Peer {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            sub: principal.sub.clone(),
+            device: principal.device,
+            device_name: Shown::new(&principal.device_name),
+            groups: principal
+                .groups
+                .iter()
+                .take(MAX_GROUPS)
+                .map(|name| Shown::new(name))
+                .collect(),
+            group_count: principal.groups.len() as u64,
+        }
+    }
+}
+
+/// A portal is about to be opened. Written and synced before the first byte flows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalOpened {
+    /// Names the channel; with `portal`, names the portal.
+    pub channel: String,
+    pub portal: u64,
+    pub service: ServiceName,
+    pub purpose: String,
+    pub peer: Peer,
+    /// The credential's `jti`.
+    pub credential: String,
+    pub deadline: UnixTime,
+    /// No beacon had come for 15 seconds.
+    pub authority_away: bool,
+}
+
+impl PortalOpened {
+    /// As the audit names a channel.
+    #[must_use]
+    pub fn channel_name(hash: &HandshakeHash) -> String {
+        strict::to_base64url(&hash.0)
+    }
+
+    /// As the audit names a purpose.
+    #[must_use]
+    pub fn purpose_name(purpose: Purpose) -> &'static str {
+        match purpose {
+            Purpose::Connect => "connect",
+            Purpose::Probe => "probe",
+        }
+    }
+}
+
+/// A portal has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalClosed {
+    pub channel: String,
+    pub portal: u64,
+    pub service: ServiceName,
+    /// Bytes to the target.
+    pub sent: u64,
+    /// Bytes from the target.
+    pub received: u64,
+    pub reason: Code,
+}
+
+/// Somebody was refused.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalRefused {
+    pub channel: String,
+    pub service: ServiceName,
+    /// What the peer was told.
+    pub code: Code,
+    /// The exact reason.
+    pub exact: String,
+    /// Who it was, if that had been proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Peer>,
+}

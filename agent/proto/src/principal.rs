@@ -1,0 +1,50 @@
+//! Who asks: each attribute from the one party that owns it (PROTOCOL section 5, check 7).
+//! Only `session` and the authority's own checks make one; texts in it are the provider's and are shown only as `Shown`.
+
+use crate::{
+    identity::PeerId,
+    idtoken::Person,
+    names::{OrgName, Subject},
+    statement::{Assurance, Credential},
+    time::UnixTime,
+};
+
+/// A person on a device, after every check has held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Principal {
+    // The authority's word.
+    pub org: OrgName,
+    pub sub: Subject,
+    pub device: PeerId,
+    /// The device's name, for people.
+    pub device_name: String,
+    pub assurance: Assurance,
+    // The provider's word, from the newest token.
+    pub groups: Vec<String>,
+    pub department: Option<String>,
+    pub employee_type: Option<String>,
+    pub email: Option<String>,
+    pub auth_time: UnixTime,
+    pub mfa: bool,
+}
+
+impl Principal {
+    /// Joins what the credential and the ID tokens say. The caller has compared their subjects.
+    #[must_use]
+    pub fn new(credential: &Credential, person: &Person) -> Self {
+        let claims = &person.claims;
+        Self {
+            org: credential.org.clone(),
+            sub: credential.sub.clone(),
+            device: credential.cnf,
+            device_name: credential.device.clone(),
+            assurance: credential.assurance,
+            groups: claims.groups.clone(),
+            department: claims.department.clone(),
+            employee_type: claims.employee_type.clone(),
+            email: claims.email.clone(),
+            auth_time: person.auth_time,
+            mfa: claims.amr.iter().any(|method| method == "mfa"),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The outlet's checks in the order of PROTOCOL section 5: 1 to 8 here, 9 in `session`, 10 in `permit`.
+//! The order is part of the protocol: nothing expensive or telling happens for a peer that has not proved its key.
+
+use super::{AUTH_WITHIN, GRACE, Standing};
+use crate::{
+    auth::{Auth, proof_input},
+    channel::HandshakeHash,
+    identity::VerifyKey,
+    idtoken::{Person, verify_pair},
+    names::ServiceName,
+    principal::Principal,
+    refusal::RefusalReason,
+    statement::{Assurance, Credential, Statement},
+    time::UnixTime,
+};
+
+/// What AUTH proved, and until when.
+pub(super) struct Proof {
+    pub(super) principal: Principal,
+    /// The credential's id, for the audit.
+    pub(super) credential: String,
+    epoch: u64,
+    credential_ends: UnixTime,
+    token_ends: UnixTime,
+    /// The longest session the org allows.
+    session_ends: UnixTime,
+    /// Whose word it rests on; a new AUTH is asked for when that changes.
+    authority: VerifyKey,
+    issuer: String,
+}
+
+/// Check 1, the time.
+pub(super) fn in_time(since: UnixTime, now: UnixTime) -> Result<(), RefusalReason> {
+    if since.until(now) > AUTH_WITHIN {
+        Err(RefusalReason::TooLate)
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks 1 to 8.
+pub(super) fn verify(
+    record: &[u8],
+    service: &ServiceName,
+    hash: &HandshakeHash,
+    s: &Standing,
+    now: UnixTime,
+) -> Result<Proof, RefusalReason> {
+    // 1: size and form.
+    let auth = Auth::decode(record).map_err(RefusalReason::Malformed)?;
+    // 2: the service.
+    if auth.service != *service {
+        return Err(RefusalReason::OtherService);
+    }
+    if !s.services.contains_key(service) {
+        return Err(RefusalReason::UnknownService);
+    }
+    // 3: possession of the identity key, on this channel.
+    auth.identity
+        .verify(&proof_input(hash), &auth.signature)
+        .map_err(|_| RefusalReason::Proof)?;
+    // 4 to 6.
+    let credential = credential(&auth, s, now)?;
+    let person = person(&auth, &credential, s, now)?;
+    // 8: nobody can approve anything yet.
+    if auth.grant.is_some() {
+        return Err(RefusalReason::Grant);
+    }
+    // 7: each attribute from its one owner.
+    Ok(Proof::new(&credential, &person, s))
+}
+
+/// Check 4: the authority's word.
+fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, RefusalReason> {
+    s.authority
+        .valid_at(now)
+        .map_err(RefusalReason::Authority)?;
+    let credential = Credential::verify_for(&auth.credential, &s.authority.key, &s.org)
+        .map_err(RefusalReason::Credential)?;
+    credential
+        .valid_at(now)
+        .map_err(RefusalReason::Credential)?;
+    if credential.cnf != auth.identity.peer_id() {
+        return Err(RefusalReason::OtherKey);
+    }
+    if s.revocations.covers(&credential) {
+        return Err(RefusalReason::Revoked);
+    }
+    match credential.assurance {
+        Assurance::High => Ok(credential),
+        Assurance::Low => Err(RefusalReason::LowAssurance),
+    }
+}
+
+/// Checks 5 and 6: the provider's word, and that both speak of the same person.
+fn person(
+    auth: &Auth,
+    credential: &Credential,
+    s: &Standing,
+    now: UnixTime,
+) -> Result<Person, RefusalReason> {
+    let newer = auth.id_token_n.as_deref();
+    let person = verify_pair(
+        &auth.id_token_0,
+        newer,
+        &auth.rz,
+        &auth.identity,
+        &s.idp,
+        &s.keys,
+        now,
+    )
+    .map_err(RefusalReason::IdToken)?;
+    if person.sub == credential.sub {
+        Ok(person)
+    } else {
+        Err(RefusalReason::OtherSubject)
+    }
+}
+
+impl Proof {
+    fn new(credential: &Credential, person: &Person, s: &Standing) -> Self {
+        Self {
+            principal: Principal::new(credential, person),
+            credential: credential.id.clone(),
+            epoch: credential.epoch,
+            credential_ends: credential.not_after,
+            token_ends: person.expires,
+            session_ends: person.auth_time.plus(s.idp.max_session),
+            authority: s.authority.key,
+            issuer: s.idp.issuer.clone(),
+        }
+    }
+
+    /// When what is open must be closed.
+    pub(super) fn deadline(&self) -> UnixTime {
+        let ends = self.credential_ends.min(self.token_ends);
+        ends.plus(GRACE).min(self.session_ends)
+    }
+
+    /// Whether a new portal may be asked for: nothing expired, revoked, or no longer vouched for.
+    pub(super) fn may_open(
+        &self,
+        s: &Standing,
+        service: &ServiceName,
+        now: UnixTime,
+    ) -> Result<(), RefusalReason> {
+        self.still_admitted(s, service, now)?;
+        if self.credential_ends.min(self.token_ends).has_ended(now) {
+            return Err(RefusalReason::Expired);
+        }
+        let vouched = self.authority == s.authority.key && self.issuer == s.idp.issuer;
+        if vouched {
+            Ok(())
+        } else {
+            Err(RefusalReason::TrustChanged)
+        }
+    }
+
+    /// Whether what is open may stay open, policies apart.
+    pub(super) fn still_admitted(
+        &self,
+        s: &Standing,
+        service: &ServiceName,
+        now: UnixTime,
+    ) -> Result<UnixTime, RefusalReason> {
+        if !s.services.contains_key(service) {
+            return Err(RefusalReason::UnknownService);
+        }
+        if s.revocations
+            .revokes(&self.principal.sub, self.principal.device, self.epoch)
+        {
+            return Err(RefusalReason::Revoked);
+        }
+        let deadline = self.deadline();
+        if now < deadline {
+            Ok(deadline)
+        } else {
+            Err(RefusalReason::Expired)
+        }
+    }
+
+    /// The newer proof, if it is of the same person on the same device.
+    pub(super) fn renewed_by(&self, newer: Self) -> Result<Self, RefusalReason> {
+        let same = newer.principal.sub == self.principal.sub
+            && newer.principal.device == self.principal.device
+            && newer.principal.org == self.principal.org;
+        if same {
+            Ok(newer)
+        } else {
+            Err(RefusalReason::OtherPrincipal)
+        }
+    }
+}
