@@ -18,6 +18,7 @@ pub mod problem;
 pub mod refusal;
 pub mod revocations;
 pub mod session;
+pub mod sse;
 pub mod statement;
 pub mod strict;
 pub mod text;
