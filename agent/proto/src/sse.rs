@@ -81,7 +81,11 @@ impl EventParser {
     fn dispatch(&mut self) -> Option<ServerEvent> {
         let name = std::mem::take(&mut self.name);
         let data = self.data.take()?;
-        let name = if name.is_empty() { "message".to_owned() } else { name };
+        let name = if name.is_empty() {
+            "message".to_owned()
+        } else {
+            name
+        };
         Some(ServerEvent { name, data })
     }
 }
@@ -92,31 +96,53 @@ mod tests {
     use super::*;
 
     fn event(name: &str, data: &str) -> ServerEvent {
-        ServerEvent { name: name.into(), data: data.into() }
+        ServerEvent {
+            name: name.into(),
+            data: data.into(),
+        }
     }
 
     #[test]
     fn reads_the_same_events_however_the_bytes_are_cut() {
         let stream = b": hello\r\n\r\nevent: beacon\ndata: a.b.c\n\nevent:changed\r\ndata\r\rdata:x\ndata: y\nid: 7\n\n";
-        let expected = [event("beacon", "a.b.c"), event("changed", ""), event("message", "x\ny")];
+        let expected = [
+            event("beacon", "a.b.c"),
+            event("changed", ""),
+            event("message", "x\ny"),
+        ];
 
         for size in 1..stream.len() {
             let mut parser = EventParser::default();
-            let events: Vec<_> = stream.chunks(size).flat_map(|chunk| parser.push(chunk).unwrap()).collect();
+            let events: Vec<_> = stream
+                .chunks(size)
+                .flat_map(|chunk| parser.push(chunk).unwrap())
+                .collect();
             assert_eq!(events, expected, "in pieces of {size}");
         }
     }
 
     #[test]
     fn an_event_without_data_is_none() {
-        assert_eq!(EventParser::default().push(b"event: beacon\n\n"), Ok(vec![]));
+        assert_eq!(
+            EventParser::default().push(b"event: beacon\n\n"),
+            Ok(vec![])
+        );
     }
 
     #[test]
     fn refuses_what_never_ends() {
-        assert_eq!(EventParser::default().push(&vec![b'x'; MAX_LINE + 1]), Err(EventError::TooLong));
+        assert_eq!(
+            EventParser::default().push(&vec![b'x'; MAX_LINE + 1]),
+            Err(EventError::TooLong)
+        );
         let lines = format!("data: {}\n", "x".repeat(1000)).repeat(70);
-        assert_eq!(EventParser::default().push(lines.as_bytes()), Err(EventError::TooLong));
-        assert_eq!(EventParser::default().push(b"data: \xff\n"), Err(EventError::NotText));
+        assert_eq!(
+            EventParser::default().push(lines.as_bytes()),
+            Err(EventError::TooLong)
+        );
+        assert_eq!(
+            EventParser::default().push(b"data: \xff\n"),
+            Err(EventError::NotText)
+        );
     }
 }
