@@ -11,9 +11,13 @@ mod pipe;
 mod pool;
 mod portal;
 mod preface;
+#[cfg(feature = "provider")]
+pub mod provider;
 mod record;
 pub mod relay_link;
 mod secure;
+#[cfg(feature = "provider")]
+pub mod tls;
 
 pub use api_link::ApiConnection;
 pub use dial::{abort, circuit, dial, tune};

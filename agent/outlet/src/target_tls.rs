@@ -2,10 +2,10 @@
 //! There is no "encrypt but do not verify": it would keep out nobody who can answer in the server's place.
 
 use crate::config::Reader;
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use tidegate_link::tls::{self, TlsError};
 use tidegate_proto::names::HubAddress;
 
 /// The largest CA file, in bytes.
@@ -40,12 +40,8 @@ pub enum TrustError {
     },
     #[error("the CA file {} holds no usable certificate", .0.display())]
     NoCertificate(PathBuf),
-    #[error("the statement of the identity provider holds no usable certificate")]
-    NoCertificateStated,
-    #[error("this computer has no trusted certificates")]
-    NoSystemRoots,
-    #[error("the host's name is not one that a certificate can carry")]
-    Name,
+    #[error("{0}")]
+    Tls(#[from] TlsError),
 }
 
 impl TargetTls {
@@ -114,44 +110,13 @@ impl Trust {
     /// When there is nothing to trust.
     pub fn client(&self) -> Result<ClientConfig, TrustError> {
         match self {
-            Self::System => system_roots().map(client),
-            Self::File(path) => file_roots(path).map(client),
+            Self::System => Ok(tls::client_of_system()?),
+            Self::File(path) => of_file(path),
         }
     }
 }
 
-/// Client settings that trust only the certificates in a PEM text.
-///
-/// # Errors
-/// When there is no usable certificate in it.
-pub fn client_of_pem(pem: &str) -> Result<ClientConfig, TrustError> {
-    roots(pem.as_bytes())
-        .map(client)
-        .ok_or(TrustError::NoCertificateStated)
-}
-
-/// The name that a server's certificate must carry.
-///
-/// # Errors
-/// When `host` is neither a host name nor an IP address.
-pub fn server_name(host: &str) -> Result<ServerName<'static>, TrustError> {
-    ServerName::try_from(host.to_owned()).map_err(|_| TrustError::Name)
-}
-
-fn client(roots: Arc<RootCertStore>) -> ClientConfig {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let versions =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = versions
-        .expect("the provider supports both TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // A stored ticket would outlive a CA that the owner took away.
-    config.resumption = rustls::client::Resumption::disabled();
-    config
-}
-
-fn file_roots(path: &Path) -> Result<Arc<RootCertStore>, TrustError> {
+fn of_file(path: &Path) -> Result<ClientConfig, TrustError> {
     let unreadable = |kind| TrustError::Unreadable {
         path: path.to_owned(),
         kind,
@@ -161,30 +126,7 @@ fn file_roots(path: &Path) -> Result<Arc<RootCertStore>, TrustError> {
         return Err(unreadable(std::io::ErrorKind::InvalidInput));
     }
     let pem = std::fs::read(path).map_err(|e| unreadable(e.kind()))?;
-    roots(&pem).ok_or_else(|| TrustError::NoCertificate(path.to_owned()))
-}
-
-fn roots(pem: &[u8]) -> Option<Arc<RootCertStore>> {
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        store.add(certificate.ok()?).ok()?;
-    }
-    (!store.is_empty()).then(|| Arc::new(store))
-}
-
-/// Read once: the system's list is long and changes with the system.
-fn system_roots() -> Result<Arc<RootCertStore>, TrustError> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let store = ROOTS.get_or_init(|| {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Arc::new(store)
-    });
-    if store.is_empty() {
-        Err(TrustError::NoSystemRoots)
-    } else {
-        Ok(Arc::clone(store))
-    }
+    tls::client_of_pem(&pem).map_err(|_| TrustError::NoCertificate(path.to_owned()))
 }
 
 #[cfg(test)]
@@ -203,10 +145,6 @@ mod tests {
 
         assert_eq!(empty, Some(TrustError::NoCertificate(path)));
         assert!(matches!(missing, Some(TrustError::Unreadable { .. })));
-        assert_eq!(
-            client_of_pem("").err(),
-            Some(TrustError::NoCertificateStated)
-        );
     }
 
     #[test]
@@ -217,6 +155,5 @@ mod tests {
         std::fs::write(&path, ca.cert.pem()).unwrap();
 
         assert!(Trust::File(path).client().is_ok());
-        assert!(client_of_pem(&ca.cert.pem()).is_ok());
     }
 }

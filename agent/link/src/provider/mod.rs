@@ -1,7 +1,7 @@
 //! Fetches the identity provider's signing keys over a connection that somebody else opened; TLS ends here.
 //! The relay that carries the bytes is not believed: the certificate must be the provider's, redirects are not followed.
 
-use crate::target_tls::{Trust, TrustError, client_of_pem, server_name};
+use crate::tls::{TlsError, client_of_pem, client_of_system, server_name};
 use http::{Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -28,8 +28,8 @@ pub enum FetchError {
     Silent,
     #[error("the identity provider's certificate was not accepted")]
     NotTrusted,
-    #[error(transparent)]
-    Trust(#[from] TrustError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("the identity provider's answer was not HTTP, or broke off")]
     Broken,
     #[error("the identity provider answered with status {0}")]
@@ -41,8 +41,12 @@ pub enum FetchError {
 }
 
 /// Opens one connection to the provider's host, through a tunnel or directly.
-pub(super) trait Way {
+pub trait Way {
+    /// What was opened; TLS comes on top of it.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// # Errors
+    /// `NoWay`.
     fn open(&self) -> impl Future<Output = Result<Self::Io, FetchError>> + Send;
 }
 
@@ -50,7 +54,7 @@ pub(super) trait Way {
 ///
 /// # Errors
 /// Whatever goes wrong on the way; nothing is retried here.
-pub(super) async fn key_set(way: &impl Way, idp: &IdpStatement) -> Result<Vec<u8>, FetchError> {
+pub async fn key_set(way: &impl Way, idp: &IdpStatement) -> Result<Vec<u8>, FetchError> {
     let tls = Arc::new(trust(idp)?);
     let discovery = get(way, &tls, &idp.key_host, &discovery_path(idp)?).await?;
     let path = key_path(&discovery, idp)?;
@@ -59,8 +63,8 @@ pub(super) async fn key_set(way: &impl Way, idp: &IdpStatement) -> Result<Vec<u8
 
 fn trust(idp: &IdpStatement) -> Result<ClientConfig, FetchError> {
     let mut tls = match &idp.ca_pem {
-        Some(pem) => client_of_pem(pem)?,
-        None => Trust::System.client()?,
+        Some(pem) => client_of_pem(pem.as_bytes())?,
+        None => client_of_system()?,
     };
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
@@ -187,5 +191,4 @@ async fn body(response: Response<Incoming>) -> Result<Vec<u8>, FetchError> {
 }
 
 #[cfg(test)]
-#[path = "fetch_tests.rs"]
 mod tests;
