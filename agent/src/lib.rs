@@ -5,17 +5,17 @@ mod action;
 mod clock;
 mod inlet;
 mod keys;
-mod pending;
+mod problems;
 mod signin;
 mod snapshot;
 
 pub use action::{Action, Secret};
 pub use clock::Clock;
-pub use pending::{Code, Problem};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
     ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
+pub use tidegate_proto::problem::{Code, Problem};
 pub use tidegate_proto::statement::ServiceKind;
 pub use tidegate_proto::time::UnixTime;

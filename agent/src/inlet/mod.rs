@@ -2,5 +2,9 @@
 //! A newcomer would bind first and ask later: nothing is dialled for a program before it is known to be our own user's.
 
 pub(crate) mod bind;
+pub(crate) mod door;
 pub(crate) mod holder;
 pub(crate) mod peer;
+pub(crate) mod postgres;
+mod tcp;
+pub(crate) mod visit;

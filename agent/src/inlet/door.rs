@@ -1,0 +1,92 @@
+//! What the front of an inlet may use while it serves one program: open the portal, know what is awaited, learn why it ends.
+//! A front never sees the agent behind it, and it never decides who is served: whoever reaches it was admitted.
+
+use std::sync::Arc;
+
+use tidegate_link::Portal;
+use tokio::sync::watch;
+
+use crate::{Problem, ServiceName};
+
+/// Opens portals; the agent's circuits, or a test.
+pub(crate) trait OpenPortal: Send + Sync + 'static {
+    /// A fresh portal to `service`, or why there is none.
+    fn open<'a>(
+        &'a self,
+        service: &'a ServiceName,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>>;
+}
+
+/// What a program waits for before its portal can be opened: said to it where its protocol allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    SignIn,
+    Hub,
+    Outlet,
+}
+
+impl Awaited {
+    /// One line for the program's user.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Self::SignIn => "tidegate: waiting for sign-in in the browser",
+            Self::Hub => "tidegate: waiting for the connection to the hub",
+            Self::Outlet => "tidegate: waiting for the service",
+        }
+    }
+}
+
+/// One service's door on this laptop, shared by all programs that came through it.
+pub(crate) struct Door {
+    service: ServiceName,
+    opener: Arc<dyn OpenPortal>,
+    awaited: watch::Receiver<Option<Awaited>>,
+    closed: watch::Receiver<Option<Problem>>,
+}
+
+impl Door {
+    pub(crate) fn new(
+        service: ServiceName,
+        opener: Arc<dyn OpenPortal>,
+        awaited: watch::Receiver<Option<Awaited>>,
+        closed: watch::Receiver<Option<Problem>>,
+    ) -> Self {
+        Self {
+            service,
+            opener,
+            awaited,
+            closed,
+        }
+    }
+
+    pub(crate) fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// Opens a portal; takes as long as what is awaited takes, within the agent's limits.
+    ///
+    /// # Errors
+    /// Why there will be none: show it to the program.
+    pub(crate) async fn open(&self) -> Result<Portal, Problem> {
+        self.opener.open(&self.service).await
+    }
+
+    /// What is awaited right now, as it changes; `None` when nothing is.
+    pub(crate) fn awaited(&self) -> watch::Receiver<Option<Awaited>> {
+        self.awaited.clone()
+    }
+
+    /// Waits until the door closes and says why: the reason for the program's last line and the portal's RESET.
+    pub(crate) async fn closed(&self) -> Problem {
+        let mut closed = self.closed.clone();
+        let why = closed
+            .wait_for(Option::is_some)
+            .await
+            .map(|why| why.clone());
+        match why {
+            Ok(Some(problem)) => problem,
+            // The inlet is gone without a word: the agent is.
+            _ => Problem::new(crate::Code::AppQuitting),
+        }
+    }
+}

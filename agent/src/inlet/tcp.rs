@@ -1,0 +1,40 @@
+//! The front of a `tcp` service: bytes both ways.
+//! Such a program cannot be told anything: on refusal it sees a reset, and the person reads why in the window.
+
+use std::future::Future;
+
+use tidegate_link::{Meter, PipeEnd, abort, pipe};
+use tokio::net::TcpStream;
+
+use super::door::Door;
+use super::visit::VisitEnd;
+use crate::Problem;
+use crate::problems;
+
+/// Serves one admitted program until either side or the door ends it.
+pub(crate) async fn serve(mut program: TcpStream, door: &Door) -> VisitEnd {
+    let opened = tokio::select! {
+        why = door.closed() => Err(why),
+        opened = door.open() => opened,
+    };
+    let mut portal = match opened {
+        Ok(portal) => portal,
+        Err(problem) => {
+            abort(program);
+            return VisitEnd::Refused(problem);
+        }
+    };
+    let end = pipe(&mut program, &mut portal, &Meter::new(), door.closed()).await;
+    match end {
+        PipeEnd::Finished => return VisitEnd::Finished,
+        PipeEnd::Withdrawn(_) | PipeEnd::Plain(_) | PipeEnd::Portal(_) => abort(program),
+    }
+    match end {
+        PipeEnd::Withdrawn(why) => {
+            portal.control().reset(why.code.number());
+            VisitEnd::Ended(why)
+        }
+        PipeEnd::Portal(error) => VisitEnd::Ended(problems::of_portal(error, door.service())),
+        PipeEnd::Finished | PipeEnd::Plain(_) => VisitEnd::Finished,
+    }
+}

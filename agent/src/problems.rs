@@ -1,0 +1,181 @@
+//! Turns the errors of this crate into problems a person can read: the one place where technical reasons become codes.
+//! A newcomer would match on texts: every input here is a typed error, every output a code with facts.
+
+use tidegate_link::{LinkError, PortalError};
+use tidegate_proto::channel::ChannelError;
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::StatementError;
+use tidegate_proto::wire::link::RelayRefusal;
+
+use crate::inlet::bind::BindError;
+use crate::inlet::holder::Holder;
+use crate::keys::StoreError;
+use crate::signin::http::HttpError;
+use crate::signin::provider::ProviderError;
+use crate::signin::redirect::PortsTaken;
+use crate::signin::refresh::RefreshError;
+
+/// A failed connection to the hub.
+pub(crate) fn of_hub(error: LinkError, host: &str) -> Problem {
+    let code = match error {
+        LinkError::WrongHub(StatementError::NotYet | StatementError::Expired) => Code::ClockOff,
+        LinkError::WrongHub(_) | LinkError::Channel(_) => Code::HubNotTrusted,
+        LinkError::Unresolved | LinkError::Io(_) | LinkError::TimedOut | LinkError::Lost => {
+            Code::HubUnreachable
+        }
+        LinkError::Refused(_) => Code::RelayRefused,
+        LinkError::Preface | LinkError::Frame(_) | LinkError::Message(_) | LinkError::OutOfTurn => {
+            Code::PeerBrokeProtocol
+        }
+    };
+    Problem::new(code).host(host)
+}
+
+/// A relay that does not give a circuit, or a circuit that breaks before its portal is open.
+pub(crate) fn of_circuit(error: LinkError, service: &ServiceName) -> Problem {
+    let code = match error {
+        LinkError::Refused(RelayRefusal::Absent) => Code::OutletAbsent,
+        LinkError::Refused(RelayRefusal::Busy) => Code::HubBusy,
+        LinkError::Refused(RelayRefusal::Draining) => Code::HubStopping,
+        LinkError::Refused(RelayRefusal::PassExpired | RelayRefusal::Other(_)) => {
+            Code::RelayRefused
+        }
+        LinkError::Channel(ChannelError::UnexpectedPeer) => Code::OutletNotTrusted,
+        LinkError::Channel(_) | LinkError::Lost | LinkError::Io(_) => Code::CircuitLost,
+        LinkError::Unresolved => Code::HubUnreachable,
+        LinkError::TimedOut => Code::TimedOut,
+        LinkError::WrongHub(_) => Code::HubNotTrusted,
+        LinkError::Preface | LinkError::Frame(_) | LinkError::Message(_) | LinkError::OutOfTurn => {
+            Code::PeerBrokeProtocol
+        }
+    };
+    Problem::new(code).service(service)
+}
+
+/// Why a running portal ended.
+pub(crate) fn of_portal(error: PortalError, service: &ServiceName) -> Problem {
+    let code = match error {
+        PortalError::CircuitLost => Code::CircuitLost,
+        PortalError::Reset(code) | PortalError::Withdrawn(code) => {
+            of_number(code, Code::ClosedByTarget)
+        }
+        PortalError::Broken(_) => Code::PeerBrokeProtocol,
+    };
+    Problem::new(code).service(service)
+}
+
+/// A code from the wire; a number that this version does not know is `otherwise`.
+pub(crate) fn of_number(number: u16, otherwise: Code) -> Code {
+    Code::try_from(number).unwrap_or(otherwise)
+}
+
+pub(crate) fn of_bind(error: BindError, service: &ServiceName) -> Problem {
+    let problem = Problem::new(Code::PortTaken).service(service);
+    match error {
+        BindError::Taken {
+            port,
+            holder: Some(Holder { program, pid }),
+        } => problem.port(port).program(&program, Some(pid)),
+        BindError::Taken { port, holder: None }
+        | BindError::Denied { port }
+        | BindError::NotOurs { port }
+        | BindError::Io { port, .. } => problem.port(port),
+    }
+}
+
+pub(crate) fn of_redirect(error: &PortsTaken) -> Problem {
+    let problem = Problem::new(Code::SignInPortsTaken);
+    let named = error
+        .0
+        .iter()
+        .find_map(|(port, holder)| Some((port, holder.as_ref()?)));
+    match (named, error.0.first()) {
+        (Some((port, holder)), _) => problem
+            .port(*port)
+            .program(&holder.program, Some(holder.pid)),
+        (None, Some((port, _))) => problem.port(*port),
+        (None, None) => problem,
+    }
+}
+
+/// Why a secret is only in memory, or cannot be read.
+pub(crate) fn of_store(error: StoreError) -> Problem {
+    Problem::new(match error {
+        StoreError::Locked => Code::KeyringLocked,
+        StoreError::Absent | StoreError::TooLarge | StoreError::Damaged => Code::KeyringAbsent,
+        StoreError::File(_) => Code::KeyFileOpen,
+    })
+}
+
+pub(crate) fn of_provider(error: ProviderError, issuer: &str) -> Problem {
+    let code = match error {
+        ProviderError::Http(HttpError::Unreachable | HttpError::TimedOut) | ProviderError::Busy => {
+            Code::ProviderUnreachable
+        }
+        ProviderError::Http(HttpError::Ca | HttpError::Tls | HttpError::TooLarge)
+        | ProviderError::Discovery
+        | ProviderError::NoPkce
+        | ProviderError::NoIdToken
+        | ProviderError::BadIdToken => Code::ProviderAnswerWrong,
+        ProviderError::SessionOver | ProviderError::Refused => Code::ProviderRefused,
+        ProviderError::WrongTime => Code::ClockOff,
+    };
+    Problem::new(code).host(host_of(issuer))
+}
+
+pub(crate) fn of_refresh(error: RefreshError, issuer: &str) -> Problem {
+    match error {
+        RefreshError::Provider(ProviderError::SessionOver)
+        | RefreshError::NoToken
+        | RefreshError::OtherSession(_) => Problem::new(Code::SessionExpired),
+        RefreshError::Provider(error) => of_provider(error, issuer),
+        RefreshError::Store(error) => of_store(error),
+        RefreshError::Locked => Problem::new(Code::AlreadyRunning),
+    }
+}
+
+fn host_of(issuer: &str) -> &str {
+    issuer
+        .trim_start_matches("https://")
+        .split('/')
+        .next()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_taken_port_names_the_program() {
+        let holder = Some(Holder {
+            program: "postgres".into(),
+            pid: 7,
+        });
+
+        let problem = of_bind(
+            BindError::Taken {
+                port: 15432,
+                holder,
+            },
+            &"warehouse".parse().unwrap(),
+        );
+
+        assert_eq!(problem.code, Code::PortTaken);
+        assert_eq!(problem.facts.pid, Some(7));
+        assert_eq!(problem.facts.program.unwrap().as_str(), "postgres");
+    }
+
+    #[test]
+    fn a_reset_keeps_its_reason() {
+        let service = "warehouse".parse().unwrap();
+
+        let known = of_portal(PortalError::Reset(Code::RevokedByAdmin.number()), &service);
+        let unknown = of_portal(PortalError::Reset(65_000), &service);
+
+        assert_eq!(known.code, Code::RevokedByAdmin);
+        assert_eq!(unknown.code, Code::ClosedByTarget);
+    }
+}
