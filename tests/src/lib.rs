@@ -1,16 +1,23 @@
 //! The stage: a real provider, a real database, a real desktop and a network of its own, shared by the demo and the tests.
 //! Nothing here is faked for Tidegate's sake; what a run cannot prove on this machine, it says on the terminal.
 
+pub mod ca;
 pub mod ground;
 pub mod process;
+pub mod provider;
 pub mod run;
+pub mod secret;
 pub mod stage;
 pub mod trouble;
 pub mod user;
+pub mod warehouse;
 
+pub use ca::CertificateAuthority;
 pub use ground::{Ground, Site};
 pub use process::{Process, Program};
+pub use provider::Provider;
 pub use run::Run;
 pub use stage::Stage;
 pub use trouble::{Doing, Trouble};
 pub use user::User;
+pub use warehouse::Warehouse;

@@ -66,7 +66,7 @@ impl Program {
         let (out, err) = (log(stage, &self.name, "out"), log(stage, &self.name, "err"));
         let mut command = match stage.ground() {
             Ground::Namespaces(network) => self.inside(stage, network.name(self.site)),
-            Ground::Loopback(_) => self.plain(),
+            Ground::Loopback(_) => self.plain(stage),
         };
         command
             .env_clear()
@@ -107,36 +107,24 @@ impl Program {
     fn inside(&self, stage: &Stage, namespace: &str) -> Command {
         let uid = stage.run().uid(self.user).to_string();
         let mut command = Command::new("setpriv");
-        command.args([
-            "--pdeathsig",
-            "KILL",
-            "nsenter",
-            &format!("--net=/var/run/netns/{namespace}"),
-        ]);
-        command.args([
-            "unshare",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount",
-            "--mount-proc",
-            "sh",
-            "-c",
-            ENTER,
-            "enter",
-            &uid,
-        ]);
+        command.args("--pdeathsig KILL nsenter".split(' '));
+        command.arg(format!("--net=/var/run/netns/{namespace}"));
+        command.args("unshare --ipc --pid --fork --kill-child --mount --mount-proc".split(' '));
+        command.args(["sh", "-c", ENTER, "enter", &uid]);
         command.arg(stage.run().home(self.user)).args(&self.line);
-        command.env("STAGE_CHECKOUT", stage.checkout());
         command
     }
 
-    fn plain(&self) -> Command {
+    fn plain(&self, stage: &Stage) -> Command {
         let mut command = Command::new("setpriv");
+        command.args("--pdeathsig KILL".split(' ')).process_group(0);
+        if let Some(uid) = stage.run().stand_in(self.user) {
+            command.args([format!("--reuid={uid}"), format!("--regid={uid}")]);
+            command.arg("--clear-groups");
+        }
         command
-            .args(["--pdeathsig", "KILL"])
-            .args(&self.line)
-            .process_group(0);
+            .current_dir(stage.run().home(self.user))
+            .args(&self.line);
         command
     }
 }

@@ -16,6 +16,7 @@ pub struct Run {
     folder: PathBuf,
     first_uid: u32,
     own_users: bool,
+    postgres: Option<u32>,
 }
 
 impl Run {
@@ -29,11 +30,13 @@ impl Run {
         let id = format!("tg{pid}x{number}");
         let folder = std::env::temp_dir().join(&id);
         let first_uid = 200_000 + (pid % 100_000) * UIDS_PER_RUN * 4 + (number % 4) * UIDS_PER_RUN;
+        let postgres = if own_users { None } else { debians_postgres() };
         let run = Self {
             id,
             folder,
             first_uid,
             own_users,
+            postgres,
         };
         run.make_folders().doing("make the folder of the run")?;
         Ok(run)
@@ -69,6 +72,12 @@ impl Run {
         self.first_uid + user.offset()
     }
 
+    /// Whom root must become on loopback for a user's programs: PostgreSQL refuses to run as root.
+    #[must_use]
+    pub fn stand_in(&self, user: User) -> Option<u32> {
+        self.postgres.filter(|_| user == User::Database)
+    }
+
     /// Whether a uid of the machine belongs to this run.
     #[must_use]
     pub fn owns(&self, uid: u32) -> bool {
@@ -98,8 +107,12 @@ impl Run {
     /// # Errors
     /// When the file system refuses.
     pub fn give(&self, user: User, path: &Path) -> Outcome<()> {
-        if self.own_users {
-            let uid = self.uid(user);
+        let owner = if self.own_users {
+            Some(self.uid(user))
+        } else {
+            self.stand_in(user)
+        };
+        if let Some(uid) = owner {
             std::os::unix::fs::lchown(path, Some(uid), Some(uid))
                 .doing(format!("give {} away", path.display()))?;
         }
@@ -152,6 +165,18 @@ impl Drop for Run {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// The uid of the account that Debian's package makes, when we are root and need it.
+fn debians_postgres() -> Option<u32> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = accounts
+        .lines()
+        .find(|line| line.starts_with("postgres:"))?;
+    line.split(':').nth(2)?.parse().ok()
 }
 
 fn passwd_line(name: &str, uid: u32, home: &Path) -> String {

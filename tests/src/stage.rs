@@ -75,6 +75,29 @@ impl Stage {
         self.run.at("venv/bin/python")
     }
 
+    /// The name by which a server is reached: its own in namespaces, `localhost` where there is only one place.
+    #[must_use]
+    pub fn host(&self, name: &str) -> String {
+        if self.ground.network().is_some() {
+            name.to_owned()
+        } else {
+            "localhost".to_owned()
+        }
+    }
+
+    /// The port a server listens on: the wanted one in namespaces, a free one on the machine's own loopback.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub fn port(&self, wanted: u16) -> Outcome<u16> {
+        match &self.ground {
+            Ground::Namespaces(_) => Ok(wanted),
+            Ground::Loopback(_) => Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
+                .local_addr()?
+                .port()),
+        }
+    }
+
     /// Takes everything down and proves that nothing is left.
     ///
     /// # Errors

