@@ -21,6 +21,8 @@ pub mod session;
 pub mod sse;
 pub mod statement;
 pub mod strict;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod time;
 pub mod wire;
