@@ -9,7 +9,8 @@ pub use screen::{MAX_NESTING, MAX_OPERATORS, MAX_POLICY, ScreenError};
 
 use crate::{principal::Principal, text::Shown, time::UnixTime};
 use cedar_policy::{
-    Authorizer, Decision, Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator,
+    Authorizer, Decision, Effect, Entities, ParseErrors, PolicySet, Request, Schema,
+    ValidationMode, Validator,
 };
 use std::sync::LazyLock;
 
@@ -34,6 +35,8 @@ pub enum PolicyError {
     Schema(Shown),
     #[error("templates are not used")]
     Template,
+    #[error("the computer has no memory left to read the policy")]
+    NotRead,
 }
 
 /// Whose policy denied.
@@ -78,18 +81,8 @@ impl Rules {
     /// When the text is too large, too deep, not Cedar, or speaks of something the schema does not know.
     pub fn compile(side: Side, text: &str) -> Result<Self, PolicyError> {
         screen::screen(text)?;
-        let policies: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| {
-            PolicyError::Syntax(Shown::new(&error.to_string()))
-        })?;
-        if policies.num_of_templates() > 0 {
-            return Err(PolicyError::Template);
-        }
-        let checked =
-            Validator::new(COMPILED_SCHEMA.clone()).validate(&policies, ValidationMode::Strict);
-        match checked.validation_errors().next() {
-            None => Ok(Self { side, policies }),
-            Some(error) => Err(PolicyError::Schema(Shown::new(&error.to_string()))),
-        }
+        let policies = on_a_deep_stack(|| validated(text))??;
+        Ok(Self { side, policies })
     }
 
     /// Whether the principal may do this at this moment.
@@ -150,6 +143,38 @@ impl Rules {
             told: None,
         }
     }
+}
+
+/// Parses and validates a text that was screened.
+fn validated(text: &str) -> Result<PolicySet, PolicyError> {
+    let policies: PolicySet = text
+        .parse()
+        .map_err(|error: ParseErrors| PolicyError::Syntax(Shown::new(&error.to_string())))?;
+    if policies.num_of_templates() > 0 {
+        return Err(PolicyError::Template);
+    }
+    let checked =
+        Validator::new(COMPILED_SCHEMA.clone()).validate(&policies, ValidationMode::Strict);
+    match checked.validation_errors().next() {
+        None => Ok(policies),
+        Some(error) => Err(PolicyError::Schema(Shown::new(&error.to_string()))),
+    }
+}
+
+/// Cedar's validator stops looking where the stack runs low, and then says that all is well.
+/// This much is enough for the deepest text that the screen lets through.
+const DEEP: usize = 64 << 20;
+
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, PolicyError> {
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new()
+            .stack_size(DEEP)
+            .spawn_scoped(scope, work);
+        worker
+            .ok()
+            .and_then(|worker| worker.join().ok())
+            .ok_or(PolicyError::NotRead)
+    })
 }
 
 /// The org's and the owner's policies. Both must permit.

@@ -57,7 +57,7 @@ pub(super) fn screen(text: &str) -> Result<(), ScreenError> {
         place = match (place, c) {
             (Place::Code, '"') => counts.end_of_word().map(|()| Place::Quote)?,
             (Place::Code, '/') if previous == '/' => Place::Comment,
-            (Place::Code, _) => counts.read(c)?,
+            (Place::Code, _) => counts.read(previous, c)?,
             (Place::Quote, '"') | (Place::Comment, '\n') => Place::Code,
             (Place::Quote, '\\') => Place::Escape,
             (Place::Quote | Place::Escape, _) => Place::Quote,
@@ -75,7 +75,7 @@ pub(super) fn screen(text: &str) -> Result<(), ScreenError> {
 }
 
 impl Counts {
-    fn read(&mut self, c: char) -> Result<Place, ScreenError> {
+    fn read(&mut self, previous: char, c: char) -> Result<Place, ScreenError> {
         if !c.is_ascii() {
             return Err(ScreenError::Alphabet);
         }
@@ -93,7 +93,9 @@ impl Counts {
                     .checked_sub(1)
                     .ok_or(ScreenError::Unbalanced)?
             }
-            '.' | '|' | '&' | '!' | '-' | '+' | '*' | '<' | '>' | '=' => self.operator()?,
+            '.' | '!' | '-' | '+' | '*' => self.operator()?,
+            // The second half of `&&`, `==`, `<=` and the like is not another operator.
+            '|' | '&' | '<' | '>' | '=' if !"|&<>=!".contains(previous) => self.operator()?,
             ';' if self.brackets == 0 => *self = Self::default(),
             _ => {}
         }
