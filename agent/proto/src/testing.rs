@@ -13,7 +13,9 @@ use crate::{
     policy::{Policies, RequestContext, Resource},
     revocations::Revocations,
     session::{Session, Standing},
-    statement::{Algorithm, Assurance, AuthorityStatement, Credential, IdpStatement, ServiceKind, Statement},
+    statement::{
+        Algorithm, Assurance, AuthorityStatement, Credential, IdpStatement, ServiceKind, Statement,
+    },
     strict::to_base64url,
     time::UnixTime,
 };
@@ -57,7 +59,10 @@ pub(crate) struct Provider {
 impl Provider {
     pub(crate) fn new(kid: &str) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Self { kid: kid.to_owned(), key }
+        Self {
+            kid: kid.to_owned(),
+            key,
+        }
     }
 
     pub(crate) fn jwk(&self) -> Value {
@@ -71,12 +76,22 @@ impl Provider {
     }
 
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        self.sign_as(&json!({"alg": "ES256", "typ": "JWT", "kid": self.kid}), claims.to_string().as_bytes())
+        self.sign_as(
+            &json!({"alg": "ES256", "typ": "JWT", "kid": self.kid}),
+            claims.to_string().as_bytes(),
+        )
     }
 
     pub(crate) fn sign_as(&self, header: &Value, payload: &[u8]) -> String {
-        let signed = format!("{}.{}", to_base64url(header.to_string().as_bytes()), to_base64url(payload));
-        let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        let signed = format!(
+            "{}.{}",
+            to_base64url(header.to_string().as_bytes()),
+            to_base64url(payload)
+        );
+        let signature = self
+            .key
+            .sign(&SystemRandom::new(), signed.as_bytes())
+            .unwrap();
         format!("{signed}.{}", to_base64url(signature.as_ref()))
     }
 }
@@ -90,7 +105,11 @@ impl RsaKey {
     }
 
     pub(crate) fn modulus(&self) -> Vec<u8> {
-        self.0.public_key().modulus().big_endian_without_leading_zero().to_vec()
+        self.0
+            .public_key()
+            .modulus()
+            .big_endian_without_leading_zero()
+            .to_vec()
     }
 
     pub(crate) fn jwk(&self, kid: &str) -> Value {
@@ -99,9 +118,20 @@ impl RsaKey {
 
     pub(crate) fn sign(&self, kid: &str, claims: &Value) -> String {
         let header = json!({"alg": "RS256", "kid": kid}).to_string();
-        let signed = format!("{}.{}", to_base64url(header.as_bytes()), to_base64url(claims.to_string().as_bytes()));
+        let signed = format!(
+            "{}.{}",
+            to_base64url(header.as_bytes()),
+            to_base64url(claims.to_string().as_bytes())
+        );
         let mut signature = vec![0; self.0.public_modulus_len()];
-        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        self.0
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                signed.as_bytes(),
+                &mut signature,
+            )
+            .unwrap();
         format!("{signed}.{}", to_base64url(&signature))
     }
 }
@@ -110,7 +140,8 @@ pub(crate) fn key_set(jwks: &[Value]) -> KeySet {
     KeySet::parse(json!({"keys": jwks}).to_string().as_bytes(), &ALGORITHMS).unwrap()
 }
 
-pub(crate) const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256];
+pub(crate) const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256];
 
 pub(crate) fn idp() -> IdpStatement {
     IdpStatement {
@@ -149,12 +180,22 @@ impl World {
             policy: Policies::compile(ALLOWING, ALLOWING).unwrap(),
             services: [(
                 warehouse(),
-                Resource { org: org(), service: warehouse(), kind: ServiceKind::Postgres },
+                Resource {
+                    org: org(),
+                    service: warehouse(),
+                    kind: ServiceKind::Postgres,
+                },
             )]
             .into(),
             beacon_at: NOW,
         };
-        Self { root, authority, identity: key(3), provider, standing }
+        Self {
+            root,
+            authority,
+            identity: key(3),
+            provider,
+            standing,
+        }
     }
 
     pub(crate) fn credential(&self) -> Credential {
@@ -208,7 +249,9 @@ impl World {
     /// A session whose AUTH has held.
     pub(crate) fn warm(&self) -> Session {
         let mut session = self.session();
-        session.handle_auth(&self.auth().encode().unwrap(), &self.standing, NOW).unwrap();
+        session
+            .handle_auth(&self.auth().encode().unwrap(), &self.standing, NOW)
+            .unwrap();
         session
     }
 }
@@ -225,11 +268,18 @@ pub(crate) fn authority_statement(key: &SigningKey) -> AuthorityStatement {
 }
 
 pub(crate) fn set(claims: &mut Value, name: &str, value: Value) {
-    claims.as_object_mut().unwrap().insert(name.to_owned(), value);
+    claims
+        .as_object_mut()
+        .unwrap()
+        .insert(name.to_owned(), value);
 }
 
 pub(crate) fn open(portal: u64) -> Open {
-    Open { portal, purpose: Purpose::Connect, grant: None }
+    Open {
+        portal,
+        purpose: Purpose::Connect,
+        grant: None,
+    }
 }
 
 pub(crate) fn at(now: UnixTime) -> RequestContext {
