@@ -30,6 +30,16 @@ pub enum EventKind {
     PortalOpened(PortalOpened),
     PortalClosed(PortalClosed),
     PortalRefused(PortalRefused),
+    /// Found at a start: the outlet ended before it could close this portal's record. Its bytes are not known.
+    PortalAbandoned {
+        channel: String,
+        portal: u64,
+        service: ServiceName,
+    },
+    /// So many more were refused before they proved anything than one by one are worth writing down.
+    RefusalsNotListed {
+        count: u64,
+    },
     /// Policies, catalogue, provider settings or keys changed.
     StandingChanged {
         what: String,

@@ -60,6 +60,19 @@ impl Verifier {
         }
     }
 
+    /// For the part of a chain that follows `last_line`, of which only the signature is checked. Lines count from 1 again.
+    ///
+    /// # Errors
+    /// When `last_line` is not an event of this chain's keeper.
+    pub fn resume(org: &OrgName, key: &VerifyKey, last_line: &str) -> Result<Self, StatementError> {
+        let chain = Chain::resume(org, key, last_line)?;
+        Ok(Self {
+            key: *key,
+            chain,
+            line: 0,
+        })
+    }
+
     /// Checks the next line, without its line feed, and gives the event in it.
     ///
     /// # Errors
@@ -94,6 +107,12 @@ impl Verifier {
     #[must_use]
     pub fn head(&self) -> Head {
         self.chain.head()
+    }
+
+    /// The writing end, to go on from here.
+    #[must_use]
+    pub fn into_chain(self) -> Chain {
+        self.chain
     }
 }
 
