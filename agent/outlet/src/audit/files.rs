@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// The longest line, in bytes; a longer one is not ours.
-pub(super) const MAX_LINE: u64 = 64 * 1024;
+/// A longer line, in bytes, is not ours.
+const MAX_LINE: u64 = tidegate_proto::event::MAX_LINE as u64;
 const SUFFIX: &str = "jsonl";
 
 /// The file that is being appended to.
@@ -33,12 +33,18 @@ impl Files {
     pub(super) fn new(place: AuditPlace) -> io::Result<Self> {
         let directory = match &place {
             AuditPlace::Daily(directory) => Some(directory.as_path()),
-            AuditPlace::File(path) => path.parent().filter(|parent| !parent.as_os_str().is_empty()),
+            AuditPlace::File(path) => path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty()),
         };
         if let Some(directory) = directory {
             make_directory(directory)?;
         }
-        let mut files = Self { place, newest: None, current: None };
+        let mut files = Self {
+            place,
+            newest: None,
+            current: None,
+        };
         files.newest = files.existing()?.pop();
         Ok(files)
     }
@@ -65,7 +71,10 @@ impl Files {
             AuditPlace::File(path) => path.clone(),
             AuditPlace::Daily(directory) => directory.join(format!("{day}.{SUFFIX}")),
         };
-        let path = self.newest.take().map_or(path.clone(), |newest| newest.max(path));
+        let path = self
+            .newest
+            .take()
+            .map_or(path.clone(), |newest| newest.max(path));
         self.newest = Some(path.clone());
         self.turn_to(path)?.append(lines)
     }
@@ -94,14 +103,22 @@ impl Current {
         if about.len() == 0 {
             sync_directory(&path)?;
         }
-        Ok(Self { path, file, length: about.len(), dirty: false })
+        Ok(Self {
+            path,
+            file,
+            length: about.len(),
+            dirty: false,
+        })
     }
 
     fn append(&mut self, lines: &str) -> io::Result<()> {
         if self.dirty {
             self.cut_back()?;
         }
-        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(lines.as_bytes())
+            .and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
                 self.length += lines.len() as u64;
@@ -151,7 +168,10 @@ pub(super) fn for_each_line<E: From<io::Error>>(
     path: &Path,
     mut each: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<bool, E> {
-    let file = OpenOptions::new().read(true).custom_flags(no_follow()).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(no_follow())
+        .open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
     }
@@ -159,7 +179,9 @@ pub(super) fn for_each_line<E: From<io::Error>>(
     let mut line = Vec::new();
     loop {
         line.clear();
-        (&mut reader).take(MAX_LINE + 1).read_until(b'\n', &mut line)?;
+        (&mut reader)
+            .take(MAX_LINE + 2)
+            .read_until(b'\n', &mut line)?;
         match line.split_last() {
             None => return Ok(true),
             // Bytes that are no text cannot be a line of ours; the caller sees an empty one.
@@ -173,8 +195,14 @@ pub(super) fn for_each_line<E: From<io::Error>>(
 /// Takes away what follows the last newline. Gives back how many bytes that were.
 pub(super) fn cut_torn_line(path: &Path) -> io::Result<u64> {
     let bytes = std::fs::read(path)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let file = OpenOptions::new().write(true).custom_flags(no_follow()).open(path)?;
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    let file = OpenOptions::new()
+        .write(true)
+        .custom_flags(no_follow())
+        .open(path)?;
     file.set_len(whole as u64)?;
     file.sync_all()?;
     Ok((bytes.len() - whole) as u64)
@@ -182,16 +210,24 @@ pub(super) fn cut_torn_line(path: &Path) -> io::Result<u64> {
 
 fn make_directory(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 
 fn no_follow() -> i32 {
-    (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed()
+    (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
+        .bits()
+        .cast_signed()
 }
 
 #[cfg(test)]
@@ -214,7 +250,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut files = Files::new(AuditPlace::Daily(dir.path().join("audit"))).unwrap();
 
-        for (day, line) in [("2026-01-30", "a\n"), ("2026-01-31", "b\nc\n"), ("2026-01-30", "d\n")] {
+        for (day, line) in [
+            ("2026-01-30", "a\n"),
+            ("2026-01-31", "b\nc\n"),
+            ("2026-01-30", "d\n"),
+        ] {
             files.append(day, line).unwrap();
         }
         let mut restarted = Files::new(AuditPlace::Daily(dir.path().join("audit"))).unwrap();
@@ -222,13 +262,21 @@ mod tests {
 
         let found = files.existing().unwrap();
         assert_eq!(found.len(), 2);
-        assert_eq!((lines_of(&found[0]).concat(), lines_of(&found[1]).concat()), ("a".into(), "bcde".into()));
+        assert_eq!(
+            (lines_of(&found[0]).concat(), lines_of(&found[1]).concat()),
+            ("a".into(), "bcde".into())
+        );
     }
 
     #[test]
     fn a_full_disk_is_an_error_and_leaves_no_half_line() {
         let full = File::options().append(true).open("/dev/full").unwrap();
-        let mut current = Current { path: "/dev/full".into(), file: full, length: 0, dirty: false };
+        let mut current = Current {
+            path: "/dev/full".into(),
+            file: full,
+            length: 0,
+            dirty: false,
+        };
 
         let error = current.append("line\n").err().unwrap();
 
@@ -255,7 +303,12 @@ mod tests {
         let link = dir.path().join("audit.jsonl");
         std::os::unix::fs::symlink("/dev/null", &link).unwrap();
 
-        assert!(Files::new(AuditPlace::File(link.clone())).unwrap().append("d", "x\n").is_err());
+        assert!(
+            Files::new(AuditPlace::File(link.clone()))
+                .unwrap()
+                .append("d", "x\n")
+                .is_err()
+        );
         assert!(for_each_line::<io::Error>(&link, |_| Ok(())).is_err());
         assert!(for_each_line::<io::Error>(Path::new("/dev/zero"), |_| Ok(())).is_err());
     }

@@ -1,0 +1,269 @@
+//! The writing end: takes what is waiting, writes it in one go, makes it durable, and only then says so.
+//! A failed write puts the chain back; closings that could not be written wait here and come first next time.
+
+use super::files::{self, Files};
+use super::proof::{self, Keeper, OpenPortal, Tip};
+use super::{AuditError, NotRecorded};
+use crate::clock;
+use crate::config::AuditPlace;
+use crate::keys::OutletKeys;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_proto::event::{Appended, Chain, EventKind, Recorded, Verifier};
+use tidegate_proto::names::OrgName;
+use tidegate_proto::time::UnixTime;
+use tokio::sync::{mpsc, oneshot};
+
+/// Most events in one write.
+const BATCH: usize = 256;
+/// How often closings that the disk did not take are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+type Done = oneshot::Sender<Result<Recorded, NotRecorded>>;
+
+/// One event on its way to disk.
+pub(super) struct Job {
+    pub(super) at: UnixTime,
+    pub(super) what: EventKind,
+    /// Nobody waits for a closing.
+    pub(super) done: Option<Done>,
+}
+
+/// The chain, its files and what still has to be written.
+pub(super) struct Ledger {
+    files: Files,
+    chain: Chain,
+    keeper: Keeper,
+    keys: Arc<OutletKeys>,
+    /// Bounded by the number of records that can be open.
+    waiting: Vec<Job>,
+}
+
+impl Ledger {
+    pub(super) fn open(
+        place: AuditPlace,
+        org: &OrgName,
+        keys: Arc<OutletKeys>,
+    ) -> Result<Self, AuditError> {
+        let at = match &place {
+            AuditPlace::Daily(path) | AuditPlace::File(path) => path.clone(),
+        };
+        let failed = |error: io::Error| AuditError::Io {
+            path: at.clone(),
+            kind: error.kind(),
+        };
+        let files = Files::new(place).map_err(failed)?;
+        let keeper = Keeper {
+            org: org.clone(),
+            identity: keys.identity.verify_key(),
+        };
+        let found = recover(&files, &keeper, &at)?;
+        let mut ledger = Self {
+            files,
+            chain: found.0,
+            keeper,
+            keys,
+            waiting: Vec::new(),
+        };
+        let now = clock::now();
+        for OpenPortal {
+            channel,
+            portal,
+            service,
+        } in found.1
+        {
+            let what = EventKind::PortalAbandoned {
+                channel,
+                portal,
+                service,
+            };
+            ledger.waiting.push(Job {
+                at: now,
+                what,
+                done: None,
+            });
+        }
+        let what = EventKind::Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        ledger.waiting.push(Job {
+            at: now,
+            what,
+            done: None,
+        });
+        ledger.write(Vec::new()).map_err(failed)?;
+        Ok(ledger)
+    }
+
+    /// Writes what waits and then `batch`, all or nothing. Blocks.
+    fn write(&mut self, batch: Vec<Job>) -> io::Result<()> {
+        let mut jobs = std::mem::take(&mut self.waiting);
+        jobs.extend(batch);
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let before = self.chain.clone();
+        let (lines, appended) = self.sign(&jobs);
+        match self.files.append(&clock::day(clock::now()), &lines) {
+            Ok(()) => {
+                self.note_tip(&lines);
+                confirm(jobs, appended);
+                Ok(())
+            }
+            Err(error) => {
+                self.chain = before;
+                self.keep(jobs, error.kind());
+                Err(error)
+            }
+        }
+    }
+
+    fn sign(&mut self, jobs: &[Job]) -> (String, Vec<Appended>) {
+        let mut lines = String::new();
+        let mut appended = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let line = self
+                .chain
+                .append(job.at, job.what.clone(), &self.keys.identity);
+            lines.push_str(line.line());
+            lines.push('\n');
+            appended.push(line);
+        }
+        (lines, appended)
+    }
+
+    /// After a failure: whoever waits is told; what nobody waits for any more stays to be written.
+    fn keep(&mut self, jobs: Vec<Job>, kind: io::ErrorKind) {
+        for mut job in jobs {
+            let told = job
+                .done
+                .take()
+                .is_some_and(|done| done.send(Err(NotRecorded::Disk(kind))).is_ok());
+            if !told {
+                self.waiting.push(job);
+            }
+        }
+    }
+
+    fn note_tip(&self, lines: &str) {
+        let last = lines.trim_end().rsplit('\n').next().unwrap_or_default();
+        let tip = Tip {
+            keeper: self.keeper.clone(),
+            last: last.to_owned(),
+        };
+        if let Err(error) = tip.store(&self.files.tip()) {
+            // Costs only that a cut at the end might go unseen; the records themselves are safe.
+            tracing::warn!(kind = ?error.kind(), "newest audit line could not be noted");
+        }
+    }
+}
+
+fn confirm(jobs: Vec<Job>, appended: Vec<Appended>) {
+    for (job, line) in jobs.into_iter().zip(appended) {
+        let recorded = Chain::confirm(line);
+        if let Some(done) = job.done {
+            // Whoever asked may have given up; the guard then closes the record.
+            let _ = done.send(Ok(recorded));
+        }
+    }
+}
+
+/// The chain as it stands, after proving its newest part, and the portals whose records were left open.
+/// The last two files are proved: a portal that was open at a crash is in one of them, unless it ran for days.
+fn recover(
+    files: &Files,
+    keeper: &Keeper,
+    at: &Path,
+) -> Result<(Chain, Vec<OpenPortal>), AuditError> {
+    let failed = |error: io::Error| AuditError::Io {
+        path: at.to_owned(),
+        kind: error.kind(),
+    };
+    let existing = files.existing().map_err(failed)?;
+    if let Some(newest) = existing.last() {
+        cut_torn_line(newest)?;
+    }
+    let newest = &existing[existing.len().saturating_sub(2)..];
+    let before = &existing[..existing.len() - newest.len()];
+    let verifier = match last_line(before).map_err(failed)? {
+        None => Verifier::new(&keeper.org, &keeper.identity),
+        Some(line) => Verifier::resume(&keeper.org, &keeper.identity, &line)
+            .map_err(|_| AuditError::OtherKeeper(at.to_owned()))?,
+    };
+    let walked = proof::walk(verifier, newest)?;
+    if let Some(tip) = Tip::load(&files.tip()) {
+        tip.check(keeper, &walked, at)?;
+    }
+    Ok((walked.verifier.into_chain(), walked.open))
+}
+
+fn cut_torn_line(newest: &Path) -> Result<(), AuditError> {
+    let failed = |error: io::Error| AuditError::Io {
+        path: newest.to_owned(),
+        kind: error.kind(),
+    };
+    let whole = files::for_each_line(newest, |_| Ok(())).map_err(failed)?;
+    if !whole {
+        let bytes = files::cut_torn_line(newest).map_err(failed)?;
+        tracing::warn!(bytes, "half a line at the end of the audit was taken away");
+    }
+    Ok(())
+}
+
+/// The last line of the last file that has one.
+fn last_line(paths: &[std::path::PathBuf]) -> io::Result<Option<String>> {
+    for path in paths.iter().rev() {
+        let mut last = None;
+        files::for_each_line::<io::Error>(path, |line| {
+            last = Some(line.to_owned());
+            Ok(())
+        })?;
+        if last.is_some() {
+            return Ok(last);
+        }
+    }
+    Ok(None)
+}
+
+/// The task that writes. It ends when nobody can record any more, and no record is open.
+pub(crate) struct Writer {
+    ledger: Ledger,
+    queue: mpsc::Receiver<Job>,
+}
+
+impl Writer {
+    pub(super) fn new(ledger: Ledger, queue: mpsc::Receiver<Job>) -> Self {
+        Self { ledger, queue }
+    }
+
+    pub(crate) async fn run(self) {
+        let Self {
+            mut ledger,
+            mut queue,
+        } = self;
+        loop {
+            let mut batch = Vec::new();
+            let ended = tokio::select! {
+                taken = queue.recv_many(&mut batch, BATCH) => taken == 0,
+                () = tokio::time::sleep(RETRY), if !ledger.waiting.is_empty() => false,
+            };
+            let written = tokio::task::spawn_blocking(move || {
+                let written = ledger.write(batch);
+                (ledger, written)
+            });
+            let Ok((back, result)) = written.await else {
+                tracing::error!("audit writer broke");
+                return;
+            };
+            ledger = back;
+            if let Err(error) = result {
+                tracing::error!(kind = ?error.kind(), waiting = ledger.waiting.len(), "audit could not be written");
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+}
