@@ -1,0 +1,61 @@
+// Generated from src-tauri/app by its test `bindings`. Do not edit.
+
+export type View = { account: Account, hub: Hub, services: Array<Service>, 
+/**
+ * Those that no single service shows.
+ */
+problems: Array<ProblemView>, 
+/**
+ * Set where the keys of this device are not in the keyring: what that means for the person.
+ */
+keys_note: string | null, activity: Array<ActivityLine>, version: string, };
+
+export type Account = { "is": "starting" } | { "is": "broken" } | { "is": "not_joined" } | { "is": "joining" } | { "is": "signed_out", org: string, last: string | null, } | { "is": "signing_in", org: string, steps: Array<Step>, url: string | null, url_copied: boolean, } | { "is": "signed_in", org: string, name: string, left: string, until: number, };
+
+export type Step = { text: string, progress: Progress, };
+
+export type Progress = "done" | "now" | "later";
+
+export type Hub = { "is": "none" } | { "is": "connected", address: string, } | { "is": "connecting", address: string, } | { "is": "away", address: string, since: number, };
+
+export type Service = { name: string, title: string, kind: string, 
+/**
+ * `localhost:15432`
+ */
+address: string, state: State, snippets: Array<Snippet>, 
+/**
+ * What was just put on the clipboard.
+ */
+copied: Form | null, };
+
+export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, } | { "is": "disconnecting" } | { "is": "failed", problem: ProblemView, };
+
+export type Snippet = { form: Form, label: string, text: string, };
+
+export type ProblemView = { 
+/**
+ * `TG-2001`
+ */
+code: string, severity: Level, title: string, cause: string, next: string, button: Button | null, dismiss: Intent, };
+
+export type Level = "info" | "warning" | "error";
+
+export type Button = { label: string, intent: Intent, };
+
+export type ActivityLine = { at: number, text: string, };
+
+export type LinkView = { org: string, address: string, 
+/**
+ * The fingerprint of the org's root key, in groups of four.
+ */
+root: string, 
+/**
+ * Whether the link can enrol this device.
+ */
+has_ticket: boolean, };
+
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "do": "cancel_sign_in" } | { "do": "sign_out" } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", code: number, } | { "do": "leave" } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "open_sign_in_page" } | { "do": "quit" };
+
+export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url" };
+
+export type Form = "url" | "psql" | "sqlalchemy";

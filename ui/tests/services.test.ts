@@ -1,0 +1,113 @@
+import { screen } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { expect, test } from "vitest";
+
+import { badLink, byId, connected, maybeById, signedIn, stage, warehouse } from "./stage";
+
+test("an idle service is one click from open", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse({ is: "idle" })));
+
+  await user.click(byId("connect-warehouse"));
+
+  expect(asked).toEqual([{ do: "connect", service: "warehouse" }]);
+});
+
+test("an open service shows port, time left, and how to use it", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse(connected)));
+
+  expect(byId("state-warehouse").dataset["state"]).toBe("connected");
+  expect(byId("left-warehouse").textContent).toContain("9 h 59 min left");
+  expect(byId("address-warehouse").textContent).toBe("localhost:15432");
+  await user.click(byId("copy-warehouse"));
+  await user.click(byId("copy-warehouse-psql"));
+  await user.click(byId("disconnect-warehouse"));
+
+  expect(asked).toEqual([
+    { do: "copy", what: { is: "connection", service: "warehouse", form: "url" } },
+    { do: "copy", what: { is: "connection", service: "warehouse", form: "psql" } },
+    { do: "disconnect", service: "warehouse" },
+  ]);
+});
+
+test("says what was copied", async () => {
+  await stage(signedIn({ ...warehouse(connected), copied: "url" }));
+
+  expect(byId("copy-warehouse").textContent?.trim()).toBe("Copied");
+  expect(byId("copy-warehouse-psql").textContent?.trim()).toBe("Copy");
+});
+
+test("a connection under way can be called off", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse({ is: "connecting", step: "asking the outlet" })));
+
+  expect(byId("state-warehouse").textContent).toContain("asking the outlet");
+  await user.click(byId("disconnect-warehouse"));
+
+  expect(asked).toEqual([{ do: "disconnect", service: "warehouse" }]);
+});
+
+test("a failed service says why, what to do, and can be tried again", async () => {
+  const problem = { ...badLink, code: "TG-5001", title: "The database is closed", cause: "Nobody answers." };
+  await stage(signedIn(warehouse({ is: "failed", problem })));
+
+  expect(byId("problem-TG-5001").textContent).toContain("Nobody answers.");
+  expect(byId("connect-warehouse").textContent?.trim()).toBe("Try again");
+});
+
+test("a problem can be acted on and dismissed", async () => {
+  const user = userEvent.setup();
+  const problem = { ...badLink, code: "TG-3001", button: { label: "Sign in", intent: { do: "sign_in" } as const } };
+  const { asked } = await stage({ ...signedIn(), problems: [problem] });
+
+  await user.click(byId("problem-act-TG-3001"));
+  await user.click(byId("problem-dismiss-TG-3001"));
+
+  expect(byId("problem-TG-3001").getAttribute("role")).toBe("alert");
+  expect(asked).toEqual([{ do: "sign_in" }, problem.dismiss]);
+});
+
+test("what others wrote never becomes markup", async () => {
+  const hostile = "<img src=x onerror=alert(1)>";
+  await stage(signedIn({ ...warehouse(connected), title: hostile }));
+
+  expect(document.querySelector("img")).toBeNull();
+  expect(byId("service-warehouse").textContent).toContain(hostile);
+});
+
+test("no service is explained, not left blank", async () => {
+  await stage(signedIn());
+
+  expect(byId("no-services").textContent).toContain("Ask your administrator");
+});
+
+test("a long list can be searched", async () => {
+  const user = userEvent.setup();
+  const many = [..."abcdefgh"].map((letter) => ({ ...warehouse({ is: "idle" }), name: `db-${letter}` }));
+  await stage(signedIn(...many));
+
+  await user.type(byId("search"), "db-c");
+
+  expect(maybeById("service-db-c")).not.toBeNull();
+  expect(maybeById("service-db-a")).toBeNull();
+});
+
+test("open services come first", async () => {
+  await stage(signedIn({ ...warehouse({ is: "idle" }), name: "archive" }, warehouse(connected)));
+
+  const names = screen.getAllByRole("article").map((card) => card.dataset["testid"]);
+  expect(names).toEqual(["service-warehouse", "service-archive"]);
+});
+
+test("leaving asks first, and quitting says what it ends", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse(connected)));
+
+  expect(byId("quit").textContent).toContain("disconnect 1 service");
+  await user.click(byId("leave"));
+  expect(asked).toEqual([]);
+  await user.click(byId("leave-sure"));
+
+  expect(asked).toEqual([{ do: "leave" }]);
+});
