@@ -1,1 +1,24 @@
-//! Placeholder.
+//! What the tray and the window do, as values and one loop, without a desktop: `src-tauri` only carries them out.
+//! A newcomer would look for a "current state" here: there is none. Menu, view and icon are functions of the agent's `Snapshot`, the time, and a few notes.
+
+pub mod activity;
+pub mod agent;
+pub mod change;
+pub mod controller;
+pub mod desktop;
+pub mod icon;
+pub mod intent;
+pub mod join_text;
+pub mod menu;
+pub mod problem;
+pub mod scene;
+pub mod time_left;
+pub mod view;
+
+pub use agent::AgentHandle;
+pub use controller::{Controller, Input};
+pub use desktop::{CopyFailed, Desktop, Notice};
+pub use icon::{Icon, IconState, Panel};
+pub use intent::Intent;
+pub use menu::{Item, Menu};
+pub use view::View;

@@ -1,0 +1,52 @@
+//! The last things that happened here, newest first, for the window's list.
+//! A newcomer would take this for the audit: that one is signed and kept at the outlet; this one is gone when the app quits.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::words;
+use ts_rs::TS;
+
+use crate::change::Change;
+
+const LINES_KEPT: usize = 30;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity(VecDeque<ActivityLine>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct ActivityLine {
+    #[ts(type = "number")]
+    pub at: UnixTime,
+    pub text: String,
+}
+
+impl Activity {
+    pub fn note(&mut self, at: UnixTime, change: &Change) {
+        self.0.push_front(ActivityLine {
+            at,
+            text: told(change),
+        });
+        self.0.truncate(LINES_KEPT);
+    }
+
+    pub fn lines(&self) -> Vec<ActivityLine> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+fn told(change: &Change) -> String {
+    match change {
+        Change::Joined(org) => format!("This computer joined {org}."),
+        Change::Left => "This computer left the organisation.".to_owned(),
+        Change::SignedIn(name) => format!("Signed in as {name}."),
+        Change::SignedOut => "Signed out.".to_owned(),
+        Change::HubLost => "The hub could not be reached.".to_owned(),
+        Change::HubBack => "The hub is back.".to_owned(),
+        Change::Connected(service) => format!("{service} was connected."),
+        Change::Ended(service) => format!("{service} was disconnected."),
+        Change::Failed(service, problem) => format!("{service}: {}.", words(problem).title),
+        Change::Arose(problem) => format!("{}.", words(problem).title),
+    }
+}

@@ -1,0 +1,414 @@
+//! The one loop between a person, the agent, and the desktop: snapshots and intents in; menu, icon, view, notices out.
+//! A newcomer would act on each change: first everything is computed anew as values, then only what differs from the last is shown.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_agent::{AccountView, Action, SignIn, Snapshot};
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::words;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::agent::AgentHandle;
+use crate::change::{Change, changes};
+use crate::desktop::{Desktop, Notice};
+use crate::icon::{Icon, Panel, icon_state};
+use crate::intent::{Copyable, Doer, Errand, Form, Intent};
+use crate::menu::{Menu, menu};
+use crate::scene::{Copied, Notes, Scene};
+use crate::view::{View, view};
+
+/// The agent is told to hurry: together with the rest of the way out this stays under 5 s.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(4);
+/// How long "copied" is worth saying.
+const COPIED_SAID_SECS: u64 = 15;
+/// A person cannot have asked for more at once; more would be a page gone wild.
+const ACTS_AT_ONCE: usize = 16;
+/// Time left is looked at this often: cheap, and soon right again after sleep.
+const PACE: Duration = Duration::from_secs(5);
+
+/// What reaches the controller from the desktop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A button in the window.
+    Do(Intent),
+    /// An item of the tray menu.
+    Menu(String),
+    /// There is nobody to show a tray icon.
+    NoTray,
+    PanelIs(Panel),
+    /// A window is there and wants to draw.
+    WindowReady,
+    /// SIGTERM, SIGINT, or the end of the session.
+    Stop,
+}
+
+pub struct Controller<D, A, C> {
+    desktop: D,
+    engine: Engine<A>,
+    inputs: mpsc::Receiver<Input>,
+    clock: C,
+    snapshot: Option<Arc<Snapshot>>,
+    notes: Notes,
+    panel: Panel,
+    shown: Shown,
+    /// Asked for here, so that the answer may use the clipboard.
+    wanted: BTreeSet<ServiceName>,
+    /// Ended from here, so that the end is no news.
+    released: BTreeSet<ServiceName>,
+    acts: JoinSet<Result<(), Problem>>,
+}
+
+enum Engine<A> {
+    Starting,
+    Running {
+        agent: Arc<A>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+    },
+    Broken,
+}
+
+#[derive(Default)]
+struct Shown {
+    menu: Option<Menu>,
+    icon: Option<Icon>,
+    view: Option<View>,
+}
+
+enum Event<A> {
+    Started(Result<A, Problem>),
+    Snapshot(Option<Arc<Snapshot>>),
+    Input(Option<Input>),
+    Answer(Result<(), Problem>),
+    Tick,
+}
+
+impl<D, A, C> Controller<D, A, C>
+where
+    D: Desktop,
+    A: AgentHandle,
+    C: Fn() -> UnixTime,
+{
+    /// `clock` says the wall clock time.
+    pub fn new(desktop: D, inputs: mpsc::Receiver<Input>, clock: C) -> Self {
+        Self {
+            desktop,
+            engine: Engine::Starting,
+            inputs,
+            clock,
+            snapshot: None,
+            notes: Notes::default(),
+            panel: Panel::Dark,
+            shown: Shown::default(),
+            wanted: BTreeSet::new(),
+            released: BTreeSet::new(),
+            acts: JoinSet::new(),
+        }
+    }
+
+    /// Runs until somebody quits; then everything the agent holds has ended, or had its time.
+    pub async fn run(mut self, starting: impl Future<Output = Result<A, Problem>> + Send) {
+        let mut starting = std::pin::pin!(starting);
+        loop {
+            self.show();
+            let event = tokio::select! {
+                started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),
+                snapshot = self.engine.next() => Event::Snapshot(snapshot),
+                input = self.inputs.recv() => Event::Input(input),
+                Some(answer) = self.acts.join_next() => Event::Answer(answer.unwrap_or(Ok(()))),
+                () = tokio::time::sleep(PACE), if self.is_timed() => Event::Tick,
+            };
+            if self.handle(event).is_break() {
+                break;
+            }
+        }
+        self.end().await;
+    }
+
+    fn handle(&mut self, event: Event<A>) -> ControlFlow<()> {
+        match event {
+            Event::Started(Ok(agent)) => self.started(agent),
+            Event::Started(Err(problem)) => self.broke(problem),
+            Event::Snapshot(Some(snapshot)) => self.learn(snapshot),
+            Event::Answer(Err(problem)) => self.refused(problem),
+            Event::Answer(Ok(())) | Event::Tick => {}
+            Event::Input(Some(input)) => return self.take(input),
+            // The agent was told to end by somebody else, or the desktop is gone.
+            Event::Snapshot(None) | Event::Input(None) => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn started(&mut self, agent: A) {
+        let mut snapshots = agent.snapshot();
+        let first = snapshots.borrow_and_update().clone();
+        self.engine = Engine::Running {
+            agent: Arc::new(agent),
+            snapshots,
+        };
+        if matches!(first.account, AccountView::NotJoined) {
+            self.desktop.open_window();
+        }
+        self.snapshot = Some(first);
+    }
+
+    fn broke(&mut self, problem: Problem) {
+        self.engine = Engine::Broken;
+        self.notes.broken = true;
+        self.notes.desktop.push(problem);
+        self.desktop.open_window();
+    }
+
+    fn refused(&mut self, problem: Problem) {
+        tracing::info!(code = %problem.code, "agent refused an action");
+        self.notes.forget(problem.code);
+        self.notes.refused.push(problem);
+    }
+
+    fn learn(&mut self, after: Arc<Snapshot>) {
+        let before = self.snapshot.replace(Arc::clone(&after));
+        let Some(before) = before else { return };
+        let changes = changes(&before, &after);
+        for change in &changes {
+            self.notes.activity.note((self.clock)(), change);
+            match change {
+                Change::Connected(service) => self.connected(service, &after),
+                Change::Ended(service) => self.ended(service, &changes),
+                Change::Failed(service, problem) => self.failed(service, problem),
+                Change::Arose(problem) => self.tell(problem),
+                Change::SignedOut | Change::Left => self.wanted.clear(),
+                Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
+            }
+        }
+    }
+
+    /// The last of the two clicks: what she wants to paste is already on the clipboard.
+    fn connected(&mut self, name: &ServiceName, after: &Snapshot) {
+        self.released.remove(name);
+        let Some(service) = after.service(name).filter(|_| self.wanted.remove(name)) else {
+            return;
+        };
+        let what = Copyable::Connection {
+            service: name.clone(),
+            form: Form::Url,
+        };
+        let place = if self.copy(what) {
+            "Its address is on the clipboard."
+        } else {
+            "Copy its address from the window."
+        };
+        self.desktop.notify(&Notice {
+            title: format!("{name} is connected"),
+            body: format!("localhost:{}. {place}", service.port),
+        });
+    }
+
+    fn ended(&mut self, name: &ServiceName, changes: &[Change]) {
+        self.wanted.remove(name);
+        self.notes.forget_copied(name);
+        let explained = changes.iter().any(|change| {
+            matches!(change, Change::Arose(problem) if problem.facts.service.as_ref() == Some(name))
+        });
+        if !self.released.remove(name) && !explained {
+            self.desktop.notify(&Notice {
+                title: format!("{name} was disconnected"),
+                body: "Its local port is closed.".to_owned(),
+            });
+        }
+    }
+
+    fn failed(&mut self, name: &ServiceName, problem: &Problem) {
+        self.wanted.remove(name);
+        self.notes.forget_copied(name);
+        self.tell(problem);
+    }
+
+    fn tell(&mut self, problem: &Problem) {
+        let words = words(problem);
+        self.desktop.notify(&Notice {
+            title: words.title,
+            body: format!("{} {}", words.cause, words.next),
+        });
+    }
+
+    fn take(&mut self, input: Input) -> ControlFlow<()> {
+        match input {
+            Input::Do(intent) => return self.carry_out(intent),
+            Input::Menu(id) => {
+                let chosen = self.shown.menu.as_ref().and_then(|menu| menu.intent(&id));
+                match chosen.cloned() {
+                    Some(intent) => return self.carry_out(intent),
+                    None => tracing::info!(id, "menu item was gone when it was chosen"),
+                }
+            }
+            Input::NoTray => {
+                self.notes.desktop.push(Problem::new(Code::NoTray));
+                self.desktop.open_window();
+            }
+            Input::PanelIs(panel) => self.panel = panel,
+            Input::WindowReady => self.shown.view = None,
+            Input::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn carry_out(&mut self, intent: Intent) -> ControlFlow<()> {
+        match intent.doer() {
+            Doer::Agent(action) => self.act(action),
+            Doer::Desktop(Errand::Copy(what)) => {
+                self.copy(what);
+            }
+            Doer::Desktop(Errand::OpenWindow) => self.desktop.open_window(),
+            Doer::Desktop(Errand::OpenSignInPage) => {
+                if let Some(url) = self.sign_in().and_then(|sign_in| sign_in.url.clone()) {
+                    self.desktop.open_url(&url);
+                }
+            }
+            Doer::Desktop(Errand::Quit) => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn act(&mut self, action: Action) {
+        match &action {
+            Action::DismissProblem { code } => self.notes.forget(*code),
+            Action::Connect { service } => {
+                self.wanted.insert(service.clone());
+                self.notes.refused.clear();
+            }
+            Action::Disconnect { service } => {
+                self.wanted.remove(service);
+                self.released.insert(service.clone());
+            }
+            Action::SignOut | Action::Leave | Action::Quit => self.release_all(),
+            Action::Join { .. } | Action::SignIn | Action::CancelSignIn => {
+                self.notes.refused.clear();
+            }
+        }
+        let Engine::Running { agent, .. } = &self.engine else {
+            return;
+        };
+        if self.acts.len() >= ACTS_AT_ONCE {
+            tracing::warn!("an action was dropped because too many were under way");
+            return;
+        }
+        let agent = Arc::clone(agent);
+        self.acts.spawn(async move { agent.act(action).await });
+    }
+
+    fn release_all(&mut self) {
+        let open = self.snapshot.iter().flat_map(|snapshot| &snapshot.services);
+        self.released
+            .extend(open.map(|service| service.name.clone()));
+    }
+
+    fn sign_in(&self) -> Option<&SignIn> {
+        match &self.snapshot.as_ref()?.account {
+            AccountView::SigningIn(sign_in) => Some(sign_in),
+            AccountView::NotJoined
+            | AccountView::Joining
+            | AccountView::SignedOut { .. }
+            | AccountView::SignedIn { .. } => None,
+        }
+    }
+
+    /// Says whether the text is on the clipboard now.
+    fn copy(&mut self, what: Copyable) -> bool {
+        let Some(text) = self.text_of(&what) else {
+            return false;
+        };
+        self.notes.forget(Code::ClipboardFailed);
+        if self.desktop.copy(&text).is_err() {
+            self.notes.copied = None;
+            self.notes.desktop.push(Problem::new(Code::ClipboardFailed));
+            return false;
+        }
+        let said_until = (self.clock)().plus(COPIED_SAID_SECS);
+        self.notes.copied = Some(Copied { what, said_until });
+        true
+    }
+
+    fn text_of(&self, what: &Copyable) -> Option<String> {
+        match what {
+            Copyable::SignInUrl => self.sign_in()?.url.clone(),
+            Copyable::Connection { service, form } => {
+                let connection = &self.snapshot.as_ref()?.service(service)?.connection;
+                match form {
+                    Form::Url => Some(connection.url.clone()),
+                    Form::Psql => connection.psql.clone(),
+                    Form::Sqlalchemy => connection.sqlalchemy.clone(),
+                }
+            }
+        }
+    }
+
+    fn show(&mut self) {
+        let scene = Scene {
+            now: (self.clock)(),
+            snapshot: self.snapshot.as_deref(),
+            notes: &self.notes,
+        };
+        let icon = Icon {
+            state: icon_state(&scene),
+            panel: self.panel,
+        };
+        let (menu, view) = (menu(&scene), view(&scene));
+        if self.shown.icon != Some(icon) {
+            self.desktop.set_icon(icon);
+            self.shown.icon = Some(icon);
+        }
+        if self.shown.menu.as_ref() != Some(&menu) {
+            self.desktop.set_menu(&menu);
+            self.shown.menu = Some(menu);
+        }
+        if self.shown.view.as_ref() != Some(&view) {
+            self.desktop.show_view(&view);
+            self.shown.view = Some(view);
+        }
+    }
+
+    /// Whether anything shown changes by time alone.
+    fn is_timed(&self) -> bool {
+        let signed_in = self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| matches!(snapshot.account, AccountView::SignedIn { .. }));
+        signed_in || self.notes.copied.is_some()
+    }
+
+    async fn end(mut self) {
+        self.desktop.ending();
+        self.acts.shutdown().await;
+        if let Engine::Running { agent, snapshots } = self.engine {
+            drop(snapshots);
+            // The acts are joined, so this is the last owner.
+            if let Some(agent) = Arc::into_inner(agent)
+                && tokio::time::timeout(SHUTDOWN_LIMIT, agent.shutdown())
+                    .await
+                    .is_err()
+            {
+                tracing::warn!("agent did not end in time");
+            }
+        }
+        self.desktop.quit();
+    }
+}
+
+impl<A> Engine<A> {
+    /// The next snapshot; `None` when the agent has ended.
+    async fn next(&mut self) -> Option<Arc<Snapshot>> {
+        match self {
+            Self::Running { snapshots, .. } => {
+                snapshots.changed().await.ok()?;
+                Some(snapshots.borrow_and_update().clone())
+            }
+            Self::Starting | Self::Broken => std::future::pending().await,
+        }
+    }
+}

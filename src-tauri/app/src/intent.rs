@@ -1,0 +1,109 @@
+//! Everything a person can do in the tray and the window: what the agent can be asked, plus what only a desktop has.
+//! A newcomer would add a command per button: buttons carry one of these, so the window cannot ask for what is not listed here.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use tidegate_agent::{Action, Secret};
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::Code;
+use ts_rs::TS;
+
+use crate::join_text::MAX_JOIN_TEXT;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Intent {
+    Join {
+        #[serde(deserialize_with = "short")]
+        #[ts(type = "string")]
+        link: Secret,
+    },
+    SignIn,
+    CancelSignIn,
+    SignOut,
+    Connect {
+        #[ts(type = "string")]
+        service: ServiceName,
+    },
+    /// Also how a Connect that is still under way is called off.
+    Disconnect {
+        #[ts(type = "string")]
+        service: ServiceName,
+    },
+    Dismiss {
+        #[ts(type = "number")]
+        code: Code,
+    },
+    /// Forgets the org and this device's keys.
+    Leave,
+    Copy {
+        what: Copyable,
+    },
+    OpenWindow,
+    /// Shows the provider's page again, in the browser.
+    OpenSignInPage,
+    Quit,
+}
+
+/// What can be put on the clipboard. The window names it; the text itself comes from the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Copyable {
+    Connection {
+        #[ts(type = "string")]
+        service: ServiceName,
+        form: Form,
+    },
+    SignInUrl,
+}
+
+/// A way to write a connection down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    Url,
+    Psql,
+    Sqlalchemy,
+}
+
+/// Who carries an intent out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Doer {
+    Agent(Action),
+    Desktop(Errand),
+}
+
+/// What only a desktop can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    Copy(Copyable),
+    OpenWindow,
+    OpenSignInPage,
+    Quit,
+}
+
+impl Intent {
+    pub fn doer(self) -> Doer {
+        match self {
+            Self::Join { link } => Doer::Agent(Action::Join { link }),
+            Self::SignIn => Doer::Agent(Action::SignIn),
+            Self::CancelSignIn => Doer::Agent(Action::CancelSignIn),
+            Self::SignOut => Doer::Agent(Action::SignOut),
+            Self::Connect { service } => Doer::Agent(Action::Connect { service }),
+            Self::Disconnect { service } => Doer::Agent(Action::Disconnect { service }),
+            Self::Dismiss { code } => Doer::Agent(Action::DismissProblem { code }),
+            Self::Leave => Doer::Agent(Action::Leave),
+            Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
+            Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),
+            Self::OpenSignInPage => Doer::Desktop(Errand::OpenSignInPage),
+            Self::Quit => Doer::Desktop(Errand::Quit),
+        }
+    }
+}
+
+fn short<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.len() > MAX_JOIN_TEXT {
+        return Err(serde::de::Error::custom("the join link is too long"));
+    }
+    Ok(Secret::from(text))
+}

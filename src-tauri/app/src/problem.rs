@@ -1,0 +1,99 @@
+//! A problem as the window shows it: the words come from the one file of words, the button from here.
+//! A newcomer would match on the text to find the button: match on the code.
+
+use serde::Serialize;
+use tidegate_proto::problem::{Code, Problem, Severity};
+use tidegate_proto::words::words;
+use ts_rs::TS;
+
+use crate::intent::{Copyable, Intent};
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct ProblemView {
+    /// `TG-2001`
+    pub code: String,
+    pub severity: Level,
+    pub title: String,
+    pub cause: String,
+    pub next: String,
+    pub button: Option<Button>,
+    pub dismiss: Intent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Button {
+    pub label: &'static str,
+    pub intent: Intent,
+}
+
+pub fn problem_view(problem: &Problem) -> ProblemView {
+    let words = words(problem);
+    ProblemView {
+        code: problem.code.to_string(),
+        severity: match problem.code.severity() {
+            Severity::Info => Level::Info,
+            Severity::Warning => Level::Warning,
+            Severity::Error => Level::Error,
+        },
+        title: words.title,
+        cause: words.cause,
+        next: words.next,
+        button: button(problem),
+        dismiss: Intent::Dismiss { code: problem.code },
+    }
+}
+
+/// The one thing a person can do about it here. No button where the next step is somebody else's.
+fn button(problem: &Problem) -> Option<Button> {
+    let sign_in = |label| {
+        Some(Button {
+            label,
+            intent: Intent::SignIn,
+        })
+    };
+    let again = |label| {
+        let service = problem.facts.service.clone()?;
+        Some(Button {
+            label,
+            intent: Intent::Connect { service },
+        })
+    };
+    match problem.code {
+        Code::SignInNeeded => sign_in("Sign in"),
+        Code::SessionExpired
+        | Code::NotAdmitted
+        | Code::SignInCancelled
+        | Code::SignInTimedOut
+        | Code::ProviderRefused
+        | Code::SignInPortsTaken
+        | Code::WrongAccount
+        | Code::ProviderUnreachable
+        | Code::ProviderAnswerWrong
+        | Code::SignedOut => sign_in("Sign in again"),
+        Code::BrowserDidNotOpen => Some(Button {
+            label: "Copy the address",
+            intent: Intent::Copy {
+                what: Copyable::SignInUrl,
+            },
+        }),
+        Code::RevokedByAdmin
+        | Code::Revoked
+        | Code::KillSwitch
+        | Code::PolicyChanged
+        | Code::DisconnectedByYou
+        | Code::AppQuitting
+        | Code::NoTray
+        | Code::ClipboardFailed => None,
+        Code::Expired => again("Connect again"),
+        // Everything else can be tried again where it is about one service.
+        _ => again("Try again"),
+    }
+}

@@ -1,0 +1,349 @@
+//! What the window shows, as one value: the TypeScript in `ui/` draws it and decides nothing.
+//! A newcomer would put a secret or a raw error in here: this value ends in a web view, so it holds words, names and addresses only.
+
+use serde::Serialize;
+use tidegate_agent::{
+    AccountView, ConnectStep, HubState, KeyHome, ServiceState, ServiceView, SignIn, SignInStep,
+    Snapshot,
+};
+use tidegate_proto::statement::ServiceKind;
+use tidegate_proto::time::UnixTime;
+use ts_rs::TS;
+
+use crate::activity::ActivityLine;
+use crate::intent::{Copyable, Form};
+use crate::problem::{ProblemView, problem_view};
+use crate::scene::Scene;
+use crate::time_left::{ends_at, time_left};
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct View {
+    pub account: Account,
+    pub hub: Hub,
+    pub services: Vec<Service>,
+    /// Those that no single service shows.
+    pub problems: Vec<ProblemView>,
+    /// Set where the keys of this device are not in the keyring: what that means for the person.
+    pub keys_note: Option<String>,
+    pub activity: Vec<ActivityLine>,
+    pub version: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Account {
+    Starting,
+    /// The agent could not start; the problems say why.
+    Broken,
+    NotJoined,
+    Joining,
+    SignedOut {
+        org: String,
+        last: Option<String>,
+    },
+    SigningIn {
+        org: String,
+        steps: Vec<Step>,
+        url: Option<String>,
+        url_copied: bool,
+    },
+    SignedIn {
+        org: String,
+        name: String,
+        left: String,
+        #[ts(type = "number")]
+        until: UnixTime,
+    },
+}
+
+/// One step of signing in, for a list that shows how far it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Step {
+    pub text: &'static str,
+    pub progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    Done,
+    Now,
+    Later,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Hub {
+    /// Not joined: there is none.
+    None,
+    Connected {
+        address: String,
+    },
+    Connecting {
+        address: String,
+    },
+    Away {
+        address: String,
+        #[ts(type = "number")]
+        since: UnixTime,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Service {
+    pub name: String,
+    pub title: String,
+    pub kind: &'static str,
+    /// `localhost:15432`
+    pub address: String,
+    pub state: State,
+    pub snippets: Vec<Snippet>,
+    /// What was just put on the clipboard.
+    pub copied: Option<Form>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum State {
+    Idle,
+    Connecting {
+        step: &'static str,
+    },
+    Connected {
+        left: String,
+        #[ts(type = "number")]
+        until: UnixTime,
+        usage: String,
+    },
+    Disconnecting,
+    Failed {
+        problem: Box<ProblemView>,
+    },
+}
+
+/// One way to write the connection down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Snippet {
+    pub form: Form,
+    pub label: &'static str,
+    pub text: String,
+}
+
+pub fn view(scene: &Scene<'_>) -> View {
+    let services = scene
+        .snapshot
+        .map_or(&[][..], |snapshot| &snapshot.services);
+    View {
+        account: account(scene),
+        hub: scene.snapshot.map_or(Hub::None, hub),
+        services: services
+            .iter()
+            .map(|service| service_view(scene, service))
+            .collect(),
+        problems: scene.problems().into_iter().map(problem_view).collect(),
+        keys_note: scene.snapshot.and_then(keys_note),
+        activity: scene.notes.activity.lines(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+fn account(scene: &Scene<'_>) -> Account {
+    let Some(snapshot) = scene.snapshot else {
+        return if scene.notes.broken {
+            Account::Broken
+        } else {
+            Account::Starting
+        };
+    };
+    let org = snapshot
+        .org
+        .as_ref()
+        .map(|org| org.name.to_string())
+        .unwrap_or_default();
+    match &snapshot.account {
+        AccountView::NotJoined => Account::NotJoined,
+        AccountView::Joining => Account::Joining,
+        AccountView::SignedOut { last } => Account::SignedOut {
+            org,
+            last: last.clone(),
+        },
+        AccountView::SigningIn(sign_in) => signing_in(scene, org, sign_in),
+        AccountView::SignedIn { name, until } => Account::SignedIn {
+            org,
+            name: name.clone(),
+            left: time_left(scene.now, *until),
+            until: *until,
+        },
+    }
+}
+
+fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
+    const ORDER: [SignInStep; 4] = [
+        SignInStep::OpeningBrowser,
+        SignInStep::WaitingForBrowser,
+        SignInStep::ExchangingCode,
+        SignInStep::GettingCredential,
+    ];
+    let reached = ORDER.iter().position(|step| *step == sign_in.step);
+    let steps = ORDER.iter().enumerate().map(|(place, step)| Step {
+        text: sign_in_step_text(*step),
+        progress: match Some(place).cmp(&reached) {
+            std::cmp::Ordering::Less => Progress::Done,
+            std::cmp::Ordering::Equal => Progress::Now,
+            std::cmp::Ordering::Greater => Progress::Later,
+        },
+    });
+    let copied = scene
+        .copied()
+        .filter(|copied| copied.what == Copyable::SignInUrl);
+    Account::SigningIn {
+        org,
+        steps: steps.collect(),
+        url: sign_in.url.clone(),
+        url_copied: copied.is_some(),
+    }
+}
+
+fn hub(snapshot: &Snapshot) -> Hub {
+    let Some(org) = &snapshot.org else {
+        return Hub::None;
+    };
+    let address = org.hub.to_string();
+    match snapshot.hub {
+        HubState::Connected => Hub::Connected { address },
+        HubState::Connecting => Hub::Connecting { address },
+        HubState::Away { since } => Hub::Away { address, since },
+    }
+}
+
+fn service_view(scene: &Scene<'_>, service: &ServiceView) -> Service {
+    let copied = scene.copied().and_then(|copied| match &copied.what {
+        Copyable::Connection {
+            service: name,
+            form,
+        } if *name == service.name => Some(*form),
+        Copyable::Connection { .. } | Copyable::SignInUrl => None,
+    });
+    Service {
+        name: service.name.to_string(),
+        title: service.title.clone(),
+        kind: match service.kind {
+            ServiceKind::Tcp => "TCP",
+            ServiceKind::Postgres => "PostgreSQL",
+        },
+        address: format!("localhost:{}", service.port),
+        state: state(scene, service),
+        snippets: snippets(service),
+        copied,
+    }
+}
+
+fn state(scene: &Scene<'_>, service: &ServiceView) -> State {
+    match &service.state {
+        ServiceState::Idle => State::Idle,
+        ServiceState::Connecting { step } => State::Connecting {
+            step: connect_step_text(*step),
+        },
+        ServiceState::Connected { until, .. } => {
+            let until = scene
+                .snapshot
+                .map_or(*until, |snapshot| ends_at(snapshot, *until, scene.now));
+            State::Connected {
+                left: time_left(scene.now, until),
+                until,
+                usage: usage(service),
+            }
+        }
+        ServiceState::Disconnecting => State::Disconnecting,
+        ServiceState::Failed(problem) => State::Failed {
+            problem: Box::new(problem_view(problem)),
+        },
+    }
+}
+
+fn snippets(service: &ServiceView) -> Vec<Snippet> {
+    let strings = &service.connection;
+    let url_label = match service.kind {
+        ServiceKind::Tcp => "Address",
+        ServiceKind::Postgres => "URL",
+    };
+    let forms = [
+        (Form::Url, url_label, Some(&strings.url)),
+        (Form::Psql, "psql", strings.psql.as_ref()),
+        (Form::Sqlalchemy, "SQLAlchemy", strings.sqlalchemy.as_ref()),
+    ];
+    let present = forms.into_iter().filter_map(|(form, label, text)| {
+        Some(Snippet {
+            form,
+            label,
+            text: text?.clone(),
+        })
+    });
+    present.collect()
+}
+
+fn usage(service: &ServiceView) -> String {
+    let programs = match service.portals {
+        0 => "not in use".to_owned(),
+        1 => "1 connection".to_owned(),
+        many => format!("{many} connections"),
+    };
+    let (sent, received) = (service.traffic.sent, service.traffic.received);
+    if sent == 0 && received == 0 {
+        return programs;
+    }
+    format!(
+        "{programs}, {} sent, {} received",
+        bytes(sent),
+        bytes(received)
+    )
+}
+
+/// `812 B`, `4.2 kB`, `1.3 GB`: decimal, like the file managers people know.
+fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+        (1_000, "kB"),
+    ];
+    match UNITS.into_iter().find(|(size, _)| count >= *size) {
+        None => format!("{count} B"),
+        Some((size, unit)) => {
+            let tenths = count / (size / 10);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+fn keys_note(snapshot: &Snapshot) -> Option<String> {
+    match snapshot.keys {
+        KeyHome::Keyring => None,
+        KeyHome::Memory => Some(
+            "No keyring could be used, so this computer's keys are kept in memory only. \
+             After Tidegate quits you need a new join link."
+                .to_owned(),
+        ),
+        KeyHome::File => {
+            Some("This computer's keys are kept in a file that only you can read.".to_owned())
+        }
+    }
+}
+
+pub(crate) fn sign_in_step_text(step: SignInStep) -> &'static str {
+    match step {
+        SignInStep::OpeningBrowser => "Opening your browser",
+        SignInStep::WaitingForBrowser => "Waiting for you in the browser",
+        SignInStep::ExchangingCode => "Checking the answer",
+        SignInStep::GettingCredential => "Getting your credential",
+    }
+}
+
+pub(crate) fn connect_step_text(step: ConnectStep) -> &'static str {
+    match step {
+        ConnectStep::WaitingForSignIn => "waiting for you to sign in",
+        ConnectStep::WaitingForHub => "waiting for the hub",
+        ConnectStep::OpeningPort => "opening the local port",
+        ConnectStep::AskingOutlet => "asking the outlet",
+    }
+}

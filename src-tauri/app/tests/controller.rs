@@ -1,0 +1,374 @@
+//! The real controller over the real types, with a desktop that remembers and an agent moved by hand.
+#![allow(clippy::unwrap_used)]
+
+mod desk;
+
+use std::time::Duration;
+
+use desk::{
+    Desk, HOUR, Told, connected, connecting, copied, last_menu, last_view, named, not_joined,
+    notices, signed_out, signing_in, warehouse,
+};
+use tidegate_agent::{Action, ServiceState, SignInStep, Snapshot};
+use tidegate_app::intent::{Copyable, Form};
+use tidegate_app::view::{Account, State};
+use tidegate_app::{Icon, IconState, Input, Intent, Panel};
+use tidegate_proto::problem::{Code, Problem};
+
+const ADDRESS: &str = "postgresql://localhost:15432/flights";
+
+fn connect() -> Intent {
+    Intent::Connect {
+        service: named("warehouse"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_clicks_from_desktop_to_clipboard() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    desk.told();
+
+    desk.menu_click("connect:warehouse").await;
+    desk.agent_says(warehouse(connecting())).await;
+    desk.agent_says(warehouse(connected())).await;
+
+    let told = desk.told();
+    assert_eq!(
+        desk.acted(),
+        [Action::Connect {
+            service: named("warehouse")
+        }]
+    );
+    assert_eq!(copied(&told), [ADDRESS]);
+    assert_eq!(notices(&told).len(), 1);
+    assert_eq!(notices(&told)[0].title, "warehouse is connected");
+    // Not the only place that says so.
+    assert_eq!(last_view(&told).services[0].copied, Some(Form::Url));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_program_connects_leaves_the_clipboard_alone() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+
+    desk.agent_says(warehouse(connected())).await;
+
+    let told = desk.told();
+    assert_eq!(copied(&told), [""; 0]);
+    assert_eq!(notices(&told), []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_was_called_off_does_not_copy_later() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+
+    desk.person(connect()).await;
+    desk.agent_says(warehouse(connecting())).await;
+    desk.menu_click("disconnect:warehouse").await;
+    desk.agent_says(warehouse(ServiceState::Idle)).await;
+    desk.agent_says(warehouse(connected())).await;
+
+    assert_eq!(copied(&desk.told()), [""; 0]);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_clipboard_it_says_so_and_goes_on() {
+    let desk = Desk::without_clipboard(warehouse(ServiceState::Idle)).await;
+
+    desk.person(connect()).await;
+    desk.agent_says(warehouse(connected())).await;
+
+    let told = desk.told();
+    let view = last_view(&told);
+    assert_eq!(view.services[0].copied, None);
+    assert_eq!(view.problems[0].code, Code::ClipboardFailed.to_string());
+    assert!(notices(&told)[0].body.contains("window"));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_run_opens_the_window_and_later_ones_do_not() {
+    let first = Desk::with(not_joined()).await;
+    let later = Desk::with(signed_out()).await;
+
+    assert!(first.told().contains(&Told::OpenWindow));
+    assert!(!later.told().contains(&Told::OpenWindow));
+    first.close().await;
+    later.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_shown_twice() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    desk.told();
+
+    desk.agent_says(warehouse(ServiceState::Idle)).await;
+    desk.input(Input::PanelIs(Panel::Dark)).await;
+
+    assert_eq!(desk.told(), []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_comes_later_gets_the_whole_view_at_once() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let before = last_view(&desk.told());
+
+    desk.input(Input::WindowReady).await;
+
+    assert_eq!(desk.told(), [Told::View(Box::new(before))]);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_the_agent_becomes_a_problem_until_something_else_is_asked() {
+    let desk = Desk::with(not_joined()).await;
+    desk.agent.lock().unwrap().answer = Some(Problem::new(Code::TicketUsed));
+
+    desk.person(Intent::Join {
+        link: "tidegate://join".to_owned().into(),
+    })
+    .await;
+    let refused = last_view(&desk.told());
+    desk.person(Intent::Join {
+        link: "tidegate://join".to_owned().into(),
+    })
+    .await;
+    let again = last_view(&desk.told());
+
+    assert_eq!(refused.problems[0].code, "TG-4002");
+    assert_eq!(again.problems, []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dismissed_problem_is_gone() {
+    let desk = Desk::with(signed_out()).await;
+    desk.input(Input::NoTray).await;
+    let view = last_view(&desk.told());
+    assert_eq!(view.problems[0].code, Code::NoTray.to_string());
+
+    desk.person(view.problems[0].dismiss.clone()).await;
+
+    assert_eq!(last_view(&desk.told()).problems, []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_tray_the_window_is_there() {
+    let desk = Desk::with(signed_out()).await;
+    desk.told();
+
+    desk.input(Input::NoTray).await;
+
+    assert!(desk.told().contains(&Told::OpenWindow));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nobody_here_asked_for_is_told_with_its_reason() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let revoked = Problem::new(Code::RevokedByAdmin).service(&named("warehouse"));
+    desk.told();
+
+    desk.agent_says(warehouse(ServiceState::Failed(revoked)))
+        .await;
+
+    let told = desk.told();
+    assert_eq!(notices(&told).len(), 1);
+    let State::Failed { problem } = &last_view(&told).services[0].state else {
+        panic!("not failed")
+    };
+    assert_eq!(problem.code, "TG-7002");
+    // The service's own card says it: not a second time on top.
+    assert_eq!(last_view(&told).problems, []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_asked_for_here_is_no_news() {
+    let desk = Desk::with(warehouse(connected())).await;
+
+    desk.menu_click("disconnect:warehouse").await;
+    desk.agent_says(warehouse(ServiceState::Disconnecting))
+        .await;
+    desk.agent_says(warehouse(ServiceState::Idle)).await;
+
+    let told = desk.told();
+    assert_eq!(notices(&told), []);
+    assert_eq!(
+        last_view(&told).activity[0].text,
+        "warehouse was disconnected."
+    );
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_menu_item_does_nothing() {
+    let desk = Desk::with(warehouse(connected())).await;
+
+    desk.menu_click("connect:warehouse").await;
+
+    assert_eq!(desk.acted(), []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sign_in_page_can_be_opened_and_copied_again() {
+    let desk = Desk::with(signing_in(SignInStep::WaitingForBrowser)).await;
+
+    desk.person(Intent::OpenSignInPage).await;
+    desk.person(Intent::Copy {
+        what: Copyable::SignInUrl,
+    })
+    .await;
+
+    let told = desk.told();
+    let url = "https://acme.okta.example/authorize?state=1".to_owned();
+    assert!(told.contains(&Told::OpenUrl(url.clone())));
+    assert_eq!(copied(&told), [url.as_str()]);
+    assert!(matches!(
+        last_view(&told).account,
+        Account::SigningIn {
+            url_copied: true,
+            ..
+        }
+    ));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn copied_is_said_for_a_while_only() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let what = Copyable::Connection {
+        service: named("warehouse"),
+        form: Form::Psql,
+    };
+
+    desk.person(Intent::Copy { what }).await;
+    let at_once = last_view(&desk.told());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let later = last_view(&desk.told());
+
+    assert_eq!(at_once.services[0].copied, Some(Form::Psql));
+    assert_eq!(later.services[0].copied, None);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_cannot_start_says_why_and_can_be_quit() {
+    let desk = Desk::that_cannot_start(Problem::new(Code::AlreadyRunning)).await;
+
+    let told = desk.told();
+    let view = last_view(&told);
+    assert!(told.contains(&Told::OpenWindow));
+    assert_eq!(view.account, Account::Broken);
+    assert_eq!(view.problems[0].code, Code::AlreadyRunning.to_string());
+    desk.menu_click("quit").await;
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_agent_is_told_to_end_elsewhere_the_app_ends_too() {
+    let mut desk = Desk::with(warehouse(ServiceState::Idle)).await;
+
+    desk.agent_is_gone().await;
+
+    assert_eq!(desk.told().last(), Some(&Told::Quit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn quits_in_time_even_if_the_agent_hangs() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    desk.agent.lock().unwrap().hangs = true;
+    desk.person(connect()).await;
+    let asked = tokio::time::Instant::now();
+
+    desk.person(Intent::Quit).await;
+    desk.close().await;
+
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_ends_the_agent_in_order() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let agent = std::sync::Arc::clone(&desk.agent);
+
+    desk.menu_click("quit").await;
+    desk.close().await;
+
+    assert!(agent.lock().unwrap().ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_gone_wild_cannot_pile_up_work() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    desk.agent.lock().unwrap().hangs = true;
+
+    for _ in 0..1_000 {
+        desk.inputs.send(Input::Do(connect())).await.unwrap();
+    }
+    desk.settle().await;
+
+    assert!(desk.acted().len() <= 16);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_week_of_work_takes_no_time() {
+    let desk = Desk::with(signed_out()).await;
+    let mut seen = desk.told();
+
+    for _day in 0..7 {
+        let today = |state| {
+            let snapshot = warehouse(state);
+            let until = desk.now().plus(10 * HOUR);
+            let account = tidegate_agent::AccountView::SignedIn {
+                name: "ana@acme.example".into(),
+                until,
+            };
+            Snapshot {
+                account,
+                ..snapshot
+            }
+        };
+        desk.menu_click("sign-in").await;
+        desk.agent_says(signing_in(SignInStep::WaitingForBrowser))
+            .await;
+        desk.agent_says(today(ServiceState::Idle)).await;
+        desk.menu_click("connect:warehouse").await;
+        for _renewal in 0..36 {
+            let until = desk.now().plus(15 * 60);
+            desk.agent_says(today(ServiceState::Connected {
+                since: desk.now(),
+                until,
+            }))
+            .await;
+            tokio::time::sleep(Duration::from_secs(10 * 60)).await;
+        }
+        desk.menu_click("disconnect:warehouse").await;
+        desk.agent_says(today(ServiceState::Idle)).await;
+        desk.agent_says(signed_out()).await;
+        tokio::time::sleep(Duration::from_secs(18 * HOUR)).await;
+        seen.extend(desk.told());
+    }
+
+    assert_eq!(copied(&seen), [ADDRESS; 7]);
+    assert_eq!(notices(&seen).len(), 7);
+    assert_eq!(desk.acted().len(), 21);
+    assert!(last_view(&seen).activity.len() <= 30);
+    assert_eq!(last_menu(&seen).items.len(), 6);
+    let off = Icon {
+        state: IconState::Off,
+        panel: Panel::Dark,
+    };
+    let icons: Vec<&Told> = seen
+        .iter()
+        .filter(|told| matches!(told, Told::Icon(_)))
+        .collect();
+    assert_eq!(icons.last(), Some(&&Told::Icon(off)));
+    desk.close().await;
+}

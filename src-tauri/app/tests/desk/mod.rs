@@ -1,0 +1,337 @@
+//! A desk to test the controller at: a desktop that only remembers, and an agent that is moved by hand.
+//! A newcomer would wait for real time: it is paused, and `settle` runs everything that can run now.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+
+use tidegate_agent::{
+    AccountView, Action, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
+    ServiceView, SignIn, SignInStep, Snapshot, Traffic,
+};
+use tidegate_app::{
+    AgentHandle, Controller, CopyFailed, Desktop, Icon, Input, Intent, Menu, Notice, View,
+};
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::Problem;
+use tidegate_proto::statement::ServiceKind;
+use tidegate_proto::time::UnixTime;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+pub(crate) const MORNING: UnixTime = UnixTime(1_763_700_000);
+pub(crate) const HOUR: u64 = 3_600;
+
+/// What the desktop was told, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Told {
+    Menu(Menu),
+    Icon(Icon),
+    View(Box<View>),
+    OpenWindow,
+    Notify(Notice),
+    Copy(String),
+    OpenUrl(String),
+    Ending,
+    Quit,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    told: Arc<Mutex<Vec<Told>>>,
+    pub(crate) no_clipboard: bool,
+}
+
+impl Recorder {
+    fn note(&self, told: Told) {
+        self.told.lock().unwrap().push(told);
+    }
+}
+
+impl Desktop for Recorder {
+    fn set_menu(&mut self, menu: &Menu) {
+        self.note(Told::Menu(menu.clone()));
+    }
+    fn set_icon(&mut self, icon: Icon) {
+        self.note(Told::Icon(icon));
+    }
+    fn show_view(&mut self, view: &View) {
+        self.note(Told::View(Box::new(view.clone())));
+    }
+    fn open_window(&mut self) {
+        self.note(Told::OpenWindow);
+    }
+    fn notify(&mut self, notice: &Notice) {
+        self.note(Told::Notify(notice.clone()));
+    }
+    fn copy(&mut self, text: &str) -> Result<(), CopyFailed> {
+        if self.no_clipboard {
+            return Err(CopyFailed);
+        }
+        self.note(Told::Copy(text.to_owned()));
+        Ok(())
+    }
+    fn open_url(&mut self, url: &str) {
+        self.note(Told::OpenUrl(url.to_owned()));
+    }
+    fn ending(&mut self) {
+        self.note(Told::Ending);
+    }
+    fn quit(&mut self) {
+        self.note(Told::Quit);
+    }
+}
+
+/// What the hand-moved agent was asked, and how it answers.
+#[derive(Default)]
+pub(crate) struct AgentSide {
+    pub(crate) acted: Vec<Action>,
+    pub(crate) answer: Option<Problem>,
+    /// It never answers, and does not end by itself either.
+    pub(crate) hangs: bool,
+    pub(crate) ended: bool,
+}
+
+struct HandMoved {
+    side: Arc<Mutex<AgentSide>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+}
+
+impl AgentHandle for HandMoved {
+    fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    async fn act(&self, action: Action) -> Result<(), Problem> {
+        let (answer, hangs) = {
+            let mut side = self.side.lock().unwrap();
+            side.acted.push(action);
+            (side.answer.take(), side.hangs)
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        answer.map_or(Ok(()), Err)
+    }
+
+    async fn shutdown(self) {
+        let hangs = self.side.lock().unwrap().hangs;
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        self.side.lock().unwrap().ended = true;
+    }
+}
+
+pub(crate) struct Desk {
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) agent: Arc<Mutex<AgentSide>>,
+    snapshots: Option<watch::Sender<Arc<Snapshot>>>,
+    told: Arc<Mutex<Vec<Told>>>,
+    running: JoinHandle<()>,
+    began: Instant,
+}
+
+impl Desk {
+    pub(crate) async fn with(first: Snapshot) -> Self {
+        Self::build(Ok(first), Recorder::default()).await
+    }
+
+    pub(crate) async fn without_clipboard(first: Snapshot) -> Self {
+        let recorder = Recorder {
+            no_clipboard: true,
+            ..Recorder::default()
+        };
+        Self::build(Ok(first), recorder).await
+    }
+
+    pub(crate) async fn that_cannot_start(problem: Problem) -> Self {
+        Self::build(Err(problem), Recorder::default()).await
+    }
+
+    async fn build(start: Result<Snapshot, Problem>, recorder: Recorder) -> Self {
+        let (inputs, received) = mpsc::channel(16);
+        let agent = Arc::new(Mutex::new(AgentSide::default()));
+        let began = Instant::now();
+        let told = Arc::clone(&recorder.told);
+        let clock = move || MORNING.plus(began.elapsed().as_secs());
+        let controller = Controller::new(recorder, received, clock);
+        let (snapshots, start) = match start {
+            Ok(first) => {
+                let (sender, snapshots) = watch::channel(Arc::new(first));
+                let side = Arc::clone(&agent);
+                (Some(sender), Ok(HandMoved { side, snapshots }))
+            }
+            Err(problem) => (None, Err(problem)),
+        };
+        let running = tokio::spawn(controller.run(async move { start }));
+        let desk = Self {
+            inputs,
+            agent,
+            snapshots,
+            told,
+            running,
+            began,
+        };
+        desk.settle().await;
+        desk
+    }
+
+    pub(crate) async fn settle(&self) {
+        for _ in 0..32 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        MORNING.plus(self.began.elapsed().as_secs())
+    }
+
+    pub(crate) async fn agent_says(&self, snapshot: Snapshot) {
+        self.snapshots
+            .as_ref()
+            .unwrap()
+            .send_replace(Arc::new(snapshot));
+        self.settle().await;
+    }
+
+    pub(crate) async fn agent_is_gone(&mut self) {
+        self.snapshots = None;
+        self.settle().await;
+    }
+
+    pub(crate) async fn person(&self, intent: Intent) {
+        self.input(Input::Do(intent)).await;
+    }
+
+    pub(crate) async fn menu_click(&self, id: &str) {
+        self.input(Input::Menu(id.to_owned())).await;
+    }
+
+    pub(crate) async fn input(&self, input: Input) {
+        self.inputs.send(input).await.unwrap();
+        self.settle().await;
+    }
+
+    /// What was told since the last call.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    pub(crate) fn acted(&self) -> Vec<Action> {
+        std::mem::take(&mut self.agent.lock().unwrap().acted)
+    }
+
+    /// Quits, and proves that nothing is left.
+    pub(crate) async fn close(self) {
+        // The controller may have ended already.
+        let _ = self.inputs.send(Input::Stop).await;
+        self.running.await.unwrap();
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        assert_eq!(told.last(), Some(&Told::Quit));
+    }
+}
+
+pub(crate) fn notices(told: &[Told]) -> Vec<Notice> {
+    let notice = |told: &Told| match told {
+        Told::Notify(notice) => Some(notice.clone()),
+        _ => None,
+    };
+    told.iter().filter_map(notice).collect()
+}
+
+pub(crate) fn last_view(told: &[Told]) -> View {
+    let view = |told: &Told| match told {
+        Told::View(view) => Some((**view).clone()),
+        _ => None,
+    };
+    told.iter().rev().find_map(view).unwrap()
+}
+
+pub(crate) fn last_menu(told: &[Told]) -> Menu {
+    let menu = |told: &Told| match told {
+        Told::Menu(menu) => Some(menu.clone()),
+        _ => None,
+    };
+    told.iter().rev().find_map(menu).unwrap()
+}
+
+pub(crate) fn copied(told: &[Told]) -> Vec<&str> {
+    let text = |told: &'_ Told| matches!(told, Told::Copy(_));
+    told.iter()
+        .filter(|each| text(each))
+        .map(|each| match each {
+            Told::Copy(text) => text.as_str(),
+            _ => "",
+        })
+        .collect()
+}
+
+pub(crate) fn named(name: &str) -> ServiceName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn not_joined() -> Snapshot {
+    Snapshot::empty(KeyHome::Keyring)
+}
+
+pub(crate) fn signed_out() -> Snapshot {
+    Snapshot {
+        org: Some(OrgView {
+            name: "acme".parse().unwrap(),
+            hub: "hub.acme.example:443".parse().unwrap(),
+        }),
+        account: AccountView::SignedOut { last: None },
+        hub: HubState::Connected,
+        ..Snapshot::empty(KeyHome::Keyring)
+    }
+}
+
+pub(crate) fn signing_in(step: SignInStep) -> Snapshot {
+    Snapshot {
+        account: AccountView::SigningIn(SignIn {
+            step,
+            url: Some("https://acme.okta.example/authorize?state=1".to_owned()),
+            since: MORNING,
+        }),
+        ..signed_out()
+    }
+}
+
+/// Signed in for ten more hours, with `warehouse` in this state.
+pub(crate) fn warehouse(state: ServiceState) -> Snapshot {
+    Snapshot {
+        account: AccountView::SignedIn {
+            name: "ana@acme.example".to_owned(),
+            until: MORNING.plus(10 * HOUR),
+        },
+        services: vec![service("warehouse", 15432, state)],
+        ..signed_out()
+    }
+}
+
+pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView {
+    ServiceView {
+        name: named(name),
+        title: "Flights".to_owned(),
+        kind: ServiceKind::Postgres,
+        state,
+        port,
+        connection: ConnectionStrings::new(ServiceKind::Postgres, port, Some("flights")),
+        traffic: Traffic::default(),
+        portals: 0,
+    }
+}
+
+pub(crate) fn connecting() -> ServiceState {
+    ServiceState::Connecting {
+        step: ConnectStep::AskingOutlet,
+    }
+}
+
+pub(crate) fn connected() -> ServiceState {
+    ServiceState::Connected {
+        since: MORNING,
+        until: MORNING.plus(15 * 60),
+    }
+}

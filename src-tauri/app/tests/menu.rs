@@ -1,0 +1,298 @@
+//! The tray menu by its value, for each state.
+#![allow(clippy::unwrap_used)]
+
+mod desk;
+
+use desk::{
+    HOUR, MORNING, connected, connecting, named, not_joined, service, signed_out, signing_in,
+    warehouse,
+};
+use tidegate_agent::{HubState, ServiceState, SignInStep, Snapshot};
+use tidegate_app::intent::{Copyable, Form};
+use tidegate_app::menu::menu;
+use tidegate_app::scene::{Notes, Scene};
+use tidegate_app::{Intent, Item, Menu};
+use tidegate_proto::problem::{Code, Problem};
+
+fn of(snapshot: &Snapshot) -> Menu {
+    menu(&Scene {
+        now: MORNING,
+        snapshot: Some(snapshot),
+        notes: &Notes::default(),
+    })
+}
+
+fn line(text: &str) -> Item {
+    Item::Line(text.to_owned())
+}
+
+fn entry(id: &str, label: &str, intent: Intent) -> Item {
+    Item::Entry {
+        id: id.to_owned(),
+        label: label.to_owned(),
+        intent,
+    }
+}
+
+fn open() -> Item {
+    entry("open", "Open Tidegate", Intent::OpenWindow)
+}
+
+fn quit() -> Item {
+    entry("quit", "Quit Tidegate", Intent::Quit)
+}
+
+fn sign_out() -> Item {
+    entry("sign-out", "Sign out", Intent::SignOut)
+}
+
+#[test]
+fn while_starting_it_can_be_opened_and_quit() {
+    let menu = menu(&Scene {
+        now: MORNING,
+        snapshot: None,
+        notes: &Notes::default(),
+    });
+
+    assert_eq!(
+        menu.items,
+        [
+            line("Starting…"),
+            Item::Separator,
+            open(),
+            Item::Separator,
+            quit()
+        ]
+    );
+}
+
+#[test]
+fn before_joining_it_leads_to_the_window() {
+    assert_eq!(
+        of(&not_joined()).items,
+        [
+            line("Not joined yet"),
+            Item::Separator,
+            entry("join", "Join with a link…", Intent::OpenWindow),
+            open(),
+            Item::Separator,
+            quit(),
+        ]
+    );
+}
+
+#[test]
+fn signed_out_it_offers_to_sign_in() {
+    assert_eq!(
+        of(&signed_out()).items,
+        [
+            line("acme: signed out"),
+            Item::Separator,
+            entry("sign-in", "Sign in…", Intent::SignIn),
+            open(),
+            Item::Separator,
+            quit(),
+        ]
+    );
+}
+
+#[test]
+fn signing_in_it_names_the_step_and_offers_the_way_out() {
+    assert_eq!(
+        of(&signing_in(SignInStep::WaitingForBrowser)).items,
+        [
+            line("acme: Waiting for you in the browser"),
+            Item::Separator,
+            entry("cancel-sign-in", "Cancel sign-in", Intent::CancelSignIn),
+            open(),
+            Item::Separator,
+            quit(),
+        ]
+    );
+}
+
+#[test]
+fn an_idle_service_is_one_click_from_open() {
+    let service = named("warehouse");
+
+    assert_eq!(
+        of(&warehouse(ServiceState::Idle)).items,
+        [
+            line("acme: ana@acme.example"),
+            Item::Separator,
+            entry(
+                "connect:warehouse",
+                "Connect warehouse",
+                Intent::Connect { service }
+            ),
+            Item::Separator,
+            sign_out(),
+            open(),
+            Item::Separator,
+            quit(),
+        ]
+    );
+}
+
+#[test]
+fn a_connecting_service_says_what_it_waits_for_and_can_be_called_off() {
+    let service = named("warehouse");
+
+    assert_eq!(
+        of(&warehouse(connecting())).items[2..4],
+        [
+            line("warehouse: asking the outlet"),
+            entry(
+                "disconnect:warehouse",
+                "Cancel warehouse",
+                Intent::Disconnect { service }
+            ),
+        ]
+    );
+}
+
+#[test]
+fn an_open_service_shows_port_and_time_and_quit_says_what_it_ends() {
+    let service = named("warehouse");
+    let what = Copyable::Connection {
+        service: service.clone(),
+        form: Form::Url,
+    };
+
+    assert_eq!(
+        of(&warehouse(connected())).items,
+        [
+            line("acme: ana@acme.example"),
+            Item::Separator,
+            line("warehouse · localhost:15432 · 10 h 00 min left"),
+            entry(
+                "copy:warehouse",
+                "Copy warehouse address",
+                Intent::Copy { what }
+            ),
+            entry(
+                "disconnect:warehouse",
+                "Disconnect warehouse",
+                Intent::Disconnect { service }
+            ),
+            Item::Separator,
+            sign_out(),
+            open(),
+            Item::Separator,
+            entry(
+                "quit",
+                "Quit Tidegate and disconnect warehouse",
+                Intent::Quit
+            ),
+        ]
+    );
+}
+
+#[test]
+fn open_services_come_before_closed_ones() {
+    let snapshot = Snapshot {
+        services: vec![
+            service("archive", 15433, ServiceState::Idle),
+            service("warehouse", 15432, connected()),
+        ],
+        ..warehouse(ServiceState::Idle)
+    };
+
+    let menu = of(&snapshot);
+
+    let place = |id: &str| {
+        let named = |item: &Item| matches!(item, Item::Entry { id: own, .. } if own == id);
+        menu.items.iter().position(named).unwrap()
+    };
+    assert!(place("disconnect:warehouse") < place("connect:archive"));
+}
+
+#[test]
+fn a_failed_service_says_why_and_can_be_tried_again() {
+    let service = named("warehouse");
+    let problem = Problem::new(Code::TargetClosed).service(&service);
+    let title = tidegate_proto::words::words(&problem).title;
+
+    let menu = of(&warehouse(ServiceState::Failed(problem)));
+
+    assert_eq!(
+        menu.items[2..4],
+        [
+            line(&format!("warehouse: {title}")),
+            entry(
+                "connect:warehouse",
+                "Connect warehouse",
+                Intent::Connect { service }
+            ),
+        ]
+    );
+}
+
+#[test]
+fn without_the_hub_the_time_left_is_what_the_outlet_promised() {
+    let snapshot = Snapshot {
+        hub: HubState::Away { since: MORNING },
+        ..warehouse(connected())
+    };
+
+    let menu = of(&snapshot);
+
+    assert_eq!(menu.items[1], line("The hub cannot be reached"));
+    assert_eq!(
+        menu.items[3],
+        line("warehouse · localhost:15432 · 15 min left")
+    );
+}
+
+#[test]
+fn a_problem_leads_to_the_window() {
+    let problem = Problem::new(Code::KeyringLocked);
+    let title = tidegate_proto::words::words(&problem).title;
+    let snapshot = Snapshot {
+        problems: vec![problem],
+        ..signed_out()
+    };
+
+    assert_eq!(
+        of(&snapshot).items[1],
+        entry("problem:TG-4005", &format!("{title}…"), Intent::OpenWindow)
+    );
+}
+
+#[test]
+fn only_what_is_on_the_menu_can_be_chosen() {
+    let menu = of(&warehouse(ServiceState::Idle));
+
+    assert_eq!(menu.intent("quit"), Some(&Intent::Quit));
+    assert_eq!(menu.intent("disconnect:warehouse"), None);
+    assert_eq!(menu.intent("connect:payroll"), None);
+}
+
+#[test]
+fn time_left_moves_with_the_clock() {
+    let snapshot = warehouse(connected());
+    let at = |now| {
+        let notes = Notes::default();
+        menu(&Scene {
+            now,
+            snapshot: Some(&snapshot),
+            notes: &notes,
+        })
+        .items[2]
+            .clone()
+    };
+
+    assert_eq!(
+        at(MORNING.plus(60)),
+        line("warehouse · localhost:15432 · 9 h 59 min left")
+    );
+    // Nobody renewed it: what the outlet said counts.
+    assert_eq!(
+        at(MORNING.plus(11 * 60)),
+        line("warehouse · localhost:15432 · 4 min left")
+    );
+    assert_eq!(
+        at(MORNING.plus(HOUR)),
+        line("warehouse · localhost:15432 · time is up")
+    );
+}
