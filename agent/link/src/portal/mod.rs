@@ -192,7 +192,7 @@ impl AsyncRead for Portal {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
-            if !this.unread.is_empty() {
+            if !this.unread.is_empty() || buf.remaining() == 0 {
                 let length = this.unread.len().min(buf.remaining());
                 let start = this.unread.start;
                 buf.put_slice(this.reader.bytes(start..start + length));
