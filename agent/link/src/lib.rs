@@ -7,6 +7,7 @@ mod error;
 mod flow;
 mod handshake;
 pub mod keyfile;
+pub mod lobby;
 mod pipe;
 mod pool;
 mod portal;

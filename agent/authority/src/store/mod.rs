@@ -47,8 +47,12 @@ pub enum Enrolled {
     TicketUsed,
     /// The person was revoked after the ticket had been made.
     TicketOutdated,
-    /// The key was revoked, or belongs to somebody: it never enrols (again).
-    KeyRefused,
+    /// The key was revoked: it never enrols again.
+    KeyRevoked,
+    /// The key is a device already, with another ticket: of the same person, or of somebody else.
+    KeyTaken {
+        same_person: bool,
+    },
 }
 
 /// A device as it stands now.

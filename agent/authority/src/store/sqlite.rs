@@ -213,25 +213,21 @@ async fn enrol(tx: &mut SqliteConnection, new: &NewDevice) -> Result<Enrolled, S
         &new.ticket,
     )
     .await?;
-    let holder = sqlx::query("SELECT name, ticket, revoked_epoch FROM device WHERE identity = ?1")
-        .bind(&identity)
-        .fetch_optional(&mut *tx)
-        .await?;
+    let holder =
+        sqlx::query("SELECT name, sub, ticket, revoked_epoch FROM device WHERE identity = ?1")
+            .bind(&identity)
+            .fetch_optional(&mut *tx)
+            .await?;
 
     if let Some(row) = holder {
-        let revoked = row.try_get::<Option<i64>, _>("revoked_epoch")?.is_some();
-        let same = row.try_get::<String, _>("ticket")? == new.ticket;
-        return Ok(match (revoked, same) {
-            (false, true) => Enrolled::Again(row.try_get("name")?),
-            (true, _) | (false, false) => Enrolled::KeyRefused,
-        });
+        return held(&row, new);
     }
     if used.is_some_and(|key: String| key != identity) {
         return Ok(Enrolled::TicketUsed);
     }
     let key_revoked: Option<i64> = last_revocation(tx, "device", &peer.to_string()).await?;
     if key_revoked.is_some() {
-        return Ok(Enrolled::KeyRefused);
+        return Ok(Enrolled::KeyRevoked);
     }
     let person_revoked = last_revocation(tx, "subject", new.sub.as_str()).await?;
     if person_revoked.is_some_and(|at| signed(new.ticket_at.0) <= at) {
@@ -248,6 +244,18 @@ async fn enrol(tx: &mut SqliteConnection, new: &NewDevice) -> Result<Enrolled, S
         .execute(tx)
         .await?;
     Ok(Enrolled::New(name))
+}
+
+/// The key is a device already.
+fn held(row: &SqliteRow, new: &NewDevice) -> Result<Enrolled, StoreError> {
+    if row.try_get::<Option<i64>, _>("revoked_epoch")?.is_some() {
+        return Ok(Enrolled::KeyRevoked);
+    }
+    if row.try_get::<String, _>("ticket")? == new.ticket {
+        return Ok(Enrolled::Again(row.try_get("name")?));
+    }
+    let same_person = row.try_get::<String, _>("sub")? == new.sub.as_str();
+    Ok(Enrolled::KeyTaken { same_person })
 }
 
 async fn last_revocation(

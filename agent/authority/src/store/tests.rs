@@ -87,7 +87,7 @@ async fn a_ticket_enrols_one_key_once() {
     );
     assert_eq!(
         store.enrol(&device("t2", "bob", 1)).await,
-        Ok(Enrolled::KeyRefused)
+        Ok(Enrolled::KeyTaken { same_person: false })
     );
     let known = store.known(&key(1)).await.unwrap();
     assert_eq!(
@@ -155,7 +155,7 @@ async fn revoking_a_person_shuts_every_device_and_every_old_ticket() {
     );
     assert_eq!(
         store.enrol(&device("t1", "ana", 1)).await,
-        Ok(Enrolled::KeyRefused),
+        Ok(Enrolled::KeyRevoked),
         "a revoked key stays out"
     );
 
@@ -184,7 +184,7 @@ async fn a_revoked_key_never_enrols_even_if_it_was_unknown() {
         ticket_at: NOW.plus(9),
         ..device("t1", "ana", 1)
     };
-    assert_eq!(store.enrol(&later).await, Ok(Enrolled::KeyRefused));
+    assert_eq!(store.enrol(&later).await, Ok(Enrolled::KeyRevoked));
 }
 
 #[tokio::test]

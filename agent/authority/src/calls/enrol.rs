@@ -1,0 +1,57 @@
+//! `POST /v1/enrol`: a one-time ticket makes a new key a device of one person.
+//! That the ticket was never used before is decided in the store's transaction, and nowhere else.
+
+use axum::{Json, extract::State};
+use tidegate_proto::{
+    api::{EnrolAnswer, EnrolRequest},
+    event::EventKind,
+    statement::{TicketKind, verify_enrolment},
+};
+
+use super::{Answer, Shared, Strict};
+use crate::{
+    refusal::Refusal,
+    store::{Enrolled, NewDevice},
+};
+
+pub(super) async fn enrol(
+    State(core): Shared,
+    Strict(asked): Strict<EnrolRequest>,
+) -> Answer<EnrolAnswer> {
+    let in_force = core.in_force()?;
+    let now = core.now();
+    let org = &in_force.org;
+    let (ticket, enrolment) =
+        verify_enrolment(&asked.ticket, &asked.enrolment, &org.root, &org.org, now)
+            .map_err(Refusal::Ticket)?;
+    // Outlets are named by key in the signed catalogue; a ticket for one would add nothing that anybody believes.
+    let TicketKind::Device { sub } = ticket.kind else {
+        return Err(Refusal::OutletTicket);
+    };
+
+    let new = NewDevice {
+        ticket: ticket.id,
+        ticket_at: ticket.at,
+        sub,
+        identity: enrolment.key,
+        now,
+    };
+    let device = match core.store.enrol(&new).await? {
+        Enrolled::New(device) | Enrolled::Again(device) => device,
+        Enrolled::TicketUsed => return Err(Refusal::TicketUsed),
+        Enrolled::TicketOutdated => return Err(Refusal::TicketOutdated),
+        Enrolled::KeyRevoked => return Err(Refusal::Revoked),
+        Enrolled::KeyTaken { same_person: true } => return Err(Refusal::AlreadyEnrolled),
+        Enrolled::KeyTaken { same_person: false } => return Err(Refusal::KeyOfAnother),
+    };
+    // Recorded again when asked again: the first answer may have been lost for want of this very record.
+    let peer = new.identity.peer_id();
+    core.record(EventKind::DeviceEnrolled {
+        sub: new.sub,
+        device: peer,
+        ticket: new.ticket,
+    })
+    .await?;
+    tracing::info!(%device, "device was enrolled");
+    Ok(Json(EnrolAnswer { device }))
+}

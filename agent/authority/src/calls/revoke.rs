@@ -1,0 +1,49 @@
+//! `POST /v1/revoke`: takes an order that the org root signed; nobody needs to be known to hand it in.
+//! It is in force once the store has it; that the record of it fails must not keep it from those who listen.
+
+use axum::{Json, extract::State};
+use tidegate_proto::{
+    api::{RevokeAnswer, RevokeRequest},
+    event::EventKind,
+    statement::{Revocation, Statement, StatementError},
+};
+
+use super::{Answer, Shared, Strict};
+use crate::{refusal::Refusal, store::NewRevocation};
+
+pub(super) async fn revoke(
+    State(core): Shared,
+    Strict(asked): Strict<RevokeRequest>,
+) -> Answer<RevokeAnswer> {
+    // Not `core.in_force()?`: an authority whose own statement has run out still shuts people out.
+    let in_force = core.in_force.borrow().clone();
+    let now = core.now();
+    let order = Revocation::verify_for(&asked.revocation, &in_force.org.root, &in_force.org.org)
+        .map_err(Refusal::Revocation)?;
+    if !order.at.has_begun(now) {
+        return Err(Refusal::Revocation(StatementError::NotYet));
+    }
+
+    let new = NewRevocation {
+        id: order.id,
+        who: order.who,
+        at: order.at,
+        jws: asked.revocation,
+        now,
+    };
+    let receipt = core.store.revoke(&new).await?;
+    core.beat().await?;
+    tracing::info!(
+        epoch = receipt.epoch,
+        again = receipt.again,
+        "revocation was taken"
+    );
+    core.record(EventKind::Revoked {
+        who: new.who,
+        epoch: receipt.epoch,
+    })
+    .await?;
+    Ok(Json(RevokeAnswer {
+        epoch: receipt.epoch,
+    }))
+}

@@ -1,0 +1,153 @@
+//! One connection of the API: hello, handshake, HTTP/1.1, and its end by whatever comes first.
+//! It spawns nothing: when `serve` returns, nothing of the connection is left.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tidegate_link::{
+    LinkError, SecureStream, api_link,
+    lobby::{Lobby, Seat},
+    respond, tune,
+};
+use tidegate_proto::{api::Hello, channel::Prologue};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::{
+    caller::{Caller, Guests},
+    calls::router,
+    core::Core,
+    patience::Patient,
+    refusal::Refusal,
+};
+
+/// A client takes the hello at once or has gone.
+const HELLO: Duration = Duration::from_secs(5);
+/// One request, with the provider asked twice in it.
+const REQUEST: Duration = Duration::from_secs(45);
+/// A connection that sends no events.
+const LIFE: Duration = Duration::from_secs(120);
+/// A connection that does; then it is made anew.
+const STREAM: Duration = Duration::from_secs(12 * 3600);
+/// Between the headers of one request.
+const HEADERS: Duration = Duration::from_secs(10);
+/// A peer that takes no bytes.
+const STALL: Duration = Duration::from_secs(20);
+/// From the word to drain until the connection is dropped.
+const DRAIN: Duration = Duration::from_secs(2);
+/// One request's headers, in bytes and in number.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 32;
+/// Connections on which nobody has proved who they are.
+const STRANGERS: usize = 512;
+
+/// Where connections begin.
+pub(crate) struct Door {
+    strangers: Arc<Lobby>,
+    guests: Arc<Guests>,
+}
+
+impl Door {
+    pub(crate) fn new() -> Self {
+        Self {
+            strangers: Lobby::new(STRANGERS),
+            guests: Arc::default(),
+        }
+    }
+
+    /// Serves a connection whose preface has been read, to its end.
+    pub(crate) async fn serve(&self, core: &Arc<Core>, tcp: TcpStream) -> Result<(), LinkError> {
+        let seat = self.strangers.enter();
+        let stream = tokio::select! {
+            biased;
+            () = core.draining.cancelled() => return Ok(()),
+            () = seat.taken_away() => return Ok(()),
+            introduced = introduce(core, tcp) => introduced?,
+        };
+        let caller = Arc::new(Caller::new(stream.hash, Arc::clone(&self.guests)));
+        speak(core, caller, stream, seat).await;
+        Ok(())
+    }
+}
+
+async fn introduce(core: &Core, mut tcp: TcpStream) -> Result<SecureStream, LinkError> {
+    tune(&tcp)?;
+    let bundle = core.in_force.borrow().bundle.clone();
+    let hello = Hello {
+        roots: bundle.roots,
+        root: bundle.root,
+        authority: bundle.authority,
+    };
+    timeout(HELLO, api_link::say_hello(&mut tcp, &hello))
+        .await
+        .map_err(|_| LinkError::TimedOut)??;
+    let prologue = |suite| Prologue::api(suite, core.anchor.org.clone());
+    Ok(respond(tcp, prologue, &core.keys.noise)
+        .await?
+        .into_stream())
+}
+
+/// HTTP until the peer is done, the time is up, the seat is needed, or we drain.
+async fn speak(core: &Arc<Core>, caller: Arc<Caller>, stream: SecureStream, seat: Seat) {
+    let calls = TowerToHyperService::new(router(Arc::clone(core), Arc::clone(&caller)));
+    let service = service_fn(|request| bounded(&calls, request));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS);
+    let mut serving =
+        pin!(http.serve_connection(TokioIo::new(Patient::new(stream, STALL)), service));
+
+    // How it ends is the peer's affair: a reset is as good as a close.
+    tokio::select! {
+        biased;
+        _ = serving.as_mut() => return,
+        () = core.draining.cancelled() => {}
+        () = is_over(&caller, seat) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    let _ = timeout(DRAIN, serving).await;
+}
+
+/// Ends when a connection has lived long enough.
+async fn is_over(caller: &Caller, seat: Seat) {
+    let began = Instant::now();
+    tokio::select! {
+        biased;
+        () = caller.is_proved() => drop(seat),
+        () = seat.taken_away() => return,
+        () = sleep_until(began + LIFE) => return,
+    }
+    let mut streaming = caller.streaming.subscribe();
+    loop {
+        let life = if *streaming.borrow_and_update() {
+            STREAM
+        } else {
+            LIFE
+        };
+        tokio::select! {
+            _ = streaming.changed() => {}
+            () = sleep_until(began + life) => return,
+        }
+    }
+}
+
+type Calls = TowerToHyperService<axum::Router>;
+
+async fn bounded(calls: &Calls, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let answer = hyper::service::Service::call(calls, request);
+    match timeout(REQUEST, answer).await {
+        Ok(answered) => answered,
+        Err(_) => Ok(Refusal::TooSlow.into_response()),
+    }
+}

@@ -1,0 +1,146 @@
+//! What all calls share: keys, clock, store, the bundle in force, the signs of life, the record.
+//! The two `watch`es are the only state that changes; both are replaced whole.
+
+use std::sync::Arc;
+
+use tidegate_proto::{
+    api::CatalogueEntry,
+    entropy::Entropy,
+    event::EventKind,
+    identity::NoisePublic,
+    statement::{Beacon, OrgBundle, Pass, PassRole, Statement},
+    strict::to_base64url,
+    time::UnixTime,
+};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    audit::Audit,
+    caller::Who,
+    clock::Clock,
+    in_force::{Anchor, BundleError, Change, Entry, InForce},
+    keys::AuthorityKeys,
+    provider_keys::ProviderKeys,
+    refusal::Refusal,
+    signs::Signs,
+    store::{Store, StoreError},
+};
+
+/// Revocations that are looked at for one beacon: one more than it can hold.
+const PAST: u32 = Beacon::MAX_REVOKED as u32 + 1;
+
+pub(crate) struct Core {
+    pub(crate) anchor: Anchor,
+    pub(crate) keys: Arc<AuthorityKeys>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) audit: Audit,
+    pub(crate) provider: ProviderKeys,
+    pub(crate) in_force: watch::Sender<Arc<InForce>>,
+    pub(crate) signs: watch::Sender<Arc<Signs>>,
+    /// One beat at a time: a beacon with an older epoch must not overtake a newer one.
+    pub(crate) beating: Mutex<()>,
+    pub(crate) draining: CancellationToken,
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// The bundle in force, if its statement about this authority still counts.
+    pub(crate) fn in_force(&self) -> Result<Arc<InForce>, Refusal> {
+        let in_force = self.in_force.borrow().clone();
+        match in_force.org.authority.valid_at(self.now()) {
+            Ok(()) => Ok(in_force),
+            Err(_) => Err(Refusal::Lapsed),
+        }
+    }
+
+    /// Signs the moment and shows it to all who listen.
+    pub(crate) async fn beat(&self) -> Result<(), StoreError> {
+        let _one = self.beating.lock().await;
+        let in_force = self.in_force.borrow().clone();
+        let signs = make_signs(&self.keys, &in_force, &*self.store, self.now()).await?;
+        self.signs.send_replace(Arc::new(signs));
+        Ok(())
+    }
+
+    /// Puts a new bundle in force, or keeps the old one.
+    pub(crate) async fn replace(&self, bundle: OrgBundle) -> Result<Vec<Change>, BundleError> {
+        let taken =
+            InForce::take(bundle, &self.anchor, &self.keys, &*self.store, self.now()).await?;
+        let changes = taken.changes_since(&self.in_force.borrow());
+        self.in_force.send_replace(Arc::new(taken));
+        self.beat().await?;
+        Ok(changes)
+    }
+
+    /// The beacon of the moment, for `who`.
+    pub(crate) fn beacon_for(&self, who: &Who) -> String {
+        let signs = self.signs.borrow().clone();
+        signs.for_caller(&self.keys, who).to_string()
+    }
+
+    pub(crate) async fn record(&self, what: EventKind) -> Result<(), Refusal> {
+        Ok(self.audit.record(self.now(), what).await?)
+    }
+
+    /// Admission to the org's relays for the holder of `link_key`.
+    pub(crate) fn pass(
+        &self,
+        role: PassRole,
+        who: &Who,
+        link_key: &NoisePublic,
+        entries: &[&Entry],
+    ) -> String {
+        let pass = Pass {
+            org: self.anchor.org.clone(),
+            pseudonym: self.keys.veil.pseudonym(&self.anchor.org, &who.key()),
+            role,
+            handles: entries.iter().map(|entry| entry.handle).collect(),
+            cnf: link_key.fingerprint(),
+            not_after: self.now().plus(Pass::LIFE),
+        };
+        pass.sign(&self.keys.signing)
+    }
+
+    /// 128 random bits as text.
+    pub(crate) fn fresh_id(&self) -> String {
+        let mut id = [0; 16];
+        self.entropy.fill(&mut id);
+        to_base64url(&id)
+    }
+}
+
+pub(crate) async fn make_signs(
+    keys: &AuthorityKeys,
+    in_force: &InForce,
+    store: &dyn Store,
+    now: UnixTime,
+) -> Result<Signs, StoreError> {
+    let (past, epoch) = store.past(PAST).await?;
+    Ok(Signs::make(keys, in_force, (&past, epoch), now))
+}
+
+/// Entries as they are handed out; a pass can name no more than so many.
+pub(crate) fn handed_out<'a>(mut entries: Vec<&'a Entry>) -> (Vec<&'a Entry>, Vec<CatalogueEntry>) {
+    if entries.len() > Pass::MAX_HANDLES {
+        tracing::warn!(
+            services = entries.len(),
+            most = Pass::MAX_HANDLES,
+            "catalogue was cut for a caller"
+        );
+        entries.truncate(Pass::MAX_HANDLES);
+    }
+    let catalogue = entries
+        .iter()
+        .map(|entry| CatalogueEntry {
+            jws: entry.jws.clone(),
+            handle: entry.handle,
+        })
+        .collect();
+    (entries, catalogue)
+}

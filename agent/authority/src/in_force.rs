@@ -1,0 +1,246 @@
+//! The org's signed bundle as it is in force: verified from the root up, compiled, and with the names relays know it by.
+//! Immutable and replaced as a whole; an answer is made from one of them, never from two.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+use tidegate_proto::{
+    identity::{PeerId, VerifyKey},
+    names::{OrgName, ServiceName},
+    policy::{Action, PolicyError, RequestContext, Resource, Rules, Side},
+    principal::Principal,
+    statement::{OrgBundle, ServiceStatement, StatementError, VerifiedOrg},
+    time::UnixTime,
+    wire::link::ServiceHandle,
+};
+
+use crate::{
+    keys::AuthorityKeys,
+    store::{Accepted, Seen, Store, StoreError},
+};
+
+/// Why a bundle is not put in force. The one before it stays.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BundleError {
+    #[error("the bundle is not believed: {0}")]
+    Statement(#[from] StatementError),
+    #[error("the bundle names the keys of another authority")]
+    OtherAuthority,
+    #[error("the org policy cannot be used: {0}")]
+    Policy(#[from] PolicyError),
+    #[error("older than what was in force: {}", .0.join(", "))]
+    Rollback(Vec<String>),
+    #[error("changed without a new version: {}", .0.join(", "))]
+    SameVersion(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a new bundle changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    Roots,
+    Authority,
+    Provider,
+    Policy,
+    ServiceAdded(ServiceName),
+    ServiceChanged(ServiceName),
+    ServiceRemoved(ServiceName),
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Roots => f.write_str("root keys"),
+            Self::Authority => f.write_str("authority"),
+            Self::Provider => f.write_str("identity provider"),
+            Self::Policy => f.write_str("policy"),
+            Self::ServiceAdded(name) => write!(f, "service {name} added"),
+            Self::ServiceChanged(name) => write!(f, "service {name} changed"),
+            Self::ServiceRemoved(name) => write!(f, "service {name} removed"),
+        }
+    }
+}
+
+/// One service, ready to be handed out.
+pub(crate) struct Entry {
+    pub(crate) statement: ServiceStatement,
+    pub(crate) jws: String,
+    pub(crate) handle: ServiceHandle,
+    resource: Resource,
+}
+
+impl Entry {
+    pub(crate) fn served_by(&self, outlet: &VerifyKey) -> bool {
+        self.statement
+            .outlets
+            .iter()
+            .any(|keys| keys.identity == *outlet)
+    }
+}
+
+/// The bundle in force.
+pub(crate) struct InForce {
+    pub(crate) bundle: OrgBundle,
+    pub(crate) org: VerifiedOrg,
+    pub(crate) entries: Vec<Entry>,
+    rules: Rules,
+    /// Counts changes of the catalogue.
+    pub(crate) catalogue: u64,
+}
+
+impl InForce {
+    /// Verifies and compiles a bundle, and notes its versions so that none of them can ever go back.
+    pub(crate) async fn take(
+        bundle: OrgBundle,
+        anchor: &Anchor,
+        keys: &AuthorityKeys,
+        store: &dyn Store,
+        now: UnixTime,
+    ) -> Result<Self, BundleError> {
+        let org = bundle.verify(anchor.root, &anchor.org, now)?;
+        let own = keys.public();
+        if org.authority.key != own.key || org.authority.noise != own.noise {
+            return Err(BundleError::OtherAuthority);
+        }
+        let cedar = org
+            .policy
+            .as_ref()
+            .map_or("", |policy| policy.cedar.as_str());
+        let rules = Rules::compile(Side::Org, cedar)?;
+        let catalogue = accept(&bundle, &org, store).await?;
+        let entries = entries(&bundle, &org, keys);
+        Ok(Self {
+            bundle,
+            org,
+            entries,
+            rules,
+            catalogue,
+        })
+    }
+
+    /// The services that the org's policy lets this person see.
+    pub(crate) fn visible<'a>(&'a self, principal: &Principal, now: UnixTime) -> Vec<&'a Entry> {
+        let moment = RequestContext::utc(now);
+        let may_see = |entry: &&Entry| {
+            self.rules
+                .decide(principal, Action::See, &entry.resource, &moment, now)
+                .is_ok()
+        };
+        self.entries.iter().filter(may_see).collect()
+    }
+
+    /// What differs from `older`.
+    pub(crate) fn changes_since(&self, older: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let parts = [
+            (self.bundle.roots != older.bundle.roots, Change::Roots),
+            (
+                self.bundle.authority != older.bundle.authority,
+                Change::Authority,
+            ),
+            (self.bundle.idp != older.bundle.idp, Change::Provider),
+            (
+                self.bundle.policies != older.bundle.policies,
+                Change::Policy,
+            ),
+        ];
+        changes.extend(
+            parts
+                .into_iter()
+                .filter_map(|(differs, change)| differs.then_some(change)),
+        );
+        for entry in &self.entries {
+            match older.entry(&entry.statement.service) {
+                None => changes.push(Change::ServiceAdded(entry.statement.service.clone())),
+                Some(before) if before.jws != entry.jws => {
+                    changes.push(Change::ServiceChanged(entry.statement.service.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = older
+            .entries
+            .iter()
+            .filter(|entry| self.entry(&entry.statement.service).is_none());
+        changes.extend(gone.map(|entry| Change::ServiceRemoved(entry.statement.service.clone())));
+        changes
+    }
+
+    fn entry(&self, name: &ServiceName) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.statement.service == *name)
+    }
+}
+
+/// What an authority is pinned to: given by whoever runs it, never read from the bundle.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anchor {
+    pub org: OrgName,
+    /// Fingerprint of an org root key.
+    pub root: PeerId,
+}
+
+fn entries(bundle: &OrgBundle, org: &VerifiedOrg, keys: &AuthorityKeys) -> Vec<Entry> {
+    let pairs = org.services.iter().zip(&bundle.services);
+    pairs
+        .map(|(statement, jws)| Entry {
+            resource: Resource::from(statement),
+            handle: keys.veil.handle(&org.org, &statement.service),
+            statement: statement.clone(),
+            jws: jws.clone(),
+        })
+        .collect()
+}
+
+async fn accept(
+    bundle: &OrgBundle,
+    org: &VerifiedOrg,
+    store: &dyn Store,
+) -> Result<u64, BundleError> {
+    let mut seen = vec![
+        part("authority", org.authority.version, &bundle.authority),
+        part("idp", org.idp.version, &bundle.idp),
+    ];
+    seen.extend(
+        org.policy
+            .iter()
+            .zip(&bundle.policies)
+            .map(|(policy, jws)| part("policy", policy.version, jws)),
+    );
+    let mut services: Vec<_> = org
+        .services
+        .iter()
+        .zip(&bundle.services)
+        .map(|(service, jws)| {
+            part(
+                &format!("service/{}", service.service),
+                service.version,
+                jws,
+            )
+        })
+        .collect();
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+    let catalogue: Vec<u8> = services.iter().flat_map(|service| service.digest).collect();
+    seen.extend(services);
+    match store.accept(&seen, sha256(&catalogue)).await? {
+        Accepted::Yes { catalogue } => Ok(catalogue),
+        Accepted::No { older, .. } if !older.is_empty() => Err(BundleError::Rollback(older)),
+        Accepted::No { differing, .. } => Err(BundleError::SameVersion(differing)),
+    }
+}
+
+fn part(name: &str, version: u64, jws: &str) -> Seen {
+    Seen {
+        name: name.to_owned(),
+        version,
+        digest: sha256(jws.as_bytes()),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}

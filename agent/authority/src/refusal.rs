@@ -1,0 +1,153 @@
+//! Why the authority refuses, and the one function that decides how much of it a caller learns.
+//! The exact reason goes to our log; before a caller has proved its key, every refusal of it looks the same.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use tidegate_proto::{
+    api::ApiRefusal,
+    idtoken::IdTokenError,
+    problem::{Code, Problem},
+    statement::StatementError,
+    strict::StrictError,
+    words::words,
+};
+
+use crate::{audit::AuditError, store::StoreError};
+
+/// The exact reason.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there is no such call")]
+    NoSuchCall,
+    #[error("the request cannot be read: {0}")]
+    Malformed(StrictError),
+    #[error("the request took too long")]
+    TooSlow,
+    #[error("too many connections")]
+    Busy,
+    #[error("the identity key did not sign this channel")]
+    Proof,
+    #[error("the key is not enrolled")]
+    NotEnrolled,
+    #[error("the device or its person was revoked")]
+    Revoked,
+    #[error("the key is in no catalogue entry")]
+    NotAnOutlet,
+    #[error("the id token is not believed: {0}")]
+    IdToken(IdTokenError),
+    #[error("the id token names another person than the device's")]
+    OtherSubject,
+    #[error("the provider's keys are not there")]
+    KeysAway,
+    #[error("the ticket or the enrolment is not believed: {0}")]
+    Ticket(StatementError),
+    #[error("the ticket is for an outlet")]
+    OutletTicket,
+    #[error("the ticket was used before")]
+    TicketUsed,
+    #[error("the person was revoked after the ticket had been made")]
+    TicketOutdated,
+    #[error("the key is a device of the same person already")]
+    AlreadyEnrolled,
+    #[error("the key is a device of somebody else")]
+    KeyOfAnother,
+    #[error("the revocation is not believed: {0}")]
+    Revocation(StatementError),
+    #[error("events are for those who got a credential or outlet answer on the same connection")]
+    NoIdentity,
+    #[error("the statement about this authority has run out")]
+    Lapsed,
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Audit(#[from] AuditError),
+}
+
+/// All that a caller learns.
+fn told(refusal: &Refusal) -> (StatusCode, Code) {
+    match refusal {
+        Refusal::NoSuchCall => (StatusCode::NOT_FOUND, Code::PeerBrokeProtocol),
+        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, Code::PeerBrokeProtocol),
+        Refusal::TooSlow => (StatusCode::REQUEST_TIMEOUT, Code::TimedOut),
+        Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, Code::HubBusy),
+        // Nothing is proved: one answer.
+        Refusal::Proof | Refusal::NotAnOutlet | Refusal::NoIdentity => {
+            (StatusCode::FORBIDDEN, Code::NotAdmitted)
+        }
+        // The caller holds the key, so it may learn what is the matter with it.
+        Refusal::NotEnrolled => (StatusCode::FORBIDDEN, Code::NotEnrolled),
+        Refusal::Revoked => (StatusCode::FORBIDDEN, Code::Revoked),
+        Refusal::OtherSubject => (StatusCode::FORBIDDEN, Code::WrongAccount),
+        Refusal::IdToken(error) => (StatusCode::UNAUTHORIZED, told_of_token(*error)),
+        Refusal::KeysAway => (StatusCode::SERVICE_UNAVAILABLE, Code::ProviderUnreachable),
+        // The caller holds a ticket that the org root signed, or nothing.
+        Refusal::Ticket(StatementError::Expired) | Refusal::TicketOutdated => {
+            (StatusCode::FORBIDDEN, Code::TicketExpired)
+        }
+        Refusal::Ticket(_) => (StatusCode::FORBIDDEN, Code::JoinLinkBad),
+        Refusal::OutletTicket | Refusal::KeyOfAnother => {
+            (StatusCode::FORBIDDEN, Code::TicketForAnother)
+        }
+        Refusal::TicketUsed => (StatusCode::CONFLICT, Code::TicketUsed),
+        Refusal::AlreadyEnrolled => (StatusCode::CONFLICT, Code::AlreadyJoined),
+        Refusal::Revocation(_) => (StatusCode::FORBIDDEN, Code::NotAdmitted),
+        Refusal::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded),
+        Refusal::Lapsed => (StatusCode::SERVICE_UNAVAILABLE, Code::AuthorityAway),
+        Refusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Internal),
+    }
+}
+
+/// What cures it: signing in again, or nothing that the person could do.
+fn told_of_token(error: IdTokenError) -> Code {
+    match error {
+        IdTokenError::Expired | IdTokenError::SessionTooOld => Code::SignInNeeded,
+        IdTokenError::Future => Code::ClockOff,
+        IdTokenError::TooManyGroups => Code::TooManyGroups,
+        _ => Code::NotAdmitted,
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, code) = told(&self);
+        let text = words(&Problem::new(code)).line();
+        if status.is_server_error() {
+            tracing::error!(reason = %self, %code, "request failed");
+        } else {
+            tracing::info!(reason = %self, %code, "request was refused");
+        }
+        (
+            status,
+            Json(ApiRefusal {
+                code: code.number(),
+                text,
+            }),
+        )
+            .into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_token_is_not_told() {
+        for error in [
+            IdTokenError::Signature,
+            IdTokenError::UnknownKey,
+            IdTokenError::Commitment,
+            IdTokenError::Issuer,
+            IdTokenError::Audience,
+            IdTokenError::OtherSession,
+        ] {
+            assert_eq!(
+                told(&Refusal::IdToken(error)),
+                (StatusCode::UNAUTHORIZED, Code::NotAdmitted)
+            );
+        }
+    }
+}
