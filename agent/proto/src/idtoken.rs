@@ -176,3 +176,6 @@ fn same_session(first: &PersonClaims, newer: PersonClaims) -> Result<PersonClaim
     }
     Ok(newer)
 }
+
+#[cfg(test)]
+mod tests;

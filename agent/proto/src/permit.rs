@@ -1,11 +1,16 @@
 //! The right to connect, as a value: without a `Permit` no outlet opens a socket to a target.
 //! Only `Allowed::recorded` makes one, so policy has allowed it and the audit record is durable. It is used up by the dialler.
 //!
-//! Nobody else can make one, copy one, or skip the record:
+//! Others can take one, but not make one, copy one, or skip the record:
+//!
+//! ```
+//! # use tidegate_proto::{event::Recorded, permit::Permit};
+//! fn dial(permit: Permit, recorded: &Recorded) -> u64 { permit.portal() }
+//! ```
 //!
 //! ```compile_fail,E0451
 //! # use tidegate_proto::permit::Permit;
-//! let forged = Permit { opened: todo!() };
+//! let forged = Permit { opened: todo!(), principal: todo!(), purpose: todo!() };
 //! ```
 //!
 //! ```compile_fail,E0599

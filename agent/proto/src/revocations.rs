@@ -75,3 +75,81 @@ impl Revocations {
         self.subjects.len() + self.devices.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        statement::Newest,
+        testing::{NOW, World, org},
+    };
+
+    fn beacon(epoch: u64, revoked: Vec<Revoked>, floor: u64) -> Beacon {
+        Beacon {
+            org: org(),
+            epoch,
+            at: NOW,
+            versions: Newest::default(),
+            revoked,
+            floor,
+        }
+    }
+
+    fn ana(epoch: u64) -> Vec<Revoked> {
+        vec![Revoked {
+            who: RevokeTarget::Subject("00uana".parse().unwrap()),
+            epoch,
+        }]
+    }
+
+    #[test]
+    fn an_epoch_never_goes_back() {
+        let mut known = Revocations::default();
+        let credential = World::new().credential(); // of epoch 7
+
+        assert!(!known.covers(&credential));
+        assert!(known.learn(&beacon(8, ana(8), 0)));
+        assert!(known.covers(&credential));
+
+        assert!(
+            !known.learn(&beacon(3, vec![], 0)),
+            "an old beacon changes nothing"
+        );
+        assert!(
+            !known.learn(&beacon(8, ana(2), 0)),
+            "nor does a lower epoch for the same person"
+        );
+        assert_eq!(known.epoch(), 8);
+        assert!(known.covers(&credential));
+        let newer = Credential {
+            epoch: 8,
+            ..credential.clone()
+        };
+        assert!(
+            !known.covers(&newer),
+            "what was issued after the revocation counts"
+        );
+
+        let kept = serde_json::to_string(&known).unwrap();
+        assert_eq!(serde_json::from_str::<Revocations>(&kept).unwrap(), known);
+        assert!(known.learn(&beacon(9, vec![], 9)));
+        assert!(known.covers(&newer), "below the floor nobody is in");
+    }
+
+    #[test]
+    fn more_revocations_than_are_remembered_make_it_stricter_not_forgetful() {
+        let mut known = Revocations::default();
+        for n in 0..=MAX_REMEMBERED as u64 {
+            let who = RevokeTarget::Subject(format!("u{n}").parse().unwrap());
+            known.learn(&beacon(n + 1, vec![Revoked { who, epoch: n + 1 }], 0));
+        }
+
+        assert_eq!(known.len(), 0);
+        assert!(known.revokes(
+            &"u0".parse().unwrap(),
+            World::new().credential().cnf,
+            MAX_REMEMBERED as u64
+        ));
+    }
+}

@@ -167,3 +167,6 @@ fn is_id(text: &str) -> bool {
 fn is_label(text: &str, most: usize) -> bool {
     text.len() <= most && !text.chars().any(crate::text::deceives)
 }
+
+#[cfg(test)]
+mod tests;
