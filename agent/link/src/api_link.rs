@@ -1,15 +1,14 @@
 //! The client of the authority's API: first what the hub says about itself, checked against the pinned root, then a stream.
 //! The hello is in clear; it counts only because the handshake succeeds with the key that the root signed in it.
 
-use crate::{LinkError, Preface, SecureStream, dial, initiate, preface};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use crate::{LinkError, Preface, SecureStream, dial, initiate, now, preface};
+use std::time::Duration;
 use tidegate_proto::{
     api::Hello,
     channel::{HandshakeHash, Prologue, Suite},
     identity::{NoiseSecret, PeerId},
     names::{HubAddress, OrgName},
     statement::AuthorityStatement,
-    time::UnixTime,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -85,13 +84,4 @@ async fn read_hello(tcp: &mut TcpStream) -> Result<Hello, LinkError> {
     let mut json = vec![0; usize::from(tcp.read_u16().await?)];
     tcp.read_exact(&mut json).await?;
     Hello::parse(&json).map_err(LinkError::WrongHub)
-}
-
-/// The wall clock: whether the authority's statement has run out is a question of dates.
-fn now() -> UnixTime {
-    UnixTime(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| elapsed.as_secs()),
-    )
 }

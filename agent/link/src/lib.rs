@@ -2,7 +2,9 @@
 //! Nothing here decides who may connect; it only makes sure that nobody else's bytes ever count.
 
 pub mod api_link;
+mod clock;
 mod dial;
+mod doorstep;
 mod error;
 mod flow;
 mod handshake;
@@ -21,7 +23,10 @@ mod secure;
 pub mod tls;
 
 pub use api_link::ApiConnection;
+pub use clock::now;
+
 pub use dial::{abort, circuit, dial, tune};
+pub use doorstep::{Doorstep, Guest};
 pub use error::{LinkError, PortalError};
 pub use flow::Meter;
 pub use handshake::{HANDSHAKE_LIMIT, initiate, respond};

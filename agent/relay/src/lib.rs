@@ -1,1 +1,102 @@
-//! Placeholder.
+//! The relay: admits links by `tg-pass`, joins the two halves of a circuit, and moves ciphertext.
+//! It knows orgs, pseudonyms, opaque handles, sizes, times and addresses, and can open no channel that it carries.
+
+mod admission;
+mod circuit;
+mod link;
+mod limits;
+mod registry;
+
+pub use limits::Limits;
+
+use circuit::Circuits;
+use registry::Registry;
+use std::sync::Arc;
+use tidegate_link::Guest;
+use tidegate_proto::{
+    channel::CircuitToken,
+    identity::NoiseSecret,
+    names::{HubAddress, OrgName},
+    statement::AuthorityStatement,
+};
+use tokio::{net::TcpStream, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What a relay needs to be one.
+pub struct RelayConfig {
+    pub org: OrgName,
+    /// Already verified from the root; a newer one is taken as it comes.
+    pub authority: watch::Receiver<AuthorityStatement>,
+    /// The relay's own key, as catalogue entries name it.
+    pub noise: NoiseSecret,
+    /// The one host that key tunnels lead to, from `tg-idp`.
+    pub key_host: watch::Receiver<HubAddress>,
+    pub limits: Limits,
+}
+
+/// A running relay. Clones are the same relay.
+#[derive(Clone)]
+pub struct Relay(Arc<Inner>);
+
+struct Inner {
+    config: RelayConfig,
+    registry: Registry,
+    circuits: Circuits,
+    tasks: TaskTracker,
+    draining: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Relay {
+    /// A relay that serves the connections it is given.
+    #[must_use]
+    pub fn new(config: RelayConfig) -> Self {
+        Self(Arc::new(Inner {
+            registry: Registry::new(config.limits),
+            circuits: Circuits::default(),
+            config,
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    /// Serves a control connection whose preface said so, in a task of the relay's.
+    pub fn serve_link(&self, tcp: TcpStream, guest: Guest) {
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move {
+            let stop = inner.stop.clone();
+            stop.run_until_cancelled(link::serve(&inner, tcp, guest)).await;
+        });
+    }
+
+    /// Gives one half of a circuit to whom its token belongs. A token nobody waits for closes the connection.
+    pub fn serve_circuit(&self, tcp: TcpStream, token: CircuitToken) {
+        self.0.circuits.arrive(token, tcp);
+    }
+
+    /// Tells every link to go elsewhere and opens no circuit any more; those that exist go on.
+    pub fn drain(&self) {
+        self.0.draining.cancel();
+    }
+
+    /// Circuits now: waiting to be joined, or carrying bytes.
+    #[must_use]
+    pub fn circuits(&self) -> usize {
+        self.0.registry.circuits()
+    }
+
+    /// Links now.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.0.registry.links()
+    }
+
+    /// Ends every link and circuit, and waits for the tasks.
+    pub async fn shutdown(self) {
+        self.0.draining.cancel();
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}

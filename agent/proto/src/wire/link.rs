@@ -73,8 +73,9 @@ pub enum RelayRefusal {
     Absent,
     #[error("too many circuits at once")]
     Busy,
-    #[error("the pass has run out")]
-    PassExpired,
+    /// The pass is not ours, not this link's, or has run out: one answer for all.
+    #[error("the pass does not admit")]
+    Pass,
     #[error("the relay is going away")]
     Draining,
     /// A code this version does not know.
@@ -89,7 +90,7 @@ impl RelayRefusal {
         match self {
             Self::Absent => 1,
             Self::Busy => 2,
-            Self::PassExpired => 3,
+            Self::Pass => 3,
             Self::Draining => 4,
             Self::Other(code) => code,
         }
@@ -101,7 +102,7 @@ impl RelayRefusal {
         match code {
             1 => Self::Absent,
             2 => Self::Busy,
-            3 => Self::PassExpired,
+            3 => Self::Pass,
             4 => Self::Draining,
             other => Self::Other(other),
         }

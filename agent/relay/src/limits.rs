@@ -1,0 +1,29 @@
+//! How much anybody may take.
+//! Each bound decides what happens when it is reached; none of them is "wait".
+
+/// Bounds of a relay.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Links of all pseudonyms; more are refused.
+    pub links: usize,
+    /// Links of one pseudonym; the oldest makes room, since a laptop that slept dials again before we notice.
+    pub links_per_pseudonym: usize,
+    /// Circuits of all pseudonyms; more are refused.
+    pub circuits: usize,
+    /// Circuits that one pseudonym asked for; more are refused.
+    pub circuits_per_pseudonym: usize,
+    /// Key tunnels of one pseudonym at once; more are refused.
+    pub tunnels_per_pseudonym: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            links: 16_384,
+            links_per_pseudonym: 4,
+            circuits: 32_768,
+            circuits_per_pseudonym: 4_096,
+            tunnels_per_pseudonym: 2,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One control connection: handshake, pass, then requests and offers until either side goes away or the pass runs out.
+//! The pass is checked again at every use; a link that outlived it is closed, whatever it says.
+
+use crate::{
+    Inner, admission, circuit,
+    registry::{Place, Taken},
+};
+use std::{sync::Arc, time::Duration};
+use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, now, respond, tune};
+use tidegate_proto::{
+    channel::{CircuitToken, Prologue},
+    identity::NoisePublic,
+    statement::{Pass, PassRole},
+    wire::link::{FromRelay, RelayRefusal, ServiceHandle, ToRelay},
+};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+
+/// How often the pass and the peer's silence are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A peer that says nothing for this long is gone: it should ping every 10 s.
+const SILENCE_LIMIT: Duration = Duration::from_secs(35);
+/// A peer that does not take what it is sent for this long is gone.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Serves a link from its handshake to its end.
+pub(crate) async fn serve(inner: &Arc<Inner>, tcp: TcpStream, guest: Guest) {
+    let Ok(Some(mut link)) = guest.within(welcome(inner, tcp)).await else { return };
+    drop(guest);
+    tracing::info!(pseudonym = link.pass.pseudonym, role = ?link.pass.role, "a link was admitted");
+    let end = link.run().await;
+    tracing::info!(pseudonym = link.pass.pseudonym, why = %end, "a link ended");
+}
+
+/// Handshake and pass: the link, or nothing when the pass does not admit.
+async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, LinkError> {
+    tune(&tcp)?;
+    let prologue = |suite| Prologue::link(suite, inner.config.org.clone());
+    let mut secure = respond(tcp, prologue, &inner.config.noise).await?;
+    let hello = secure.recv_record().await?;
+    let ToRelay::Hello { pass } = ToRelay::decode(&hello)? else { return Err(LinkError::OutOfTurn) };
+    match admission::admit(&inner.config, &pass, secure.peer) {
+        Ok(pass) => enter(inner, secure, pass).await,
+        Err(why) => {
+            tracing::info!(%why, "a link was refused");
+            refuse(secure, RelayRefusal::Pass).await.map(|()| None)
+        }
+    }
+}
+
+async fn enter(inner: &Arc<Inner>, mut secure: Secure, pass: Pass) -> Result<Option<Link>, LinkError> {
+    if inner.draining.is_cancelled() {
+        return refuse(secure, RelayRefusal::Draining).await.map(|()| None);
+    }
+    let Some(place) = inner.registry.enter(&pass) else {
+        return refuse(secure, RelayRefusal::Busy).await.map(|()| None);
+    };
+    secure.send_record(&FromRelay::Welcome.encode()).await?;
+    let peer = secure.peer;
+    let (reader, writer) = secure.into_split();
+    let inner = Arc::clone(inner);
+    Ok(Some(Link { inner, reader, writer, peer, pass, place, heard: Instant::now() }))
+}
+
+async fn refuse(mut secure: Secure, refusal: RelayRefusal) -> Result<(), LinkError> {
+    secure.send_record(&FromRelay::Refused { request: 0, code: refusal.code() }.encode()).await
+}
+
+/// Why a link ended; for our log.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum End {
+    #[error("{0}")]
+    Link(LinkError),
+    #[error("the pass ran out")]
+    Pass,
+    #[error("a newer link of the same holder took its place")]
+    Superseded,
+    #[error("the peer fell silent")]
+    Silent,
+    #[error("the peer does not take what it is sent")]
+    Stuck,
+}
+
+impl<E: Into<LinkError>> From<E> for End {
+    fn from(error: E) -> Self {
+        Self::Link(error.into())
+    }
+}
+
+struct Link {
+    inner: Arc<Inner>,
+    reader: RecordReader,
+    writer: RecordWriter,
+    peer: NoisePublic,
+    pass: Pass,
+    place: Place,
+    heard: Instant,
+}
+
+impl Link {
+    async fn run(&mut self) -> End {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let superseded = self.place.superseded.clone();
+        let draining = self.inner.draining.clone();
+        let mut told = false;
+        loop {
+            let step = tokio::select! {
+                () = superseded.cancelled() => Err(End::Superseded),
+                () = draining.cancelled(), if !told => {
+                    told = true;
+                    self.say(&FromRelay::Draining).await
+                }
+                record = self.reader.recv_record() => match record {
+                    Ok(record) => self.hear(&record).await,
+                    Err(error) => Err(error.into()),
+                },
+                Some(offer) = self.place.offers.recv() => self.say(&offer).await,
+                _ = look.tick() => self.look(),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    fn look(&self) -> Result<(), End> {
+        if self.heard.elapsed() > SILENCE_LIMIT {
+            return Err(End::Silent);
+        }
+        self.pass.valid_at(now()).map_err(|_| End::Pass)
+    }
+
+    async fn hear(&mut self, record: &[u8]) -> Result<(), End> {
+        self.heard = Instant::now();
+        self.look()?;
+        match ToRelay::decode(record)? {
+            ToRelay::Open { request, handle } => {
+                let answer = self.open(handle);
+                self.answer(request, answer).await
+            }
+            ToRelay::KeyTunnel { request } => {
+                let answer = self.key_tunnel();
+                self.answer(request, answer).await
+            }
+            ToRelay::Ping(number) => self.say(&FromRelay::Pong(number)).await,
+            ToRelay::NewPass { pass } => self.renew(&pass),
+            ToRelay::Hello { .. } => Err(LinkError::OutOfTurn.into()),
+        }
+    }
+
+    /// Agents only, and only for what the pass names; anything else looks like an outlet that is not there.
+    fn open(&self, handle: ServiceHandle) -> Result<CircuitToken, RelayRefusal> {
+        if self.pass.role != PassRole::Agent || !self.pass.handles.contains(&handle) {
+            return Err(RelayRefusal::Absent);
+        }
+        let taken = self.taken(self.inner.registry.circuit(&self.pass.pseudonym))?;
+        let token = circuit::open(&self.inner, taken);
+        if self.inner.registry.offer(handle, &FromRelay::Incoming { handle, token }) {
+            Ok(token)
+        } else {
+            self.inner.circuits.withdraw(token);
+            Err(RelayRefusal::Absent)
+        }
+    }
+
+    /// Outlets only: a laptop reaches the provider by itself.
+    fn key_tunnel(&self) -> Result<CircuitToken, RelayRefusal> {
+        if self.pass.role != PassRole::Outlet {
+            return Err(RelayRefusal::Absent);
+        }
+        let taken = self.taken(self.inner.registry.tunnel(&self.pass.pseudonym))?;
+        Ok(circuit::tunnel(&self.inner, taken))
+    }
+
+    fn taken(&self, taken: Option<Taken>) -> Result<Taken, RelayRefusal> {
+        if self.inner.draining.is_cancelled() {
+            return Err(RelayRefusal::Draining);
+        }
+        taken.ok_or(RelayRefusal::Busy)
+    }
+
+    fn renew(&mut self, pass: &str) -> Result<(), End> {
+        match admission::renew(&self.inner.config, pass, self.peer, &self.pass) {
+            Ok(pass) => {
+                self.place.renew(&pass);
+                self.pass = pass;
+                Ok(())
+            }
+            Err(why) => {
+                tracing::info!(pseudonym = self.pass.pseudonym, %why, "a newer pass was refused");
+                Err(End::Pass)
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: u32, answer: Result<CircuitToken, RelayRefusal>) -> Result<(), End> {
+        self.say(&match answer {
+            Ok(token) => FromRelay::Circuit { request, token },
+            Err(refusal) => FromRelay::Refused { request, code: refusal.code() },
+        })
+        .await
+    }
+
+    async fn say(&mut self, message: &FromRelay) -> Result<(), End> {
+        let sent = timeout(SEND_LIMIT, self.writer.send_record(&message.encode())).await;
+        sent.map_err(|_| End::Stuck)?.map_err(End::Link)
+    }
+}
