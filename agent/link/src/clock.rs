@@ -7,5 +7,9 @@ use tidegate_proto::time::UnixTime;
 /// Now. A clock that stands before 1970 reads as 1970, when nothing is valid yet.
 #[must_use]
 pub fn now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
+    UnixTime(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_secs()),
+    )
 }

@@ -31,7 +31,10 @@ impl Doorstep {
     /// A doorstep for at most `most` strangers at once.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most: most.max(1), state: Mutex::default() })
+        Arc::new(Self {
+            most: most.max(1),
+            state: Mutex::default(),
+        })
     }
 
     /// Takes in a connection that was just accepted; the oldest stranger leaves if there is no room.
@@ -46,7 +49,12 @@ impl Doorstep {
         let id = state.next;
         state.next += 1;
         state.guests.insert(id, gone.clone());
-        Guest { id, gone, until: Instant::now() + LIMIT, doorstep: Arc::clone(self) }
+        Guest {
+            id,
+            gone,
+            until: Instant::now() + LIMIT,
+            doorstep: Arc::clone(self),
+        }
     }
 
     /// How many strangers there are.
@@ -73,7 +81,10 @@ impl Guest {
     ///
     /// # Errors
     /// `TimedOut` when either ran out, else what `step` says.
-    pub async fn within<T>(&self, step: impl Future<Output = Result<T, LinkError>>) -> Result<T, LinkError> {
+    pub async fn within<T>(
+        &self,
+        step: impl Future<Output = Result<T, LinkError>>,
+    ) -> Result<T, LinkError> {
         tokio::select! {
             () = self.gone.cancelled() => Err(LinkError::TimedOut),
             done = timeout_at(self.until, step) => done.map_err(|_| LinkError::TimedOut)?,
@@ -100,7 +111,10 @@ mod tests {
 
         let third = doorstep.enter();
 
-        assert_eq!(first.within(pending::<Result<(), _>>()).await, Err(LinkError::TimedOut));
+        assert_eq!(
+            first.within(pending::<Result<(), _>>()).await,
+            Err(LinkError::TimedOut)
+        );
         assert_eq!(second.within(ready(Ok(2))).await, Ok(2));
         assert_eq!(third.within(ready(Ok(3))).await, Ok(3));
         drop((first, second, third));
@@ -116,6 +130,9 @@ mod tests {
             Ok(())
         };
         assert_eq!(guest.within(slow).await, Ok(()));
-        assert_eq!(guest.within(pending::<Result<(), _>>()).await, Err(LinkError::TimedOut));
+        assert_eq!(
+            guest.within(pending::<Result<(), _>>()).await,
+            Err(LinkError::TimedOut)
+        );
     }
 }

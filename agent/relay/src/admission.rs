@@ -20,7 +20,11 @@ pub(crate) enum NotAdmitted {
 }
 
 /// Verifies `jws` for a link whose peer has proven that it holds `peer`.
-pub(crate) fn admit(config: &RelayConfig, jws: &str, peer: NoisePublic) -> Result<Pass, NotAdmitted> {
+pub(crate) fn admit(
+    config: &RelayConfig,
+    jws: &str,
+    peer: NoisePublic,
+) -> Result<Pass, NotAdmitted> {
     let authority = config.authority.borrow().clone();
     authority.valid_at(now())?;
     let pass = Pass::verify_for(jws, &authority.key, &config.org)?;
@@ -32,7 +36,12 @@ pub(crate) fn admit(config: &RelayConfig, jws: &str, peer: NoisePublic) -> Resul
 }
 
 /// Verifies a newer pass for a link that `old` admitted.
-pub(crate) fn renew(config: &RelayConfig, jws: &str, peer: NoisePublic, old: &Pass) -> Result<Pass, NotAdmitted> {
+pub(crate) fn renew(
+    config: &RelayConfig,
+    jws: &str,
+    peer: NoisePublic,
+    old: &Pass,
+) -> Result<Pass, NotAdmitted> {
     let pass = admit(config, jws, peer)?;
     if pass.pseudonym != old.pseudonym || pass.role != old.role {
         return Err(NotAdmitted::OtherHolder);

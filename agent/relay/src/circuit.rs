@@ -73,7 +73,10 @@ pub(crate) fn open(inner: &Arc<Inner>, taken: Taken) -> CircuitToken {
     let (token, arrivals) = inner.circuits.issue(2);
     let carrier = Arc::clone(inner);
     inner.tasks.spawn(async move {
-        carrier.stop.run_until_cancelled(between(&carrier, token, arrivals)).await;
+        carrier
+            .stop
+            .run_until_cancelled(between(&carrier, token, arrivals))
+            .await;
         drop(taken);
     });
     token
@@ -84,7 +87,10 @@ pub(crate) fn tunnel(inner: &Arc<Inner>, taken: Taken) -> CircuitToken {
     let (token, arrivals) = inner.circuits.issue(1);
     let carrier = Arc::clone(inner);
     inner.tasks.spawn(async move {
-        carrier.stop.run_until_cancelled(to_key_host(&carrier, token, arrivals)).await;
+        carrier
+            .stop
+            .run_until_cancelled(to_key_host(&carrier, token, arrivals))
+            .await;
         drop(taken);
     });
     token
@@ -92,8 +98,14 @@ pub(crate) fn tunnel(inner: &Arc<Inner>, taken: Taken) -> CircuitToken {
 
 async fn between(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Receiver<TcpStream>) {
     let both = {
-        let _issued = Issued { circuits: &inner.circuits, token };
-        timeout(TOKEN_LIMIT, async { Some((arrivals.recv().await?, arrivals.recv().await?)) }).await
+        let _issued = Issued {
+            circuits: &inner.circuits,
+            token,
+        };
+        timeout(TOKEN_LIMIT, async {
+            Some((arrivals.recv().await?, arrivals.recv().await?))
+        })
+        .await
     };
     let Ok(Some((mut one, mut other))) = both else {
         tracing::debug!("a circuit's token ran out");
@@ -105,7 +117,10 @@ async fn between(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Receive
 
 async fn to_key_host(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Receiver<TcpStream>) {
     let outlet = {
-        let _issued = Issued { circuits: &inner.circuits, token };
+        let _issued = Issued {
+            circuits: &inner.circuits,
+            token,
+        };
         timeout(TOKEN_LIMIT, arrivals.recv()).await
     };
     let Ok(Some(mut outlet)) = outlet else { return };
@@ -116,7 +131,9 @@ async fn to_key_host(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Rec
         Ok(mut provider) => {
             let _ = timeout_at(until, carry(&mut outlet, &mut provider)).await;
         }
-        Err(error) => tracing::warn!(%error, "the provider's host could not be reached for a key tunnel"),
+        Err(error) => {
+            tracing::warn!(%error, "the provider's host could not be reached for a key tunnel")
+        }
     }
 }
 
@@ -125,5 +142,10 @@ async fn carry(one: &mut TcpStream, other: &mut TcpStream) {
     let meter = Meter::new();
     let end = join(one, other, &meter).await;
     let traffic = meter.read();
-    tracing::debug!(there = traffic.sent, back = traffic.received, clean = end.is_ok(), "a circuit ended");
+    tracing::debug!(
+        there = traffic.sent,
+        back = traffic.received,
+        clean = end.is_ok(),
+        "a circuit ended"
+    );
 }

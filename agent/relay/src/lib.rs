@@ -3,8 +3,8 @@
 
 mod admission;
 mod circuit;
-mod link;
 mod limits;
+mod link;
 mod registry;
 
 pub use limits::Limits;
@@ -66,7 +66,8 @@ impl Relay {
         let inner = Arc::clone(&self.0);
         self.0.tasks.spawn(async move {
             let stop = inner.stop.clone();
-            stop.run_until_cancelled(link::serve(&inner, tcp, guest)).await;
+            stop.run_until_cancelled(link::serve(&inner, tcp, guest))
+                .await;
         });
     }
 

@@ -27,7 +27,9 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 
 /// Serves a link from its handshake to its end.
 pub(crate) async fn serve(inner: &Arc<Inner>, tcp: TcpStream, guest: Guest) {
-    let Ok(Some(mut link)) = guest.within(welcome(inner, tcp)).await else { return };
+    let Ok(Some(mut link)) = guest.within(welcome(inner, tcp)).await else {
+        return;
+    };
     drop(guest);
     tracing::info!(pseudonym = link.pass.pseudonym, role = ?link.pass.role, "a link was admitted");
     let end = link.run().await;
@@ -40,7 +42,9 @@ async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, Lin
     let prologue = |suite| Prologue::link(suite, inner.config.org.clone());
     let mut secure = respond(tcp, prologue, &inner.config.noise).await?;
     let hello = secure.recv_record().await?;
-    let ToRelay::Hello { pass } = ToRelay::decode(&hello)? else { return Err(LinkError::OutOfTurn) };
+    let ToRelay::Hello { pass } = ToRelay::decode(&hello)? else {
+        return Err(LinkError::OutOfTurn);
+    };
     match admission::admit(&inner.config, &pass, secure.peer) {
         Ok(pass) => enter(inner, secure, pass).await,
         Err(why) => {
@@ -50,7 +54,11 @@ async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, Lin
     }
 }
 
-async fn enter(inner: &Arc<Inner>, mut secure: Secure, pass: Pass) -> Result<Option<Link>, LinkError> {
+async fn enter(
+    inner: &Arc<Inner>,
+    mut secure: Secure,
+    pass: Pass,
+) -> Result<Option<Link>, LinkError> {
     if inner.draining.is_cancelled() {
         return refuse(secure, RelayRefusal::Draining).await.map(|()| None);
     }
@@ -61,11 +69,27 @@ async fn enter(inner: &Arc<Inner>, mut secure: Secure, pass: Pass) -> Result<Opt
     let peer = secure.peer;
     let (reader, writer) = secure.into_split();
     let inner = Arc::clone(inner);
-    Ok(Some(Link { inner, reader, writer, peer, pass, place, heard: Instant::now() }))
+    Ok(Some(Link {
+        inner,
+        reader,
+        writer,
+        peer,
+        pass,
+        place,
+        heard: Instant::now(),
+    }))
 }
 
 async fn refuse(mut secure: Secure, refusal: RelayRefusal) -> Result<(), LinkError> {
-    secure.send_record(&FromRelay::Refused { request: 0, code: refusal.code() }.encode()).await
+    secure
+        .send_record(
+            &FromRelay::Refused {
+                request: 0,
+                code: refusal.code(),
+            }
+            .encode(),
+        )
+        .await
 }
 
 /// Why a link ended; for our log.
@@ -158,7 +182,11 @@ impl Link {
         }
         let taken = self.taken(self.inner.registry.circuit(&self.pass.pseudonym))?;
         let token = circuit::open(&self.inner, taken);
-        if self.inner.registry.offer(handle, &FromRelay::Incoming { handle, token }) {
+        if self
+            .inner
+            .registry
+            .offer(handle, &FromRelay::Incoming { handle, token })
+        {
             Ok(token)
         } else {
             self.inner.circuits.withdraw(token);
@@ -196,10 +224,17 @@ impl Link {
         }
     }
 
-    async fn answer(&mut self, request: u32, answer: Result<CircuitToken, RelayRefusal>) -> Result<(), End> {
+    async fn answer(
+        &mut self,
+        request: u32,
+        answer: Result<CircuitToken, RelayRefusal>,
+    ) -> Result<(), End> {
         self.say(&match answer {
             Ok(token) => FromRelay::Circuit { request, token },
-            Err(refusal) => FromRelay::Refused { request, code: refusal.code() },
+            Err(refusal) => FromRelay::Refused {
+                request,
+                code: refusal.code(),
+            },
         })
         .await
     }

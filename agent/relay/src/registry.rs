@@ -70,7 +70,11 @@ enum Kind {
 
 impl Registry {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, state: Arc::default(), turn: AtomicUsize::new(0) }
+        Self {
+            limits,
+            state: Arc::default(),
+            turn: AtomicUsize::new(0),
+        }
     }
 
     /// A place for an admitted link; `None` when the relay is full.
@@ -92,17 +96,27 @@ impl Registry {
         };
         state.links.insert(id, entry);
         state.serve(id, pass);
-        Some(Place { id, offers: queue, superseded, state: Arc::clone(&self.state) })
+        Some(Place {
+            id,
+            offers: queue,
+            superseded,
+            state: Arc::clone(&self.state),
+        })
     }
 
     /// Offers a circuit to one outlet that serves `handle`, each in turn: whether one took it.
     pub(crate) fn offer(&self, handle: ServiceHandle, offer: &FromRelay) -> bool {
         let state = lock(&self.state);
-        let Some(outlets) = state.outlets.get(&handle) else { return false };
+        let Some(outlets) = state.outlets.get(&handle) else {
+            return false;
+        };
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         (0..outlets.len()).any(|i| {
             let id = outlets[(first.wrapping_add(i)) % outlets.len()];
-            state.links.get(&id).is_some_and(|entry| entry.offers.try_send(offer.clone()).is_ok())
+            state
+                .links
+                .get(&id)
+                .is_some_and(|entry| entry.offers.try_send(offer.clone()).is_ok())
         })
     }
 
@@ -127,7 +141,11 @@ impl Registry {
         }
         *taken += 1;
         state.carried += 1;
-        Some(Taken { pseudonym: pseudonym.to_owned(), kind, state: Arc::clone(&self.state) })
+        Some(Taken {
+            pseudonym: pseudonym.to_owned(),
+            kind,
+            state: Arc::clone(&self.state),
+        })
     }
 
     pub(crate) fn circuits(&self) -> usize {
@@ -142,8 +160,12 @@ impl Registry {
 impl State {
     /// Ends the oldest links of `pseudonym` until one more fits.
     fn make_room(&mut self, pseudonym: &str, most: usize) {
-        let ids: Vec<_> =
-            self.links.iter().filter(|(_, entry)| entry.pseudonym == pseudonym).map(|(id, _)| *id).collect();
+        let ids: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, entry)| entry.pseudonym == pseudonym)
+            .map(|(id, _)| *id)
+            .collect();
         for id in ids.iter().take((ids.len() + 1).saturating_sub(most.max(1))) {
             self.leave(*id);
         }
@@ -168,7 +190,10 @@ impl State {
     }
 
     fn unserve(&mut self, id: u64) {
-        let serves = self.links.get_mut(&id).map(|entry| std::mem::take(&mut entry.serves));
+        let serves = self
+            .links
+            .get_mut(&id)
+            .map(|entry| std::mem::take(&mut entry.serves));
         for handle in serves.unwrap_or_default() {
             if let Some(outlets) = self.outlets.get_mut(&handle) {
                 outlets.retain(|other| *other != id);
