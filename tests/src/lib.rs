@@ -3,6 +3,7 @@
 
 pub mod ca;
 pub mod ground;
+pub mod laptop;
 pub mod process;
 pub mod provider;
 pub mod run;
@@ -14,6 +15,7 @@ pub mod warehouse;
 
 pub use ca::CertificateAuthority;
 pub use ground::{Ground, Site};
+pub use laptop::Laptop;
 pub use process::{Process, Program};
 pub use provider::Provider;
 pub use run::Run;

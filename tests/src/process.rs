@@ -25,6 +25,8 @@ pub struct Program {
     user: User,
     line: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    /// The first process of the PID namespace to join, where it shall not have one of its own.
+    beside: Option<Pid>,
 }
 
 impl Program {
@@ -37,6 +39,7 @@ impl Program {
             user,
             line: vec![program.into()],
             env: Vec::new(),
+            beside: None,
         }
     }
 
@@ -55,6 +58,19 @@ impl Program {
     #[must_use]
     pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn envs(mut self, pairs: &[(OsString, OsString)]) -> Self {
+        self.env.extend_from_slice(pairs);
+        self
+    }
+
+    /// Shares the machine with another program: both see each other, and this one dies with that one.
+    #[must_use]
+    pub fn beside(mut self, other: &Process) -> Self {
+        self.beside = other.program();
         self
     }
 
@@ -108,9 +124,19 @@ impl Program {
         let uid = stage.run().uid(self.user).to_string();
         let mut command = Command::new("setpriv");
         command.args("--pdeathsig KILL nsenter".split(' '));
-        command.arg(format!("--net=/var/run/netns/{namespace}"));
-        command.args("unshare --ipc --pid --fork --kill-child --mount --mount-proc".split(' '));
-        command.args(["sh", "-c", ENTER, "enter", &uid]);
+        if let Some(first) = self.beside {
+            command.arg(format!("--target={}", first.as_raw_nonzero()));
+            command.args("--net --ipc --pid --mount".split(' '));
+        } else {
+            command.arg(format!("--net=/var/run/netns/{namespace}"));
+            command.args("unshare --ipc --pid --fork --kill-child --mount --mount-proc".split(' '));
+        }
+        let manner = if self.beside.is_some() {
+            "join"
+        } else {
+            "enter"
+        };
+        command.args(["sh", "-c", ENTER, manner, &uid]);
         command.arg(stage.run().home(self.user)).args(&self.line);
         command
     }

@@ -3,11 +3,14 @@
 # Runs as root in a mount namespace of its own, so nothing here touches the machine.
 set -eu
 bind() { if [ -e "$1" ]; then mount --bind "$1" "$2"; fi; }
-bind "$STAGE_RUN/hosts" /etc/hosts
-bind "$STAGE_RUN/passwd" /etc/passwd
-bind "$STAGE_RUN/group" /etc/group
-bind "$STAGE_CHECKOUT/tests/.venv" "$STAGE_RUN/venv"
-bind "$STAGE_CHECKOUT/tests/provider" "$STAGE_RUN/provider"
+# Called `join`, it comes into namespaces where all that was already done.
+if [ "$0" = enter ]; then
+  bind "$STAGE_RUN/hosts" /etc/hosts
+  bind "$STAGE_RUN/passwd" /etc/passwd
+  bind "$STAGE_RUN/group" /etc/group
+  bind "$STAGE_CHECKOUT/tests/.venv" "$STAGE_RUN/venv"
+  bind "$STAGE_CHECKOUT/tests/provider" "$STAGE_RUN/provider"
+fi
 uid=$1
 folder=$2
 shift 2

@@ -45,6 +45,7 @@ const STAGE: &[&str] = &[
     "util-linux",
     "webkit2gtk-driver",
     "wmctrl",
+    "x11-xserver-utils",
     "xauth",
     "xclip",
     "xdg-utils",

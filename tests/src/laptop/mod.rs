@@ -1,0 +1,181 @@
+//! Ana's laptop in the café: a desktop session with screen, bus, keyring, panel and browser, all her own.
+//! Programs started on it join its PID namespace: they see each other, as on any laptop, and die with it.
+
+mod browser;
+mod notebook;
+mod screen;
+mod tray;
+mod webdriver;
+mod window;
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use browser::{Browser, Page};
+pub use notebook::Findings;
+pub use tray::{MenuItem, Tray};
+pub use webdriver::{Element, WebDriver};
+pub use window::Window;
+
+use crate::ca::CertificateAuthority;
+use crate::ground::Site;
+use crate::process::{Process, Program};
+use crate::secret;
+use crate::stage::Stage;
+use crate::trouble::{Doing, Outcome};
+use crate::user::User;
+
+const SESSION: &str = include_str!("session.sh");
+const BROWSER: &str = include_str!("browser.sh");
+const PANEL: &str = include_str!("panel.xml");
+const SCREEN: &str = "1280x860";
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Laptop {
+    stage: Arc<Stage>,
+    session: Process,
+    env: Vec<(OsString, OsString)>,
+    browser_port: u16,
+}
+
+impl Laptop {
+    /// Switches it on and signs in to the desktop. The company's CA is trusted by the browser, as on a managed laptop.
+    ///
+    /// # Errors
+    /// When the session does not come up.
+    pub async fn switch_on(stage: &Arc<Stage>, ca: &CertificateAuthority) -> Outcome<Self> {
+        let home = stage.run().home(User::Analyst);
+        let browser_port = stage.port(9777)?;
+        prepare(stage, &home)?;
+        let mut env = desktop_env(stage, &home, browser_port);
+        let mut session = Program::new("laptop", Site::Cafe, User::Analyst, "sh")
+            .args(["-c", SESSION, "session", SCREEN])
+            .envs(&env)
+            .start(stage)?;
+        session.says("the session is up", LIMIT).await?;
+        let display =
+            std::fs::read_to_string(home.join("run/display")).doing("read the display's number")?;
+        env.push(("DISPLAY".into(), format!(":{}", display.trim()).into()));
+        let laptop = Self {
+            stage: Arc::clone(stage),
+            session,
+            env,
+            browser_port,
+        };
+        laptop.trust(ca, &home).await?;
+        Ok(laptop)
+    }
+
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.stage.run().home(User::Analyst)
+    }
+
+    /// A program on this laptop, not started yet.
+    #[must_use]
+    pub fn program(&self, name: &str, program: impl Into<OsString>) -> Program {
+        Program::new(name, Site::Cafe, User::Analyst, program)
+            .envs(&self.env)
+            .beside(&self.session)
+    }
+
+    /// Runs a command in her terminal and gives what it printed.
+    ///
+    /// # Errors
+    /// When it fails or takes longer than half a minute.
+    pub async fn terminal(
+        &self,
+        name: &str,
+        program: impl Into<OsString>,
+        words: &[&str],
+    ) -> Outcome<String> {
+        self.program(name, program)
+            .args(words)
+            .output(&self.stage, LIMIT)
+            .await
+    }
+
+    /// What a paste would give.
+    ///
+    /// # Errors
+    /// When there is nothing on the clipboard.
+    pub async fn clipboard(&self) -> Outcome<String> {
+        self.terminal("clipboard", "xclip", &["-selection", "clipboard", "-o"])
+            .await
+    }
+
+    #[must_use]
+    pub fn stage(&self) -> &Arc<Stage> {
+        &self.stage
+    }
+
+    async fn trust(&self, ca: &CertificateAuthority, home: &Path) -> Outcome<()> {
+        let (store, file) = (
+            format!("sql:{}", home.join(".pki/nssdb").display()),
+            home.join("acme-ca.pem"),
+        );
+        self.stage
+            .run()
+            .private_folder(User::Analyst, &home.join(".pki"))?;
+        self.stage
+            .run()
+            .private_folder(User::Analyst, &home.join(".pki/nssdb"))?;
+        self.stage
+            .run()
+            .private_file(User::Analyst, &file, ca.pem())?;
+        self.terminal(
+            "certificates-new",
+            "certutil",
+            &["-d", &store, "-N", "--empty-password"],
+        )
+        .await?;
+        let add = [
+            "-d",
+            &store,
+            "-A",
+            "-t",
+            "C,,",
+            "-n",
+            "acme",
+            "-i",
+            &file.to_string_lossy(),
+        ];
+        self.terminal("certificates-add", "certutil", &add).await?;
+        std::fs::remove_file(file)?;
+        Ok(())
+    }
+}
+
+fn prepare(stage: &Stage, home: &Path) -> Outcome<()> {
+    let run = stage.run();
+    run.private_file(User::Analyst, &home.join(".login"), secret::text())?;
+    let browser = run.at("bin/browser");
+    std::fs::write(&browser, BROWSER)?;
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755))?;
+    let panel = home.join(".config/xfce4/xfconf/xfce-perchannel-xml");
+    std::fs::create_dir_all(&panel)?;
+    std::fs::write(panel.join("xfce4-panel.xml"), PANEL)?;
+    run.give_tree(User::Analyst, &home.join(".config"))
+}
+
+fn desktop_env(stage: &Stage, home: &Path, browser_port: u16) -> Vec<(OsString, OsString)> {
+    let bus = format!("unix:path={}", home.join("run/bus").display());
+    let pairs: [(&str, OsString); 9] = [
+        ("DBUS_SESSION_BUS_ADDRESS", bus.into()),
+        ("XDG_SESSION_TYPE", "x11".into()),
+        ("XDG_CONFIG_HOME", home.join(".config").into()),
+        ("GDK_BACKEND", "x11".into()),
+        ("GSETTINGS_BACKEND", "memory".into()),
+        ("LIBGL_ALWAYS_SOFTWARE", "1".into()),
+        ("NO_AT_BRIDGE", "1".into()),
+        ("BROWSER", stage.run().at("bin/browser").into()),
+        ("BROWSER_DRIVER_PORT", browser_port.to_string().into()),
+    ];
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.into(), value))
+        .collect()
+}

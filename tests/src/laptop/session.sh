@@ -1,0 +1,34 @@
+#!/bin/sh
+# Ana's desktop session and the first process of her laptop: X server, session bus, keyring, window manager, panel.
+# Arguments: size of the screen. Everything else comes from the environment that the stage sets.
+set -eu
+umask 077
+cd "$HOME"
+mkdir -p .cache .config .local/share .pki
+display="$XDG_RUNTIME_DIR/display"
+
+if [ -z "${DISPLAY:-}" ]; then
+  Xvfb -displayfd 3 -screen 0 "$1x24" -nolisten tcp -noreset 3>"$display" &
+  until [ -s "$display" ]; do sleep 0.05; done
+  DISPLAY=":$(cat "$display")"
+  export DISPLAY
+else
+  echo "${DISPLAY#:}" >"$display"
+fi
+
+dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS" &
+until [ -S "$XDG_RUNTIME_DIR/bus" ]; do sleep 0.05; done
+
+# The keyring is opened with her login password, as at a desktop's greeter.
+gnome-keyring-daemon --unlock --components=secrets <"$HOME/.login" >/dev/null
+rm "$HOME/.login"
+
+openbox &
+xsetroot -solid '#31566a'
+dunst &
+xfce4-panel --disable-wm-check &
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner \
+  string:org.kde.StatusNotifierWatcher | grep -q true; do sleep 0.1; done
+
+echo "the session is up"
+wait
