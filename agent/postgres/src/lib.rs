@@ -31,7 +31,7 @@ pub use cancel::{BackendKey, CancelKey, CancelTable, CancelTableFull};
 pub use hold::{Early, Hold};
 pub use inflow::Inflow;
 pub use login::{Accepts, Credentials, LoggedIn, Login, LoginFault, LoginStep, Next};
-pub use message::terminate;
+pub use message::{simple_query, terminate};
 pub use opening::{Asked, Opening, OpeningError, Side};
 pub use outflow::Outflow;
 pub use report::{Report, Severity, SqlState};

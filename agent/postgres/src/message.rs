@@ -72,6 +72,14 @@ pub fn terminate() -> Vec<u8> {
     out
 }
 
+/// A simple query.
+#[must_use]
+pub fn simple_query(sql: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER + sql.len() + 1);
+    push(&mut out, b'Q', |body| push_text(body, sql.as_bytes()));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

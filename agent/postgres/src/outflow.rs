@@ -6,13 +6,14 @@ use crate::room::Room;
 
 /// One connection's stream from the server to the client.
 ///
-/// Loop: write [`Outflow::pending`] while there is some; else read into [`Outflow::space`] while there is some;
-/// else it is over.
+/// Loop: write [`Outflow::pending`] while there is some; then stop if [`Outflow::is_over`]; else read into
+/// [`Outflow::space`]. When the server ends, `finish_with` and the same loop without the reading.
 #[derive(Debug)]
 pub struct Outflow {
     room: Room,
     boundary: Boundary,
     ready: u64,
+    last: u8,
     mode: Mode,
 }
 
@@ -38,6 +39,7 @@ impl Outflow {
             room: Room::holding(bytes),
             boundary: Boundary::default(),
             ready: 0,
+            last: 0,
             mode: Mode::Flowing,
         }
     }
@@ -93,18 +95,6 @@ impl Outflow {
         }
     }
 
-    /// The server said all it had to say.
-    pub fn source_ended(&mut self) {
-        match &self.mode {
-            Mode::Flowing => self.mode = Mode::Over { spoke: false },
-            // A message stays incomplete for ever: words inside of it would be read as data.
-            Mode::Finishing(_) if self.pending().is_empty() => {
-                self.mode = Mode::Over { spoke: false }
-            }
-            Mode::Finishing(_) | Mode::Speaking { .. } | Mode::Over { .. } => {}
-        }
-    }
-
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.mode, Mode::Over { .. })
@@ -122,11 +112,19 @@ impl Outflow {
         self.ready
     }
 
+    /// Whether the server's own last message so far was an error: at the end of a stream, its FATAL.
+    #[must_use]
+    pub fn ends_with_an_error(&self) -> bool {
+        self.last == b'E'
+    }
+
     fn passed_on(&mut self, count: usize) {
         let passed = &self.room.pending()[..count.min(self.room.pending().len())];
-        let ready = &mut self.ready;
-        self.boundary
-            .walk(passed, |tag| *ready += u64::from(tag == b'Z'));
+        let (ready, last) = (&mut self.ready, &mut self.last);
+        self.boundary.walk(passed, |tag| {
+            *ready += u64::from(tag == b'Z');
+            *last = tag;
+        });
         self.room.written(count);
         self.speak_if_possible();
     }

@@ -41,6 +41,29 @@ impl SqlState {
         sound.then_some(Self(code))
     }
 
+    /// For a connection that is refused or cannot be made, by the number of the problem (`TG-2001` is 2001).
+    #[must_use]
+    pub fn of_refusal(problem: u16) -> Self {
+        match problem {
+            5009 => Self::TOO_MANY_CONNECTIONS,
+            5010 | 5011 => Self::NO_SUCH_DATABASE,
+            1000..=1999 => Self::CONNECTION_FAILURE,
+            2000..=4999 | 6002 => Self::REFUSED,
+            5000..=6999 => Self::CANNOT_CONNECT,
+            7000..=7999 => Self::ADMIN_SHUTDOWN,
+            _ => Self::INTERNAL,
+        }
+    }
+
+    /// For a connection that was open and is ended.
+    #[must_use]
+    pub fn of_ending(problem: u16) -> Self {
+        match problem {
+            1000..=1999 => Self::CONNECTION_FAILURE,
+            _ => Self::ADMIN_SHUTDOWN,
+        }
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XX000")

@@ -30,10 +30,8 @@ fn play(outflow: &mut Outflow, server: &[u8], pieces: &[usize], speak_after: usi
             let count = (*piece).min(pending.len());
             got.extend_from_slice(&pending[..count]);
             outflow.written(count);
-        } else if outflow.is_over() {
+        } else if outflow.is_over() || said == server.len() {
             return got;
-        } else if said == server.len() {
-            outflow.source_ended();
         } else {
             let space = outflow.space();
             let count = (*piece).min(space.len()).min(server.len() - said);
@@ -98,12 +96,21 @@ fn the_first_reason_wins() {
 fn a_row_that_never_ends_is_not_spoken_into() {
     let mut outflow = Outflow::starting_with(b"D\0\0\0\x10half".to_vec());
     outflow.written(9);
+
     outflow.finish_with(words());
 
-    outflow.source_ended();
-
-    assert!(outflow.is_over() && !outflow.has_spoken());
     assert_eq!(outflow.pending(), b"");
+    assert!(!outflow.is_over() && !outflow.has_spoken());
+}
+
+#[test]
+fn knows_whether_the_server_went_with_an_error() {
+    let mut outflow = Outflow::starting_with([rows(&[]), words()].concat());
+
+    outflow.written(6);
+    assert!(!outflow.ends_with_an_error());
+    outflow.written(words().len());
+    assert!(outflow.ends_with_an_error());
 }
 
 #[test]

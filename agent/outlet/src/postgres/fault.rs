@@ -1,0 +1,78 @@
+//! Why a program does not get its database. Faults name the cause for the outlet's log;
+//! what the program reads is `problem`, and says nothing that the database itself said.
+
+use std::io::ErrorKind;
+
+use tidegate_postgres::{LoginFault, SqlState};
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+
+use crate::login::LoginError;
+use crate::target_tls::TrustError;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the login cannot be read")]
+    NoLogin(#[from] LoginError),
+    #[error("neither the configuration nor the login says where the database is")]
+    NoAddress,
+    #[error("the database's name does not resolve to an address that may be dialled")]
+    Unresolved,
+    #[error("a database outside of this computer would be reached without TLS")]
+    PlainAway,
+    #[error("the connection failed: {0}")]
+    Io(ErrorKind),
+    #[error("the database did not answer in time")]
+    Silent,
+    #[error("the trust settings are unusable")]
+    NoTrust(#[from] TrustError),
+    #[error("the database's certificate was not accepted")]
+    NotTrusted,
+    #[error(transparent)]
+    Login(#[from] LoginFault),
+    #[error("too many connections carry a cancel key")]
+    TooMany,
+    #[error("the program asked for another database")]
+    OtherDatabase,
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}
+
+impl Fault {
+    pub(super) fn problem(&self, service: &ServiceName) -> Problem {
+        Problem::new(self.code()).service(service)
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::NoLogin(_) | Self::NoAddress => Code::TargetLoginMissing,
+            Self::Unresolved | Self::Silent => Code::TargetSilent,
+            Self::PlainAway | Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
+            Self::Io(_) => Code::TargetClosed,
+            Self::Login(fault) => code_of_login(*fault),
+            Self::TooMany => Code::TooManyConnections,
+            Self::OtherDatabase => Code::DatabaseNotOffered,
+        }
+    }
+}
+
+fn code_of_login(fault: LoginFault) -> Code {
+    match fault {
+        LoginFault::Refused(SqlState::NO_SUCH_DATABASE) => Code::DatabaseMissing,
+        LoginFault::Refused(SqlState::TOO_MANY_CONNECTIONS) => Code::TooManyConnections,
+        LoginFault::Refused(SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN) => Code::TargetClosed,
+        LoginFault::Refused(_) => Code::TargetLoginRefused,
+        LoginFault::NoTls
+        | LoginFault::BytesBeforeTls
+        | LoginFault::Trusting
+        | LoginFault::Cleartext
+        | LoginFault::Md5
+        | LoginFault::ServerUnproven => Code::TargetNotTrusted,
+        LoginFault::UnknownMethod => Code::TargetLoginRefused,
+        LoginFault::Nonsense => Code::TargetSpeaksOtherwise,
+    }
+}
