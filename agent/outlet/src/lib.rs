@@ -9,6 +9,7 @@ pub mod control;
 pub mod keys;
 pub mod kill;
 pub mod login;
+pub mod postgres;
 pub mod provider_keys;
 pub mod target_tls;
 

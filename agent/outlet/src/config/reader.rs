@@ -95,6 +95,22 @@ impl<'n> Reader<'n> {
         }
     }
 
+    /// False when it is not there.
+    pub(crate) fn flag(&mut self, key: &str) -> bool {
+        match self.take(key) {
+            Some(Value::Boolean(flag)) => flag,
+            Some(_) => {
+                self.note(
+                    key,
+                    "it is not a yes or no",
+                    "true or false, without quotes",
+                );
+                false
+            }
+            None => false,
+        }
+    }
+
     pub(crate) fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.take(key)?;
         let number = value

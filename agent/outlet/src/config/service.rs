@@ -6,6 +6,7 @@ use crate::clock::Zone;
 use crate::login::LoginSource;
 use crate::target_tls::TargetTls;
 use std::net::IpAddr;
+use tidegate_postgres::Accepts;
 use tidegate_proto::names::{HubAddress, ServiceName};
 
 /// One `[[service]]`.
@@ -35,6 +36,10 @@ pub struct PostgresTarget {
     pub database: Option<String>,
     pub login: LoginSource,
     pub tls: TargetTls,
+    /// Whether a program may name another database of the same server.
+    pub any_database: bool,
+    /// Weaker proofs than SCRAM that the owner allows.
+    pub accepts: Accepts,
 }
 
 impl ServiceConfig {
@@ -90,12 +95,30 @@ fn postgres(table: &mut Reader<'_>) -> Option<Target> {
     let database = table.text("database");
     let login = LoginSource::read(table);
     let tls = TargetTls::read(table, address.as_ref());
+    let any_database = table.flag("any_database");
+    let accepts = accepts(table);
     Some(Target::Postgres(PostgresTarget {
         address,
         database,
         login: login?,
         tls: tls?,
+        any_database,
+        accepts,
     }))
+}
+
+/// A table of its own, because each line in it is a risk somebody took.
+fn accepts(service: &mut Reader<'_>) -> Accepts {
+    let Some(mut table) = service.optional_table("accept") else {
+        return Accepts::default();
+    };
+    let accepts = Accepts {
+        trust: table.flag("no_password"),
+        md5: table.flag("md5"),
+        cleartext_in_tls: table.flag("password_in_tls"),
+    };
+    table.finish();
+    accepts
 }
 
 fn usable(table: &Reader<'_>, address: &HubAddress) {

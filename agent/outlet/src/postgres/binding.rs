@@ -30,7 +30,12 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0..=0x7f => (usize::from(first), rest),
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)), rest)
+            (
+                digits
+                    .iter()
+                    .fold(0, |sum, digit| sum << 8 | usize::from(*digit)),
+                rest,
+            )
         }
         _ => return None,
     };
@@ -73,13 +78,22 @@ mod tests {
         let p256 = certificate_of(&rcgen::PKCS_ECDSA_P256_SHA256);
         let p384 = certificate_of(&rcgen::PKCS_ECDSA_P384_SHA384);
 
-        assert_eq!(server_end_point(&p256).unwrap(), digest(&SHA256, &p256).as_ref());
-        assert_eq!(server_end_point(&p384).unwrap(), digest(&SHA384, &p384).as_ref());
+        assert_eq!(
+            server_end_point(&p256).unwrap(),
+            digest(&SHA256, &p256).as_ref()
+        );
+        assert_eq!(
+            server_end_point(&p384).unwrap(),
+            digest(&SHA384, &p384).as_ref()
+        );
     }
 
     #[test]
     fn a_signature_without_a_hash_gives_no_binding() {
-        assert_eq!(server_end_point(&certificate_of(&rcgen::PKCS_ED25519)), None);
+        assert_eq!(
+            server_end_point(&certificate_of(&rcgen::PKCS_ED25519)),
+            None
+        );
     }
 
     #[test]
@@ -89,7 +103,10 @@ mod tests {
         for cut in 0..whole.len() {
             assert_eq!(server_end_point(&whole[..cut]), None, "cut at {cut}");
         }
-        assert_eq!(server_end_point(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(
+            server_end_point(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            None
+        );
         assert_eq!(server_end_point(&[0x30, 0x80, 0, 0]), None);
     }
 }

@@ -38,8 +38,13 @@ impl Cancels {
     ) -> Result<Registered, Fault> {
         let mut random = |out: &mut [u8]| entropy.fill(out);
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ours = table.register(who.clone(), backend, version, &mut random).map_err(|_| Fault::TooMany)?;
-        Ok(Registered { cancels: self.clone(), ours })
+        let ours = table
+            .register(who.clone(), backend, version, &mut random)
+            .map_err(|_| Fault::TooMany)?;
+        Ok(Registered {
+            cancels: self.clone(),
+            ours,
+        })
     }
 
     /// The backend that `key` stands for, if it is `who`'s own.
@@ -62,7 +67,11 @@ pub(super) struct Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut table = self.cancels.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self
+            .cancels
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         table.forget(&self.ours);
     }
 }

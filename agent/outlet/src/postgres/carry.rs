@@ -49,8 +49,16 @@ where
     pub(super) async fn run<Why>(&mut self, ended: impl Future<Output = Why>) -> Carried<Why> {
         let (mut from_client, mut to_client) = tokio::io::split(&mut self.client);
         let (mut from_database, mut to_database) = tokio::io::split(&mut self.database);
-        let mut up = pin!(carry_up(&mut from_client, &mut to_database, &mut self.inflow));
-        let mut down = pin!(carry_down(&mut from_database, &mut to_client, &mut self.outflow));
+        let mut up = pin!(carry_up(
+            &mut from_client,
+            &mut to_database,
+            &mut self.inflow
+        ));
+        let mut down = pin!(carry_down(
+            &mut from_database,
+            &mut to_client,
+            &mut self.outflow
+        ));
         let mut ended = pin!(ended);
         let mut up_is_over = false;
         loop {
@@ -70,13 +78,12 @@ where
         }
     }
 
-    /// Lets the message under way end, says `words`, and closes towards the client.
+    /// Lets the message under way end, which only the database can do, and says `words`.
     pub(super) async fn finish(&mut self, words: Vec<u8>) {
         self.outflow.finish_with(words);
         let finished = carry_down(&mut self.database, &mut self.client, &mut self.outflow);
         // Out of time or broken: the client sees the connection close, which is true.
         let _ = timeout(FINISH_LIMIT, finished).await;
-        close(&mut self.client).await;
     }
 
     /// As `finish`, when the database has nothing more to say.
@@ -84,7 +91,6 @@ where
         self.outflow.finish_with(words);
         let finished = carry_down(tokio::io::empty(), &mut self.client, &mut self.outflow);
         let _ = timeout(FINISH_LIMIT, finished).await;
-        close(&mut self.client).await;
     }
 }
 
@@ -106,7 +112,8 @@ async fn carry_up(
 ) -> Result<(), Broken> {
     loop {
         while !flow.pending().is_empty() {
-            let count = wrote(database.write(flow.pending()).await).map_err(|_| Broken::Database)?;
+            let count =
+                wrote(database.write(flow.pending()).await).map_err(|_| Broken::Database)?;
             flow.written(count);
         }
         database.flush().await.map_err(|_| Broken::Database)?;
@@ -134,9 +141,8 @@ async fn carry_down(
             return Ok(());
         }
         match database.read(flow.space()).await {
-            Ok(0) => flow.source_ended(),
+            Ok(0) | Err(_) => return Err(Broken::Database),
             Ok(count) => flow.filled(count),
-            Err(_) => return Err(Broken::Database),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum Fault {
     TooMany,
     #[error("the program asked for another database")]
     OtherDatabase,
+    #[error("the database refused to look for a backend")]
+    VisitRefused,
 }
 
 impl From<std::io::Error> for Fault {
@@ -52,7 +54,7 @@ impl Fault {
             Self::NoLogin(_) | Self::NoAddress => Code::TargetLoginMissing,
             Self::Unresolved | Self::Silent => Code::TargetSilent,
             Self::PlainAway | Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
-            Self::Io(_) => Code::TargetClosed,
+            Self::Io(_) | Self::VisitRefused => Code::TargetClosed,
             Self::Login(fault) => code_of_login(*fault),
             Self::TooMany => Code::TooManyConnections,
             Self::OtherDatabase => Code::DatabaseNotOffered,
@@ -64,7 +66,9 @@ fn code_of_login(fault: LoginFault) -> Code {
     match fault {
         LoginFault::Refused(SqlState::NO_SUCH_DATABASE) => Code::DatabaseMissing,
         LoginFault::Refused(SqlState::TOO_MANY_CONNECTIONS) => Code::TooManyConnections,
-        LoginFault::Refused(SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN) => Code::TargetClosed,
+        LoginFault::Refused(SqlState::CANNOT_CONNECT_NOW | SqlState::ADMIN_SHUTDOWN) => {
+            Code::TargetClosed
+        }
         LoginFault::Refused(_) => Code::TargetLoginRefused,
         LoginFault::NoTls
         | LoginFault::BytesBeforeTls

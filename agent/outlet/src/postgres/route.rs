@@ -49,7 +49,11 @@ impl Route {
     }
 
     /// Dials and logs in.
-    pub(super) async fn log_in(&self, mut login: Login, first: Vec<u8>) -> Result<(Stream, LoggedIn), Fault> {
+    pub(super) async fn log_in(
+        &self,
+        mut login: Login,
+        first: Vec<u8>,
+    ) -> Result<(Stream, LoggedIn), Fault> {
         let mut stream = Stream::Plain(self.dial().await?);
         stream.write_all(&first).await?;
         let mut buffer = vec![0; 8 * 1024];
@@ -91,7 +95,9 @@ impl Route {
 
     async fn dial(&self) -> Result<TcpStream, Fault> {
         let mut fault = Fault::Unresolved;
-        let found = lookup_host((self.host.as_str(), self.port)).await.map_err(|_| Fault::Unresolved)?;
+        let found = lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(|_| Fault::Unresolved)?;
         for address in found.filter(|address| may_be_target(address.ip())) {
             match self.dial_one(address).await {
                 Ok(tcp) => return Ok(tcp),
@@ -105,7 +111,9 @@ impl Route {
         if !self.uses_tls() && !address.ip().to_canonical().is_loopback() {
             return Err(Fault::PlainAway);
         }
-        let tcp = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await.map_err(|_| Fault::Silent)??;
+        let tcp = timeout(CONNECT_LIMIT, TcpStream::connect(address))
+            .await
+            .map_err(|_| Fault::Silent)??;
         tidegate_link::tune(&tcp)?;
         Ok(tcp)
     }
@@ -113,18 +121,30 @@ impl Route {
     async fn start_tls(&self, tcp: TcpStream) -> Result<Stream, Fault> {
         let (config, name) = self.tls.as_ref().ok_or(Fault::NotTrusted)?;
         let connector = TlsConnector::from(Arc::clone(config));
-        let tls = connector.connect(name.clone(), tcp).await.map_err(|error| tls_fault(&error))?;
+        let tls = connector
+            .connect(name.clone(), tcp)
+            .await
+            .map_err(|error| tls_fault(&error))?;
         Ok(Stream::Tls(Box::new(tls)))
     }
 }
 
 /// A connection that breaks during the handshake says nothing about trust.
 fn tls_fault(error: &std::io::Error) -> Fault {
-    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if cause.is_some() { Fault::NotTrusted } else { Fault::Io(error.kind()) }
+    let cause = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if cause.is_some() {
+        Fault::NotTrusted
+    } else {
+        Fault::Io(error.kind())
+    }
 }
 
-async fn hand_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Result<(), Fault> {
+async fn hand_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+) -> Result<(), Fault> {
     stream.write_all(request).await?;
     stream.flush().await?;
     // The server closes when it has sent the signal, without a word and, inside of TLS, without a goodbye.

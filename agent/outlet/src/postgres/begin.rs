@@ -1,0 +1,207 @@
+//! The beginning of a portal: what the program asks for, and the session at the database that it gets.
+//! The program's user name and application name do not count; the owner's do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_postgres::{
+    Asked, CancelKey, Credentials, Inflow, Login, Opening, OpeningError, Outflow, Side, Startup,
+};
+use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::names::Subject;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::cancels::{Backend, Registered};
+use super::fault::Fault;
+use super::service::{Access, PostgresService};
+use super::stream::Stream;
+
+/// For the program's first packet.
+const OPENING_LIMIT: Duration = Duration::from_secs(10);
+/// For connecting and logging in at the database.
+const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What came of the beginning.
+pub(super) enum Begun {
+    Session(Box<Session>),
+    Cancel { known: bool },
+}
+
+/// Why nothing came of it.
+pub(super) enum Stopped {
+    /// The program left, or took too long.
+    Left,
+    /// The program asked for what is not spoken here.
+    Opening(OpeningError),
+    Fault(Fault),
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// A session at the database, with what is on its way in both directions.
+pub(super) struct Session {
+    pub(super) stream: Stream,
+    pub(super) backend: Option<Backend>,
+    pub(super) registered: Registered,
+    pub(super) inflow: Inflow,
+    pub(super) outflow: Outflow,
+}
+
+/// Reads the first packet and does what it asks for.
+pub(super) async fn begin<P>(
+    service: &PostgresService,
+    portal: &mut P,
+    person: &Subject,
+) -> Result<Begun, Stopped>
+where
+    P: AsyncRead + AsyncWrite + Unpin,
+{
+    match timeout(OPENING_LIMIT, opening(portal))
+        .await
+        .map_err(|_| Stopped::Left)??
+    {
+        Wanted::Cancel(key) => Ok(Begun::Cancel {
+            known: cancel(service, &key, person).await,
+        }),
+        Wanted::Session { startup, early } => {
+            let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, person));
+            let session = session.await.map_err(|_| Fault::Silent)??;
+            Ok(Begun::Session(Box::new(session)))
+        }
+    }
+}
+
+/// Logs in and leaves again: whether the next program would get a session.
+pub(super) async fn look(service: &PostgresService) -> Result<(), Fault> {
+    let access = service.access().await?;
+    let startup = Startup::new(tidegate_postgres::Version::V3_0)
+        .with("database", &access.database)
+        .with("application_name", "tidegate:probe");
+    let (login, first) = Login::start(
+        credentials(&access),
+        service.accepts(),
+        startup,
+        access.route.uses_tls(),
+    );
+    let visit = async {
+        let (mut stream, _) = access.route.log_in(login, first).await?;
+        stream.write_all(&tidegate_postgres::terminate()).await?;
+        Ok(stream.shutdown().await?)
+    };
+    timeout(LOGIN_LIMIT, visit)
+        .await
+        .map_err(|_| Fault::Silent)?
+}
+
+enum Wanted {
+    Cancel(CancelKey),
+    Session { startup: Startup, early: Vec<u8> },
+}
+
+async fn opening(portal: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Wanted, Stopped> {
+    let mut opening = Opening::new(Side::Outlet);
+    let mut buffer = [0; 1024];
+    loop {
+        let count = portal.read(&mut buffer).await.map_err(|_| Stopped::Left)?;
+        if count == 0 {
+            return Err(Stopped::Left);
+        }
+        match opening
+            .handle_input(&buffer[..count])
+            .map_err(Stopped::Opening)?
+        {
+            Asked::Nothing => {}
+            Asked::Encryption(answer) => {
+                portal
+                    .write_all(&[answer])
+                    .await
+                    .map_err(|_| Stopped::Left)?;
+                portal.flush().await.map_err(|_| Stopped::Left)?;
+            }
+            // The outlet's side never says so.
+            Asked::Tls { .. } => return Err(Stopped::Opening(OpeningError::EncryptionAgain)),
+            Asked::Cancel(key) => return Ok(Wanted::Cancel(key)),
+            Asked::Startup { startup, early } => return Ok(Wanted::Session { startup, early }),
+        }
+    }
+}
+
+async fn cancel(service: &PostgresService, key: &CancelKey, person: &Subject) -> bool {
+    let Some(backend) = service.cancels().find(key, person) else {
+        return false;
+    };
+    let request = backend.key.cancel_request();
+    let sent = timeout(super::backend::CANCEL_LIMIT, backend.route.cancel(&request));
+    matches!(sent.await, Ok(Ok(())))
+}
+
+async fn log_in(
+    service: &PostgresService,
+    startup: Startup,
+    early: Vec<u8>,
+    person: &Subject,
+) -> Result<Session, Fault> {
+    let (startup, negotiated) = startup.negotiated();
+    let version = startup.version();
+    let access = service.access().await?;
+    let database = database(&startup, &access, service.offers_other_databases())?;
+    let startup = startup
+        .with("database", &database)
+        .with("application_name", &format!("tidegate:{person}"));
+    let (login, first) = Login::start(
+        credentials(&access),
+        service.accepts(),
+        startup,
+        access.route.uses_tls(),
+    );
+    let (stream, logged_in) = access.route.log_in(login, first).await?;
+    let route = Arc::clone(&access.route);
+    let backend = logged_in.key().map(|key| Backend {
+        key: key.clone(),
+        route,
+    });
+    let registered =
+        service
+            .cancels()
+            .register(person, backend.clone(), version, &SystemEntropy)?;
+    let mut greeting = negotiated.unwrap_or_default();
+    greeting.extend_from_slice(&logged_in.greeting(&registered.ours));
+    let (inflow, outflow) = (
+        Inflow::starting_with(early),
+        Outflow::starting_with(greeting),
+    );
+    Ok(Session {
+        stream,
+        backend,
+        registered,
+        inflow,
+        outflow,
+    })
+}
+
+fn credentials(access: &Access) -> Credentials {
+    Credentials {
+        user: access.user.to_string(),
+        password: access.password.clone(),
+    }
+}
+
+/// The service's database, unless the program names another one and may.
+/// A program that names none says its user's name: so that name is no wish.
+fn database(startup: &Startup, access: &Access, any: bool) -> Result<String, Fault> {
+    let user = startup.parameter("user");
+    let named = startup
+        .parameter("database")
+        .filter(|name| !name.is_empty() && Some(*name) != user);
+    match named {
+        None => Ok(access.database.clone()),
+        Some(name) if name == access.database.as_bytes() => Ok(access.database.clone()),
+        Some(name) if any => String::from_utf8(name.to_vec()).map_err(|_| Fault::OtherDatabase),
+        Some(_) => Err(Fault::OtherDatabase),
+    }
+}

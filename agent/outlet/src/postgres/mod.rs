@@ -1,0 +1,194 @@
+//! The kind `postgres`: logs in at the database for a person, carries the session, and ends it for real.
+//! The person's program never sees the login, nor any word the database said while it was refused.
+
+mod backend;
+mod begin;
+mod binding;
+mod cancels;
+mod carry;
+mod fault;
+mod route;
+mod service;
+mod stream;
+
+use std::future::Future;
+use std::pin::pin;
+
+use tidegate_postgres::{Report, SqlState};
+use tidegate_proto::names::Subject;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::words::words;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::{join, select};
+
+use begin::{Begun, Session, Stopped};
+use carry::{Carried, Carry, close};
+pub use service::PostgresService;
+
+/// How a portal ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortalEnd {
+    /// The program or the database closed, and everything said before was delivered.
+    Closed,
+    /// The program, or the way to it, went away.
+    Lost,
+    /// It was a cancel request; `known` when it reached the backend it was for.
+    Cancel { known: bool },
+    /// There was no session; the program was told why.
+    Refused(Problem),
+    /// It was ended from here; the program was told why, if it was there to hear it.
+    Ended(Problem),
+}
+
+impl PostgresService {
+    /// Carries one portal until one side closes it or `ended` says why it must end. Finishes within about
+    /// two seconds of that, and the backend at the database is gone by then, unless the database cannot be reached.
+    pub(crate) async fn carry<P>(
+        &self,
+        mut portal: P,
+        person: &Subject,
+        ended: impl Future<Output = Problem>,
+    ) -> PortalEnd
+    where
+        P: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut ended = pin!(ended);
+        let begun = select! {
+            biased;
+            problem = &mut ended => Err(Err(problem)),
+            begun = begin::begin(self, &mut portal, person) => begun.map_err(Ok),
+        };
+        match begun {
+            Ok(Begun::Session(session)) => self.carry_session(portal, *session, ended).await,
+            Ok(Begun::Cancel { known }) => {
+                close(&mut portal).await;
+                PortalEnd::Cancel { known }
+            }
+            Err(Ok(stopped)) => self.refuse(portal, stopped).await,
+            Err(Err(problem)) => {
+                say(&mut portal, &ending(&problem)).await;
+                PortalEnd::Ended(problem)
+            }
+        }
+    }
+
+    /// Whether the next program would get a session: connects, logs in and leaves.
+    pub(crate) async fn look(&self) -> Result<(), Problem> {
+        begin::look(self).await.map_err(|fault| {
+            tracing::warn!(service = %self.name(), %fault, "did not reach the database");
+            fault.problem(self.name())
+        })
+    }
+
+    async fn carry_session<P>(
+        &self,
+        portal: P,
+        session: Session,
+        ended: impl Future<Output = Problem>,
+    ) -> PortalEnd
+    where
+        P: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Session {
+            stream,
+            backend,
+            registered,
+            inflow,
+            outflow,
+        } = session;
+        let mut carry = Carry {
+            client: portal,
+            database: stream,
+            inflow,
+            outflow,
+        };
+        let carried = carry.run(ended).await;
+        drop(registered);
+        let end = match carried {
+            Carried::ClientLost => PortalEnd::Lost,
+            Carried::DatabaseClosed => {
+                carry
+                    .finish_alone(self.words_for_a_closed_database(&carry))
+                    .await;
+                PortalEnd::Closed
+            }
+            Carried::Ended(problem) => {
+                carry.finish(ending(&problem)).await;
+                PortalEnd::Ended(problem)
+            }
+        };
+        let idle =
+            end == PortalEnd::Closed || carry.inflow.leaves_idle(carry.outflow.ready_for_query());
+        let Carry {
+            mut client,
+            database,
+            ..
+        } = carry;
+        let part = async {
+            if end != PortalEnd::Lost {
+                close(&mut client).await;
+            }
+        };
+        join!(part, backend::end(self, database, backend, idle));
+        end
+    }
+
+    /// Nothing, when the program said goodbye or the database said why itself.
+    fn words_for_a_closed_database<C, D>(&self, carry: &Carry<C, D>) -> Vec<u8> {
+        if carry.inflow.has_terminated() || carry.outflow.ends_with_an_error() {
+            return Vec::new();
+        }
+        ending(&Problem::new(Code::ClosedByTarget).service(self.name()))
+    }
+
+    async fn refuse<P>(&self, mut portal: P, stopped: Stopped) -> PortalEnd
+    where
+        P: AsyncRead + AsyncWrite + Unpin,
+    {
+        match stopped {
+            Stopped::Left => PortalEnd::Lost,
+            Stopped::Opening(error) => {
+                tracing::warn!(service = %self.name(), %error, "refused a connection's first bytes");
+                say(
+                    &mut portal,
+                    &error
+                        .report()
+                        .map(|report| report.encode())
+                        .unwrap_or_default(),
+                )
+                .await;
+                PortalEnd::Refused(Problem::new(Code::ClientAsksTooMuch).service(self.name()))
+            }
+            Stopped::Fault(fault) => {
+                tracing::warn!(service = %self.name(), %fault, "did not reach the database");
+                let problem = fault.problem(self.name());
+                say(&mut portal, &refusal(&problem)).await;
+                PortalEnd::Refused(problem)
+            }
+        }
+    }
+}
+
+async fn say(portal: &mut (impl AsyncRead + AsyncWrite + Unpin), last: &[u8]) {
+    if portal.write_all(last).await.is_ok() {
+        close(portal).await;
+    }
+}
+
+fn refusal(problem: &Problem) -> Vec<u8> {
+    fatal(SqlState::of_refusal(problem.code.number()), problem)
+}
+
+fn ending(problem: &Problem) -> Vec<u8> {
+    fatal(SqlState::of_ending(problem.code.number()), problem)
+}
+
+fn fatal(state: SqlState, problem: &Problem) -> Vec<u8> {
+    let words = words(problem);
+    Report::fatal(state, format!("{} ({})", words.cause, words.code))
+        .hint(words.next)
+        .encode()
+}
+
+#[cfg(test)]
+mod tests;

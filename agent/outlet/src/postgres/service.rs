@@ -1,0 +1,83 @@
+//! One service of kind `postgres` at an outlet: its settings, and all cancel keys that are out.
+//! The login is read anew for each connection and dropped when it is used.
+
+use std::sync::Arc;
+
+use tidegate_postgres::Accepts;
+use tidegate_proto::names::ServiceName;
+use zeroize::Zeroizing;
+
+use super::cancels::Cancels;
+use super::fault::Fault;
+use super::route::Route;
+use crate::config::PostgresTarget;
+
+/// What all portals of one service share.
+pub struct PostgresService {
+    name: ServiceName,
+    target: PostgresTarget,
+    cancels: Cancels,
+}
+
+/// What one connection needs.
+pub(super) struct Access {
+    pub(super) route: Arc<Route>,
+    pub(super) user: Zeroizing<String>,
+    pub(super) password: Zeroizing<String>,
+    pub(super) database: String,
+}
+
+impl PostgresService {
+    #[must_use]
+    pub fn new(name: ServiceName, target: PostgresTarget) -> Self {
+        Self {
+            name,
+            target,
+            cancels: Cancels::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &ServiceName {
+        &self.name
+    }
+
+    pub(super) fn cancels(&self) -> &Cancels {
+        &self.cancels
+    }
+
+    pub(super) fn accepts(&self) -> Accepts {
+        self.target.accepts
+    }
+
+    pub(super) fn offers_other_databases(&self) -> bool {
+        self.target.any_database
+    }
+
+    /// The login and the trust settings as they are now.
+    pub(super) async fn access(&self) -> Result<Access, Fault> {
+        let target = self.target.clone();
+        let read = tokio::task::spawn_blocking(move || access(&target));
+        read.await.map_err(|_| Fault::NoAddress)?
+    }
+}
+
+fn access(target: &PostgresTarget) -> Result<Access, Fault> {
+    let login = target.login.load()?;
+    let configured = target
+        .address
+        .as_ref()
+        .map(|address| (address.host().to_owned(), address.port()));
+    let stored = login.host.map(|host| (host, login.port.unwrap_or(5432)));
+    let (host, port) = configured.or(stored).ok_or(Fault::NoAddress)?;
+    let route = Arc::new(Route::new(host, port, &target.tls)?);
+    // As PostgreSQL itself: who names no database means the one named like the user.
+    let named = target.database.clone().or(login.database);
+    let database = named.unwrap_or_else(|| login.user.to_string());
+    Ok(Access {
+        route,
+        user: login.user,
+        password: login.password,
+        database,
+    })
+}

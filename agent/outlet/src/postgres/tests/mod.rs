@@ -1,0 +1,169 @@
+//! The kind `postgres` against a real PostgreSQL.
+//! Programs are tokio-postgres over an in-memory stream in place of the portal.
+#![allow(clippy::unwrap_used)]
+
+mod cluster;
+mod ending;
+mod faults;
+mod sessions;
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cluster::Cluster;
+use tempfile::TempDir;
+use tidegate_proto::names::Subject;
+use tidegate_proto::problem::{Code, Problem};
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Connection, NoTls};
+
+use super::{PortalEnd, PostgresService};
+
+/// A service at a real database.
+struct Stage {
+    cluster: Arc<Cluster>,
+    service: Arc<PostgresService>,
+    _login: TempDir,
+}
+
+impl Stage {
+    fn new(user: &str) -> Self {
+        Self::with(user, "pencil", |_| ())
+    }
+
+    fn with(
+        user: &str,
+        password: &str,
+        change: impl FnOnce(&mut crate::config::PostgresTarget),
+    ) -> Self {
+        let cluster = Cluster::shared();
+        let (mut target, login) = cluster.target(user, password);
+        change(&mut target);
+        let service = Arc::new(PostgresService::new("warehouse".parse().unwrap(), target));
+        Self {
+            cluster,
+            service,
+            _login: login,
+        }
+    }
+
+    /// A role of its own, so that tests running beside each other can count their backends.
+    fn alone(user: &str) -> Self {
+        let stage = Self::new(user);
+        stage.cluster.psql(
+            "postgres",
+            &format!("DROP ROLE IF EXISTS {user}; CREATE ROLE {user} LOGIN PASSWORD 'pencil'"),
+        );
+        stage
+    }
+
+    /// A portal that carries until `ended`.
+    fn portal(
+        &self,
+        person: &str,
+        ended: impl Future<Output = Problem> + Send + 'static,
+    ) -> (DuplexStream, JoinHandle<PortalEnd>) {
+        let (program, portal) = duplex(64 * 1024);
+        let (service, person) = (Arc::clone(&self.service), subject(person));
+        (
+            program,
+            tokio::spawn(async move { service.carry(portal, &person, ended).await }),
+        )
+    }
+
+    async fn program(&self) -> Program {
+        self.program_of("00uana").await
+    }
+
+    async fn program_of(&self, person: &str) -> Program {
+        let (end, ended) = oneshot::channel();
+        let ended = async move {
+            match ended.await {
+                Ok(problem) => problem,
+                Err(_) => pending().await,
+            }
+        };
+        let (stream, portal) = self.portal(person, ended);
+        let (client, connection) = config().connect_raw(stream, NoTls).await.unwrap();
+        Program {
+            client,
+            connection: tokio::spawn(drive(connection)),
+            portal,
+            end,
+        }
+    }
+
+    /// What a program that asks for nothing special hears when it is refused.
+    async fn refusal(&self) -> (tokio_postgres::error::DbError, PortalEnd, Duration) {
+        let begun = Instant::now();
+        let (stream, portal) = self.portal("00uana", pending());
+        let error = config()
+            .connect_raw(stream, NoTls)
+            .await
+            .err()
+            .expect("it is refused");
+        let took = begun.elapsed();
+        let heard = error.as_db_error().expect("it is told why").clone();
+        (heard, portal.await.unwrap(), took)
+    }
+
+    /// Waits until no backend serves `user`; fails after a second.
+    async fn sees_no_backend_of(&self, user: &'static str) {
+        let cluster = Arc::clone(&self.cluster);
+        let gone = move || {
+            let begun = Instant::now();
+            while cluster.backends_of(user) > 0 {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(1),
+                    "a backend is left"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        tokio::task::spawn_blocking(gone).await.unwrap();
+    }
+
+    fn sees_nothing_left(&self) {
+        assert_eq!(self.service.cancels().len(), 0, "a cancel key is left");
+    }
+}
+
+/// A program with its connection.
+struct Program {
+    client: Client,
+    connection: JoinHandle<Result<(), tokio_postgres::Error>>,
+    portal: JoinHandle<PortalEnd>,
+    end: oneshot::Sender<Problem>,
+}
+
+impl Program {
+    /// The program leaves; how the portal ended.
+    async fn leave(self) -> PortalEnd {
+        drop(self.client);
+        self.connection.await.unwrap().unwrap();
+        self.portal.await.unwrap()
+    }
+}
+
+async fn drive(
+    connection: Connection<DuplexStream, tokio_postgres::tls::NoTlsStream>,
+) -> Result<(), tokio_postgres::Error> {
+    connection.await
+}
+
+fn config() -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.user("ana").application_name("psql");
+    config
+}
+
+fn subject(person: &str) -> Subject {
+    person.parse().unwrap()
+}
+
+fn revoked() -> Problem {
+    Problem::new(Code::RevokedByAdmin)
+}
