@@ -128,6 +128,10 @@ codes! {
     /// The program asks for something a portal does not carry.
     ClientAsksTooMuch = 5008, Error, ThisComputer;
     TooManyConnections = 5009, Error, ThisComputer;
+    /// The database that the owner named is not there.
+    DatabaseMissing = 5010, Error, Peer;
+    /// The program named another database than the service's.
+    DatabaseNotOffered = 5011, Error, ThisComputer;
 
     // 6xxx: this computer.
     PortTaken = 6001, Error, ThisComputer;

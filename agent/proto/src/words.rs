@@ -273,6 +273,16 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "No further connection to {service|the service} can be opened because the limit is reached.",
             "Close connections that are not needed.",
         ],
+        Code::DatabaseMissing => [
+            "Database does not exist",
+            "{service|The service} cannot be connected because the database that its owner named does not exist.",
+            "Tell the owner of the service.",
+        ],
+        Code::DatabaseNotOffered => [
+            "Another database",
+            "The program cannot connect because it asks for a database that {service|this service} does not offer.",
+            "Leave the database's name out of its connection settings, or use the connection string that Tidegate shows.",
+        ],
         Code::PortTaken => [
             "Port is taken",
             "{service|The service} cannot be opened because port {port|it needs} is held by {program|another program}.",
