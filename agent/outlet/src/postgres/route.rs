@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tidegate_link::tls;
 use tidegate_postgres::{LoggedIn, Login, Next};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
@@ -17,7 +18,7 @@ use super::binding;
 use super::fault::Fault;
 use super::stream::Stream;
 use crate::config::may_be_target;
-use crate::target_tls::{self, TargetTls};
+use crate::target_tls::{TargetTls, TrustError};
 
 /// For one TCP connection attempt.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -33,11 +34,11 @@ pub(super) struct Route {
 
 impl Route {
     /// Reads the trust settings as they are now; blocks on files.
-    pub(super) fn new(host: String, port: u16, tls: &TargetTls) -> Result<Self, Fault> {
-        let tls = match tls {
+    pub(super) fn new(host: String, port: u16, trusted: &TargetTls) -> Result<Self, Fault> {
+        let tls = match trusted {
             TargetTls::Off => None,
             TargetTls::Verified { trust, server_name } => {
-                let name = target_tls::server_name(server_name.as_ref().unwrap_or(&host))?;
+                let name = tls::server_name(server_name.as_ref().unwrap_or(&host)).map_err(TrustError::from)?;
                 Some((Arc::new(trust.client()?), name))
             }
         };
