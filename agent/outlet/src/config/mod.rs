@@ -10,7 +10,7 @@ pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
 
 use crate::clock::Zone;
 use mistake::Notes;
-pub(crate) use reader::Reader;
+pub use reader::Reader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidegate_proto::identity::PeerId;
@@ -79,9 +79,7 @@ impl OutletConfig {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
-        let text = read_bounded(path)?;
-        let base = path.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, base)
+        load(path, Self::read)
     }
 
     /// Parses the text of a file; relative paths count from the working directory.
@@ -89,21 +87,7 @@ impl OutletConfig {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
-        Self::parse(text, Path::new(""))
-    }
-
-    fn parse(text: &str, base: &Path) -> Result<Self, Mistakes> {
-        let table = match toml::from_str::<toml::Table>(text) {
-            Ok(table) => table,
-            Err(why) => return Err(Mistakes(vec![not_toml(text, &why)])),
-        };
-        let notes = Notes::default();
-        let read = Self::read(Reader::new(table, String::new(), base, &notes));
-        let mistakes = notes.into_vec();
-        match read {
-            Some(config) if mistakes.is_empty() => Ok(config),
-            _ => Err(Mistakes(mistakes)),
-        }
+        parse(text, Path::new(""), Self::read)
     }
 
     /// `None` only after a note was made.
@@ -213,6 +197,35 @@ fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
         services.push(service);
     }
     services
+}
+
+/// Reads a TOML file with `read`, which takes every key and notes what is wrong; `None` from it only after a note.
+/// Relative paths count from the file's directory.
+///
+/// # Errors
+/// Every mistake in it, at once.
+pub fn load<T>(path: &Path, read: impl FnOnce(Reader<'_>) -> Option<T>) -> Result<T, Mistakes> {
+    let text = read_bounded(path)?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    parse(&text, base, read)
+}
+
+fn parse<T>(
+    text: &str,
+    base: &Path,
+    read: impl FnOnce(Reader<'_>) -> Option<T>,
+) -> Result<T, Mistakes> {
+    let table = match toml::from_str::<toml::Table>(text) {
+        Ok(table) => table,
+        Err(why) => return Err(Mistakes(vec![not_toml(text, &why)])),
+    };
+    let notes = Notes::default();
+    let read = read(Reader::new(table, String::new(), base, &notes));
+    let mistakes = notes.into_vec();
+    match read {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(Mistakes(mistakes)),
+    }
 }
 
 fn read_bounded(path: &Path) -> Result<String, Mistakes> {

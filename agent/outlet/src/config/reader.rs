@@ -8,7 +8,7 @@ use std::str::FromStr;
 use toml::Value;
 
 /// One table and where it stands in the file.
-pub(crate) struct Reader<'n> {
+pub struct Reader<'n> {
     table: toml::Table,
     path: String,
     base: &'n Path,
@@ -17,12 +17,7 @@ pub(crate) struct Reader<'n> {
 }
 
 impl<'n> Reader<'n> {
-    pub(in crate::config) fn new(
-        table: toml::Table,
-        path: String,
-        base: &'n Path,
-        notes: &'n Notes,
-    ) -> Self {
+    pub(super) fn new(table: toml::Table, path: String, base: &'n Path, notes: &'n Notes) -> Self {
         Self {
             table,
             path,
@@ -32,7 +27,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    pub(crate) fn note(&self, key: &str, reason: &str, fix: &str) {
+    pub fn note(&self, key: &str, reason: &str, fix: &str) {
         let key = match (self.path.as_str(), key) {
             ("", key) => key.to_owned(),
             (path, "") => path.to_owned(),
@@ -46,7 +41,7 @@ impl<'n> Reader<'n> {
     }
 
     /// A text that must be there and parse; notes and returns `None` otherwise.
-    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(
+    pub fn parsed<T: FromStr<Err: std::fmt::Display>>(
         &mut self,
         key: &str,
         fix: &str,
@@ -56,7 +51,7 @@ impl<'n> Reader<'n> {
     }
 
     /// A text that must parse if it is there.
-    pub(crate) fn optional_parsed<T: FromStr<Err: std::fmt::Display>>(
+    pub fn optional_parsed<T: FromStr<Err: std::fmt::Display>>(
         &mut self,
         key: &str,
         fix: &str,
@@ -71,12 +66,12 @@ impl<'n> Reader<'n> {
         }
     }
 
-    pub(crate) fn path(&mut self, key: &str, fix: &str) -> Option<PathBuf> {
+    pub fn path(&mut self, key: &str, fix: &str) -> Option<PathBuf> {
         self.required(key, fix)?;
         self.optional_path(key)
     }
 
-    pub(crate) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
+    pub fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
         let text = self.text(key)?;
         if text.is_empty() {
             self.note(key, "it is empty", "a path, absolute or beside this file");
@@ -85,7 +80,7 @@ impl<'n> Reader<'n> {
         Some(self.base.join(text))
     }
 
-    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+    pub fn text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
             Value::String(text) => Some(text),
             _ => {
@@ -96,7 +91,7 @@ impl<'n> Reader<'n> {
     }
 
     /// False when it is not there.
-    pub(crate) fn flag(&mut self, key: &str) -> bool {
+    pub fn flag(&mut self, key: &str) -> bool {
         match self.take(key) {
             Some(Value::Boolean(flag)) => flag,
             Some(_) => {
@@ -111,7 +106,7 @@ impl<'n> Reader<'n> {
         }
     }
 
-    pub(crate) fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.take(key)?;
         let number = value
             .as_integer()
@@ -124,7 +119,7 @@ impl<'n> Reader<'n> {
         number
     }
 
-    pub(crate) fn optional_table(&mut self, key: &str) -> Option<Reader<'n>> {
+    pub fn optional_table(&mut self, key: &str) -> Option<Reader<'n>> {
         match self.take(key)? {
             Value::Table(table) => Some(Reader::new(table, self.under(key), self.base, self.notes)),
             _ => {
@@ -135,7 +130,7 @@ impl<'n> Reader<'n> {
     }
 
     /// `[[key]]` tables; none at all is a mistake.
-    pub(crate) fn tables(&mut self, key: &str, fix: &str) -> Vec<Reader<'n>> {
+    pub fn tables(&mut self, key: &str, fix: &str) -> Vec<Reader<'n>> {
         let items = match self.take(key) {
             Some(Value::Array(items)) => items,
             Some(_) => return self.none(key, "it is not a list of tables", fix),
@@ -158,7 +153,7 @@ impl<'n> Reader<'n> {
     }
 
     /// Notes every key that nobody asked for.
-    pub(crate) fn finish(self) {
+    pub fn finish(self) {
         for key in self.table.keys() {
             let near = self.asked.iter().find(|known| alike(known, key));
             let fix = match near {

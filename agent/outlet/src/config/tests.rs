@@ -41,7 +41,7 @@ fn keys(text: &str) -> Vec<String> {
 
 #[test]
 fn reads_a_whole_file() {
-    let config = OutletConfig::parse(&good(), Path::new("/etc/tidegate")).unwrap();
+    let config = parse(&good(), Path::new("/etc/tidegate"), OutletConfig::read).unwrap();
 
     assert_eq!(config.policy, Path::new("/etc/tidegate/owner.cedar"));
     assert_eq!(
