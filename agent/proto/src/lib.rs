@@ -16,12 +16,15 @@ pub mod policy;
 pub mod principal;
 pub mod problem;
 pub mod refusal;
+#[cfg(feature = "testing")]
+pub mod rehearsal;
 pub mod revocations;
 pub mod session;
 pub mod sse;
 pub mod statement;
 pub mod strict;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(test), allow(dead_code))]
 mod testing;
 pub mod text;
 pub mod time;

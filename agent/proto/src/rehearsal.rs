@@ -1,0 +1,50 @@
+//! Permits for other crates' tests, made as the real ones are: signed tokens, both policies, a recorded event.
+//! Only with the feature `testing`, which no product crate asks for. It opens nothing that its caller could not open:
+//! every key in it is the caller's own.
+
+use serde_json::json;
+
+use crate::{
+    auth::Auth,
+    event::{Chain, EventKind},
+    frame::{Open, Purpose},
+    permit::Permit,
+    statement::{Credential, Statement},
+    testing::{NOW, World, at, key, org, set},
+};
+
+/// A permit for the service `warehouse` of the org `acme`.
+///
+/// # Panics
+/// When the rehearsed world refuses the person: then the world has changed, not the person.
+#[allow(clippy::unwrap_used)]
+pub fn permit(sub: &str, portal: u64, purpose: Purpose) -> Permit {
+    let world = World::new();
+    let mut claims = world.claims();
+    set(&mut claims, "sub", json!(sub));
+    let credential = Credential {
+        sub: sub.parse().unwrap(),
+        ..world.credential()
+    };
+    let auth = Auth {
+        credential: credential.sign(&world.authority),
+        id_token_0: world.provider.sign(&claims),
+        ..world.auth()
+    };
+    let mut session = world.session();
+    session
+        .handle_auth(&auth.encode().unwrap(), &world.standing, NOW)
+        .unwrap();
+    let open = Open {
+        portal,
+        purpose,
+        grant: None,
+    };
+    let allowed = session
+        .handle_open(&open, &world.standing, &at(NOW), NOW)
+        .unwrap();
+    let mut chain = Chain::start(&org(), &key(4).verify_key());
+    let event = EventKind::PortalOpened(allowed.event().clone());
+    let recorded = Chain::confirm(chain.append(NOW, event, &key(4)));
+    allowed.recorded(recorded).unwrap()
+}
