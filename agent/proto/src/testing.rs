@@ -160,7 +160,6 @@ pub(crate) fn idp() -> IdpStatement {
 
 /// The org `acme`, with Ana on her laptop and an outlet that serves `warehouse`.
 pub(crate) struct World {
-    pub(crate) root: SigningKey,
     pub(crate) authority: SigningKey,
     pub(crate) identity: SigningKey,
     pub(crate) provider: Provider,
@@ -169,10 +168,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let (root, authority, provider) = (key(1), key(2), Provider::new("k1"));
+        let (authority, provider) = (key(2), Provider::new("k1"));
         let standing = Standing {
             org: org(),
-            root: root.verify_key(),
+            root: key(1).verify_key(),
             authority: authority_statement(&authority),
             idp: idp(),
             keys: provider.keys(),
@@ -190,7 +189,6 @@ impl World {
             beacon_at: NOW,
         };
         Self {
-            root,
             authority,
             identity: key(3),
             provider,

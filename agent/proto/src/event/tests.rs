@@ -1,3 +1,6 @@
+//! Audit chains as they are, and as somebody would like them to be.
+//! The keeper of the chain here is key 4; eight lines are enough to be cut, swapped and rewritten.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::{

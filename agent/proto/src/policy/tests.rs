@@ -1,3 +1,6 @@
+//! Policies that allow, that deny, that fail, and texts no parser should see.
+//! The question is always the same: may Ana connect to the warehouse on a Saturday afternoon.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::testing::{ALLOWING, NOW, at, org, warehouse};
@@ -322,11 +325,7 @@ fn the_deepest_text_that_is_let_through_does_not_end_the_process() {
         policy(format!("{}true", "if false then true else ".repeat(30))),
         policy(format!("context{}", ".now".repeat(most - 2))),
         policy(format!("context{}", "[\"now\"]".repeat(most - 2))),
-        policy(format!("principal{}", " has org".repeat(1))),
-        policy(format!(
-            "{} == {{}}",
-            format!("{}1{}", "{a: ".repeat(30), "}".repeat(30))
-        )),
+        policy(format!("{}1{} == {{}}", "{a: ".repeat(30), "}".repeat(30))),
         policy(format!("{}true{}", "(".repeat(30), " || true)".repeat(30))),
         policy(format!("[{}].contains(1)", "1,".repeat(30_000))),
         policy(format!(
