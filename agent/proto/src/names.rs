@@ -278,7 +278,7 @@ mod tests {
             "h/x:1",
             "h:01234567",
         ] {
-            assert_eq!(bad.parse::<HubAddress>().is_err(), true, "{bad}");
+            assert!(bad.parse::<HubAddress>().is_err(), "{bad}");
         }
     }
 }
