@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::cancels::Backend;
 use super::fault::Fault;
+use super::route::Right;
 use super::service::PostgresService;
 use super::stream::Stream;
 
@@ -72,7 +73,7 @@ async fn visit(service: &PostgresService, key: &BackendKey, gone: Instant) -> Re
         startup,
         access.route.uses_tls(),
     );
-    let (mut stream, _) = access.route.log_in(login, first).await?;
+    let (mut stream, _) = access.route.log_in(Right::Ending, login, first).await?;
     stream
         .write_all(&simple_query(&ending_of(key, gone.elapsed())))
         .await?;
@@ -108,5 +109,9 @@ async fn rows_until_ready(stream: &mut Stream) -> Result<u64, Fault> {
             refused |= tag == b'E';
         });
     }
-    if refused { Err(Fault::VisitRefused) } else { Ok(rows) }
+    if refused {
+        Err(Fault::VisitRefused)
+    } else {
+        Ok(rows)
+    }
 }

@@ -9,11 +9,13 @@ use tidegate_postgres::{
 };
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::names::Subject;
+use tidegate_proto::permit::Permit;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::cancels::{Backend, Registered};
 use super::fault::Fault;
+use super::route::Right;
 use super::service::{Access, PostgresService};
 use super::stream::Stream;
 
@@ -56,7 +58,7 @@ pub(super) struct Session {
 pub(super) async fn begin<P>(
     service: &PostgresService,
     portal: &mut P,
-    person: &Subject,
+    permit: Permit,
 ) -> Result<Begun, Stopped>
 where
     P: AsyncRead + AsyncWrite + Unpin,
@@ -66,10 +68,10 @@ where
         .map_err(|_| Stopped::Left)??
     {
         Wanted::Cancel(key) => Ok(Begun::Cancel {
-            known: cancel(service, &key, person).await,
+            known: cancel(service, &key, &permit.principal().sub).await,
         }),
         Wanted::Session { startup, early } => {
-            let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, person));
+            let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, permit));
             let session = session.await.map_err(|_| Fault::Silent)??;
             Ok(Begun::Session(Box::new(session)))
         }
@@ -77,7 +79,7 @@ where
 }
 
 /// Logs in and leaves again: whether the next program would get a session.
-pub(super) async fn look(service: &PostgresService) -> Result<(), Fault> {
+pub(super) async fn look(service: &PostgresService, permit: Permit) -> Result<(), Fault> {
     let access = service.access().await?;
     let startup = Startup::new(tidegate_postgres::Version::V3_0)
         .with("database", &access.database)
@@ -89,7 +91,10 @@ pub(super) async fn look(service: &PostgresService) -> Result<(), Fault> {
         access.route.uses_tls(),
     );
     let visit = async {
-        let (mut stream, _) = access.route.log_in(login, first).await?;
+        let (mut stream, _) = access
+            .route
+            .log_in(Right::Portal(permit), login, first)
+            .await?;
         stream.write_all(&tidegate_postgres::terminate()).await?;
         Ok(stream.shutdown().await?)
     };
@@ -144,8 +149,9 @@ async fn log_in(
     service: &PostgresService,
     startup: Startup,
     early: Vec<u8>,
-    person: &Subject,
+    permit: Permit,
 ) -> Result<Session, Fault> {
+    let person = permit.principal().sub.clone();
     let (startup, negotiated) = startup.negotiated();
     let version = startup.version();
     let access = service.access().await?;
@@ -159,7 +165,10 @@ async fn log_in(
         startup,
         access.route.uses_tls(),
     );
-    let (stream, logged_in) = access.route.log_in(login, first).await?;
+    let (stream, logged_in) = access
+        .route
+        .log_in(Right::Portal(permit), login, first)
+        .await?;
     let route = Arc::clone(&access.route);
     let backend = logged_in.key().map(|key| Backend {
         key: key.clone(),
@@ -168,7 +177,7 @@ async fn log_in(
     let registered =
         service
             .cancels()
-            .register(person, backend.clone(), version, &SystemEntropy)?;
+            .register(&person, backend.clone(), version, &SystemEntropy)?;
     let mut greeting = negotiated.unwrap_or_default();
     greeting.extend_from_slice(&logged_in.greeting(&registered.ours));
     let (inflow, outflow) = (

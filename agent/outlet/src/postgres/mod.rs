@@ -15,7 +15,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use tidegate_postgres::{Report, SqlState};
-use tidegate_proto::names::Subject;
+use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::words::words;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -43,10 +43,10 @@ pub enum PortalEnd {
 impl PostgresService {
     /// Carries one portal until one side closes it or `ended` says why it must end. Finishes within about
     /// two seconds of that, and the backend at the database is gone by then, unless the database cannot be reached.
-    pub(crate) async fn carry<P>(
+    pub async fn serve<P>(
         &self,
         mut portal: P,
-        person: &Subject,
+        permit: Permit,
         ended: impl Future<Output = Problem>,
     ) -> PortalEnd
     where
@@ -56,7 +56,7 @@ impl PostgresService {
         let begun = select! {
             biased;
             problem = &mut ended => Err(Err(problem)),
-            begun = begin::begin(self, &mut portal, person) => begun.map_err(Ok),
+            begun = begin::begin(self, &mut portal, permit) => begun.map_err(Ok),
         };
         match begun {
             Ok(Begun::Session(session)) => self.carry_session(portal, *session, ended).await,
@@ -73,8 +73,11 @@ impl PostgresService {
     }
 
     /// Whether the next program would get a session: connects, logs in and leaves.
-    pub(crate) async fn look(&self) -> Result<(), Problem> {
-        begin::look(self).await.map_err(|fault| {
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub async fn look(&self, permit: Permit) -> Result<(), Problem> {
+        begin::look(self, permit).await.map_err(|fault| {
             tracing::warn!(service = %self.name(), %fault, "did not reach the database");
             fault.problem(self.name())
         })

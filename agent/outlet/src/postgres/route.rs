@@ -9,6 +9,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tidegate_link::tls;
 use tidegate_postgres::{LoggedIn, Login, Next};
+use tidegate_proto::names::HubAddress;
+use tidegate_proto::permit::Permit;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -25,24 +27,33 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// `SSLRequest`; before a cancel request it is all that comes before TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
+/// By what right a connection is made.
+pub(super) enum Right {
+    /// Somebody was allowed to use the service.
+    Portal(Permit),
+    /// What such a right began is ended: cancelled, or looked after.
+    Ending,
+}
+
 /// Where a database is and how it is trusted.
 pub(super) struct Route {
-    host: String,
-    port: u16,
+    address: HubAddress,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
 impl Route {
     /// Reads the trust settings as they are now; blocks on files.
-    pub(super) fn new(host: String, port: u16, trusted: &TargetTls) -> Result<Self, Fault> {
+    pub(super) fn new(address: HubAddress, trusted: &TargetTls) -> Result<Self, Fault> {
         let tls = match trusted {
             TargetTls::Off => None,
             TargetTls::Verified { trust, server_name } => {
-                let name = tls::server_name(server_name.as_ref().unwrap_or(&host)).map_err(TrustError::from)?;
+                let name =
+                    tls::server_name(server_name.as_ref().map_or(address.host(), String::as_str))
+                        .map_err(TrustError::from)?;
                 Some((Arc::new(trust.client()?), name))
             }
         };
-        Ok(Self { host, port, tls })
+        Ok(Self { address, tls })
     }
 
     pub(super) fn uses_tls(&self) -> bool {
@@ -52,10 +63,11 @@ impl Route {
     /// Dials and logs in.
     pub(super) async fn log_in(
         &self,
+        right: Right,
         mut login: Login,
         first: Vec<u8>,
     ) -> Result<(Stream, LoggedIn), Fault> {
-        let mut stream = Stream::Plain(self.dial().await?);
+        let mut stream = Stream::Plain(self.dial(right).await?);
         stream.write_all(&first).await?;
         let mut buffer = vec![0; 8 * 1024];
         loop {
@@ -81,7 +93,7 @@ impl Route {
 
     /// Sends one cancel request and waits until the server has taken it.
     pub(super) async fn cancel(&self, request: &[u8]) -> Result<(), Fault> {
-        let mut tcp = self.dial().await?;
+        let mut tcp = self.dial(Right::Ending).await?;
         if self.uses_tls() {
             tcp.write_all(&SSL_REQUEST).await?;
             let mut answer = [0];
@@ -94,9 +106,11 @@ impl Route {
         hand_over(tcp, request).await
     }
 
-    async fn dial(&self) -> Result<TcpStream, Fault> {
+    /// The right is used up, whether the database answers or not.
+    async fn dial(&self, right: Right) -> Result<TcpStream, Fault> {
+        drop(right);
         let mut fault = Fault::Unresolved;
-        let found = lookup_host((self.host.as_str(), self.port))
+        let found = lookup_host((self.address.host(), self.address.port()))
             .await
             .map_err(|_| Fault::Unresolved)?;
         for address in found.filter(|address| may_be_target(address.ip())) {

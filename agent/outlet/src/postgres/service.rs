@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tidegate_postgres::Accepts;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{HubAddress, ServiceName};
 use zeroize::Zeroizing;
 
 use super::cancels::Cancels;
@@ -64,13 +64,15 @@ impl PostgresService {
 
 fn access(target: &PostgresTarget) -> Result<Access, Fault> {
     let login = target.login.load()?;
-    let configured = target
-        .address
-        .as_ref()
-        .map(|address| (address.host().to_owned(), address.port()));
-    let stored = login.host.map(|host| (host, login.port.unwrap_or(5432)));
-    let (host, port) = configured.or(stored).ok_or(Fault::NoAddress)?;
-    let route = Arc::new(Route::new(host, port, &target.tls)?);
+    let stored = login
+        .host
+        .map(|host| HubAddress::new(&host, login.port.unwrap_or(5432)));
+    let address = match (target.address.clone(), stored) {
+        (Some(configured), _) => configured,
+        (None, Some(stored)) => stored.map_err(|_| Fault::NoAddress)?,
+        (None, None) => return Err(Fault::NoAddress),
+    };
+    let route = Arc::new(Route::new(address, &target.tls)?);
     // As PostgreSQL itself: who names no database means the one named like the user.
     let named = target.database.clone().or(login.database);
     let database = named.unwrap_or_else(|| login.user.to_string());

@@ -21,7 +21,11 @@ async fn refused_with(stage: &Stage, code: Code, state: &str) {
     assert!(heard.hint().is_some_and(|hint| hint.ends_with('.')));
     assert!(took < SOON, "took {took:?}");
     assert_eq!(
-        stage.service.look().await.is_ok(),
+        stage
+            .service
+            .look(permit("00uana", 2, Purpose::Probe))
+            .await
+            .is_ok(),
         code == Code::DatabaseNotOffered
     );
     stage.sees_nothing_left();

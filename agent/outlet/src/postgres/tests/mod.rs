@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use tempfile::TempDir;
-use tidegate_proto::names::Subject;
+use tidegate_proto::frame::Purpose;
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::rehearsal::permit;
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -67,10 +68,13 @@ impl Stage {
         ended: impl Future<Output = Problem> + Send + 'static,
     ) -> (DuplexStream, JoinHandle<PortalEnd>) {
         let (program, portal) = duplex(64 * 1024);
-        let (service, person) = (Arc::clone(&self.service), subject(person));
+        let (service, permit) = (
+            Arc::clone(&self.service),
+            permit(person, 1, Purpose::Connect),
+        );
         (
             program,
-            tokio::spawn(async move { service.carry(portal, &person, ended).await }),
+            tokio::spawn(async move { service.serve(portal, permit, ended).await }),
         )
     }
 
@@ -158,10 +162,6 @@ fn config() -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
     config.user("ana").application_name("psql");
     config
-}
-
-fn subject(person: &str) -> Subject {
-    person.parse().unwrap()
 }
 
 fn revoked() -> Problem {

@@ -250,12 +250,19 @@ async fn the_program_holds_another_cancel_key_than_the_databases() {
     let startup = Startup::new(Version::V3_0).with("user", "ana").encode();
     let query = simple_query("SELECT 'pid=' || pg_backend_pid()");
 
-    stream.write_all(&[startup, query, tidegate_postgres::terminate()].concat()).await.unwrap();
+    stream
+        .write_all(&[startup, query, tidegate_postgres::terminate()].concat())
+        .await
+        .unwrap();
     let mut heard = Vec::new();
     stream.read_to_end(&mut heard).await.unwrap();
     drop(stream);
 
-    let key = heard.windows(5).position(|five| five == b"K\0\0\0\x0c").unwrap() + 5;
+    let key = heard
+        .windows(5)
+        .position(|five| five == b"K\0\0\0\x0c")
+        .unwrap()
+        + 5;
     let pid = u32::from_be_bytes(heard[key..key + 4].try_into().unwrap());
     let heard = String::from_utf8_lossy(&heard).into_owned();
     assert!(heard.contains("pid="));
