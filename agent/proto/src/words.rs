@@ -442,7 +442,7 @@ mod tests {
     use super::*;
     use std::fmt::Write;
 
-    /// The one snapshot of all words: what a person reads for every code, without and with facts.
+    /// The one snapshot of all words. After a change: `INSTA_UPDATE=always cargo test -p tidegate-proto words`, and read it.
     #[test]
     fn all_the_words_there_are() {
         let mut all = String::new();
