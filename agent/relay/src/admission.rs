@@ -2,7 +2,6 @@
 //! Every way to fail gets the same answer.
 
 use crate::RelayConfig;
-use tidegate_link::now;
 use tidegate_proto::{
     identity::NoisePublic,
     statement::{Pass, Statement, StatementError},
@@ -25,10 +24,11 @@ pub(crate) fn admit(
     jws: &str,
     peer: NoisePublic,
 ) -> Result<Pass, NotAdmitted> {
+    let now = (config.clock)();
     let authority = config.authority.borrow().clone();
-    authority.valid_at(now())?;
+    authority.valid_at(now)?;
     let pass = Pass::verify_for(jws, &authority.key, &config.org)?;
-    pass.valid_at(now())?;
+    pass.valid_at(now)?;
     if pass.cnf != peer.fingerprint() {
         return Err(NotAdmitted::OtherKey);
     }

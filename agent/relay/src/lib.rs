@@ -18,6 +18,7 @@ use tidegate_proto::{
     identity::NoiseSecret,
     names::{HubAddress, OrgName},
     statement::AuthorityStatement,
+    time::UnixTime,
 };
 use tokio::{net::TcpStream, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,7 +33,11 @@ pub struct RelayConfig {
     /// The one host that key tunnels lead to, from `tg-idp`.
     pub key_host: watch::Receiver<HubAddress>,
     pub limits: Limits,
+    pub clock: Clock,
 }
+
+/// The wall clock: `Arc::new(tidegate_link::now)`, or one that a test moves by hand.
+pub type Clock = Arc<dyn Fn() -> UnixTime + Send + Sync>;
 
 /// A running relay. Clones are the same relay.
 #[derive(Clone)]

@@ -6,11 +6,12 @@ use crate::{
     registry::{Place, Taken},
 };
 use std::{sync::Arc, time::Duration};
-use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, now, respond, tune};
+use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, respond, tune};
 use tidegate_proto::{
     channel::{CircuitToken, Prologue},
     identity::NoisePublic,
     statement::{Pass, PassRole},
+    time::UnixTime,
     wire::link::{FromRelay, RelayRefusal, ServiceHandle, ToRelay},
 };
 use tokio::{
@@ -154,7 +155,7 @@ impl Link {
         if self.heard.elapsed() > SILENCE_LIMIT {
             return Err(End::Silent);
         }
-        self.pass.valid_at(now()).map_err(|_| End::Pass)
+        self.pass.valid_at(self.now()).map_err(|_| End::Pass)
     }
 
     async fn hear(&mut self, record: &[u8]) -> Result<(), End> {
@@ -175,6 +176,10 @@ impl Link {
         }
     }
 
+    fn now(&self) -> UnixTime {
+        (self.inner.config.clock)()
+    }
+
     /// Agents only, and only for what the pass names; anything else looks like an outlet that is not there.
     fn open(&self, handle: ServiceHandle) -> Result<CircuitToken, RelayRefusal> {
         if self.pass.role != PassRole::Agent || !self.pass.handles.contains(&handle) {
@@ -182,11 +187,8 @@ impl Link {
         }
         let taken = self.taken(self.inner.registry.circuit(&self.pass.pseudonym))?;
         let token = circuit::open(&self.inner, taken);
-        if self
-            .inner
-            .registry
-            .offer(handle, &FromRelay::Incoming { handle, token })
-        {
+        let offer = FromRelay::Incoming { handle, token };
+        if self.inner.registry.offer(handle, &offer, self.now()) {
             Ok(token)
         } else {
             self.inner.circuits.withdraw(token);

@@ -11,6 +11,7 @@ use std::{
 };
 use tidegate_proto::{
     statement::{Pass, PassRole},
+    time::UnixTime,
     wire::link::{FromRelay, ServiceHandle},
 };
 use tokio::sync::mpsc;
@@ -43,6 +44,8 @@ struct Entry {
     offers: mpsc::Sender<FromRelay>,
     superseded: CancellationToken,
     serves: Vec<ServiceHandle>,
+    /// End of its pass.
+    until: UnixTime,
 }
 
 /// A link's place in the registry; leaves when dropped.
@@ -93,6 +96,7 @@ impl Registry {
             offers,
             superseded: superseded.clone(),
             serves: Vec::new(),
+            until: pass.not_after,
         };
         state.links.insert(id, entry);
         state.serve(id, pass);
@@ -104,19 +108,20 @@ impl Registry {
         })
     }
 
-    /// Offers a circuit to one outlet that serves `handle`, each in turn: whether one took it.
-    pub(crate) fn offer(&self, handle: ServiceHandle, offer: &FromRelay) -> bool {
+    /// Offers a circuit to one outlet whose pass serves `handle` at `now`, each in turn: whether one took it.
+    pub(crate) fn offer(&self, handle: ServiceHandle, offer: &FromRelay, now: UnixTime) -> bool {
         let state = lock(&self.state);
         let Some(outlets) = state.outlets.get(&handle) else {
             return false;
         };
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         (0..outlets.len()).any(|i| {
-            let id = outlets[(first.wrapping_add(i)) % outlets.len()];
-            state
+            let id = outlets[first.wrapping_add(i) % outlets.len()];
+            let entry = state
                 .links
                 .get(&id)
-                .is_some_and(|entry| entry.offers.try_send(offer.clone()).is_ok())
+                .filter(|entry| !entry.until.has_ended(now));
+            entry.is_some_and(|entry| entry.offers.try_send(offer.clone()).is_ok())
         })
     }
 
@@ -186,6 +191,7 @@ impl State {
         }
         if let Some(entry) = self.links.get_mut(&id) {
             entry.serves = serves;
+            entry.until = pass.not_after;
         }
     }
 

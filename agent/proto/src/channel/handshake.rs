@@ -100,7 +100,8 @@ impl Responder {
     /// `-> e` and `<- e, ee, s, es`: returns message 2.
     ///
     /// # Errors
-    /// Any; the handshake is over either way. A wrong prologue shows only later: the initiator rejects message 2.
+    /// Any; the handshake is over either way. Another prologue shows here: psk patterns encrypt message 1's payload
+    /// under a key that everybody knows, with the prologue as associated data (Noise section 9).
     pub fn accept(
         prologue: &Prologue,
         secret: &NoiseSecret,

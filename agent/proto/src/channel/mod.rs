@@ -108,7 +108,7 @@ impl fmt::Debug for CircuitToken {
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HandshakeHash(pub [u8; 32]);
 
-/// What both ends must believe alike before they speak. Differing prologues fail at message 2.
+/// What both ends must believe alike before they speak. Differing prologues fail at message 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prologue {
     pub suite: Suite,
