@@ -1,0 +1,72 @@
+//! The table of bad inputs: every one has a test that exists, or a reason why it has to wait.
+//! The names are looked up in the sources, so a renamed test breaks this one and the table stays true.
+
+use std::collections::BTreeSet;
+
+use crate::tree::{read, rust_files};
+
+#[test]
+fn every_bad_input_has_a_test_or_a_reason() {
+    let table: toml::Table = read("tests/bad_inputs.toml").parse().unwrap();
+    let tests = all_test_names();
+
+    for id in (1..=49).chain(60..=68) {
+        let entry = table
+            .get(&id.to_string())
+            .and_then(|entry| entry.as_table());
+        let entry =
+            entry.unwrap_or_else(|| panic!("bad input {id} is not in tests/bad_inputs.toml"));
+        let words = |key: &str| {
+            entry
+                .get(key)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+        };
+        assert!(
+            !words("what").is_empty(),
+            "bad input {id} does not say what it is"
+        );
+        let names: Vec<&str> = match entry.get("tests").or_else(|| entry.get("test")) {
+            Some(toml::Value::Array(names)) => {
+                names.iter().filter_map(|name| name.as_str()).collect()
+            }
+            Some(toml::Value::String(name)) => vec![name],
+            _ => Vec::new(),
+        };
+        assert!(
+            !names.is_empty() || words("deferred").len() > 20,
+            "bad input {id} has neither a test nor a reason"
+        );
+        for name in names {
+            assert!(
+                tests.contains(name),
+                "bad input {id} names the test {name}, which does not exist"
+            );
+        }
+    }
+}
+
+/// Names of all test functions, Rust and TypeScript.
+fn all_test_names() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in rust_files() {
+        let text = read(&file);
+        let mut after_attribute = false;
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                after_attribute = true;
+            } else if after_attribute
+                && let Some(rest) = line
+                    .strip_prefix("async ")
+                    .unwrap_or(line)
+                    .strip_prefix("fn ")
+            {
+                names.insert(rest.split(['(', '<']).next().unwrap().to_owned());
+                after_attribute = false;
+            } else if line.starts_with("fn ") && text.contains("proptest!") {
+                names.insert(line[3..].split(['(', '<']).next().unwrap().to_owned());
+            }
+        }
+    }
+    names
+}
