@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::{LinkError, keyfile::KeyFileError};
+use tidegate_link::{Guest, LinkError, keyfile::KeyFileError};
 use tidegate_proto::{
     entropy::{Entropy, SystemEntropy},
     event::EventKind,
@@ -117,8 +117,8 @@ impl Authority {
     ///
     /// # Errors
     /// When the peer did not get through the handshake.
-    pub async fn serve_api(&self, tcp: TcpStream) -> Result<(), LinkError> {
-        self.door.serve(&self.core, tcp).await
+    pub async fn serve_api(&self, tcp: TcpStream, guest: Guest) -> Result<(), LinkError> {
+        self.door.serve(&self.core, tcp, guest).await
     }
 
     /// Puts a new bundle in force and says what changed. The old one stays when the new one is refused.
@@ -144,7 +144,7 @@ impl Authority {
         Ok(changes)
     }
 
-    /// By which statement this authority speaks, now and whenever it changes.
+    /// By which statement this authority speaks; ask again after a reload.
     #[must_use]
     pub fn statement(&self) -> AuthorityStatement {
         self.core.in_force.borrow().org.authority.clone()

@@ -13,11 +13,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tidegate_link::{
-    LinkError, SecureStream, api_link,
-    lobby::{Lobby, Seat},
-    respond, tune,
-};
+use tidegate_link::{Doorstep, Guest, LinkError, SecureStream, api_link, respond, tune};
 use tidegate_proto::{api::Hello, channel::Prologue};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -30,8 +26,6 @@ use crate::{
     refusal::Refusal,
 };
 
-/// A client takes the hello at once or has gone.
-const HELLO: Duration = Duration::from_secs(5);
 /// One request, with the provider asked twice in it.
 const REQUEST: Duration = Duration::from_secs(45);
 /// A connection that sends no events.
@@ -52,29 +46,35 @@ const STRANGERS: usize = 512;
 
 /// Where connections begin.
 pub(crate) struct Door {
-    strangers: Arc<Lobby>,
+    strangers: Arc<Doorstep>,
     guests: Arc<Guests>,
 }
 
 impl Door {
     pub(crate) fn new() -> Self {
         Self {
-            strangers: Lobby::new(STRANGERS),
+            strangers: Doorstep::new(STRANGERS),
             guests: Arc::default(),
         }
     }
 
     /// Serves a connection whose preface has been read, to its end.
-    pub(crate) async fn serve(&self, core: &Arc<Core>, tcp: TcpStream) -> Result<(), LinkError> {
-        let seat = self.strangers.enter();
+    pub(crate) async fn serve(
+        &self,
+        core: &Arc<Core>,
+        tcp: TcpStream,
+        guest: Guest,
+    ) -> Result<(), LinkError> {
         let stream = tokio::select! {
             biased;
             () = core.draining.cancelled() => return Ok(()),
-            () = seat.taken_away() => return Ok(()),
-            introduced = introduce(core, tcp) => introduced?,
+            introduced = guest.within(introduce(core, tcp)) => introduced?,
         };
+        // A handshake proves no more than that there is a computer; the next proof may take longer, so it waits elsewhere.
+        let stranger = self.strangers.enter();
+        drop(guest);
         let caller = Arc::new(Caller::new(stream.hash, Arc::clone(&self.guests)));
-        speak(core, caller, stream, seat).await;
+        speak(core, caller, stream, stranger).await;
         Ok(())
     }
 }
@@ -87,17 +87,15 @@ async fn introduce(core: &Core, mut tcp: TcpStream) -> Result<SecureStream, Link
         root: bundle.root,
         authority: bundle.authority,
     };
-    timeout(HELLO, api_link::say_hello(&mut tcp, &hello))
-        .await
-        .map_err(|_| LinkError::TimedOut)??;
+    api_link::say_hello(&mut tcp, &hello).await?;
     let prologue = |suite| Prologue::api(suite, core.anchor.org.clone());
     Ok(respond(tcp, prologue, &core.keys.noise)
         .await?
         .into_stream())
 }
 
-/// HTTP until the peer is done, the time is up, the seat is needed, or we drain.
-async fn speak(core: &Arc<Core>, caller: Arc<Caller>, stream: SecureStream, seat: Seat) {
+/// HTTP until the peer is done, the time is up, the place is needed, or we drain.
+async fn speak(core: &Arc<Core>, caller: Arc<Caller>, stream: SecureStream, stranger: Guest) {
     let calls = TowerToHyperService::new(router(Arc::clone(core), Arc::clone(&caller)));
     let service = service_fn(|request| bounded(&calls, request));
     let mut http = http1::Builder::new();
@@ -113,19 +111,19 @@ async fn speak(core: &Arc<Core>, caller: Arc<Caller>, stream: SecureStream, seat
         biased;
         _ = serving.as_mut() => return,
         () = core.draining.cancelled() => {}
-        () = is_over(&caller, seat) => {}
+        () = is_over(&caller, stranger) => {}
     }
     serving.as_mut().graceful_shutdown();
     let _ = timeout(DRAIN, serving).await;
 }
 
 /// Ends when a connection has lived long enough.
-async fn is_over(caller: &Caller, seat: Seat) {
+async fn is_over(caller: &Caller, stranger: Guest) {
     let began = Instant::now();
     tokio::select! {
         biased;
-        () = caller.is_proved() => drop(seat),
-        () = seat.taken_away() => return,
+        () = caller.is_proved() => drop(stranger),
+        () = stranger.gone() => return,
         () = sleep_until(began + LIFE) => return,
     }
     let mut streaming = caller.streaming.subscribe();

@@ -90,6 +90,11 @@ impl Guest {
             done = timeout_at(self.until, step) => done.map_err(|_| LinkError::TimedOut)?,
         }
     }
+
+    /// Ends when somebody newer needs the place; says nothing about time.
+    pub async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
 }
 
 impl Drop for Guest {

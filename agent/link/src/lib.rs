@@ -9,7 +9,6 @@ mod error;
 mod flow;
 mod handshake;
 pub mod keyfile;
-pub mod lobby;
 mod pipe;
 mod pool;
 mod portal;
