@@ -1,6 +1,7 @@
 //! The owner's socket: `outlet.sock` in the data directory, mode 0600, one JSON order a line, one JSON answer.
 //! There is no TCP port for this, and a peer of another user is turned away even if it got hold of the socket.
 
+use crate::audit::Audit;
 use crate::kill::{KillSwitch, Killed, Order};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -93,7 +94,12 @@ impl Control {
     }
 
     /// Answers a few peers at a time until `stop`: a silent one must not hold up a kill.
-    pub(crate) async fn serve(self, switch: Arc<KillSwitch>, stop: CancellationToken) {
+    pub(crate) async fn serve(
+        self,
+        switch: Arc<KillSwitch>,
+        audit: Audit,
+        stop: CancellationToken,
+    ) {
         let mut peers = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -104,7 +110,7 @@ impl Control {
             while peers.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, _)) if is_owner(&stream) => {
-                    let answered = answer(stream, Arc::clone(&switch));
+                    let answered = answer(stream, Arc::clone(&switch), audit.clone());
                     peers.spawn(async { tokio::time::timeout(PATIENCE, answered).await });
                 }
                 Ok(_) => tracing::warn!("control connection of another user was refused"),
@@ -140,7 +146,7 @@ fn is_owner(stream: &UnixStream) -> bool {
         .is_ok_and(|peer| peer.uid() == me || peer.uid() == 0)
 }
 
-async fn answer(stream: UnixStream, switch: Arc<KillSwitch>) -> io::Result<()> {
+async fn answer(stream: UnixStream, switch: Arc<KillSwitch>, audit: Audit) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     (&mut stream)
@@ -148,7 +154,7 @@ async fn answer(stream: UnixStream, switch: Arc<KillSwitch>) -> io::Result<()> {
         .read_until(b'\n', &mut line)
         .await?;
     let answer = match serde_json::from_slice::<Order>(&line) {
-        Ok(order) => obey(order, switch).await,
+        Ok(order) => obey(order, switch, audit).await,
         Err(_) => Answer::NotUnderstood,
     };
     let text = serde_json::to_vec(&answer).expect("an answer serialises");
@@ -156,23 +162,30 @@ async fn answer(stream: UnixStream, switch: Arc<KillSwitch>) -> io::Result<()> {
     stream.shutdown().await
 }
 
-async fn obey(order: Order, switch: Arc<KillSwitch>) -> Answer {
+async fn obey(order: Order, switch: Arc<KillSwitch>, audit: Audit) -> Answer {
     tracing::warn!(?order, "kill switch was used");
+    let event = order.event();
     let applied = tokio::task::spawn_blocking(move || switch.apply(&order)).await;
-    match applied {
+    let answer = match applied {
         Ok(Ok(killed)) => Answer::Done(killed),
         Ok(Err(error)) => {
             tracing::error!(%error, "kill switch was not kept on disk");
             Answer::NotKept
         }
         Err(_) => Answer::NotKept,
+    };
+    // After the deed: a full disk must not hold up a kill.
+    if let Err(error) = audit.record(event).await {
+        tracing::error!(%error, "use of the kill switch was not recorded");
     }
+    answer
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::testing::audit_in;
 
     async fn running() -> (
         tempfile::TempDir,
@@ -184,7 +197,8 @@ mod tests {
         let switch = Arc::new(KillSwitch::load(dir.path()).unwrap());
         let stop = CancellationToken::new();
         let control = Control::bind(dir.path()).unwrap();
-        let task = tokio::spawn(control.serve(Arc::clone(&switch), stop.clone()));
+        let task =
+            tokio::spawn(control.serve(Arc::clone(&switch), audit_in(dir.path()), stop.clone()));
         (dir, switch, stop, task)
     }
 

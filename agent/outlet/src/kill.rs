@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_proto::event::EventKind;
 use tidegate_proto::names::ServiceName;
 use tokio::sync::watch;
 
@@ -38,6 +39,21 @@ pub enum KillError {
     File { path: PathBuf, why: KeyFileError },
     #[error("the kill switch's file {} cannot be understood; correct or remove it", .0.display())]
     Content(PathBuf),
+}
+
+impl Order {
+    pub(crate) fn event(&self) -> EventKind {
+        match self {
+            Self::Kill(service) => EventKind::KillSwitch {
+                service: service.clone(),
+                killed: true,
+            },
+            Self::Undo(service) => EventKind::KillSwitch {
+                service: service.clone(),
+                killed: false,
+            },
+        }
+    }
 }
 
 impl Killed {

@@ -2,16 +2,30 @@
 //! Nothing opens a socket to a target but `dial::open`, and it takes a `Permit`, which only policy evaluation makes.
 
 pub mod audit;
+mod authority;
 mod backoff;
+mod circuit;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod dial;
 pub mod keys;
 pub mod kill;
+mod known;
+mod links;
 pub mod login;
+mod outlet;
+mod owner;
 pub mod postgres;
-pub mod provider_keys;
+mod premises;
+mod provider_keys;
+mod relays;
 pub mod target_tls;
+
+pub use config::{ConfigMistake, Mistakes, OutletConfig};
+pub use known::KeptError;
+pub use outlet::{Outlet, StartError};
+pub use owner::OwnerError;
 
 #[cfg(test)]
 mod testing;

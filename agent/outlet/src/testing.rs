@@ -2,7 +2,13 @@
 //! A temporary directory is open to others by default; a data directory must not be.
 #![allow(clippy::unwrap_used)]
 
+use crate::audit::Audit;
+use crate::config::AuditPlace;
+use crate::keys::OutletKeys;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use tidegate_proto::entropy::SystemEntropy;
 
 /// A directory as a data directory must be: 0700.
 pub(crate) fn private_dir() -> tempfile::TempDir {
@@ -10,4 +16,13 @@ pub(crate) fn private_dir() -> tempfile::TempDir {
         .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
         .unwrap()
+}
+
+/// An audit in a data directory; its writer runs until the last handle is gone.
+pub(crate) fn audit_in(data: &Path) -> Audit {
+    let keys = Arc::new(OutletKeys::load_or_make(data, &SystemEntropy).ok().unwrap());
+    let place = AuditPlace::File(data.join("audit.jsonl"));
+    let (audit, writer) = Audit::open(place, &"acme".parse().unwrap(), keys, 8).unwrap();
+    tokio::spawn(writer.run());
+    audit
 }

@@ -33,6 +33,7 @@ pub struct OutletConfig {
     /// The owner's Cedar policy: it has the last word.
     pub policy: PathBuf,
     pub audit: AuditPlace,
+    pub provider_keys: KeyRoute,
     pub limits: Limits,
     pub services: Vec<ServiceConfig>,
 }
@@ -46,6 +47,33 @@ pub enum AuditPlace {
     File(PathBuf),
 }
 
+/// How the identity provider's keys are fetched.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum KeyRoute {
+    /// Through the relay, blindly: TLS ends here.
+    #[default]
+    Tunnel,
+    /// By an own connection, where the firewall lets one out to the provider.
+    Direct,
+}
+
+impl std::str::FromStr for KeyRoute {
+    type Err = NoSuchRoute;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchRoute> {
+        match text {
+            "tunnel" => Ok(Self::Tunnel),
+            "direct" => Ok(Self::Direct),
+            _ => Err(NoSuchRoute),
+        }
+    }
+}
+
+/// Neither tunnel nor direct.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such way to the keys")]
+pub struct NoSuchRoute;
+
 /// What one outlet bears at once. Reached limits refuse; they never queue without end.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -55,6 +83,8 @@ pub struct Limits {
     pub unproven: usize,
     /// Admitted circuits without a portal.
     pub warm: usize,
+    /// Circuits of one person, on whatever devices.
+    pub per_person: usize,
     /// How long a warm circuit may wait for its next OPEN.
     pub warm_idle: Duration,
     /// How long a target may take to accept a connection.
@@ -67,6 +97,7 @@ impl Default for Limits {
             circuits: 2048,
             unproven: 256,
             warm: 256,
+            per_person: 128,
             warm_idle: Duration::from_secs(600),
             dial: Duration::from_secs(5),
         }
@@ -113,6 +144,10 @@ impl OutletConfig {
             "the owner's Cedar file, for example policy = \"owner.cedar\"",
         );
         let audit = audit(&mut top, data.as_deref());
+        let route = top.optional_parsed(
+            "provider_keys",
+            "provider_keys = \"tunnel\" or provider_keys = \"direct\"",
+        );
         let zone = zone(&mut top);
         let limits = limits(&mut top);
         let services = services(&mut top, zone);
@@ -124,6 +159,7 @@ impl OutletConfig {
             data: data?,
             policy: policy?,
             audit: audit?,
+            provider_keys: route.unwrap_or_default(),
             limits,
             services,
         })
@@ -159,6 +195,7 @@ fn limits(top: &mut Reader<'_>) -> Limits {
     count("circuits", &mut limits.circuits);
     count("unproven", &mut limits.unproven);
     count("warm", &mut limits.warm);
+    count("per_person", &mut limits.per_person);
     if let Some(seconds) = table.number("warm_idle_seconds", 1..=3600) {
         limits.warm_idle = Duration::from_secs(seconds);
     }

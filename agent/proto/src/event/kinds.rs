@@ -48,9 +48,10 @@ pub enum EventKind {
         who: RevokeTarget,
         epoch: u64,
     },
-    /// The owner closed everything.
-    Killed {
-        portals: u64,
+    /// The owner closed a service, or all of them, or opened them again.
+    KillSwitch {
+        service: Option<ServiceName>,
+        killed: bool,
     },
     DeviceEnrolled {
         sub: Subject,

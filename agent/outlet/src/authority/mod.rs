@@ -1,0 +1,199 @@
+//! Listens to the authority: fetches what the outlet works by, follows its beacons, and comes back when it was lost.
+//! Nothing it says is believed but what the org root signed; silence costs new rights, never running ones.
+
+mod api;
+
+use crate::audit::Audit;
+use crate::backoff::Backoff;
+use crate::keys::OutletKeys;
+use crate::known::{Changes, KeptError, Known, NotTaken, Parts};
+use crate::relays::Registration;
+use api::{Api, ApiError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::api::{Hello, OutletAnswer, event};
+use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::event::EventKind;
+use tidegate_proto::identity::{NoiseSecret, PeerId};
+use tidegate_proto::names::{HubAddress, OrgName};
+use tidegate_proto::statement::Pass;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A pass lives ten minutes: a new one is fetched when half of that is left.
+const REFRESH: Duration = Duration::from_secs(Pass::LIFE / 2);
+/// A connection that was of use for this long did not fail at once.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// Why the authority is not followed any more.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("{0}")]
+    Link(#[from] LinkError),
+    #[error("{0}")]
+    Api(#[from] ApiError),
+    #[error("{0}")]
+    NotTaken(#[from] NotTaken),
+    #[error("{0}")]
+    NotKept(#[from] KeptError),
+}
+
+/// What following the authority needs.
+pub(crate) struct Follower {
+    pub(crate) hub: HubAddress,
+    pub(crate) org: OrgName,
+    pub(crate) root: PeerId,
+    pub(crate) data: PathBuf,
+    pub(crate) keys: Arc<OutletKeys>,
+    pub(crate) link_key: Arc<NoiseSecret>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) audit: Audit,
+    pub(crate) registration: watch::Sender<Option<Arc<Registration>>>,
+}
+
+impl Follower {
+    /// Until `stop`, whatever happens.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.follow_for_ever()).await;
+    }
+
+    async fn follow_for_ever(&self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let begun = Instant::now();
+            match self.follow().await {
+                // It is time for a new answer: the next connection follows at once.
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    if begun.elapsed() > SETTLED {
+                        backoff.reset();
+                    }
+                    let wait = backoff.next(&SystemEntropy);
+                    tracing::warn!(hub = %self.hub, %error, ?wait, "authority was lost");
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// One connection: one answer, then events until it is time for the next answer.
+    async fn follow(&self) -> Result<(), Lost> {
+        let connection =
+            ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
+        let hello = connection.hello.clone();
+        let mut api = Api::new(connection).await?;
+        let answer = api
+            .register(&self.keys.identity, self.link_key.public())
+            .await?;
+        self.take(hello, answer).await?;
+        let mut events = api.events().await?;
+        let refresh = tokio::time::sleep(REFRESH);
+        tokio::pin!(refresh);
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event?,
+                () = &mut refresh => return Ok(()),
+            };
+            match event.name.as_str() {
+                event::BEACON => self.take_beacon(&event.data).await?,
+                event::CHANGED => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+
+    async fn take(&self, hello: Hello, answer: OutletAnswer) -> Result<(), Lost> {
+        let parts = Parts {
+            roots: hello.roots,
+            authority: answer.authority,
+            idp: answer.idp,
+            policy: answer.policy,
+            services: answer.services,
+        };
+        let changes = self.known.take_parts(parts)?;
+        self.note(changes).await;
+        self.take_beacon(&answer.beacon).await?;
+        self.keep().await?;
+        self.register(answer.pass);
+        Ok(())
+    }
+
+    /// A beacon that only shows a wrong clock is no reason to leave: what it revokes has been taken.
+    async fn take_beacon(&self, jws: &str) -> Result<(), Lost> {
+        let changes = match self.known.take_beacon(jws) {
+            Ok(changes) => changes,
+            Err(NotTaken::Clock) => {
+                tracing::error!(
+                    "beacon is from another time than this computer's clock says, the authority counts as away"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let stricter = !changes.revoked.is_empty();
+        self.note(changes).await;
+        if stricter {
+            self.keep().await?;
+        }
+        Ok(())
+    }
+
+    /// What changed is in force already; the audit only says so.
+    async fn note(&self, changes: Changes) {
+        let changed = changes
+            .what
+            .into_iter()
+            .map(|what| EventKind::StandingChanged {
+                what: what.to_owned(),
+            });
+        let revoked = changes
+            .revoked
+            .into_iter()
+            .map(|revoked| EventKind::Revoked {
+                who: revoked.who,
+                epoch: revoked.epoch,
+            });
+        for what in changed.chain(revoked) {
+            tracing::info!(?what, "outlet's standing changed");
+            if let Err(error) = self.audit.record(what).await {
+                tracing::error!(%error, "a change was not recorded");
+            }
+        }
+    }
+
+    async fn keep(&self) -> Result<(), Lost> {
+        let kept = self.known.to_keep();
+        let data = self.data.clone();
+        match tokio::task::spawn_blocking(move || kept.store(&data)).await {
+            Ok(stored) => Ok(stored?),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn register(&self, pass: String) {
+        let served = self.known.served();
+        let registration = Registration {
+            pass,
+            names: served
+                .iter()
+                .map(|s| (s.entry.handle, s.statement.service.clone()))
+                .collect(),
+            relays: served
+                .iter()
+                .flat_map(|s| {
+                    s.statement
+                        .relays
+                        .iter()
+                        .map(|relay| (relay.address.clone(), relay.noise))
+                })
+                .collect(),
+        };
+        if registration.names.is_empty() {
+            tracing::warn!("catalogue names no service of this outlet");
+        }
+        self.registration.send_replace(Some(Arc::new(registration)));
+    }
+}

@@ -1,0 +1,139 @@
+//! From an offer to a proven person: dial the relay, answer the handshake, judge AUTH. Ten seconds for all of it.
+//! Before AUTH holds, every refusal looks the same to the peer; the audit keeps the exact reason.
+
+use super::{Turned, say, turn_away};
+use crate::clock;
+use crate::premises::{PersonSlot, Premises, Service};
+use crate::relays::Offer;
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_link::{LinkError, Record, Secure, circuit, respond};
+use tidegate_proto::channel::Prologue;
+use tidegate_proto::frame::Frame;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::refusal::{Phase, Refusal, RefusalReason};
+use tidegate_proto::session::{AUTH_WITHIN, Session};
+use tidegate_proto::time::UnixTime;
+use tokio::time::{Instant, timeout_at};
+
+/// For reaching the relay, before the handshake begins.
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// A circuit whose other end has proved who it is. No permit, no target.
+pub(super) struct Admitted {
+    pub(super) secure: Secure,
+    pub(super) session: Session,
+    pub(super) _person: PersonSlot,
+}
+
+/// `None` when nobody was admitted; everything there was to say and to record has then been said and recorded.
+pub(super) async fn admit(
+    premises: &Arc<Premises>,
+    service: &Service,
+    offer: &Offer,
+) -> Option<Admitted> {
+    let Ok(_place) = premises.gates.unproven.try_acquire() else {
+        tracing::warn!(service = %service.name, "circuit was not taken, too many are unproven");
+        return None;
+    };
+    let (mut secure, mut session, until) = match handshake(premises, service, offer).await {
+        Ok(shaken) => shaken,
+        Err(error) => {
+            tracing::debug!(service = %service.name, %error, "circuit had no handshake");
+            return None;
+        }
+    };
+    match judge(premises, &mut secure, &mut session, until).await {
+        Ok(deadline) => welcome(premises, secure, session, deadline).await,
+        Err(refusal) => {
+            turn_away(premises, &mut secure, &session, refusal.into()).await;
+            None
+        }
+    }
+}
+
+async fn handshake(
+    premises: &Premises,
+    service: &Service,
+    offer: &Offer,
+) -> Result<(Secure, Session, Instant), LinkError> {
+    let tcp = circuit(&offer.relay, offer.token, DIAL_LIMIT).await?;
+    let until = Instant::now() + Duration::from_secs(AUTH_WITHIN);
+    let started = clock::now();
+    let prologue = |suite| {
+        Prologue::portal(
+            suite,
+            premises.org.clone(),
+            service.name.clone(),
+            offer.token,
+        )
+    };
+    let shaken = timeout_at(until, respond(tcp, prologue, &premises.keys.noise)).await;
+    let secure = shaken.map_err(|_| LinkError::TimedOut)??;
+    let session = Session::new(service.name.clone(), secure.hash, started);
+    Ok((secure, session, until))
+}
+
+async fn judge(
+    premises: &Premises,
+    secure: &mut Secure,
+    session: &mut Session,
+    until: Instant,
+) -> Result<UnixTime, Refusal> {
+    let refused = |exact| Refusal::new(Phase::Admission, exact);
+    let record = match timeout_at(until, secure.recv()).await {
+        Err(_) => return Err(refused(RefusalReason::TooLate)),
+        Ok(Err(_)) => return Err(refused(RefusalReason::OutOfOrder)),
+        Ok(Ok(record)) => record,
+    };
+    let auth = auth_in(&record).ok_or_else(|| refused(RefusalReason::OutOfOrder))?;
+    match judged(premises, session, auth) {
+        Err(refusal) if refusal.wants_newer_keys() => {
+            // The provider may have turned to new keys a moment ago.
+            let _ = timeout_at(until, premises.ask_again.newer_keys()).await;
+            judged(premises, session, auth)
+        }
+        judged => judged,
+    }
+}
+
+fn auth_in(record: &Record) -> Option<&[u8]> {
+    match record.frame() {
+        Frame::Auth(auth) => Some(auth),
+        _ => None,
+    }
+}
+
+fn judged(premises: &Premises, session: &mut Session, auth: &[u8]) -> Result<UnixTime, Refusal> {
+    match premises.standing() {
+        Some(standing) => session.handle_auth(auth, &standing, clock::now()),
+        // Whom to believe is not known yet, so nobody is believed.
+        None => Err(Refusal::new(
+            Phase::Admission,
+            RefusalReason::UnknownService,
+        )),
+    }
+}
+
+async fn welcome(
+    premises: &Arc<Premises>,
+    mut secure: Secure,
+    session: Session,
+    deadline: UnixTime,
+) -> Option<Admitted> {
+    let sub = &session.principal()?.sub;
+    let Some(person) = premises.gates.person(sub) else {
+        let turned = Turned::by_us(
+            &Problem::new(Code::TooManyConnections),
+            "too many circuits of one person",
+        );
+        turn_away(premises, &mut secure, &session, turned).await;
+        return None;
+    };
+    let told = say(&mut secure, &Frame::Admitted { deadline }).await;
+    told.then_some(Admitted {
+        secure,
+        session,
+        _person: person,
+    })
+}

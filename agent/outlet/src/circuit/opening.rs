@@ -1,0 +1,157 @@
+//! OPEN on an admitted circuit: policy, durable record, permit, target. In this order, and nothing is skipped.
+//! A refusal leaves the circuit warm: the person may sign in again or ask for something else on it.
+
+use super::watch::Watch;
+use super::{Turned, portal, say, turn_away};
+use crate::audit::OpenRecord;
+use crate::clock;
+use crate::premises::{Premises, Service};
+use std::sync::Arc;
+use tidegate_link::Secure;
+use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::permit::Permit;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::refusal::{Phase, Refusal, RefusalReason};
+use tidegate_proto::session::Session;
+
+/// What is left after an OPEN.
+pub(super) enum After {
+    /// The circuit is over.
+    Gone,
+    /// A probe was answered; the circuit waits for the next OPEN.
+    Warm(Box<Secure>, Session),
+    /// Somebody was turned away; the circuit waits.
+    Refused(Box<Secure>, Session),
+}
+
+pub(super) async fn open(
+    premises: &Arc<Premises>,
+    service: &Arc<Service>,
+    watch: &mut Watch,
+    mut secure: Secure,
+    mut session: Session,
+    open: &Open,
+) -> After {
+    let turned = match permit(premises, watch, &mut session, open).await {
+        Err(turned) => turned,
+        Ok((permit, record)) => match open.purpose {
+            Purpose::Probe => match probe(premises, service, watch, &mut session, permit).await {
+                Ok(()) => {
+                    record.close(Code::ClosedByProgram);
+                    return after_probe(premises, secure, session, open.portal).await;
+                }
+                Err(problem) => not_reached(record, &problem),
+            },
+            Purpose::Connect => match reach(premises, service, watch, &mut session, permit).await {
+                Ok(reached) => {
+                    if say(
+                        &mut secure,
+                        &Frame::Opened {
+                            portal: open.portal,
+                        },
+                    )
+                    .await
+                    {
+                        portal::carry(secure, reached, record, watch, &mut session).await;
+                    } else {
+                        record.close(Code::CircuitLost);
+                    }
+                    return After::Gone;
+                }
+                Err(problem) => not_reached(record, &problem),
+            },
+        },
+    };
+    end_portal(premises, &mut session);
+    if turn_away(premises, &mut secure, &session, turned).await {
+        After::Refused(Box::new(secure), session)
+    } else {
+        After::Gone
+    }
+}
+
+/// The record of what was permitted ends with why it came to nothing.
+fn not_reached(record: OpenRecord, problem: &Problem) -> Turned {
+    record.close(problem.code);
+    Turned::by_us(problem, "the target was not reached")
+}
+
+/// Checks 9 and 10.
+async fn permit(
+    premises: &Premises,
+    watch: &Watch,
+    session: &mut Session,
+    open: &Open,
+) -> Result<(Permit, OpenRecord), Turned> {
+    let Some(standing) = premises.standing() else {
+        return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
+    };
+    let now = clock::now();
+    let allowed = session.handle_open(open, &standing, &watch.context(now), now)?;
+    // After the policy: who may not connect does not learn that the service is closed.
+    if watch.is_killed() {
+        return Err(Turned::by_us(
+            &Problem::new(Code::KillSwitch),
+            "the owner closed the service",
+        ));
+    }
+    let recorded = premises.audit.open_record(allowed.event()).await;
+    let (recorded, record) =
+        recorded.map_err(|error| Turned::by_us(&Problem::new(Code::NotRecorded), error))?;
+    match allowed.recorded(recorded) {
+        Ok(permit) => Ok((permit, record)),
+        Err(refusal) => {
+            record.close(Code::Internal);
+            Err(refusal.into())
+        }
+    }
+}
+
+/// Reaches the target, unless the right ends first.
+async fn reach<'s>(
+    premises: &Premises,
+    service: &'s Service,
+    watch: &mut Watch,
+    session: &mut Session,
+    permit: Permit,
+) -> Result<portal::Reached<'s>, Problem> {
+    tokio::select! {
+        reached = portal::reach(&service.kind, permit, premises.limits.dial) => reached,
+        code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
+    }
+}
+
+/// Looks at the target, unless the right ends first.
+async fn probe(
+    premises: &Premises,
+    service: &Service,
+    watch: &mut Watch,
+    session: &mut Session,
+    permit: Permit,
+) -> Result<(), Problem> {
+    tokio::select! {
+        looked = portal::look(&service.kind, permit, premises.limits.dial) => looked,
+        code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
+    }
+}
+
+async fn after_probe(
+    premises: &Premises,
+    mut secure: Secure,
+    mut session: Session,
+    portal: u64,
+) -> After {
+    end_portal(premises, &mut session);
+    if say(&mut secure, &Frame::Opened { portal }).await {
+        After::Warm(Box::new(secure), session)
+    } else {
+        After::Gone
+    }
+}
+
+/// The session carries nothing any more; that it carried nothing to begin with is fine.
+fn end_portal(premises: &Premises, session: &mut Session) {
+    if let Some(standing) = premises.standing() {
+        let _ = session.portal_ended(&standing, clock::now());
+    }
+}

@@ -1,0 +1,155 @@
+//! A running portal: bytes between the circuit and the target until one side ends, or the right to it does.
+//! Whatever ends it, the target's socket, the circuit and the record end with it.
+
+use super::watch::Watch;
+use crate::audit::OpenRecord;
+use crate::config::{ServiceConfig, Target};
+use crate::dial::{self, Opened};
+use crate::postgres::{PortalEnd, PostgresService};
+use std::time::Duration;
+use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Secure, abort, pipe};
+use tidegate_proto::names::HubAddress;
+use tidegate_proto::permit::Permit;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::session::Session;
+
+/// What stands behind a service while portals use it, by kind.
+pub(crate) enum Kind {
+    Tcp(HubAddress),
+    Postgres(PostgresService),
+}
+
+impl Kind {
+    pub(crate) fn new(service: &ServiceConfig) -> Self {
+        match &service.target {
+            Target::Tcp(address) => Self::Tcp(address.clone()),
+            Target::Postgres(target) => {
+                Self::Postgres(PostgresService::new(service.name.clone(), target.clone()))
+            }
+        }
+    }
+}
+
+/// What a portal will be carried to.
+pub(super) enum Reached<'k> {
+    Tcp(Opened),
+    /// Dials when the program has said whether it wants a session or to cancel one.
+    Postgres(&'k PostgresService, Permit),
+}
+
+/// Reaches what the permit is for, as far as that can be done before the program has spoken.
+pub(super) async fn reach<'k>(
+    kind: &'k Kind,
+    permit: Permit,
+    limit: Duration,
+) -> Result<Reached<'k>, Problem> {
+    match kind {
+        Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
+        Kind::Postgres(service) => Ok(Reached::Postgres(service, permit)),
+    }
+}
+
+/// Whether the next connection would be served: connects, logs in where that belongs to it, and leaves.
+pub(super) async fn look(kind: &Kind, permit: Permit, limit: Duration) -> Result<(), Problem> {
+    match kind {
+        Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(drop),
+        Kind::Postgres(service) => service.look(permit).await,
+    }
+}
+
+async fn tcp_target(
+    address: &HubAddress,
+    permit: Permit,
+    limit: Duration,
+) -> Result<Opened, Problem> {
+    let service = permit.service().clone();
+    dial::open(permit, address, limit).await.map_err(|error| {
+        tracing::warn!(%service, %error, "target was not reached");
+        error.problem(&service)
+    })
+}
+
+/// Carries the portal to its end and closes its record.
+pub(super) async fn carry(
+    secure: Secure,
+    reached: Reached<'_>,
+    mut record: OpenRecord,
+    watch: &mut Watch,
+    session: &mut Session,
+) {
+    let portal = Portal::new(secure);
+    record.count(portal.control());
+    let reason = match reached {
+        Reached::Tcp(opened) => tcp(portal, opened, watch, session).await,
+        Reached::Postgres(service, permit) => {
+            postgres(portal, service, permit, watch, session).await
+        }
+    };
+    record.close(reason);
+}
+
+async fn postgres(
+    portal: Portal,
+    service: &PostgresService,
+    permit: Permit,
+    watch: &mut Watch,
+    session: &mut Session,
+) -> Code {
+    let control = portal.control();
+    let ended = async {
+        let code = watch.ended(session, Some(&control)).await;
+        Problem::new(code).service(service.name())
+    };
+    match service.serve(portal, permit, ended).await {
+        PortalEnd::Closed | PortalEnd::Cancel { .. } => Code::ClosedByProgram,
+        PortalEnd::Lost => lost(control.ended()),
+        PortalEnd::Refused(problem) | PortalEnd::Ended(problem) => problem.code,
+    }
+}
+
+fn lost(how: Option<PortalError>) -> Code {
+    how.map_or(Code::CircuitLost, by_portal)
+}
+
+async fn tcp(mut portal: Portal, opened: Opened, watch: &mut Watch, session: &mut Session) -> Code {
+    let control = portal.control();
+    let mut socket = opened.socket;
+    let meter = Meter::new();
+    let ended = watch.ended(session, Some(&control));
+    let end = pipe(&mut socket, &mut portal, &meter, ended).await;
+    let reason = reason(&end);
+    if end != PipeEnd::Finished {
+        // Neither side may take a broken end for a clean one.
+        control.reset(reason.number());
+        abort(socket);
+    }
+    reason
+}
+
+fn reason(end: &PipeEnd<Code>) -> Code {
+    match end {
+        PipeEnd::Finished => Code::ClosedByProgram,
+        PipeEnd::Withdrawn(code) => *code,
+        PipeEnd::Plain(_) => Code::ClosedByTarget,
+        PipeEnd::Portal(how) => by_portal(*how),
+    }
+}
+
+fn by_portal(how: PortalError) -> Code {
+    match how {
+        PortalError::Reset(code) => said_by_peer(code),
+        PortalError::CircuitLost => Code::CircuitLost,
+        PortalError::Withdrawn(_) => Code::ClosedByProgram,
+        PortalError::Broken(_) => Code::PeerBrokeProtocol,
+    }
+}
+
+/// A peer may say that it ended its own portal; it may not put other reasons into our audit.
+fn said_by_peer(code: u16) -> Code {
+    match Code::try_from(code) {
+        Ok(
+            code @ (Code::DisconnectedByYou | Code::AppQuitting | Code::SignedOut | Code::Expired),
+        ) => code,
+        _ => Code::ClosedByProgram,
+    }
+}

@@ -1,0 +1,141 @@
+//! The other half of a permit: resolves when the right to a circuit or portal has ended, and says why.
+//! It looks again at every change of what is known and every few seconds besides, because no timer runs while a machine sleeps.
+
+use crate::clock;
+use crate::kill::Killed;
+use crate::premises::{Premises, Service};
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate_link::PortalControl;
+use tidegate_proto::policy::RequestContext;
+use tidegate_proto::problem::Code;
+use tidegate_proto::session::{Session, Standing};
+use tidegate_proto::time::UnixTime;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A policy that knows hours is asked at least this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Watches over one circuit.
+pub(super) struct Watch {
+    service: Arc<Service>,
+    standing: watch::Receiver<Option<Arc<Standing>>>,
+    killed: watch::Receiver<Killed>,
+    stop: CancellationToken,
+}
+
+/// What to do about a REAUTH.
+enum Woken {
+    Look,
+    Reauth(Vec<u8>),
+    Stop,
+}
+
+impl Watch {
+    pub(super) fn new(premises: &Premises, service: &Arc<Service>) -> Self {
+        Self {
+            service: Arc::clone(service),
+            standing: premises.standing.clone(),
+            killed: premises.killed.clone(),
+            stop: premises.stop.clone(),
+        }
+    }
+
+    /// Local time and weekday at the service, for its policies.
+    pub(super) fn context(&self, now: UnixTime) -> RequestContext {
+        let local = self.service.zone.local(now);
+        RequestContext {
+            local_time: local.seconds,
+            weekday: local.weekday,
+        }
+    }
+
+    /// Whether the owner has closed this service.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed.borrow().holds(&self.service.name)
+    }
+
+    /// Resolves when the right has ended. With a portal, renewals that come over it are judged here. Safe to abandon.
+    pub(super) async fn ended(
+        &mut self,
+        session: &mut Session,
+        portal: Option<&PortalControl>,
+    ) -> Code {
+        loop {
+            let deadline = match self.look(session) {
+                Ok(deadline) => deadline,
+                Err(code) => return code,
+            };
+            match self.woken(deadline, portal).await {
+                Woken::Look => {}
+                Woken::Stop => return Code::OutletStopping,
+                Woken::Reauth(record) => self.renew(session, &record, portal).await,
+            }
+        }
+    }
+
+    fn look(&mut self, session: &Session) -> Result<UnixTime, Code> {
+        if self.stop.is_cancelled() {
+            return Err(Code::OutletStopping);
+        }
+        if self.killed.borrow_and_update().holds(&self.service.name) {
+            return Err(Code::KillSwitch);
+        }
+        let now = clock::now();
+        // Without a standing nothing new is decided; the credential's own end still counts, within minutes.
+        let standing = self.standing.borrow_and_update().clone();
+        match standing {
+            Some(standing) => session
+                .still_allowed(&standing, &self.context(now), now)
+                .map_err(|refusal| refusal.code),
+            None => Ok(now.plus(LOOK_AGAIN.as_secs())),
+        }
+    }
+
+    async fn woken(&mut self, deadline: UnixTime, portal: Option<&PortalControl>) -> Woken {
+        let left = Duration::from_secs(clock::now().until(deadline)).min(LOOK_AGAIN);
+        // Whole seconds: the deadline's second must have begun when we look.
+        let wait = left.max(Duration::from_millis(100));
+        tokio::select! {
+            () = self.stop.cancelled() => Woken::Stop,
+            Ok(()) = self.standing.changed() => Woken::Look,
+            Ok(()) = self.killed.changed() => Woken::Look,
+            () = tokio::time::sleep(wait) => Woken::Look,
+            record = reauth(portal) => Woken::Reauth(record),
+        }
+    }
+
+    /// A renewal that does not hold changes nothing: what was proved before goes on to its own end.
+    async fn renew(
+        &mut self,
+        session: &mut Session,
+        record: &[u8],
+        portal: Option<&PortalControl>,
+    ) {
+        let Some(standing) = self.standing.borrow().clone() else {
+            return;
+        };
+        let Some(portal) = portal else { return };
+        match session.handle_reauth(record, &standing, clock::now()) {
+            // A peer that has gone shows at the portal.
+            Ok(deadline) => {
+                let _ = portal.admitted(deadline).await;
+            }
+            Err(refusal) => {
+                tracing::info!(service = %self.service.name, exact = %refusal.exact, "renewal was refused");
+                let (code, text) = refusal.for_peer();
+                let _ = portal.notice(code, &text).await;
+            }
+        }
+    }
+}
+
+async fn reauth(portal: Option<&PortalControl>) -> Vec<u8> {
+    if let Some(portal) = portal
+        && let Some(record) = portal.next_reauth().await
+    {
+        return record;
+    }
+    std::future::pending().await
+}

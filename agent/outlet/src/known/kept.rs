@@ -1,0 +1,51 @@
+//! What survives a restart: the last known statements, the newest versions seen, and who was revoked.
+//! A file that is there and cannot be read stops the start: going on without it would forget revocations.
+
+use super::Parts;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_proto::revocations::Revocations;
+use tidegate_proto::statement::Seen;
+use tidegate_proto::time::UnixTime;
+
+const FILE: &str = "known.json";
+const MAX: usize = 16 << 20;
+
+/// Why what is kept is not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeptError {
+    #[error("the file {}: {why}", path.display())]
+    File { path: PathBuf, why: KeyFileError },
+    #[error("the file {} cannot be understood; it says who was revoked, so bring back a good copy of it", .0.display())]
+    Content(PathBuf),
+}
+
+/// The file's content.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    pub(crate) parts: Option<Parts>,
+    pub(crate) revocations: Revocations,
+    pub(crate) seen: Seen,
+    pub(crate) beacon_at: UnixTime,
+}
+
+impl Kept {
+    pub(crate) fn load(data: &Path) -> Result<Self, KeptError> {
+        let path = data.join(FILE);
+        let bytes = match keyfile::read(&path, MAX) {
+            Ok(bytes) => bytes,
+            Err(KeyFileError::Missing) => return Ok(Self::default()),
+            Err(why) => return Err(KeptError::File { path, why }),
+        };
+        serde_json::from_slice(&bytes).map_err(|_| KeptError::Content(path))
+    }
+
+    /// Durable, whole, and in the place of the old one. Blocks.
+    pub(crate) fn store(&self, data: &Path) -> Result<(), KeptError> {
+        let path = data.join(FILE);
+        let bytes = serde_json::to_vec(self).map_err(|_| KeptError::Content(path.clone()))?;
+        keyfile::replace(&path, &bytes).map_err(|why| KeptError::File { path, why })
+    }
+}

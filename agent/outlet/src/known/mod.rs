@@ -1,0 +1,248 @@
+//! What the outlet knows, from whom, and since when: gathers verified statements and publishes them as one `Standing`.
+//! Nothing in here ever goes back: versions, revocations and the epoch are kept on disk and only grow.
+
+mod kept;
+mod org;
+
+pub(crate) use kept::Kept;
+pub use kept::KeptError;
+pub(crate) use org::{OrgFacts, Parts, Served};
+
+use crate::clock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tidegate_proto::identity::{NoisePublic, PeerId, VerifyKey};
+use tidegate_proto::idtoken::KeySet;
+use tidegate_proto::names::{OrgName, ServiceName};
+use tidegate_proto::policy::{Policies, PolicyError, Resource, Rules};
+use tidegate_proto::revocations::Revocations;
+use tidegate_proto::session::Standing;
+use tidegate_proto::statement::{
+    Beacon, IdpStatement, Revoked, Seen, ServiceKind, Statement, StatementError,
+};
+use tidegate_proto::time::{SKEW, UnixTime};
+use tokio::sync::watch;
+
+/// How long the provider's keys are believed after they were last fetched, in seconds.
+pub(crate) const KEYS_LIVE: u64 = 86_400;
+
+/// Why something that was sent to us is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotTaken {
+    #[error("{0}")]
+    Statement(#[from] StatementError),
+    #[error("the policy cannot be used: {0}")]
+    Policy(#[from] PolicyError),
+    #[error("the beacon was made at another time than this computer's clock says")]
+    Clock,
+    #[error("nothing is known yet that this could belong to")]
+    TooEarly,
+}
+
+/// What changed by taking something in, for the audit.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) what: Vec<&'static str>,
+    pub(crate) revoked: Vec<Revoked>,
+}
+
+/// Who this outlet is and what it was told to serve; fixed for its life.
+pub(crate) struct Me {
+    pub(crate) org: OrgName,
+    /// Fingerprint of the org root key, from the owner's configuration.
+    pub(crate) root: PeerId,
+    pub(crate) identity: VerifyKey,
+    pub(crate) noise: NoisePublic,
+    pub(crate) kinds: BTreeMap<ServiceName, ServiceKind>,
+}
+
+/// The gathering place.
+pub(crate) struct Known {
+    me: Me,
+    facts: Mutex<Facts>,
+    standing: watch::Sender<Option<Arc<Standing>>>,
+}
+
+struct Facts {
+    /// All that the org root signed, or nothing yet.
+    org: Option<OrgFacts>,
+    owner: Rules,
+    keys: Option<ProviderKeys>,
+    revocations: Revocations,
+    seen: Seen,
+    /// When the newest beacon came, by our clock.
+    beacon_at: UnixTime,
+    /// When it was made, by the authority's.
+    beacon_made: UnixTime,
+}
+
+/// The provider's keys, whose they are, and when they were fetched.
+pub(crate) struct ProviderKeys {
+    pub(crate) issuer: String,
+    pub(crate) keys: KeySet,
+    pub(crate) fetched: UnixTime,
+}
+
+impl Known {
+    /// Begins with what was kept on disk.
+    pub(crate) fn new(me: Me, owner: Rules, kept: Kept) -> Self {
+        let mut seen = kept.seen;
+        let org = kept
+            .parts
+            .and_then(|parts| match OrgFacts::verify(parts, &me, &mut seen) {
+                Ok(org) => Some(org),
+                Err(error) => {
+                    tracing::warn!(%error, "last known statements were not usable");
+                    None
+                }
+            });
+        let facts = Facts {
+            org,
+            owner,
+            keys: None,
+            revocations: kept.revocations,
+            seen,
+            beacon_at: kept.beacon_at,
+            beacon_made: UnixTime(0),
+        };
+        Self {
+            me,
+            facts: Mutex::new(facts),
+            standing: watch::Sender::new(None),
+        }
+    }
+
+    /// What holds now; `None` until everything is known that a decision needs.
+    pub(crate) fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
+        self.standing.subscribe()
+    }
+
+    /// The provider's settings, once known.
+    pub(crate) fn idp(&self) -> Option<IdpStatement> {
+        self.facts().org.as_ref().map(|org| org.idp.clone())
+    }
+
+    /// What we serve, by the catalogue and by our own configuration.
+    pub(crate) fn served(&self) -> Vec<Served> {
+        self.facts()
+            .org
+            .iter()
+            .flat_map(|org| org.services.values().cloned())
+            .collect()
+    }
+
+    /// Takes in what the authority passed on. All of it or nothing.
+    pub(crate) fn take_parts(&self, parts: Parts) -> Result<Changes, NotTaken> {
+        let mut facts = self.facts();
+        let mut seen = facts.seen.clone();
+        let org = OrgFacts::verify(parts, &self.me, &mut seen)?;
+        org.authority.valid_at(clock::now())?;
+        let what = org.differences(facts.org.as_ref());
+        facts.org = Some(org);
+        facts.seen = seen;
+        self.publish(&facts);
+        Ok(Changes {
+            what,
+            revoked: Vec::new(),
+        })
+    }
+
+    /// Takes in a beacon. What it revokes counts in any case; it is a sign of life only if it is fresh.
+    pub(crate) fn take_beacon(&self, jws: &str) -> Result<Changes, NotTaken> {
+        let now = clock::now();
+        let mut facts = self.facts();
+        let key = facts.org.as_ref().ok_or(NotTaken::TooEarly)?.authority.key;
+        let beacon = Beacon::verify_for(jws, &key, &self.me.org)?;
+        let before = facts.revocations.epoch();
+        let stricter = facts.revocations.learn(&beacon);
+        let fresh = beacon.at.plus(SKEW) >= now && beacon.at <= now.plus(SKEW);
+        if fresh && beacon.at >= facts.beacon_made {
+            (facts.beacon_at, facts.beacon_made) = (now, beacon.at);
+        }
+        self.publish(&facts);
+        if !fresh {
+            return Err(NotTaken::Clock);
+        }
+        if beacon.epoch < before {
+            tracing::warn!(
+                known = before,
+                said = beacon.epoch,
+                "authority went back to an older epoch"
+            );
+        }
+        let news = beacon
+            .revoked
+            .into_iter()
+            .filter(|revoked| stricter && revoked.epoch > before);
+        Ok(Changes {
+            what: Vec::new(),
+            revoked: news.collect(),
+        })
+    }
+
+    /// Takes in the provider's keys. Says whether their ids differ from those before.
+    pub(crate) fn take_keys(&self, keys: ProviderKeys) -> bool {
+        let mut facts = self.facts();
+        let new = match &facts.keys {
+            Some(old) => old.issuer != keys.issuer || !old.keys.kids().eq(keys.keys.kids()),
+            None => true,
+        };
+        facts.keys = Some(keys);
+        self.publish(&facts);
+        new
+    }
+
+    /// Takes in the owner's policy.
+    pub(crate) fn take_owner(&self, rules: Rules) {
+        let mut facts = self.facts();
+        facts.owner = rules;
+        self.publish(&facts);
+    }
+
+    /// What must survive a restart.
+    pub(crate) fn to_keep(&self) -> Kept {
+        let facts = self.facts();
+        Kept {
+            parts: facts.org.as_ref().map(|org| org.parts.clone()),
+            revocations: facts.revocations.clone(),
+            seen: facts.seen.clone(),
+            beacon_at: facts.beacon_at,
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, facts: &Facts) {
+        self.standing
+            .send_replace(facts.standing(&self.me.org).map(Arc::new));
+    }
+}
+
+impl Facts {
+    fn standing(&self, org_name: &OrgName) -> Option<Standing> {
+        let org = self.org.as_ref()?;
+        let keys = self.keys.as_ref()?;
+        // Keys of a former provider, or keys that nobody has confirmed for a day, prove nothing.
+        if keys.issuer != org.idp.issuer || keys.fetched.until(clock::now()) > KEYS_LIVE {
+            return None;
+        }
+        let resource = |served: &Served| Resource::from(&served.statement);
+        Some(Standing {
+            org: org_name.clone(),
+            root: org.root,
+            authority: org.authority.clone(),
+            idp: org.idp.clone(),
+            keys: keys.keys.clone(),
+            revocations: self.revocations.clone(),
+            policy: Policies::new(org.rules.clone(), self.owner.clone()),
+            services: org
+                .services
+                .iter()
+                .map(|(name, served)| (name.clone(), resource(served)))
+                .collect(),
+            beacon_at: self.beacon_at,
+        })
+    }
+}

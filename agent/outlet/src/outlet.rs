@@ -1,0 +1,309 @@
+//! An outlet from start to shutdown: opens what it needs or says all at once why not, then owns every task it runs.
+//! Starting succeeds without the hub: what was last known counts until the hub is back.
+
+use crate::audit::{Audit, AuditError, Refusals, Writer};
+use crate::authority::Follower;
+use crate::circuit;
+use crate::clock;
+use crate::config::{OutletConfig, Target};
+use crate::control::Control;
+use crate::keys::{KeysError, OutletKeys};
+use crate::kill::{KillError, KillSwitch};
+use crate::known::{Kept, KeptError, Known, Me};
+use crate::links::Links;
+use crate::owner::{self, OwnerError};
+use crate::premises::{Gates, Premises, Service};
+use crate::provider_keys::Fetcher;
+use crate::relays::Relays;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::event::EventKind;
+use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::session::Standing;
+use tidegate_proto::statement::ServiceKind;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Offers that wait for a task; the relay lets those run out that find no place.
+const OFFERS: usize = 256;
+/// A clock that is so far behind the last sign of life is wrong, in seconds.
+const CLOCK_BACK: u64 = 300;
+
+/// Why an outlet does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the data directory {}: {why}", path.display())]
+    Data { path: PathBuf, why: KeyFileError },
+    #[error("another outlet runs with the data directory {}", .0.display())]
+    AlreadyRunning(PathBuf),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    #[error(transparent)]
+    Kill(#[from] KillError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    #[error("the owner's socket cannot be made: {0:?}")]
+    Control(std::io::ErrorKind),
+    #[error("this computer's clock is behind the last time this outlet ran; correct it")]
+    ClockBack,
+}
+
+/// A running outlet.
+pub struct Outlet {
+    stop: CancellationToken,
+    known: Arc<Known>,
+    links: Arc<Links>,
+    policy: PathBuf,
+    audit: Audit,
+    tasks: JoinSet<()>,
+    circuits: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    /// Held, not read: the lock on the data directory.
+    _lock: std::fs::File,
+}
+
+impl Outlet {
+    /// Starts with this configuration. Blocks on files for a moment.
+    ///
+    /// # Errors
+    /// When anything of its own is missing or in the wrong hands. A hub that is away is no reason.
+    pub async fn start(config: OutletConfig) -> Result<Self, StartError> {
+        let opened = tokio::task::spawn_blocking(move || Opened::open(config)).await;
+        let opened = opened.unwrap_or(Err(StartError::Control(std::io::ErrorKind::Other)))?;
+        Ok(opened.run())
+    }
+
+    /// Resolves once people can be let in: everything is known that a decision needs, and a relay offers circuits.
+    pub async fn ready(&self) {
+        let (mut standing, mut links) = (self.known.standing(), self.links.count());
+        // The senders live as long as we do.
+        let _ = standing.wait_for(Option::is_some).await;
+        let _ = links.wait_for(|count| *count > 0).await;
+    }
+
+    /// What the outlet goes by now, as it changes; `None` while something is missing.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
+        self.known.standing()
+    }
+
+    /// Reads the owner's policy again and goes by it at once, running portals included.
+    ///
+    /// # Errors
+    /// When it cannot be used; the one before then stays in force.
+    pub async fn reload_policy(&self) -> Result<(), OwnerError> {
+        let path = self.policy.clone();
+        let read = tokio::task::spawn_blocking(move || owner::read(&path)).await;
+        let rules = read.unwrap_or(Err(OwnerError::Unreadable(
+            self.policy.clone(),
+            std::io::ErrorKind::Other,
+        )))?;
+        self.known.take_owner(rules);
+        let what = EventKind::StandingChanged {
+            what: "owner's policy".to_owned(),
+        };
+        if let Err(error) = self.audit.record(what).await {
+            tracing::error!(%error, "a change was not recorded");
+        }
+        Ok(())
+    }
+
+    /// Ends every portal with its reason, closes every record, and leaves nothing behind. Takes less than five seconds.
+    pub async fn shutdown(self) {
+        let Self {
+            stop,
+            audit,
+            mut tasks,
+            circuits,
+            writer,
+            known,
+            links,
+            ..
+        } = self;
+        stop.cancel();
+        let _ = circuits.await;
+        while tasks.join_next().await.is_some() {}
+        drop((known, links));
+        if let Err(error) = audit.record(EventKind::Stopped {}).await {
+            tracing::error!(%error, "the end was not recorded");
+        }
+        drop(audit);
+        let _ = writer.await;
+        tracing::info!("outlet has stopped");
+    }
+}
+
+/// Everything that was opened, nothing of it running yet.
+struct Opened {
+    config: OutletConfig,
+    lock: std::fs::File,
+    keys: Arc<OutletKeys>,
+    known: Arc<Known>,
+    kill: Arc<KillSwitch>,
+    control: Control,
+    audit: Audit,
+    writer: Writer,
+}
+
+impl Opened {
+    fn open(config: OutletConfig) -> Result<Self, StartError> {
+        let data = |why| StartError::Data {
+            path: config.data.clone(),
+            why,
+        };
+        keyfile::private_directory(&config.data).map_err(data)?;
+        let lock = lock(&config.data)?;
+        let keys = Arc::new(OutletKeys::load(&config.data)?);
+        let kept = Kept::load(&config.data)?;
+        if clock::now().plus(CLOCK_BACK) < kept.beacon_at {
+            return Err(StartError::ClockBack);
+        }
+        let kill = Arc::new(KillSwitch::load(&config.data)?);
+        let rules = owner::read(&config.policy)?;
+        let control =
+            Control::bind(&config.data).map_err(|error| StartError::Control(error.kind()))?;
+        let portals = config.limits.circuits;
+        let (audit, writer) = Audit::open(
+            config.audit.clone(),
+            &config.org,
+            Arc::clone(&keys),
+            portals,
+        )?;
+        let known = Arc::new(Known::new(me(&config, &keys), rules, kept));
+        Ok(Self {
+            config,
+            lock,
+            keys,
+            known,
+            kill,
+            control,
+            audit,
+            writer,
+        })
+    }
+
+    fn run(self) -> Outlet {
+        let stop = CancellationToken::new();
+        let links = Arc::new(Links::new());
+        let link_key = Arc::new(NoiseSecret::generate(&SystemEntropy));
+        let (registration, registered) = watch::channel(None);
+        let (offers, offered) = mpsc::channel(OFFERS);
+        let Self {
+            config,
+            lock,
+            keys,
+            known,
+            kill,
+            control,
+            audit,
+            writer,
+        } = self;
+        let (fetcher, ask_again) = Fetcher::new(
+            Arc::clone(&known),
+            Arc::clone(&links),
+            config.provider_keys,
+            config.data.clone(),
+        );
+        let follower = Follower {
+            hub: config.hub,
+            org: config.org.clone(),
+            root: config.root,
+            data: config.data,
+            keys: Arc::clone(&keys),
+            link_key: Arc::clone(&link_key),
+            known: Arc::clone(&known),
+            audit: audit.clone(),
+            registration,
+        };
+        let org = config.org.clone();
+        let relays = Relays {
+            org,
+            link_key,
+            links: Arc::clone(&links),
+            offers,
+            registration: registered,
+        };
+        let premises = Premises {
+            org: config.org,
+            keys,
+            services: config
+                .services
+                .into_iter()
+                .map(|s| (s.name.clone(), Arc::new(Service::new(s))))
+                .collect(),
+            standing: known.standing(),
+            killed: kill.watch(),
+            audit: audit.clone(),
+            ask_again,
+            limits: config.limits,
+            gates: Arc::new(Gates::new(&config.limits)),
+            stop: stop.clone(),
+            refusals: Mutex::new(Refusals::new(Instant::now())),
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follower.run(stop.clone()));
+        tasks.spawn(fetcher.run(stop.clone()));
+        tasks.spawn(relays.run(stop.clone()));
+        tasks.spawn(control.serve(kill, audit.clone(), stop.clone()));
+        let circuits = tokio::spawn(circuit::serve_all(Arc::new(premises), offered));
+        let writer = tokio::spawn(writer.run());
+        Outlet {
+            stop,
+            known,
+            links,
+            policy: config.policy,
+            audit,
+            tasks,
+            circuits,
+            writer,
+            _lock: lock,
+        }
+    }
+}
+
+fn me(config: &OutletConfig, keys: &OutletKeys) -> Me {
+    let kind = |target: &Target| match target {
+        Target::Tcp(_) => ServiceKind::Tcp,
+        Target::Postgres(_) => ServiceKind::Postgres,
+    };
+    Me {
+        org: config.org.clone(),
+        root: config.root,
+        identity: keys.identity.verify_key(),
+        noise: keys.noise.public(),
+        kinds: config
+            .services
+            .iter()
+            .map(|service| (service.name.clone(), kind(&service.target)))
+            .collect(),
+    }
+}
+
+/// Two outlets on one data directory would break each other's audit.
+fn lock(data: &Path) -> Result<std::fs::File, StartError> {
+    use rustix::fs::{FlockOperation, flock};
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data.join("lock"));
+    let failed = |error: std::io::Error| StartError::Data {
+        path: data.to_owned(),
+        why: KeyFileError::Io(error.kind()),
+    };
+    let file = opened.map_err(failed)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| StartError::AlreadyRunning(data.to_owned()))?;
+    Ok(file)
+}

@@ -1,0 +1,175 @@
+//! What every circuit of an outlet shares: what it knows, what it may do, how much at once, and when it must stop.
+//! Nothing here is changed by a circuit but the counts of what is in use.
+
+use crate::audit::{Audit, Listing, Refusals};
+use crate::circuit::Kind;
+use crate::clock::Zone;
+use crate::config::{Limits, ServiceConfig};
+use crate::keys::OutletKeys;
+use crate::kill::Killed;
+use crate::provider_keys::AskAgain;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tidegate_proto::event::{EventKind, PortalRefused};
+use tidegate_proto::names::{OrgName, ServiceName, Subject};
+use tidegate_proto::session::Standing;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// One service, as configured, and what stands behind it.
+pub(crate) struct Service {
+    pub(crate) name: ServiceName,
+    /// Where the hours of its policies are counted.
+    pub(crate) zone: Zone,
+    pub(crate) kind: Kind,
+}
+
+impl Service {
+    pub(crate) fn new(config: ServiceConfig) -> Self {
+        let kind = Kind::new(&config);
+        Self {
+            name: config.name,
+            zone: config.zone,
+            kind,
+        }
+    }
+}
+
+/// Shared by all circuits.
+pub(crate) struct Premises {
+    pub(crate) org: OrgName,
+    pub(crate) keys: Arc<OutletKeys>,
+    pub(crate) services: BTreeMap<ServiceName, Arc<Service>>,
+    pub(crate) standing: watch::Receiver<Option<Arc<Standing>>>,
+    pub(crate) killed: watch::Receiver<Killed>,
+    pub(crate) audit: Audit,
+    pub(crate) ask_again: AskAgain,
+    pub(crate) limits: Limits,
+    pub(crate) gates: Arc<Gates>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) refusals: Mutex<Refusals>,
+}
+
+impl Premises {
+    /// What holds now.
+    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
+        self.standing.borrow().clone()
+    }
+
+    /// Writes a refusal down. Of peers that have proved nothing only so many a second.
+    pub(crate) async fn refused(&self, refused: PortalRefused) {
+        let listing = match refused.peer {
+            Some(_) => Listing::Write { skipped: 0 },
+            None => self
+                .refusals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .one(Instant::now()),
+        };
+        let Listing::Write { skipped } = listing else {
+            return;
+        };
+        tracing::info!(service = %refused.service, code = %refused.code, exact = refused.exact, "circuit was refused");
+        if skipped > 0 {
+            self.record(EventKind::RefusalsNotListed { count: skipped })
+                .await;
+        }
+        self.record(EventKind::PortalRefused(refused)).await;
+    }
+
+    /// Writes something down on which nothing depends.
+    pub(crate) async fn record(&self, what: EventKind) {
+        if let Err(error) = self.audit.record(what).await {
+            tracing::error!(%error, "an event was not recorded");
+        }
+    }
+}
+
+/// How much at once.
+pub(crate) struct Gates {
+    pub(crate) circuits: Arc<Semaphore>,
+    pub(crate) unproven: Arc<Semaphore>,
+    pub(crate) warm: Arc<Semaphore>,
+    per_person: usize,
+    persons: Mutex<HashMap<Subject, usize>>,
+}
+
+impl Gates {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            circuits: Arc::new(Semaphore::new(limits.circuits)),
+            unproven: Arc::new(Semaphore::new(limits.unproven)),
+            warm: Arc::new(Semaphore::new(limits.warm)),
+            per_person: limits.per_person,
+            persons: Mutex::default(),
+        }
+    }
+
+    /// A place for one more circuit of this person, given back when it is dropped.
+    pub(crate) fn person(self: &Arc<Self>, sub: &Subject) -> Option<PersonSlot> {
+        let mut persons = self.persons.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = persons.entry(sub.clone()).or_default();
+        if *count >= self.per_person {
+            return None;
+        }
+        *count += 1;
+        Some(PersonSlot {
+            gates: Arc::clone(self),
+            sub: sub.clone(),
+        })
+    }
+
+    /// Nothing is in use.
+    #[cfg(test)]
+    fn is_idle(&self) -> bool {
+        self.persons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+    }
+}
+
+/// One circuit of a person.
+pub(crate) struct PersonSlot {
+    gates: Arc<Gates>,
+    sub: Subject,
+}
+
+impl Drop for PersonSlot {
+    fn drop(&mut self) {
+        let mut persons = self
+            .gates
+            .persons
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = persons.get_mut(&self.sub) {
+            *count -= 1;
+            if *count == 0 {
+                persons.remove(&self.sub);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_person_cannot_take_every_place() {
+        let gates = Arc::new(Gates::new(&Limits {
+            per_person: 2,
+            ..Limits::default()
+        }));
+        let (ana, bob) = ("ana".parse().unwrap(), "bob".parse().unwrap());
+
+        let held: Vec<_> = (0..2).map(|_| gates.person(&ana).unwrap()).collect();
+
+        assert!(gates.person(&ana).is_none());
+        drop(gates.person(&bob).unwrap());
+        drop(held);
+        assert!(gates.is_idle());
+    }
+}
