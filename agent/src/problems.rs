@@ -65,6 +65,14 @@ pub(crate) fn of_portal(error: PortalError, service: &ServiceName) -> Problem {
     Problem::new(code).service(service)
 }
 
+/// As `of_portal`, for what reading or writing it gave.
+pub(crate) fn of_portal_io(error: &std::io::Error, service: &ServiceName) -> Problem {
+    of_portal(
+        PortalError::of(error).unwrap_or(PortalError::CircuitLost),
+        service,
+    )
+}
+
 /// A code from the wire; a number that this version does not know is `otherwise`.
 pub(crate) fn of_number(number: u16, otherwise: Code) -> Code {
     Code::try_from(number).unwrap_or(otherwise)

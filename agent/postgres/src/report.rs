@@ -43,7 +43,7 @@ impl SqlState {
 
     /// For a connection that is refused or cannot be made, by the number of the problem (`TG-2001` is 2001).
     #[must_use]
-    pub fn of_refusal(problem: u16) -> Self {
+    fn of_refusal(problem: u16) -> Self {
         match problem {
             5009 => Self::TOO_MANY_CONNECTIONS,
             5010 | 5011 => Self::NO_SUCH_DATABASE,
@@ -57,7 +57,7 @@ impl SqlState {
 
     /// For a connection that was open and is ended.
     #[must_use]
-    pub fn of_ending(problem: u16) -> Self {
+    fn of_ending(problem: u16) -> Self {
         match problem {
             1000..=1999 => Self::CONNECTION_FAILURE,
             _ => Self::ADMIN_SHUTDOWN,
@@ -76,18 +76,17 @@ impl std::fmt::Display for SqlState {
     }
 }
 
-/// One report to the program: what, because what (`detail`), and what to do (`hint`).
+/// One report to the program: what, because what, and what to do (`hint`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub severity: Severity,
     pub code: SqlState,
     pub message: String,
-    pub detail: String,
     pub hint: String,
 }
 
 impl Report {
-    /// The end of the connection, in one sentence; see [`Report::because`] and [`Report::hint`].
+    /// The end of the connection, in one sentence; see [`Report::hint`].
     #[must_use]
     pub fn fatal(code: SqlState, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -95,9 +94,20 @@ impl Report {
             severity: Severity::Fatal,
             code,
             message,
-            detail: String::new(),
             hint: String::new(),
         }
+    }
+
+    /// A connection that is not to be, for the problem `TG-<number>`: what cannot happen, and what to do.
+    #[must_use]
+    pub fn refusing(number: u16, cause: &str, next: &str) -> Self {
+        Self::fatal(SqlState::of_refusal(number), numbered(number, cause)).hint(next)
+    }
+
+    /// The end of a connection that was open.
+    #[must_use]
+    pub fn ending(number: u16, cause: &str, next: &str) -> Self {
+        Self::fatal(SqlState::of_ending(number), numbered(number, cause)).hint(next)
     }
 
     /// A line the program shows while it waits.
@@ -107,12 +117,6 @@ impl Report {
             severity: Severity::Notice,
             ..Self::fatal(SqlState::SUCCESSFUL, message)
         }
-    }
-
-    #[must_use]
-    pub fn because(mut self, detail: impl Into<String>) -> Self {
-        self.detail = detail.into();
-        self
     }
 
     #[must_use]
@@ -135,12 +139,15 @@ impl Report {
             push_field(body, b'V', severity);
             push_field(body, b'C', self.code.as_str());
             push_field(body, b'M', &self.message);
-            push_field(body, b'D', &self.detail);
             push_field(body, b'H', &self.hint);
             body.push(0);
         });
         out
     }
+}
+
+fn numbered(number: u16, cause: &str) -> String {
+    format!("{cause} (TG-{number:04})")
 }
 
 fn push_field(body: &mut Vec<u8>, field: u8, text: &str) {
@@ -178,14 +185,26 @@ mod tests {
 
     #[test]
     fn a_fatal_is_these_bytes() {
-        let report = Report::fatal(SqlState::REFUSED, "no")
-            .because("why")
-            .hint("do");
+        let report = Report::fatal(SqlState::REFUSED, "no").hint("do");
 
         assert_eq!(
             report.encode(),
-            b"E\0\0\0\x27SFATAL\0VFATAL\0C28000\0Mno\0Dwhy\0Hdo\0\0"
+            b"E\0\0\0\x22SFATAL\0VFATAL\0C28000\0Mno\0Hdo\0\0"
         );
+    }
+
+    #[test]
+    fn a_problem_gets_the_sqlstate_that_programs_act_on() {
+        let refused = |number| Report::refusing(number, "No.", "Ask.").code.as_str().to_owned();
+        let ended = |number| Report::ending(number, "Over.", "Again.").code.as_str().to_owned();
+
+        assert_eq!(Report::refusing(2001, "No.", "Ask.").message, "No. (TG-2001)");
+        assert_eq!([refused(2001), refused(3001), refused(4007), refused(6002)], ["28000"; 4]);
+        assert_eq!([refused(1001), refused(1008)], ["08006"; 2]);
+        assert_eq!([refused(5001), refused(5002), refused(6001)], ["08001"; 3]);
+        assert_eq!([refused(5009), refused(5010), refused(9001)], ["53300", "3D000", "XX000"]);
+        assert_eq!([ended(7001), ended(2004), refused(7007)], ["57P01"; 3]);
+        assert_eq!(ended(1005), "08006");
     }
 
     #[test]

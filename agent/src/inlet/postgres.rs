@@ -1,22 +1,183 @@
 //! The front of a `postgres` service: answers the startup, keeps the program waiting politely, ends with a FATAL that says why.
-//! Until it is filled it passes bytes like `tcp`.
+//! A program is greeted before anybody knows whether it will get a portal: the greeting promises nothing.
 
+mod carry;
+mod certificate;
+mod first;
+mod hold;
+
+use std::time::Duration;
+
+use tidegate_postgres::{Asked, CancelKey, OpeningError, Report, StartupError};
+use tidegate_proto::words::words;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::select;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::door::Door;
 use super::visit::VisitEnd;
+use crate::{Code, Problem, problems};
+use carry::{Carried, Carry};
+use first::{Line, Unheard, first};
+use hold::Held;
+
+/// For a cancel request on its way.
+const CANCEL_LIMIT: Duration = Duration::from_secs(10);
+/// For the program to read its last words.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all programs at the inlets of one agent share: the inlet's own TLS certificate.
-pub(crate) struct Front {}
+pub(crate) struct Front {
+    tls: TlsAcceptor,
+}
 
 impl Front {
     /// Makes the certificate. Called once per agent, and cheap enough to be called at its start.
     pub(crate) fn new() -> Self {
-        Self {}
+        Self { tls: certificate::acceptor() }
     }
 
     /// Serves one admitted program until either side or `door.closed()` ends it.
     pub(crate) async fn serve(&self, program: TcpStream, door: &Door) -> VisitEnd {
-        super::tcp::serve(program, door).await
+        let heard = select! {
+            biased;
+            why = door.closed() => return VisitEnd::Ended(why),
+            heard = first(program, &self.tls) => heard,
+        };
+        match heard {
+            Ok((line, Asked::Startup { startup, early })) => match hold::begin(line, startup, early).await {
+                Some(held) => serve_held(held, door).await,
+                None => VisitEnd::Finished,
+            },
+            Ok((line, Asked::Cancel(key))) => cancel(line, &key, door).await,
+            // `first` answers these itself.
+            Ok((_, Asked::Nothing | Asked::Encryption(_) | Asked::Tls { .. })) => VisitEnd::Finished,
+            Err((line, unheard)) => turn_away(line, unheard, door).await,
+        }
     }
 }
+
+async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
+    let mut portal = match held.wait(door).await {
+        Ok(portal) => portal,
+        Err(hold::Over::Left) => return VisitEnd::Finished,
+        Err(hold::Over::Refused(problem)) => {
+            say(held.line, &refusal(&problem)).await;
+            return VisitEnd::Refused(problem);
+        }
+        Err(hold::Over::Closed(why)) => {
+            say(held.line, &ending(&why)).await;
+            return VisitEnd::Ended(why);
+        }
+    };
+    match held.go_on(&mut portal, door).await {
+        Ok((line, outflow)) => carry_on(Carry::new(line, portal, outflow), door).await,
+        Err((line, problem)) => {
+            portal.control().reset(problem.code.number());
+            say(line, &refusal(&problem)).await;
+            VisitEnd::Refused(problem)
+        }
+    }
+}
+
+async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
+    let carried = carry.run(door.closed()).await;
+    let end = match carried {
+        Carried::ProgramLost => return VisitEnd::Finished,
+        Carried::PortalEnded => {
+            let silent = carry.needs_no_words();
+            let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
+            carry.finish_alone(if silent { Vec::new() } else { words }).await;
+            VisitEnd::Finished
+        }
+        Carried::PortalBroke(error) => {
+            let problem = problems::of_portal(error, door.service());
+            carry.finish_alone(ending(&problem)).await;
+            VisitEnd::Ended(problem)
+        }
+        Carried::Closed(why) => {
+            carry.finish(ending(&why)).await;
+            VisitEnd::Ended(why)
+        }
+    };
+    let Carry { line, portal, .. } = carry;
+    if let VisitEnd::Ended(why) = &end {
+        portal.control().reset(why.code.number());
+    }
+    // Before the program has read its words: the query it runs must not wait for that.
+    drop(portal);
+    close(line).await;
+    end
+}
+
+/// Carries a cancel request; PostgreSQL never says what came of one.
+async fn cancel(line: Line, key: &CancelKey, door: &Door) -> VisitEnd {
+    let carried = async {
+        let mut portal = door.open().await.ok()?;
+        portal.write_all(&key.encode()).await.ok()?;
+        portal.shutdown().await.ok()?;
+        tokio::io::copy(&mut portal, &mut tokio::io::sink()).await.ok()
+    };
+    select! {
+        biased;
+        why = door.closed() => return VisitEnd::Ended(why),
+        _ = timeout(CANCEL_LIMIT, carried) => {}
+    }
+    close(line).await;
+    VisitEnd::Finished
+}
+
+async fn turn_away(line: Option<Line>, unheard: Unheard, door: &Door) -> VisitEnd {
+    let problem = |code| Problem::new(code).service(door.service());
+    let error = match unheard {
+        Unheard::Left => return VisitEnd::Finished,
+        Unheard::Tls(code) => return VisitEnd::Refused(problem(code)),
+        Unheard::Opening(error) => error,
+    };
+    tracing::warn!(service = %door.service(), %error, "refused a program's first bytes");
+    if let (Some(line), Some(report)) = (line, error.report()) {
+        say(line, &report.encode()).await;
+    }
+    match error {
+        OpeningError::Browser => VisitEnd::Refused(problem(Code::BrowserAtInlet)),
+        OpeningError::Startup(StartupError::Replication | StartupError::Version) => {
+            VisitEnd::Refused(problem(Code::ClientAsksTooMuch))
+        }
+        OpeningError::Startup(StartupError::Layout)
+        | OpeningError::Length
+        | OpeningError::BytesBeforeEncryption
+        | OpeningError::EncryptionAgain
+        | OpeningError::BytesAfterCancel => VisitEnd::Finished,
+    }
+}
+
+fn refusal(problem: &Problem) -> Vec<u8> {
+    let words = words(problem);
+    Report::refusing(problem.code.number(), &words.cause, &words.next).encode()
+}
+
+fn ending(problem: &Problem) -> Vec<u8> {
+    let words = words(problem);
+    Report::ending(problem.code.number(), &words.cause, &words.next).encode()
+}
+
+async fn say(mut line: Line, last: &[u8]) {
+    if line.write_all(last).await.is_ok() {
+        close(line).await;
+    }
+}
+
+/// Closes our direction and reads the other to its end: closing over unread bytes would reset the connection,
+/// and a reset takes the last words with it.
+async fn close(mut line: impl AsyncRead + AsyncWrite + Unpin) {
+    let closing = async {
+        line.shutdown().await?;
+        tokio::io::copy(&mut line, &mut tokio::io::sink()).await
+    };
+    let _ = timeout(DRAIN_LIMIT, closing).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ mod stream;
 use std::future::Future;
 use std::pin::pin;
 
-use tidegate_postgres::{Report, SqlState};
+use tidegate_postgres::Report;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::words::words;
@@ -179,18 +179,13 @@ async fn say(portal: &mut (impl AsyncRead + AsyncWrite + Unpin), last: &[u8]) {
 }
 
 fn refusal(problem: &Problem) -> Vec<u8> {
-    fatal(SqlState::of_refusal(problem.code.number()), problem)
+    let words = words(problem);
+    Report::refusing(problem.code.number(), &words.cause, &words.next).encode()
 }
 
 fn ending(problem: &Problem) -> Vec<u8> {
-    fatal(SqlState::of_ending(problem.code.number()), problem)
-}
-
-fn fatal(state: SqlState, problem: &Problem) -> Vec<u8> {
     let words = words(problem);
-    Report::fatal(state, format!("{} ({})", words.cause, words.code))
-        .hint(words.next)
-        .encode()
+    Report::ending(problem.code.number(), &words.cause, &words.next).encode()
 }
 
 #[cfg(test)]
