@@ -11,11 +11,6 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::config::PostgresTarget;
-use crate::login::LoginSource;
-use crate::target_tls::{TargetTls, Trust};
-use crate::testing::private_dir;
-
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -25,7 +20,7 @@ max_connections = 60
 log_min_messages = fatal
 password_encryption = scram-sha-256
 ";
-/// Who gets in how. `plain_*` roles exist for the ways in that an outlet refuses.
+/// Who gets in how. Some roles exist for the ways in that an outlet refuses.
 const RULES: &str = "
 host    all  trusting   127.0.0.1/32  trust
 host    all  by_md5     127.0.0.1/32  md5
@@ -165,32 +160,6 @@ impl Cluster {
             self.log()
         );
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// A target that logs in as `user`, and the directory its login lies in.
-    pub(crate) fn target(&self, user: &str, password: &str) -> (PostgresTarget, TempDir) {
-        let dir = private_dir();
-        for (key, value) in [
-            ("username", user),
-            ("password", password),
-            ("database", "nyc"),
-        ] {
-            fs::write(dir.path().join(key), value).unwrap();
-            fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(0o600)).unwrap();
-        }
-        let trust = Trust::File(self.ca());
-        let target = PostgresTarget {
-            address: Some(format!("localhost:{}", self.port).parse().unwrap()),
-            database: None,
-            login: LoginSource::Directory(dir.path().to_owned()),
-            tls: TargetTls::Verified {
-                trust,
-                server_name: None,
-            },
-            any_database: false,
-            accepts: Default::default(),
-        };
-        (target, dir)
     }
 
     /// Backends that serve `user`.

@@ -7,7 +7,9 @@ mod ending;
 mod faults;
 mod sessions;
 
+use std::fs;
 use std::future::{Future, pending};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,10 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Connection, NoTls};
 
 use super::{PortalEnd, PostgresService};
+use crate::config::PostgresTarget;
+use crate::login::LoginSource;
+use crate::target_tls::{TargetTls, Trust};
+use crate::testing::private_dir;
 
 /// A service at a real database.
 struct Stage {
@@ -35,13 +41,9 @@ impl Stage {
         Self::with(user, "pencil", |_| ())
     }
 
-    fn with(
-        user: &str,
-        password: &str,
-        change: impl FnOnce(&mut crate::config::PostgresTarget),
-    ) -> Self {
+    fn with(user: &str, password: &str, change: impl FnOnce(&mut PostgresTarget)) -> Self {
         let cluster = Cluster::shared();
-        let (mut target, login) = cluster.target(user, password);
+        let (mut target, login) = target(&cluster, user, password);
         change(&mut target);
         let service = Arc::new(PostgresService::new("warehouse".parse().unwrap(), target));
         Self {
@@ -133,6 +135,32 @@ impl Stage {
     fn sees_nothing_left(&self) {
         assert_eq!(self.service.cancels().len(), 0, "a cancel key is left");
     }
+}
+
+/// A target that logs in as `user`, and the directory its login lies in.
+fn target(cluster: &Cluster, user: &str, password: &str) -> (PostgresTarget, TempDir) {
+    let dir = private_dir();
+    for (key, value) in [
+        ("username", user),
+        ("password", password),
+        ("database", "nyc"),
+    ] {
+        fs::write(dir.path().join(key), value).unwrap();
+        fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let trust = Trust::File(cluster.ca());
+    let target = PostgresTarget {
+        address: Some(format!("localhost:{}", cluster.port).parse().unwrap()),
+        database: None,
+        login: LoginSource::Directory(dir.path().to_owned()),
+        tls: TargetTls::Verified {
+            trust,
+            server_name: None,
+        },
+        any_database: false,
+        accepts: Default::default(),
+    };
+    (target, dir)
 }
 
 /// A program with its connection.
