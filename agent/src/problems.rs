@@ -38,9 +38,7 @@ pub(crate) fn of_circuit(error: LinkError, service: &ServiceName) -> Problem {
         LinkError::Refused(RelayRefusal::Absent) => Code::OutletAbsent,
         LinkError::Refused(RelayRefusal::Busy) => Code::HubBusy,
         LinkError::Refused(RelayRefusal::Draining) => Code::HubStopping,
-        LinkError::Refused(RelayRefusal::Pass | RelayRefusal::Other(_)) => {
-            Code::RelayRefused
-        }
+        LinkError::Refused(RelayRefusal::Pass | RelayRefusal::Other(_)) => Code::RelayRefused,
         LinkError::Channel(ChannelError::UnexpectedPeer) => Code::OutletNotTrusted,
         LinkError::Channel(_) | LinkError::Lost | LinkError::Io(_) => Code::CircuitLost,
         LinkError::Unresolved => Code::HubUnreachable,

@@ -36,7 +36,9 @@ pub(crate) struct Front {
 impl Front {
     /// Makes the certificate. Called once per agent, and cheap enough to be called at its start.
     pub(crate) fn new() -> Self {
-        Self { tls: certificate::acceptor() }
+        Self {
+            tls: certificate::acceptor(),
+        }
     }
 
     /// Serves one admitted program until either side or `door.closed()` ends it.
@@ -47,13 +49,17 @@ impl Front {
             heard = first(program, &self.tls) => heard,
         };
         match heard {
-            Ok((line, Asked::Startup { startup, early })) => match hold::begin(line, startup, early).await {
-                Some(held) => serve_held(held, door).await,
-                None => VisitEnd::Finished,
-            },
+            Ok((line, Asked::Startup { startup, early })) => {
+                match hold::begin(line, startup, early).await {
+                    Some(held) => serve_held(held, door).await,
+                    None => VisitEnd::Finished,
+                }
+            }
             Ok((line, Asked::Cancel(key))) => cancel(line, &key, door).await,
             // `first` answers these itself.
-            Ok((_, Asked::Nothing | Asked::Encryption(_) | Asked::Tls { .. })) => VisitEnd::Finished,
+            Ok((_, Asked::Nothing | Asked::Encryption(_) | Asked::Tls { .. })) => {
+                VisitEnd::Finished
+            }
             Err((line, unheard)) => turn_away(line, unheard, door).await,
         }
     }
@@ -89,7 +95,9 @@ async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
         Carried::PortalEnded => {
             let silent = carry.needs_no_words();
             let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
-            carry.finish_alone(if silent { Vec::new() } else { words }).await;
+            carry
+                .finish_alone(if silent { Vec::new() } else { words })
+                .await;
             VisitEnd::Finished
         }
         Carried::PortalBroke(error) => {
@@ -118,7 +126,9 @@ async fn cancel(line: Line, key: &CancelKey, door: &Door) -> VisitEnd {
         let mut portal = door.open().await.ok()?;
         portal.write_all(&key.encode()).await.ok()?;
         portal.shutdown().await.ok()?;
-        tokio::io::copy(&mut portal, &mut tokio::io::sink()).await.ok()
+        tokio::io::copy(&mut portal, &mut tokio::io::sink())
+            .await
+            .ok()
     };
     select! {
         biased;

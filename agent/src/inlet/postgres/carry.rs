@@ -43,14 +43,27 @@ pub(super) struct Carry {
 
 impl Carry {
     pub(super) fn new(line: Line, portal: Portal, outflow: Outflow) -> Self {
-        Self { line, portal, inflow: Inflow::starting_with(Vec::new()), outflow }
+        Self {
+            line,
+            portal,
+            inflow: Inflow::starting_with(Vec::new()),
+            outflow,
+        }
     }
 
     pub(super) async fn run(&mut self, closed: impl Future<Output = Problem>) -> Carried {
         let (mut from_program, mut to_program) = tokio::io::split(&mut self.line);
         let (mut from_portal, mut to_portal) = tokio::io::split(&mut self.portal);
-        let mut up = pin!(carry_up(&mut from_program, &mut to_portal, &mut self.inflow));
-        let mut down = pin!(carry_down(&mut from_portal, &mut to_program, &mut self.outflow));
+        let mut up = pin!(carry_up(
+            &mut from_program,
+            &mut to_portal,
+            &mut self.inflow
+        ));
+        let mut down = pin!(carry_down(
+            &mut from_portal,
+            &mut to_program,
+            &mut self.outflow
+        ));
         let mut closed = pin!(closed);
         let mut up_is_over = false;
         loop {

@@ -15,7 +15,8 @@ const ALPN: &[u8] = b"postgresql";
 /// Accepts TLS with a new certificate for `localhost`.
 pub(super) fn acceptor() -> TlsAcceptor {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let made = rcgen::generate_simple_self_signed(names).expect("these names fit into a certificate");
+    let made =
+        rcgen::generate_simple_self_signed(names).expect("these names fit into a certificate");
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

@@ -44,7 +44,9 @@ pub(super) async fn first(
         Err(unheard) => return Err((Some(Box::new(program)), unheard)),
     };
     let secured = timeout(OPENING_LIMIT, secure(program, reply, early, tls)).await;
-    let mut line = secured.unwrap_or(Err(Unheard::Left)).map_err(|unheard| (None, unheard))?;
+    let mut line = secured
+        .unwrap_or(Err(Unheard::Left))
+        .map_err(|unheard| (None, unheard))?;
     opening.tls_started();
     match hear(&mut line, &mut opening).await {
         Ok(asked) => Ok((line, asked)),
@@ -53,7 +55,10 @@ pub(super) async fn first(
 }
 
 /// Reads packets until one wants more than a byte.
-async fn hear(line: &mut (impl AsyncRead + AsyncWrite + Unpin), opening: &mut Opening) -> Result<Asked, Unheard> {
+async fn hear(
+    line: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    opening: &mut Opening,
+) -> Result<Asked, Unheard> {
     let hearing = async {
         let mut buffer = [0; 1024];
         loop {
@@ -61,7 +66,10 @@ async fn hear(line: &mut (impl AsyncRead + AsyncWrite + Unpin), opening: &mut Op
             if count == 0 {
                 return Err(Unheard::Left);
             }
-            match opening.handle_input(&buffer[..count]).map_err(Unheard::Opening)? {
+            match opening
+                .handle_input(&buffer[..count])
+                .map_err(Unheard::Opening)?
+            {
                 Asked::Nothing => {}
                 Asked::Encryption(answer) => {
                     line.write_all(&[answer]).await.map_err(|_| Unheard::Left)?;
@@ -71,10 +79,17 @@ async fn hear(line: &mut (impl AsyncRead + AsyncWrite + Unpin), opening: &mut Op
             }
         }
     };
-    timeout(OPENING_LIMIT, hearing).await.unwrap_or(Err(Unheard::Left))
+    timeout(OPENING_LIMIT, hearing)
+        .await
+        .unwrap_or(Err(Unheard::Left))
 }
 
-async fn secure(mut program: TcpStream, reply: &[u8], early: Vec<u8>, tls: &TlsAcceptor) -> Result<Line, Unheard> {
+async fn secure(
+    mut program: TcpStream,
+    reply: &[u8],
+    early: Vec<u8>,
+    tls: &TlsAcceptor,
+) -> Result<Line, Unheard> {
     program.write_all(reply).await.map_err(|_| Unheard::Left)?;
     let (reader, writer) = program.into_split();
     let replayed = tokio::io::join(Cursor::new(early).chain(reader), writer);

@@ -82,7 +82,11 @@ impl Held {
     }
 
     /// Sends the startup through the portal, and gives what the outlet says to it.
-    pub(super) async fn go_on(self, portal: &mut Portal, door: &Door) -> Result<(Line, Outflow), (Line, Problem)> {
+    pub(super) async fn go_on(
+        self,
+        portal: &mut Portal,
+        door: &Door,
+    ) -> Result<(Line, Outflow), (Line, Problem)> {
         let Self { line, hold } = self;
         let answered = select! {
             biased;
@@ -119,5 +123,9 @@ async fn ask(portal: &mut Portal, startup: Vec<u8>, door: &Door) -> Result<Vec<u
 }
 
 fn impatient() -> Vec<u8> {
-    Report::fatal(SqlState::PROTOCOL_VIOLATION, "too much was sent before the connection was ready").encode()
+    Report::fatal(
+        SqlState::PROTOCOL_VIOLATION,
+        "too much was sent before the connection was ready",
+    )
+    .encode()
 }
