@@ -8,6 +8,7 @@ use crate::{
     entropy::Entropy,
     identity::{NoisePublic, NoiseSecret},
 };
+use aws_lc_rs::kem::SharedSecret;
 use snow::{Builder, HandshakeState};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
@@ -58,7 +59,7 @@ impl Initiator {
         let mut noise = Box::new(builder(prologue, secret, entropy, |noise| {
             noise.build_initiator()
         })?);
-        let message_1 = write(&mut noise, &kem.public(), MESSAGE_1)?;
+        let message_1 = write(&mut noise, kem.public(), MESSAGE_1)?;
         Ok((
             Self {
                 noise,
@@ -108,11 +109,21 @@ impl Responder {
         message_1: &[u8],
         entropy: &dyn Entropy,
     ) -> Result<(Self, Vec<u8>), ChannelError> {
+        Self::accept_with(prologue, secret, message_1, entropy, pq::encapsulate)
+    }
+
+    pub(super) fn accept_with(
+        prologue: &Prologue,
+        secret: &NoiseSecret,
+        message_1: &[u8],
+        entropy: &dyn Entropy,
+        encapsulate: impl FnOnce(&[u8]) -> Result<(Vec<u8>, SharedSecret), ChannelError>,
+    ) -> Result<(Self, Vec<u8>), ChannelError> {
         let mut noise = Box::new(builder(prologue, secret, entropy, |noise| {
             noise.build_responder()
         })?);
         let key = read(&mut noise, message_1, MESSAGE_1)?;
-        let (ciphertext, shared) = pq::encapsulate(&key)?;
+        let (ciphertext, shared) = encapsulate(&key)?;
         let message_2 = write(&mut noise, &ciphertext, MESSAGE_2)?;
         set_psk(&mut noise, &shared)?;
         Ok((
@@ -202,7 +213,7 @@ fn peer(noise: &HandshakeState, local: NoisePublic) -> Result<NoisePublic, Chann
     }
 }
 
-fn hash(noise: &HandshakeState) -> HandshakeHash {
+pub(super) fn hash(noise: &HandshakeState) -> HandshakeHash {
     HandshakeHash(
         noise
             .get_handshake_hash()
@@ -211,16 +222,13 @@ fn hash(noise: &HandshakeState) -> HandshakeHash {
     )
 }
 
-fn set_psk(
-    noise: &mut HandshakeState,
-    secret: &aws_lc_rs::kem::SharedSecret,
-) -> Result<(), ChannelError> {
+fn set_psk(noise: &mut HandshakeState, secret: &SharedSecret) -> Result<(), ChannelError> {
     let psk = pq::psk(&hash(noise), secret);
     noise.set_psk(3, &*psk).map_err(|_| ChannelError::Rejected)
 }
 
 /// Noise section 5.2, Split(): snow's own transport can neither be halved between two tasks nor seal in place.
-fn split(mut noise: HandshakeState, suite: Suite, peer: NoisePublic) -> Channel {
+pub(super) fn split(mut noise: HandshakeState, suite: Suite, peer: NoisePublic) -> Channel {
     let hash = hash(&noise);
     let (mut to_responder, mut to_initiator) = noise.dangerously_get_raw_split();
     let (ours, theirs) = if noise.is_initiator() {

@@ -14,7 +14,10 @@ pub(super) const KEY: usize = 1184;
 pub(super) const CIPHERTEXT: usize = 1088;
 
 /// The initiator's one-time key pair.
-pub(super) struct Pair(DecapsulationKey);
+pub(super) struct Pair {
+    secret: DecapsulationKey,
+    public: Vec<u8>,
+}
 
 impl Pair {
     /// A fresh pair, drawn by aws-lc itself: its interface takes no entropy.
@@ -22,19 +25,41 @@ impl Pair {
     /// # Panics
     /// When the operating system has no randomness to give.
     pub(super) fn generate() -> Self {
-        Self(DecapsulationKey::generate(&ML_KEM_768).expect("aws-lc draws an ml-kem key"))
+        let secret = DecapsulationKey::generate(&ML_KEM_768).expect("aws-lc draws an ml-kem key");
+        let public = secret.encapsulation_key().and_then(|key| key.key_bytes());
+        let public = public
+            .expect("a generated key has a public half")
+            .as_ref()
+            .to_vec();
+        Self { secret, public }
     }
 
-    pub(super) fn public(&self) -> Vec<u8> {
-        let key = self
-            .0
-            .encapsulation_key()
-            .and_then(|key| Ok(key.key_bytes()?.as_ref().to_vec()));
-        key.expect("a generated key has a public half")
+    /// The pair in a decapsulation key (FIPS 203, section 7.1), to make a transcript again.
+    #[cfg(test)]
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        let secret = DecapsulationKey::new(&ML_KEM_768, bytes).expect("a decapsulation key");
+        Self {
+            secret,
+            public: bytes[1152..1152 + KEY].to_vec(),
+        }
+    }
+
+    /// The pair as a decapsulation key.
+    #[cfg(test)]
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.secret
+            .key_bytes()
+            .expect("a generated key has bytes")
+            .as_ref()
+            .to_vec()
+    }
+
+    pub(super) fn public(&self) -> &[u8] {
+        &self.public
     }
 
     pub(super) fn open(&self, ciphertext: &[u8]) -> Result<SharedSecret, ChannelError> {
-        self.0
+        self.secret
             .decapsulate(Ciphertext::from(ciphertext))
             .map_err(|_| ChannelError::Rejected)
     }

@@ -59,7 +59,7 @@ impl Random for Once {
 }
 
 #[derive(Default)]
-struct X25519Key {
+pub(super) struct X25519Key {
     secret: Zeroizing<[u8; 32]>,
     public: [u8; 32],
 }
