@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::frame::MAX_AUTH;
 
-/// What an agent presents (PROTOCOL section 5, record 0).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// What an agent presents (PROTOCOL section 5, record 0). No `Debug`: ID tokens do not belong into a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     pub service: ServiceName,

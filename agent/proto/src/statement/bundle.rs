@@ -114,13 +114,40 @@ impl OrgBundle {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Seen {
+    root: Option<Pin>,
     authority: u64,
     idp: u64,
     policy: u64,
     services: BTreeMap<ServiceName, u64>,
 }
 
+/// The newest root that was reached from the fingerprint somebody was told.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    told: PeerId,
+    newest: PeerId,
+}
+
 impl Seen {
+    /// Walks a chain of roots to its newest key, and pins that one from now on: a chain cut back to a former root,
+    /// perhaps a leaked one, is no chain any more. Being told another fingerprint begins anew.
+    ///
+    /// # Errors
+    /// As `walk_roots`; `Root` also when the chain ends before the newest root seen.
+    pub fn root(
+        &mut self,
+        chain: &[String],
+        org: &OrgName,
+        told: PeerId,
+    ) -> Result<VerifyKey, StatementError> {
+        let pinned = self.root.filter(|pin| pin.told == told);
+        let root = walk_roots(chain, org, pinned.map_or(told, |pin| pin.newest))?;
+        let newest = root.peer_id();
+        self.root = Some(Pin { told, newest });
+        Ok(root)
+    }
+
     /// Takes note of an authority statement.
     ///
     /// # Errors

@@ -35,7 +35,8 @@ impl Statement for RootStatement {
 /// Finds the newest root key that follows from `fingerprint`.
 ///
 /// `chain` holds, in order, root 1 signed by itself, then for every rotation root n+1 signed by root n
-/// and the same statement signed by root n+1. The key that `fingerprint` names may be any of them.
+/// and the same statement signed by root n+1. The key that `fingerprint` names may be any of them;
+/// whoever asks again and again does so through `Seen::root`, which never goes back.
 ///
 /// # Errors
 /// `Root` when the fingerprint is not in the chain or a link is missing; otherwise what is wrong with a link.

@@ -161,3 +161,27 @@ fn a_chain_of_roots_is_walked_forward_only_and_without_gaps() {
     );
     assert!(walk(&chain[1..], 11).is_err());
 }
+
+#[test]
+fn a_chain_cut_back_to_a_former_root_is_refused_once_the_newer_was_seen() {
+    let told = key(1).verify_key().peer_id();
+    let first = vec![root(1, 1).sign(&key(1))];
+    let rotated = [root(2, 11).sign(&key(1)), root(2, 11).sign(&key(11))];
+    let whole = [first.clone(), rotated.into()].concat();
+    let mut seen = Seen::default();
+
+    assert_eq!(seen.root(&first, &org(), told), Ok(key(1).verify_key()));
+    assert_eq!(seen.root(&whole, &org(), told), Ok(key(11).verify_key()));
+    let kept = serde_json::to_string(&seen).unwrap();
+    let mut seen: Seen = serde_json::from_str(&kept).unwrap();
+
+    assert_eq!(seen.root(&first, &org(), told), Err(StatementError::Root));
+    // Whoever stole the former root can rotate to a key of their own; that chain lacks the root already seen.
+    let stolen = [root(2, 66).sign(&key(1)), root(2, 66).sign(&key(66))];
+    let branch = [first, stolen.into()].concat();
+    assert_eq!(seen.root(&branch, &org(), told), Err(StatementError::Root));
+    assert_eq!(seen.root(&whole, &org(), told), Ok(key(11).verify_key()));
+    let rejoined = vec![root(1, 90).sign(&key(90))];
+    let anew = key(90).verify_key();
+    assert_eq!(seen.root(&rejoined, &org(), anew.peer_id()), Ok(anew));
+}
