@@ -10,7 +10,6 @@ use tidegate_proto::names::ServiceName;
 use tidegate_proto::policy::{Rules, Side};
 use tidegate_proto::statement::{
     AuthorityStatement, IdpStatement, PolicyStatement, Seen, ServiceStatement, Statement,
-    walk_roots,
 };
 
 /// The statements as they came.
@@ -45,7 +44,7 @@ impl OrgFacts {
     /// Verifies everything; `seen` grows only if all of it holds.
     pub(super) fn verify(parts: Parts, me: &Me, seen: &mut Seen) -> Result<Self, NotTaken> {
         let mut next = seen.clone();
-        let root = walk_roots(&parts.roots, &me.org, me.root)?;
+        let root = next.root(&parts.roots, &me.org, me.root)?;
         let authority = AuthorityStatement::verify_for(&parts.authority, &root, &me.org)?;
         next.authority(&authority)?;
         let idp = IdpStatement::verify_for(&parts.idp, &root, &me.org)?;
