@@ -1,19 +1,79 @@
-//! `tidegate audit verify`: proves an audit record.
-//! Not filled yet.
+//! `tidegate audit verify`: proves an audit record offline and names the first bad line.
+//! Without `--identity` and `--org` it believes the note beside the audit about who kept it, and says so.
+
+use std::path::PathBuf;
+
+use tidegate_outlet::audit::{Keeper, Proof, ProofError, verify};
+use tidegate_proto::identity::VerifyKey;
+use tidegate_proto::names::OrgName;
 
 use crate::failure::{Exit, Failure};
 
 #[derive(clap::Args)]
-pub(crate) struct Audit {}
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Check every line: signature, order, completeness.
+    Verify(Verify),
+}
+
+#[derive(clap::Args)]
+struct Verify {
+    /// An audit file, or a directory of daily ones.
+    path: PathBuf,
+    /// The identity key that must have kept it, as `tidegate outlet keys` prints it.
+    #[arg(long, requires = "org")]
+    identity: Option<VerifyKey>,
+    /// The org it must belong to.
+    #[arg(long, requires = "identity")]
+    org: Option<OrgName>,
+}
 
 impl Audit {
-    #[allow(clippy::unused_async)]
     pub(crate) fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+        let Verb::Verify(asked) = self.verb;
+        let keeper = asked
+            .org
+            .zip(asked.identity)
+            .map(|(org, identity)| Keeper { org, identity });
+        let pinned = keeper.is_some();
+        let proof = verify(&asked.path, keeper).map_err(|error| not_proved(&error))?;
+        println!("{}", serde_json::json!(report(&proof, pinned)));
+        Ok(())
     }
+}
+
+fn report(proof: &Proof, pinned: bool) -> serde_json::Value {
+    serde_json::json!({
+        "whole": true,
+        "events": proof.events,
+        "open": proof.open,
+        "org": proof.keeper.org,
+        "identity": proof.keeper.identity,
+        "identity_was_given": pinned,
+        "end_was_compared": proof.end_is_known,
+    })
+}
+
+fn not_proved(error: &ProofError) -> Failure {
+    let (title, next) = match error {
+        ProofError::Nothing(_) => (
+            "there is nothing to prove",
+            "name the audit file or its directory",
+        ),
+        ProofError::UnknownKeeper => ("the audit was not proved", "add --identity and --org"),
+        ProofError::Audit(_) => (
+            "the audit is not whole",
+            "keep it as it is: what comes before that line still proves what it says",
+        ),
+    };
+    let exit = match error {
+        ProofError::Nothing(_) | ProofError::UnknownKeeper => Exit::Usage,
+        ProofError::Audit(_) => Exit::ThisComputer,
+    };
+    Failure::new(exit, title, error.to_string(), next)
 }

@@ -1,19 +1,240 @@
-//! `tidegate outlet keys|run|kill`.
-//! Not filled yet.
+//! `tidegate outlet keys|run|kill`: what runs beside a service.
+//! A kill works without a running outlet too: it is written down and counts from the next start.
 
-use crate::failure::{Exit, Failure};
+use std::path::PathBuf;
+
+use tidegate_outlet::control::{self, Answer, ControlError};
+use tidegate_outlet::keys::OutletKeys;
+use tidegate_outlet::kill::{Killed, Order};
+use tidegate_outlet::{Mistakes, Outlet as Running, OutletConfig, StartError};
+use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::names::ServiceName;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::failure::{Exit, Failure, Mistake};
 
 #[derive(clap::Args)]
-pub(crate) struct Outlet {}
+pub(crate) struct Outlet {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Print the outlet's public keys for `org.toml`; make them first if there are none.
+    Keys(Keys),
+    /// Serve until SIGTERM. SIGHUP reads the owner's policy again.
+    Run(Run),
+    /// Close every portal now, and let none open until `--undo`.
+    Kill(Kill),
+}
+
+#[derive(clap::Args)]
+struct Keys {
+    /// The outlet's data directory.
+    #[arg(long)]
+    data: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// The outlet's configuration, TOML.
+    #[arg(long)]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Kill {
+    /// The outlet's configuration, TOML.
+    #[arg(long, required_unless_present = "data")]
+    config: Option<PathBuf>,
+    /// The outlet's data directory, in place of the configuration.
+    #[arg(long, conflicts_with = "config")]
+    data: Option<PathBuf>,
+    /// Only this service.
+    #[arg(long)]
+    service: Option<ServiceName>,
+    /// Open again what was killed.
+    #[arg(long)]
+    undo: bool,
+}
 
 impl Outlet {
-    #[allow(clippy::unused_async)]
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+        match self.verb {
+            Verb::Keys(keys) => keys.run(),
+            Verb::Run(run) => run.run().await,
+            Verb::Kill(kill) => kill.run().await,
+        }
     }
+}
+
+impl Keys {
+    fn run(self) -> Result<(), Failure> {
+        let keys = OutletKeys::load_or_make(&self.data, &SystemEntropy).map_err(|error| {
+            Failure::new(
+                Exit::ThisComputer,
+                "the outlet's keys cannot be used",
+                error.to_string(),
+                "correct the file, or name another directory with --data",
+            )
+        })?;
+        let public = serde_json::json!({
+            "identity": keys.identity.verify_key(),
+            "noise": keys.noise.public(),
+        });
+        println!("{public}");
+        Ok(())
+    }
+}
+
+impl Run {
+    async fn run(self) -> Result<(), Failure> {
+        let config = load(&self.config)?;
+        // Listened for before anything is opened: an early signal must not kill us half way.
+        let mut signals = Signals::listen()?;
+        let outlet = Running::start(config)
+            .await
+            .map_err(|error| not_started(&error))?;
+        let mut told = false;
+        loop {
+            let signal = tokio::select! {
+                () = outlet.ready(), if !told => None,
+                signal = signals.next() => Some(signal),
+            };
+            match signal {
+                None => {
+                    told = true;
+                    tracing::info!("outlet is ready");
+                }
+                Some(Signal::Reload) => match outlet.reload_policy().await {
+                    Ok(()) => tracing::info!("owner's policy was read again"),
+                    Err(error) => {
+                        tracing::error!(%error, "owner's policy was not used, the one before stays in force")
+                    }
+                },
+                Some(Signal::End) => break,
+            }
+        }
+        outlet.shutdown().await;
+        Ok(())
+    }
+}
+
+enum Signal {
+    Reload,
+    End,
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::internal("signals cannot be received", &error))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::End,
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.hang_up.recv() => Signal::Reload,
+        }
+    }
+}
+
+impl Kill {
+    async fn run(self) -> Result<(), Failure> {
+        let data = match (&self.data, &self.config) {
+            (Some(data), _) => data.clone(),
+            (None, Some(config)) => load(config)?.data,
+            (None, None) => unreachable!("one of them is required"),
+        };
+        let order = if self.undo {
+            Order::Undo(self.service)
+        } else {
+            Order::Kill(self.service)
+        };
+        let killed = match control::send(&data, &order).await {
+            Ok(Answer::Done(killed)) => killed,
+            Ok(Answer::NotKept) => {
+                return Err(not_kept(
+                    "it is in force now, but would be forgotten at a restart",
+                ));
+            }
+            Ok(Answer::NotUnderstood) => return Err(no_answer("it runs another version")),
+            Err(ControlError::NotRunning) => written_down(&data, &order)?,
+            Err(error) => return Err(no_answer(error)),
+        };
+        println!("{}", serde_json::json!({ "killed": killed }));
+        Ok(())
+    }
+}
+
+/// For the next start.
+fn written_down(data: &std::path::Path, order: &Order) -> Result<Killed, Failure> {
+    let killed = Killed::load(data).map_err(not_kept)?.after(order);
+    killed.store(data).map_err(not_kept)?;
+    tracing::warn!(
+        "no outlet runs with this data directory, so the order counts from its next start"
+    );
+    Ok(killed)
+}
+
+fn not_kept(why: impl ToString) -> Failure {
+    let next = "make the data directory writable, or stop the outlet";
+    Failure::new(
+        Exit::ThisComputer,
+        "the order was not kept",
+        why.to_string(),
+        next,
+    )
+}
+
+fn no_answer(why: impl ToString) -> Failure {
+    let next = "stop the outlet itself: that ends every portal too";
+    Failure::new(
+        Exit::ThisComputer,
+        "the outlet did not obey",
+        why.to_string(),
+        next,
+    )
+}
+
+fn load(path: &std::path::Path) -> Result<OutletConfig, Failure> {
+    OutletConfig::load(path).map_err(|Mistakes(mistakes)| {
+        let mistakes = mistakes.into_iter();
+        let mistakes = mistakes.map(|m| Mistake {
+            key: m.key,
+            reason: m.reason,
+            fix: format!("write {}", m.fix),
+        });
+        Failure::mistakes(&path.display().to_string(), mistakes.collect())
+    })
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let next = match error {
+        StartError::Keys(_) => "make the keys with `tidegate outlet keys`, or correct the file",
+        StartError::AlreadyRunning(_) => {
+            "stop the other one, or give this one a data directory of its own"
+        }
+        _ => "correct that and start again; nothing was opened",
+    };
+    Failure::new(
+        Exit::ThisComputer,
+        "the outlet does not start",
+        error.to_string(),
+        next,
+    )
 }
