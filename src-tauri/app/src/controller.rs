@@ -1,6 +1,8 @@
 //! The one loop between a person, the agent, and the desktop: snapshots and intents in; menu, icon, view, notices out.
 //! A newcomer would act on each change: first everything is computed anew as values, then only what differs from the last is shown.
 
+mod news;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -11,13 +13,11 @@ use tidegate_agent::{AccountView, Action, SignIn, Snapshot};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
-use tidegate_proto::words::words;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agent::AgentHandle;
-use crate::change::{Change, changes};
-use crate::desktop::{Desktop, Notice};
+use crate::desktop::Desktop;
 use crate::icon::{Icon, Panel, icon_state};
 use crate::intent::{Copyable, Doer, Errand, Form, Intent};
 use crate::menu::{Menu, menu};
@@ -41,7 +41,10 @@ pub enum Input {
     /// An item of the tray menu.
     Menu(String),
     /// There is nobody to show a tray icon.
-    NoTray,
+    NoTray {
+        /// False where it was already said on an earlier start.
+        news: bool,
+    },
     PanelIs(Panel),
     /// A window is there and wants to draw.
     WindowReady,
@@ -171,72 +174,6 @@ where
         self.notes.refused.push(problem);
     }
 
-    fn learn(&mut self, after: Arc<Snapshot>) {
-        let before = self.snapshot.replace(Arc::clone(&after));
-        let Some(before) = before else { return };
-        let changes = changes(&before, &after);
-        for change in &changes {
-            self.notes.activity.note((self.clock)(), change);
-            match change {
-                Change::Connected(service) => self.connected(service, &after),
-                Change::Ended(service) => self.ended(service, &changes),
-                Change::Failed(service, problem) => self.failed(service, problem),
-                Change::Arose(problem) => self.tell(problem),
-                Change::SignedOut | Change::Left => self.wanted.clear(),
-                Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
-            }
-        }
-    }
-
-    /// The last of the two clicks: what she wants to paste is already on the clipboard.
-    fn connected(&mut self, name: &ServiceName, after: &Snapshot) {
-        self.released.remove(name);
-        let Some(service) = after.service(name).filter(|_| self.wanted.remove(name)) else {
-            return;
-        };
-        let what = Copyable::Connection {
-            service: name.clone(),
-            form: Form::Url,
-        };
-        let place = if self.copy(what) {
-            "Its address is on the clipboard."
-        } else {
-            "Copy its address from the window."
-        };
-        self.desktop.notify(&Notice {
-            title: format!("{name} is connected"),
-            body: format!("localhost:{}. {place}", service.port),
-        });
-    }
-
-    fn ended(&mut self, name: &ServiceName, changes: &[Change]) {
-        self.wanted.remove(name);
-        self.notes.forget_copied(name);
-        let explained = changes.iter().any(|change| {
-            matches!(change, Change::Arose(problem) if problem.facts.service.as_ref() == Some(name))
-        });
-        if !self.released.remove(name) && !explained {
-            self.desktop.notify(&Notice {
-                title: format!("{name} was disconnected"),
-                body: "Its local port is closed.".to_owned(),
-            });
-        }
-    }
-
-    fn failed(&mut self, name: &ServiceName, problem: &Problem) {
-        self.wanted.remove(name);
-        self.notes.forget_copied(name);
-        self.tell(problem);
-    }
-
-    fn tell(&mut self, problem: &Problem) {
-        let words = words(problem);
-        self.desktop.notify(&Notice {
-            title: words.title,
-            body: format!("{} {}", words.cause, words.next),
-        });
-    }
-
     fn take(&mut self, input: Input) -> ControlFlow<()> {
         match input {
             Input::Do(intent) => return self.carry_out(intent),
@@ -247,8 +184,11 @@ where
                     None => tracing::info!(id, "menu item was gone when it was chosen"),
                 }
             }
-            Input::NoTray => {
-                self.notes.desktop.push(Problem::new(Code::NoTray));
+            Input::NoTray { news } => {
+                if news {
+                    self.notes.desktop.push(Problem::new(Code::NoTray));
+                }
+                self.desktop.keep_window();
                 self.desktop.open_window();
             }
             Input::PanelIs(panel) => self.panel = panel,

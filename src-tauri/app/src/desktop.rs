@@ -12,6 +12,8 @@ pub trait Desktop: Send + 'static {
     fn open_window(&mut self);
     /// The end has begun: the window goes at once, and the process within 5 s whatever hangs.
     fn ending(&mut self);
+    /// There is no tray to come back from: closing the window only minimizes it from now on.
+    fn keep_window(&mut self);
     /// Plain text: whoever shows it escapes it.
     fn notify(&mut self, notice: &Notice);
     /// # Errors

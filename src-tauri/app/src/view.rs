@@ -6,6 +6,7 @@ use tidegate_agent::{
     AccountView, ConnectStep, HubState, KeyHome, ServiceState, ServiceView, SignIn, SignInStep,
     Snapshot,
 };
+use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
@@ -141,7 +142,7 @@ pub fn view(scene: &Scene<'_>) -> View {
             .map(|service| service_view(scene, service))
             .collect(),
         problems: scene.problems().into_iter().map(problem_view).collect(),
-        keys_note: scene.snapshot.and_then(keys_note),
+        keys_note: keys_note(scene),
         activity: scene.notes.activity.lines(),
         version: env!("CARGO_PKG_VERSION"),
     }
@@ -316,8 +317,14 @@ fn bytes(count: u64) -> String {
     }
 }
 
-fn keys_note(snapshot: &Snapshot) -> Option<String> {
-    match snapshot.keys {
+/// Not beside a problem that says the same.
+fn keys_note(scene: &Scene<'_>) -> Option<String> {
+    let said =
+        |problem: &&Problem| matches!(problem.code, Code::KeyringAbsent | Code::KeyringLocked);
+    if scene.problems().iter().any(said) {
+        return None;
+    }
+    match scene.snapshot?.keys {
         KeyHome::Keyring => None,
         KeyHome::Memory => Some(
             "No keyring could be used, so this computer's keys are kept in memory only. \

@@ -146,7 +146,7 @@ async fn a_refusal_of_the_agent_becomes_a_problem_until_something_else_is_asked(
 #[tokio::test(start_paused = true)]
 async fn a_dismissed_problem_is_gone() {
     let desk = Desk::with(signed_out()).await;
-    desk.input(Input::NoTray).await;
+    desk.input(Input::NoTray { news: true }).await;
     let view = last_view(&desk.told());
     assert_eq!(view.problems[0].code, Code::NoTray.to_string());
 
@@ -157,13 +157,17 @@ async fn a_dismissed_problem_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_tray_the_window_is_there() {
+async fn without_a_tray_the_window_is_kept_and_that_is_said_once() {
     let desk = Desk::with(signed_out()).await;
     desk.told();
 
-    desk.input(Input::NoTray).await;
+    desk.input(Input::NoTray { news: false }).await;
+    let quietly = desk.told();
+    desk.input(Input::NoTray { news: true }).await;
+    let said = last_view(&desk.told());
 
-    assert!(desk.told().contains(&Told::OpenWindow));
+    assert_eq!(quietly, [Told::KeepWindow, Told::OpenWindow]);
+    assert_eq!(said.problems[0].code, Code::NoTray.to_string());
     desk.close().await;
 }
 

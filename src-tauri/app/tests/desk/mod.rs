@@ -29,6 +29,7 @@ pub(crate) enum Told {
     Icon(Icon),
     View(Box<View>),
     OpenWindow,
+    KeepWindow,
     Notify(Notice),
     Copy(String),
     OpenUrl(String),
@@ -60,6 +61,9 @@ impl Desktop for Recorder {
     }
     fn open_window(&mut self) {
         self.note(Told::OpenWindow);
+    }
+    fn keep_window(&mut self) {
+        self.note(Told::KeepWindow);
     }
     fn notify(&mut self, notice: &Notice) {
         self.note(Told::Notify(notice.clone()));

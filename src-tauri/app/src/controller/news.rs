@@ -1,0 +1,89 @@
+//! What a new snapshot means to the person at the desk: what is told, what is put on the clipboard, what is noted.
+//! A newcomer would notify about everything: what she asked for here and got, or ended here herself, is no news twice.
+
+use std::sync::Arc;
+
+use tidegate_agent::Snapshot;
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::Problem;
+use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::words;
+
+use super::Controller;
+use crate::agent::AgentHandle;
+use crate::change::{Change, changes};
+use crate::desktop::{Desktop, Notice};
+use crate::intent::{Copyable, Form};
+
+impl<D, A, C> Controller<D, A, C>
+where
+    D: Desktop,
+    A: AgentHandle,
+    C: Fn() -> UnixTime,
+{
+    pub(super) fn learn(&mut self, after: Arc<Snapshot>) {
+        let before = self.snapshot.replace(Arc::clone(&after));
+        let Some(before) = before else { return };
+        let changes = changes(&before, &after);
+        for change in &changes {
+            self.notes.activity.note((self.clock)(), change);
+            match change {
+                Change::Connected(service) => self.connected(service, &after),
+                Change::Ended(service) => self.ended(service, &changes),
+                Change::Failed(service, problem) => self.failed(service, problem),
+                Change::Arose(problem) => self.tell(problem),
+                Change::SignedOut | Change::Left => self.wanted.clear(),
+                Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
+            }
+        }
+    }
+
+    /// The last of the two clicks: what she wants to paste is already on the clipboard.
+    fn connected(&mut self, name: &ServiceName, after: &Snapshot) {
+        self.released.remove(name);
+        let Some(service) = after.service(name).filter(|_| self.wanted.remove(name)) else {
+            return;
+        };
+        let what = Copyable::Connection {
+            service: name.clone(),
+            form: Form::Url,
+        };
+        let place = if self.copy(what) {
+            "Its address is on the clipboard."
+        } else {
+            "Copy its address from the window."
+        };
+        self.desktop.notify(&Notice {
+            title: format!("{name} is connected"),
+            body: format!("localhost:{}. {place}", service.port),
+        });
+    }
+
+    fn ended(&mut self, name: &ServiceName, changes: &[Change]) {
+        self.wanted.remove(name);
+        self.notes.forget_copied(name);
+        let explained = changes.iter().any(|change| {
+            matches!(change, Change::Arose(problem) if problem.facts.service.as_ref() == Some(name))
+        });
+        if !self.released.remove(name) && !explained {
+            self.desktop.notify(&Notice {
+                title: format!("{name} was disconnected"),
+                body: "Its local port is closed.".to_owned(),
+            });
+        }
+    }
+
+    fn failed(&mut self, name: &ServiceName, problem: &Problem) {
+        self.wanted.remove(name);
+        self.notes.forget_copied(name);
+        self.tell(problem);
+    }
+
+    fn tell(&mut self, problem: &Problem) {
+        let words = words(problem);
+        self.desktop.notify(&Notice {
+            title: words.title,
+            body: format!("{} {}", words.cause, words.next),
+        });
+    }
+}

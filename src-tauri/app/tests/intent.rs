@@ -1,0 +1,53 @@
+//! What the window may ask for, and nothing else: the page is not trusted to be ours.
+#![allow(clippy::unwrap_used)]
+
+use tidegate_app::Intent;
+use tidegate_app::join_text::MAX_JOIN_TEXT;
+
+fn read(json: &str) -> Result<Intent, serde_json::Error> {
+    serde_json::from_str(json)
+}
+
+#[test]
+fn takes_what_the_window_sends() {
+    for json in [
+        r#"{"do":"sign_in"}"#,
+        r#"{"do":"connect","service":"warehouse"}"#,
+        r#"{"do":"dismiss","code":1001}"#,
+        r#"{"do":"copy","what":{"is":"connection","service":"warehouse","form":"psql"}}"#,
+        r#"{"do":"copy","what":{"is":"sign_in_url"}}"#,
+        r#"{"do":"join","link":"tidegate://join"}"#,
+    ] {
+        assert!(read(json).is_ok(), "{json}");
+    }
+}
+
+#[test]
+fn refuses_everything_else() {
+    let long = format!(
+        r#"{{"do":"join","link":"{}"}}"#,
+        "x".repeat(MAX_JOIN_TEXT + 1)
+    );
+    for json in [
+        "{}",
+        r#""quit""#,
+        r#"{"do":"run","command":"sh"}"#,
+        r#"{"do":"connect"}"#,
+        r#"{"do":"connect","service":"../etc"}"#,
+        r#"{"do":"connect","service":"WAREHOUSE"}"#,
+        r#"{"do":"connect","service":"warehouse","port":22}"#,
+        r#"{"do":"dismiss","code":1}"#,
+        r#"{"do":"copy","what":{"is":"text","text":"x"}}"#,
+        r#"{"do":"open_sign_in_page","url":"file:///etc/passwd","x":1,"do":"quit"}"#,
+        &long,
+    ] {
+        assert!(read(json).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn a_join_link_is_not_in_debug_output() {
+    let intent = read(r#"{"do":"join","link":"tidegate://join?key=canary"}"#).unwrap();
+
+    assert!(!format!("{intent:?}").contains("canary"));
+}

@@ -1,0 +1,45 @@
+//! What a join link says before anything acts on it.
+#![allow(clippy::unwrap_used)]
+
+use tidegate_app::join_text::{MAX_JOIN_TEXT, read_join_text};
+
+const ROOT: &str = "NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI";
+
+fn link() -> String {
+    format!("tidegate://join?hub=hub.acme.example:443&org=acme&root={ROOT}")
+}
+
+#[test]
+fn says_where_it_leads() {
+    let said = read_join_text(&format!("  {}\n", link())).unwrap();
+
+    assert_eq!(said.org, "acme");
+    assert_eq!(said.address, "hub.acme.example:443");
+    assert_eq!(said.root.replace(' ', ""), ROOT);
+    assert!(!said.has_ticket);
+}
+
+#[test]
+fn a_link_cut_anywhere_is_refused_with_a_sentence() {
+    let link = link();
+    for end in 0..link.len() {
+        let problem = read_join_text(&link[..end]).unwrap_err();
+        assert_eq!(problem.code, "TG-4001", "cut at {end}");
+        assert!(!problem.next.is_empty());
+    }
+}
+
+#[test]
+fn text_that_is_no_link_is_refused() {
+    let huge = "x".repeat(MAX_JOIN_TEXT + 1);
+    for text in [
+        "",
+        "hello",
+        "https://acme.example/",
+        "javascript:alert(1)",
+        "tidegate://join?org=../x",
+        &huge,
+    ] {
+        assert!(read_join_text(text).is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! The view by its value, where the menu does not say the same.
+#![allow(clippy::unwrap_used)]
+
+mod desk;
+
+use desk::{
+    MORNING, connected, connecting, not_joined, service, signed_out, signing_in, warehouse,
+};
+use tidegate_agent::{HubState, KeyHome, ServiceState, SignInStep, Snapshot, Traffic};
+use tidegate_app::View;
+use tidegate_app::scene::{Notes, Scene};
+use tidegate_app::view::{Account, Hub, Progress, State, view};
+use tidegate_proto::problem::{Code, Problem};
+
+fn of(snapshot: &Snapshot) -> View {
+    view(&Scene {
+        now: MORNING,
+        snapshot: Some(snapshot),
+        notes: &Notes::default(),
+    })
+}
+
+#[test]
+fn without_an_org_there_is_no_hub() {
+    let view = of(&not_joined());
+
+    assert_eq!((view.account, view.hub), (Account::NotJoined, Hub::None));
+}
+
+#[test]
+fn signing_in_shows_how_far_it_got() {
+    let Account::SigningIn { steps, .. } = of(&signing_in(SignInStep::ExchangingCode)).account
+    else {
+        panic!("not signing in");
+    };
+
+    let progress: Vec<Progress> = steps.iter().map(|step| step.progress).collect();
+    assert_eq!(
+        progress,
+        [
+            Progress::Done,
+            Progress::Done,
+            Progress::Now,
+            Progress::Later
+        ]
+    );
+}
+
+#[test]
+fn an_open_service_says_how_it_is_used() {
+    let used = |portals, sent, received| {
+        let mut warehouse_used = service("warehouse", 15432, connected());
+        warehouse_used.portals = portals;
+        warehouse_used.traffic = Traffic { sent, received };
+        let snapshot = Snapshot {
+            services: vec![warehouse_used],
+            ..warehouse(ServiceState::Idle)
+        };
+        match &of(&snapshot).services[0].state {
+            State::Connected { usage, .. } => usage.clone(),
+            _ => panic!("not connected"),
+        }
+    };
+
+    assert_eq!(used(0, 0, 0), "not in use");
+    assert_eq!(
+        used(1, 999, 1_000),
+        "1 connection, 999 B sent, 1.0 kB received"
+    );
+    assert_eq!(
+        used(3, 2_149_999, 1_300_000_000),
+        "3 connections, 2.1 MB sent, 1.3 GB received"
+    );
+}
+
+#[test]
+fn the_hub_being_away_does_not_hide_the_services() {
+    let away = Snapshot {
+        hub: HubState::Away { since: MORNING },
+        ..warehouse(connecting())
+    };
+
+    let view = of(&away);
+
+    assert_eq!(
+        view.hub,
+        Hub::Away {
+            address: "hub.acme.example:443".into(),
+            since: MORNING
+        }
+    );
+    assert_eq!(
+        view.services[0].state,
+        State::Connecting {
+            step: "asking the outlet"
+        }
+    );
+}
+
+#[test]
+fn keys_in_memory_are_mentioned_once() {
+    let in_memory = Snapshot {
+        keys: KeyHome::Memory,
+        ..signed_out()
+    };
+    let and_a_problem = Snapshot {
+        problems: vec![Problem::new(Code::KeyringAbsent)],
+        ..in_memory.clone()
+    };
+
+    assert!(of(&in_memory).keys_note.is_some());
+    assert!(of(&and_a_problem).keys_note.is_none());
+    assert!(of(&signed_out()).keys_note.is_none());
+}
+
+#[test]
+fn every_problem_has_words_and_a_way_to_put_it_aside() {
+    for code in Code::ALL {
+        let snapshot = Snapshot {
+            problems: vec![Problem::new(*code)],
+            ..signed_out()
+        };
+
+        let shown = &of(&snapshot).problems[0];
+
+        assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
+        assert_eq!(shown.dismiss, tidegate_app::Intent::Dismiss { code: *code });
+    }
+}
