@@ -9,10 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_agent::{AccountView, Action, SignIn, Snapshot};
+use tidegate_agent::{AccountView, Action, Clock, SignIn, Snapshot};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -52,11 +51,11 @@ pub enum Input {
     Stop,
 }
 
-pub struct Controller<D, A, C> {
+pub struct Controller<D, A> {
     desktop: D,
     engine: Engine<A>,
     inputs: mpsc::Receiver<Input>,
-    clock: C,
+    clock: Clock,
     snapshot: Option<Arc<Snapshot>>,
     notes: Notes,
     panel: Panel,
@@ -92,14 +91,12 @@ enum Event<A> {
     Tick,
 }
 
-impl<D, A, C> Controller<D, A, C>
+impl<D, A> Controller<D, A>
 where
     D: Desktop,
     A: AgentHandle,
-    C: Fn() -> UnixTime,
 {
-    /// `clock` says the wall clock time.
-    pub fn new(desktop: D, inputs: mpsc::Receiver<Input>, clock: C) -> Self {
+    pub fn new(desktop: D, inputs: mpsc::Receiver<Input>, clock: Clock) -> Self {
         Self {
             desktop,
             engine: Engine::Starting,
@@ -269,7 +266,7 @@ where
             self.notes.desktop.push(Problem::new(Code::ClipboardFailed));
             return false;
         }
-        let said_until = (self.clock)().plus(COPIED_SAID_SECS);
+        let said_until = self.clock.now().plus(COPIED_SAID_SECS);
         self.notes.copied = Some(Copied { what, said_until });
         true
     }
@@ -290,7 +287,7 @@ where
 
     fn show(&mut self) {
         let scene = Scene {
-            now: (self.clock)(),
+            now: self.clock.now(),
             snapshot: self.snapshot.as_deref(),
             notes: &self.notes,
         };

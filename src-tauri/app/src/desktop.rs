@@ -31,6 +31,29 @@ pub struct Notice {
     pub body: String,
 }
 
+impl Notice {
+    /// The body for desktops that read markup in it: what others wrote stays text.
+    pub fn markup(&self) -> String {
+        let escaped = self.body.replace('&', "&amp;");
+        escaped.replace('<', "&lt;").replace('>', "&gt;")
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the clipboard could not be reached")]
 pub struct CopyFailed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_never_markup() {
+        let notice = Notice {
+            title: String::new(),
+            body: "<b>a & b</b>".to_owned(),
+        };
+
+        assert_eq!(notice.markup(), "&lt;b&gt;a &amp; b&lt;/b&gt;");
+    }
+}

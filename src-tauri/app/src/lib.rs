@@ -12,6 +12,7 @@ pub mod join_text;
 pub mod menu;
 pub mod problem;
 pub mod scene;
+pub mod surroundings;
 pub mod time_left;
 pub mod view;
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tidegate_agent::Snapshot;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::Problem;
-use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 
 use super::Controller;
@@ -15,18 +14,17 @@ use crate::change::{Change, changes};
 use crate::desktop::{Desktop, Notice};
 use crate::intent::{Copyable, Form};
 
-impl<D, A, C> Controller<D, A, C>
+impl<D, A> Controller<D, A>
 where
     D: Desktop,
     A: AgentHandle,
-    C: Fn() -> UnixTime,
 {
     pub(super) fn learn(&mut self, after: Arc<Snapshot>) {
         let before = self.snapshot.replace(Arc::clone(&after));
         let Some(before) = before else { return };
         let changes = changes(&before, &after);
         for change in &changes {
-            self.notes.activity.note((self.clock)(), change);
+            self.notes.activity.note(self.clock.now(), change);
             match change {
                 Change::Connected(service) => self.connected(service, &after),
                 Change::Ended(service) => self.ended(service, &changes),

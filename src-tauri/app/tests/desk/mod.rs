@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex};
 
 use tidegate_agent::{
-    AccountView, Action, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
-    ServiceView, SignIn, SignInStep, Snapshot, Traffic,
+    AccountView, Action, Clock, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView,
+    ServiceState, ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
 use tidegate_app::{
     AgentHandle, Controller, CopyFailed, Desktop, Icon, Input, Intent, Menu, Notice, View,
@@ -158,7 +158,7 @@ impl Desk {
         let agent = Arc::new(Mutex::new(AgentSide::default()));
         let began = Instant::now();
         let told = Arc::clone(&recorder.told);
-        let clock = move || MORNING.plus(began.elapsed().as_secs());
+        let clock = Clock::from_fn(move || MORNING.plus(began.elapsed().as_secs()));
         let controller = Controller::new(recorder, received, clock);
         let (snapshots, start) = match start {
             Ok(first) => {
