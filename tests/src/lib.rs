@@ -2,6 +2,7 @@
 //! Nothing here is faked for Tidegate's sake; what a run cannot prove on this machine, it says on the terminal.
 
 pub mod ca;
+pub mod company;
 pub mod ground;
 pub mod laptop;
 pub mod process;
@@ -14,6 +15,7 @@ pub mod user;
 pub mod warehouse;
 
 pub use ca::CertificateAuthority;
+pub use company::Company;
 pub use ground::{Ground, Site};
 pub use laptop::Laptop;
 pub use process::{Process, Program};

@@ -1,0 +1,66 @@
+//! The company Acme: an administrator with the root key, a hub on the internet, an outlet beside the database.
+//! All of it is the real `tidegate` binary with its real command line; nothing here links against the product.
+
+mod admin;
+mod hub;
+mod outlet;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use admin::Admin;
+pub use hub::Hub;
+pub use outlet::Outlet;
+
+use crate::ca::CertificateAuthority;
+use crate::process::Program;
+use crate::provider::Provider;
+use crate::stage::Stage;
+use crate::trouble::Outcome;
+use crate::user::User;
+use crate::warehouse::Warehouse;
+use crate::{Site, ground};
+
+pub const ORG: &str = "acme";
+pub const SERVICE: &str = "warehouse";
+/// Where the service's port on the laptop is, as the catalogue says and the notebook expects.
+pub const SERVICE_PORT: u16 = 15432;
+
+pub struct Company {
+    pub admin: Admin,
+    pub hub: Hub,
+    pub outlet: Outlet,
+}
+
+impl Company {
+    /// Plays the administrator's part: keys, settings, signature, then hub and outlet are started.
+    ///
+    /// # Errors
+    /// When a step fails, with what the command said.
+    pub async fn found(
+        stage: &Arc<Stage>,
+        provider: &Provider,
+        warehouse: &Warehouse,
+        ca: &CertificateAuthority,
+    ) -> Outcome<Self> {
+        let hub_address = format!(
+            "{}:{}",
+            stage.host("hub.acme.example"),
+            stage.port(ground::HUB_PORT)?
+        );
+        let hub_keys = hub::keys(stage).await?;
+        let outlet_keys = outlet::keys(stage).await?;
+        let admin = Admin::init(stage).await?;
+        admin.write_settings(&hub_address, &hub_keys, &outlet_keys, provider)?;
+        let bundle = admin.sign().await?;
+        let hub = Hub::start(stage, &admin, &hub_address, &bundle).await?;
+        let outlet = Outlet::start(stage, &admin, &hub_address, warehouse, ca).await?;
+        Ok(Self { admin, hub, outlet })
+    }
+}
+
+/// The product's command, by one of its users at one of its places.
+fn tidegate(stage: &Stage, name: &str, site: Site, user: User) -> Outcome<Program> {
+    let binary: PathBuf = stage.binary("tidegate")?;
+    Ok(Program::new(name, site, user, binary).env("TIDEGATE_LOG", "info"))
+}

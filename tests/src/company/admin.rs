@@ -1,0 +1,191 @@
+//! The administrator: makes the org root key on her own account, signs, hands out tickets, revokes.
+//! The passphrase is in a file of hers; the root key never leaves her folder, which no other user can enter.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{ORG, SERVICE, SERVICE_PORT, tidegate};
+use crate::ground::Site;
+use crate::process::Program;
+use crate::provider::{CLIENT_ID, Person, Provider};
+use crate::secret;
+use crate::stage::Stage;
+use crate::trouble::{Doing, Outcome};
+use crate::user::User;
+use crate::warehouse::DATABASE;
+
+/// scrypt is slow on purpose.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Data scientists see the warehouse and may connect to it; nobody else does, and nothing else exists.
+const ORG_POLICY: &str = r#"permit (
+  principal in Tidegate::Group::"acme/data-science",
+  action in [Tidegate::Action::"see", Tidegate::Action::"connect"],
+  resource == Tidegate::Service::"acme/warehouse"
+);
+"#;
+
+pub struct Admin {
+    stage: Arc<Stage>,
+    folder: PathBuf,
+    passphrase: PathBuf,
+    /// Fingerprint of the org root key.
+    pub root: String,
+}
+
+impl Admin {
+    pub(super) async fn init(stage: &Arc<Stage>) -> Outcome<Self> {
+        let home = stage.run().home(User::Admin);
+        let (folder, passphrase) = (home.join("org"), home.join("passphrase"));
+        stage
+            .run()
+            .private_file(User::Admin, &passphrase, secret::text())?;
+        let mut admin = Self {
+            stage: Arc::clone(stage),
+            folder,
+            passphrase,
+            root: String::new(),
+        };
+        let said = admin
+            .org("init")?
+            .args(["--org", ORG])
+            .output(stage, LIMIT)
+            .await
+            .doing("make the org")?;
+        admin.root =
+            fingerprint(&said).doing(format!("find the root fingerprint in `{}`", said.trim()))?;
+        Ok(admin)
+    }
+
+    /// `org.toml`, as an administrator fills in the template.
+    pub(super) fn write_settings(
+        &self,
+        hub: &str,
+        hub_keys: &Value,
+        outlet_keys: &Value,
+        provider: &Provider,
+    ) -> Outcome<()> {
+        let key = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let settings = format!(
+            r#"policy = "policy.cedar"
+
+[hub]
+address = "{hub}"
+authority_key = "{}"
+authority_noise = "{}"
+relay_noise = "{}"
+
+[idp]
+issuer = "{}"
+client_id = "{CLIENT_ID}"
+key_host = "{}"
+ca_file = "acme-ca.pem"
+
+[[service]]
+name = "{SERVICE}"
+kind = "postgres"
+title = "Flight warehouse"
+port = {SERVICE_PORT}
+database = "{DATABASE}"
+outlet_identity = "{}"
+outlet_noise = "{}"
+"#,
+            key(&hub_keys["authority"]["key"]),
+            key(&hub_keys["authority"]["noise"]),
+            key(&hub_keys["relay"]["noise"]),
+            provider.issuer,
+            provider.key_host,
+            key(&outlet_keys["identity"]),
+            key(&outlet_keys["noise"]),
+        );
+        let files = [
+            ("org.toml", settings.as_str()),
+            ("policy.cedar", ORG_POLICY),
+            ("acme-ca.pem", &provider.ca_pem),
+        ];
+        for (name, text) in files {
+            self.stage
+                .run()
+                .private_file(User::Admin, &self.folder.join(name), text)?;
+        }
+        Ok(())
+    }
+
+    /// Signs everything and gives the bundle, which is public within the org.
+    pub(super) async fn sign(&self) -> Outcome<Vec<u8>> {
+        let bundle = self.stage.run().home(User::Admin).join("bundle.json");
+        self.org("sign")?
+            .arg("--out")
+            .arg(&bundle)
+            .output(&self.stage, LIMIT)
+            .await
+            .doing("sign the org")?;
+        std::fs::read(bundle).doing("read the signed bundle")
+    }
+
+    /// A join link for one new device of a person.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn ticket(&self, person: &Person) -> Outcome<String> {
+        let ticket = self.command("admin-ticket")?.arg("ticket").args([
+            "--sub",
+            person.subject,
+            "--hours",
+            "24",
+        ]);
+        let said = self
+            .signing(ticket)
+            .output(&self.stage, LIMIT)
+            .await
+            .doing("make a join link")?;
+        let link = said
+            .split_whitespace()
+            .find(|word| word.starts_with("tidegate://"));
+        Ok(link.doing("find the join link")?.to_owned())
+    }
+
+    /// Shuts a person out, everywhere and now.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn revoke(&self, person: &Person, hub: &str, reason: &str) -> Outcome<String> {
+        let revoke = self
+            .command("admin-revoke")?
+            .arg("revoke")
+            .args(["--sub", person.subject]);
+        let revoke = revoke.args(["--hub", hub, "--reason", reason]);
+        self.signing(revoke)
+            .output(&self.stage, LIMIT)
+            .await
+            .doing("revoke")
+    }
+
+    fn org(&self, verb: &str) -> Outcome<Program> {
+        Ok(self.signing(self.command(&format!("admin-{verb}"))?.args(["org", verb])))
+    }
+
+    fn signing(&self, program: Program) -> Program {
+        program
+            .arg("--dir")
+            .arg(&self.folder)
+            .arg("--passphrase-file")
+            .arg(&self.passphrase)
+    }
+
+    fn command(&self, name: &str) -> Outcome<Program> {
+        tidegate(&self.stage, name, Site::Internet, User::Admin)
+    }
+}
+
+/// 32 bytes as base64url: the only word of 43 letters that the command says.
+fn fingerprint(said: &str) -> Option<String> {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let word = said
+        .split(|c: char| !letter(c))
+        .find(|word| word.len() == 43)?;
+    Some(word.to_owned())
+}

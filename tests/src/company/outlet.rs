@@ -1,0 +1,178 @@
+//! The outlet beside the database: dials out only, holds the login, has the last word, keeps the record.
+//! Its login comes as the JSON file that a secrets manager would mount.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::{Admin, ORG, SERVICE, tidegate};
+use crate::ca::CertificateAuthority;
+use crate::ground::Site;
+use crate::process::Process;
+use crate::stage::Stage;
+use crate::trouble::{Doing, Outcome, Trouble};
+use crate::user::User;
+use crate::warehouse::{DATABASE, LOGIN, Warehouse};
+
+const START: Duration = Duration::from_secs(30);
+
+/// The owner's own policy: the department counts, and only sign-ins that are bound to a device.
+const OWNER_POLICY: &str = r#"permit (
+  principal,
+  action == Tidegate::Action::"connect",
+  resource == Tidegate::Service::"acme/warehouse"
+) when {
+  principal has department && principal.department == "Data Science" && principal.assurance == "high"
+};
+"#;
+
+pub struct Outlet {
+    stage: Arc<Stage>,
+    pub process: Process,
+}
+
+/// Makes the outlet's keys and gives the public halves.
+pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
+    let command = tidegate(stage, "outlet-keys", Site::Private, User::Outlet)?;
+    let said = command
+        .args(["outlet", "keys", "--data"])
+        .arg(data(stage))
+        .output(stage, START)
+        .await?;
+    serde_json::from_str(&said).doing("read the outlet's public keys")
+}
+
+impl Outlet {
+    pub(super) async fn start(
+        stage: &Arc<Stage>,
+        admin: &Admin,
+        hub: &str,
+        warehouse: &Warehouse,
+        ca: &CertificateAuthority,
+    ) -> Outcome<Self> {
+        let home = stage.run().home(User::Outlet);
+        let login = json!({
+            "host": warehouse.host, "port": warehouse.address.port().to_string(), "database": DATABASE,
+            "username": LOGIN, "password": warehouse.password,
+        });
+        let config = format!(
+            r#"org = "{ORG}"
+root = "{}"
+hub = "{hub}"
+data = "data"
+policy = "owner.cedar"
+
+[[service]]
+name = "{SERVICE}"
+kind = "postgres"
+target = "{}:{}"
+database = "{DATABASE}"
+login = {{ json_file = "login.json" }}
+tls = {{ ca_file = "acme-ca.pem" }}
+"#,
+            admin.root,
+            warehouse.host,
+            warehouse.address.port(),
+        );
+        let login = login.to_string();
+        let files = [
+            ("outlet.toml", config.as_str()),
+            ("owner.cedar", OWNER_POLICY),
+            ("login.json", &login),
+            ("acme-ca.pem", ca.pem()),
+        ];
+        for (name, text) in files {
+            stage
+                .run()
+                .private_file(User::Outlet, &home.join(name), text)?;
+        }
+        let mut process = tidegate(stage, "outlet", Site::Private, User::Outlet)?
+            .args(["outlet", "run", "--config"])
+            .arg(home.join("outlet.toml"))
+            .start(stage)?;
+        process.says("ready", START).await?;
+        Ok(Self {
+            stage: Arc::clone(stage),
+            process,
+        })
+    }
+
+    /// The audit record, line by line, as the events it holds. Signatures are proved by [`Outlet::verify_audit`].
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn events(&self) -> Outcome<Vec<Value>> {
+        let folder = data(&self.stage).join("audit");
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+        files.sort();
+        let mut events = Vec::new();
+        for file in files {
+            for line in std::fs::read_to_string(file)?.lines() {
+                events.push(payload(line)?);
+            }
+        }
+        Ok(events)
+    }
+
+    /// Waits for an event that fits.
+    ///
+    /// # Errors
+    /// When none comes within `limit`.
+    pub async fn event(
+        &self,
+        what: &str,
+        limit: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Outcome<Value> {
+        let until = Instant::now() + limit;
+        loop {
+            let events = self.events()?;
+            if let Some(event) = events.iter().rev().find(|event| fits(event)) {
+                return Ok(event.clone());
+            }
+            if Instant::now() > until {
+                let all: Vec<String> = events.iter().map(Value::to_string).collect();
+                return Err(Trouble::new(format!(
+                    "the audit has no {what}; it has:\n{}",
+                    all.join("\n")
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What `tidegate audit verify` says about the record.
+    ///
+    /// # Errors
+    /// When the chain is broken.
+    pub async fn verify_audit(&self) -> Outcome<String> {
+        let command = tidegate(&self.stage, "audit-verify", Site::Private, User::Outlet)?;
+        command
+            .args(["audit", "verify"])
+            .arg(data(&self.stage).join("audit"))
+            .output(&self.stage, START)
+            .await
+    }
+}
+
+/// The middle part of a JWS, wherever in the line it stands.
+fn payload(line: &str) -> Outcome<Value> {
+    let jws = line.trim().trim_matches('"');
+    let middle = jws
+        .split('.')
+        .nth(1)
+        .doing("find the payload of an audit line")?;
+    Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(middle)?)?)
+}
+
+fn data(stage: &Stage) -> PathBuf {
+    stage.run().home(User::Outlet).join("data")
+}
