@@ -7,6 +7,7 @@ mod outlet;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use admin::Admin;
 pub use hub::Hub;
@@ -16,7 +17,7 @@ use crate::ca::CertificateAuthority;
 use crate::process::Program;
 use crate::provider::Provider;
 use crate::stage::Stage;
-use crate::trouble::Outcome;
+use crate::trouble::{Outcome, Trouble};
 use crate::user::User;
 use crate::warehouse::Warehouse;
 use crate::{Site, ground};
@@ -56,6 +57,23 @@ impl Company {
         let hub = Hub::start(stage, &admin, &hub_address, &bundle).await?;
         let outlet = Outlet::start(stage, &admin, &hub_address, warehouse, ca).await?;
         Ok(Self { admin, hub, outlet })
+    }
+
+    /// Asks outlet and hub to end, as a service manager would.
+    ///
+    /// # Errors
+    /// When one of them does not end in time or not well.
+    pub async fn stop(self) -> Outcome<()> {
+        for process in [self.outlet.process, self.hub.process] {
+            let name = process.name().to_owned();
+            let status = process.stop(Duration::from_secs(10)).await?;
+            if !status.success() {
+                return Err(Trouble::new(format!(
+                    "{name} ended with {status} when it was asked to stop"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

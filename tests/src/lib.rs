@@ -2,12 +2,15 @@
 //! Nothing here is faked for Tidegate's sake; what a run cannot prove on this machine, it says on the terminal.
 
 pub mod ca;
+mod census;
 pub mod company;
 pub mod ground;
 pub mod laptop;
+pub mod narrator;
 pub mod process;
 pub mod provider;
 pub mod run;
+pub mod scene;
 pub mod secret;
 pub mod stage;
 pub mod trouble;
@@ -22,6 +25,6 @@ pub use process::{Process, Program};
 pub use provider::Provider;
 pub use run::Run;
 pub use stage::Stage;
-pub use trouble::{Doing, Trouble};
+pub use trouble::{Doing, Outcome, Trouble};
 pub use user::User;
 pub use warehouse::Warehouse;

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::census::census;
 use crate::ground::{Ground, namespaces_of};
 use crate::run::Run;
 use crate::trouble::{Doing, Outcome, Trouble};
+use crate::user::User;
 
 pub struct Stage {
     // Dropped in this order: the folder must outlive the network, whose files are in it.
@@ -133,9 +135,18 @@ impl Stage {
     /// Everything that runs under one of this run's users, by name. Empty on loopback, where users are not separate.
     #[must_use]
     pub fn programs(&self) -> Vec<String> {
-        processes()
-            .filter(|(uid, _)| self.run.owns(*uid))
-            .map(|(_, name)| name)
+        let ours = census().filter(|running| self.run.owns(running.uid));
+        ours.map(|running| format!("{} ({})", running.name, running.pid))
+            .collect()
+    }
+
+    /// Processes of one user of this run.
+    #[must_use]
+    pub fn pids_of(&self, user: User) -> Vec<u32> {
+        let uid = self.run.uid(user);
+        census()
+            .filter(|running| running.uid == uid)
+            .map(|running| running.pid)
             .collect()
     }
 
@@ -179,25 +190,11 @@ fn wants_namespaces() -> bool {
     std::env::var("TIDEGATE_STAGE").as_deref() != Ok("loopback")
 }
 
-/// Uid and name of every process of the machine.
-fn processes() -> impl Iterator<Item = (u32, String)> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| {
-        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
-        let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key));
-        let uid = field("Uid:")?.split_whitespace().next()?.parse().ok()?;
-        Some((
-            uid,
-            format!(
-                "{} ({})",
-                field("Name:")?.trim(),
-                entry.file_name().to_string_lossy()
-            ),
-        ))
-    })
-}
-
-fn checkout() -> Outcome<PathBuf> {
+/// The root of the repository this program was built from.
+///
+/// # Errors
+/// When it is not run from inside one.
+pub fn checkout() -> Outcome<PathBuf> {
     let here = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(std::env::current_dir, |folder| Ok(folder.into()))?;
     let root = here

@@ -13,16 +13,19 @@ pub enum User {
     Provider,
     /// Ana, and her laptop.
     Analyst,
+    /// Bob, and his.
+    Colleague,
 }
 
 impl User {
-    pub const ALL: [User; 6] = [
+    pub const ALL: [User; 7] = [
         User::Admin,
         User::Hub,
         User::Outlet,
         User::Database,
         User::Provider,
         User::Analyst,
+        User::Colleague,
     ];
 
     #[must_use]
@@ -34,6 +37,7 @@ impl User {
             User::Database => "database",
             User::Provider => "provider",
             User::Analyst => "ana",
+            User::Colleague => "bob",
         }
     }
 

@@ -4,9 +4,9 @@
 mod template;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -15,7 +15,7 @@ use crate::ground::Site;
 use crate::process::{Process, Program};
 use crate::secret;
 use crate::stage::Stage;
-use crate::trouble::{Doing, Outcome};
+use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
 
 pub const DATABASE: &str = "nycflights";
@@ -32,6 +32,7 @@ pub struct Warehouse {
     pub password: String,
     /// The password of `postgres`, for the stage's own questions.
     pub admin_password: String,
+    socket: PathBuf,
     process: Process,
 }
 
@@ -53,6 +54,7 @@ impl Warehouse {
             address,
             password,
             admin_password,
+            socket: home,
             process,
         })
     }
@@ -64,6 +66,56 @@ impl Warehouse {
     pub async fn stop(mut self) -> Outcome<()> {
         self.process.signal(Signal::INT)?;
         self.process.ended(START).await.map(drop)
+    }
+
+    /// Queries that the outlet's login is running right now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn running_queries(&self) -> Outcome<i64> {
+        self.count(&format!("state = 'active' and usename = '{LOGIN}'"))
+            .await
+    }
+
+    /// Waits until the outlet has no session left in the database.
+    ///
+    /// # Errors
+    /// When one is still there after `limit`.
+    pub async fn is_left_alone(&self, limit: Duration) -> Outcome<()> {
+        let until = Instant::now() + limit;
+        while self.count(&format!("usename = '{LOGIN}'")).await? > 0 {
+            if Instant::now() > until {
+                return Err(Trouble::new(
+                    "the outlet still has a session in the database",
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Asked over the Unix socket as `postgres`: past the network and past the outlet.
+    async fn count(&self, which: &str) -> Outcome<i64> {
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host_path(&self.socket)
+            .port(self.address.port())
+            .user("postgres")
+            .dbname("postgres");
+        let (client, connection) = config
+            .password(&self.admin_password)
+            .connect(tokio_postgres::NoTls)
+            .await?;
+        let answering = tokio::spawn(connection);
+        let row = client
+            .query_one(
+                &format!("select count(*) from pg_stat_activity where {which}"),
+                &[],
+            )
+            .await?;
+        drop(client);
+        answering.await.ok();
+        Ok(row.get(0))
     }
 
     /// What the server logged: who connected, what failed.

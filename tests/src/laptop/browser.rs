@@ -2,16 +2,17 @@
 //! The driver attaches afterwards to whatever page the product opened: it never decides where the browser goes.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::Laptop;
 use super::webdriver::{Door, WebDriver};
+use crate::narrator::Narrator;
 use crate::process::Process;
 use crate::provider::Person;
 use crate::trouble::{Outcome, Trouble};
+use crate::user::User;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -34,7 +35,9 @@ impl Laptop {
     /// When no browser opens.
     pub async fn browser(&self) -> Outcome<Browser> {
         self.browser_opened().await?;
-        let port = self.stage.port(9515)?;
+        let port = self
+            .stage
+            .port(9515 + u16::from(self.user == User::Colleague))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let process = self
             .program("chromedriver", "chromedriver")
@@ -82,15 +85,15 @@ impl Browser {
     ///
     /// # Errors
     /// When there is no such page or it refuses.
-    pub async fn sign_in(&self, person: &Person, pictures: Option<&Path>) -> Outcome<Page> {
+    pub async fn sign_in(&self, person: &Person, narrator: Option<&Narrator>) -> Outcome<Page> {
         self.find_tab("#username").await?;
         let username = self.driver.find("#username", PATIENCE).await?;
         self.driver.write(&username, person.login).await?;
         let password = self.driver.find("#password", PATIENCE).await?;
         self.driver.write(&password, &person.password).await?;
-        if let Some(folder) = pictures {
+        if let Some(narrator) = narrator {
             std::fs::write(
-                folder.join("browser-sign-in.png"),
+                narrator.picture("browser-1-sign-in"),
                 self.driver.picture().await?,
             )?;
         }
@@ -98,8 +101,8 @@ impl Browser {
         self.driver.click(&button).await?;
         self.back_home().await?;
         let page = self.page().await?;
-        if let Some(folder) = pictures {
-            std::fs::write(folder.join("browser-signed-in.png"), &page.picture)?;
+        if let Some(narrator) = narrator {
+            std::fs::write(narrator.picture("browser-2-signed-in"), &page.picture)?;
         }
         Ok(page)
     }

@@ -36,22 +36,35 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Laptop {
     stage: Arc<Stage>,
+    user: User,
     session: Process,
     env: Vec<(OsString, OsString)>,
     browser_port: u16,
 }
 
 impl Laptop {
-    /// Switches it on and signs in to the desktop. The company's CA is trusted by the browser, as on a managed laptop.
+    /// Ana's. Switches it on and signs in to the desktop; the browser trusts the company's CA, as on a managed laptop.
     ///
     /// # Errors
     /// When the session does not come up.
     pub async fn switch_on(stage: &Arc<Stage>, ca: &CertificateAuthority) -> Outcome<Self> {
-        let home = stage.run().home(User::Analyst);
-        let browser_port = stage.port(9777)?;
-        prepare(stage, &home)?;
+        Self::switch_on_for(stage, ca, User::Analyst).await
+    }
+
+    /// Somebody else's, in the same café.
+    ///
+    /// # Errors
+    /// When the session does not come up.
+    pub async fn switch_on_for(
+        stage: &Arc<Stage>,
+        ca: &CertificateAuthority,
+        user: User,
+    ) -> Outcome<Self> {
+        let home = stage.run().home(user);
+        let browser_port = stage.port(9777 + u16::from(user == User::Colleague))?;
+        prepare(stage, user, &home)?;
         let mut env = desktop_env(stage, &home, browser_port);
-        let mut session = Program::new("laptop", Site::Cafe, User::Analyst, "sh")
+        let mut session = Program::new(&format!("laptop-{}", user.name()), Site::Cafe, user, "sh")
             .args(["-c", SESSION, "session", SCREEN])
             .envs(&env)
             .start(stage)?;
@@ -61,6 +74,7 @@ impl Laptop {
         env.push(("DISPLAY".into(), format!(":{}", display.trim()).into()));
         let laptop = Self {
             stage: Arc::clone(stage),
+            user,
             session,
             env,
             browser_port,
@@ -71,13 +85,13 @@ impl Laptop {
 
     #[must_use]
     pub fn home(&self) -> PathBuf {
-        self.stage.run().home(User::Analyst)
+        self.stage.run().home(self.user)
     }
 
     /// A program on this laptop, not started yet.
     #[must_use]
     pub fn program(&self, name: &str, program: impl Into<OsString>) -> Program {
-        Program::new(name, Site::Cafe, User::Analyst, program)
+        Program::new(name, Site::Cafe, self.user, program)
             .envs(&self.env)
             .beside(&self.session)
     }
@@ -119,13 +133,11 @@ impl Laptop {
         );
         self.stage
             .run()
-            .private_folder(User::Analyst, &home.join(".pki"))?;
+            .private_folder(self.user, &home.join(".pki"))?;
         self.stage
             .run()
-            .private_folder(User::Analyst, &home.join(".pki/nssdb"))?;
-        self.stage
-            .run()
-            .private_file(User::Analyst, &file, ca.pem())?;
+            .private_folder(self.user, &home.join(".pki/nssdb"))?;
+        self.stage.run().private_file(self.user, &file, ca.pem())?;
         self.terminal(
             "certificates-new",
             "certutil",
@@ -149,16 +161,16 @@ impl Laptop {
     }
 }
 
-fn prepare(stage: &Stage, home: &Path) -> Outcome<()> {
+fn prepare(stage: &Stage, user: User, home: &Path) -> Outcome<()> {
     let run = stage.run();
-    run.private_file(User::Analyst, &home.join(".login"), secret::text())?;
+    run.private_file(user, &home.join(".login"), secret::text())?;
     let browser = run.at("bin/browser");
     std::fs::write(&browser, BROWSER)?;
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755))?;
     let panel = home.join(".config/xfce4/xfconf/xfce-perchannel-xml");
     std::fs::create_dir_all(&panel)?;
     std::fs::write(panel.join("xfce4-panel.xml"), PANEL)?;
-    run.give_tree(User::Analyst, &home.join(".config"))
+    run.give_tree(user, &home.join(".config"))
 }
 
 fn desktop_env(stage: &Stage, home: &Path, browser_port: u16) -> Vec<(OsString, OsString)> {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::Laptop;
 use crate::trouble::{Doing, Outcome};
-use crate::user::User;
 
 const KERNEL: Duration = Duration::from_secs(180);
 
@@ -26,10 +25,10 @@ impl Laptop {
     pub async fn run_notebook(&self, notebook: &str, chart: &Path) -> Outcome<Findings> {
         let folder = self.home().join("notebook");
         let run = self.stage.run();
-        run.private_folder(User::Analyst, &folder)?;
-        run.private_file(User::Analyst, &folder.join("flights.ipynb"), notebook)?;
+        run.private_folder(self.user, &folder)?;
+        run.private_file(self.user, &folder.join("flights.ipynb"), notebook)?;
         let execute = std::fs::read(self.stage.checkout().join("tests/notebook/execute.py"))?;
-        run.private_file(User::Analyst, &folder.join("execute.py"), execute)?;
+        run.private_file(self.user, &folder.join("execute.py"), execute)?;
         self.program("notebook", self.stage.python())
             .arg(folder.join("execute.py"))
             .arg(folder.join("flights.ipynb"))

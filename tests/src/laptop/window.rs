@@ -25,11 +25,11 @@ impl Laptop {
     ///
     /// # Errors
     /// When no window appears.
-    pub async fn start_app(
+    pub async fn start_app<T>(
         &self,
         binary: &Path,
-        meanwhile: impl Future<Output = Outcome<()>>,
-    ) -> Outcome<Window> {
+        meanwhile: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<(Window, T)> {
         let port = self.stage.port(4444)?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let process = self
@@ -45,11 +45,15 @@ impl Laptop {
         door.ready(PATIENCE).await?;
         let app = json!({ "webkitgtk:browserOptions": { "binary": binary, "args": [] } });
         let (driver, opened) = tokio::join!(WebDriver::open(door, app), meanwhile);
-        opened.doing("open the window")?;
-        Ok(Window {
-            driver: driver.doing("take hold of the window")?,
-            _process: process,
-        })
+        let opened = opened.doing("open the window")?;
+        let driver = driver.doing("take hold of the window")?;
+        Ok((
+            Window {
+                driver,
+                _process: process,
+            },
+            opened,
+        ))
     }
 }
 

@@ -25,11 +25,9 @@ pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
 pub(crate) fn build(place: &Place, board: &mut Board) -> bool {
     let mut binaries = cargo(place, "build");
     binaries.args(["--workspace", "--all-targets"]);
-    let window = !place.has("ui/package.json")
-        || board
-            .step("build the window", minutes(3), &npm_run(place, "build"))
-            .good;
-    window
+    board
+        .step("build the window", minutes(3), &npm_run(place, "build"))
+        .good
         && board
             .step("build the binaries", minutes(40), &binaries)
             .good
@@ -59,12 +57,8 @@ fn test(place: &Place, board: &mut Board, count: &mut Count) {
 }
 
 fn window(place: &Place, board: &mut Board, count: &mut Count) {
-    if !place.has("ui/package.json") {
-        return;
-    }
     for (name, script) in [
-        ("window: types", "check"),
-        ("window: lint", "lint"),
+        ("window: types and lint", "check"),
         ("window: tests", "test"),
     ] {
         let ran = board.step(name, minutes(5), &npm_run(place, script));

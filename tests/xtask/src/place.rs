@@ -42,8 +42,4 @@ impl Place {
     pub(crate) fn python(&self) -> PathBuf {
         self.at("tests/.venv/bin/python")
     }
-
-    pub(crate) fn has(&self, relative: &str) -> bool {
-        self.at(relative).exists()
-    }
 }

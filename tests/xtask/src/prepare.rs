@@ -17,10 +17,6 @@ pub(crate) fn everything(place: &Place, board: &mut Board) -> bool {
 }
 
 fn npm(place: &Place, board: &mut Board, folder: &str) -> bool {
-    if !place.has(&format!("{folder}/package.json")) {
-        println!("- no {folder} yet");
-        return true;
-    }
     let stamp = Stamp::of(
         &place.at(folder).join("package-lock.json"),
         &place.at(folder).join("node_modules"),

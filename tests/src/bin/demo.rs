@@ -1,0 +1,38 @@
+//! `cargo xtask demo`: plays the café scene on this machine and leaves its pictures in `tests/out`.
+//! It decides by itself who clicks: a person where there is a display and a terminal, a driver otherwise.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::{Outcome, scene, stage};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match play().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("\n{trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play() -> Outcome<()> {
+    let out = stage::checkout()?.join("tests/out");
+    let narrator = Narrator::new(hands(), &out)?;
+    println!("Tidegate: the café scene");
+    let played = Box::pin(scene::play(&narrator)).await;
+    println!("\nPictures, chart and logs are in {}", out.display());
+    played
+}
+
+fn hands() -> Hands {
+    let driven = std::env::args().any(|word| word == "--driven");
+    let display = std::env::var_os("DISPLAY").is_some() && std::io::stdin().is_terminal();
+    if display && !driven {
+        Hands::Person
+    } else {
+        Hands::Driver
+    }
+}

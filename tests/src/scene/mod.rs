@@ -1,0 +1,133 @@
+//! The café scene: the main job of Tidegate from an empty laptop to the first query and the closed door, on real parts.
+//! One file for each step. A step says on the terminal what it saw; what it did not see is an error.
+
+mod s1_stage;
+mod s2_first_start;
+mod s3_connect;
+mod s4_notebook;
+mod s5_the_end;
+mod s6_outsiders;
+mod watch;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ca::CertificateAuthority;
+use crate::company::Company;
+use crate::ground::{Ground, LOOPBACK_DOES_NOT_PROVE};
+use crate::laptop::{Laptop, Tray, Window};
+use crate::narrator::{Hands, Narrator};
+use crate::provider::Provider;
+use crate::stage::Stage;
+use crate::trouble::Outcome;
+use crate::warehouse::Warehouse;
+
+/// Everything but the laptop.
+pub struct World {
+    pub stage: Arc<Stage>,
+    pub ca: CertificateAuthority,
+    pub provider: Provider,
+    pub warehouse: Warehouse,
+    pub company: Company,
+}
+
+/// Ana's laptop with the app running on it.
+pub struct Desk {
+    pub laptop: Laptop,
+    pub tray: Tray,
+    pub window: Window,
+}
+
+/// Plays everything, then takes the stage down and proves that nothing is left of it.
+///
+/// # Errors
+/// The step that failed, and what was seen instead.
+pub async fn play(narrator: &Narrator) -> Outcome<()> {
+    let stage = Stage::set()?;
+    say_what_this_proves(narrator, stage.ground());
+    let world = narrator
+        .step("1. The stage is set", s1_stage::set(narrator, &stage))
+        .await?;
+    let desk = narrator
+        .step(
+            "2. Ana starts the app and joins",
+            s2_first_start::play(narrator, &world),
+        )
+        .await?;
+    narrator
+        .step("3. She connects", s3_connect::play(narrator, &world, &desk))
+        .await?;
+    narrator
+        .step(
+            "4. Her notebook reads the warehouse",
+            s4_notebook::play(narrator, &world, &desk),
+        )
+        .await?;
+    narrator
+        .step(
+            "5a. She disconnects",
+            s5_the_end::disconnect(narrator, &world, &desk),
+        )
+        .await?;
+    narrator
+        .step(
+            "5b. She is revoked",
+            s5_the_end::revoke(narrator, &world, &desk),
+        )
+        .await?;
+    narrator
+        .step(
+            "6. Others find nothing",
+            s6_outsiders::play(narrator, &world),
+        )
+        .await?;
+    narrator
+        .step("7. Nothing is left", take_down(narrator, world, desk))
+        .await
+}
+
+/// Where pictures, charts and logs go.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub fn narrator(hands: Hands, checkout: &Path) -> Outcome<Narrator> {
+    Narrator::new(hands, &checkout.join("tests/out"))
+}
+
+fn say_what_this_proves(narrator: &Narrator, ground: &Ground) {
+    match ground {
+        Ground::Namespaces(_) => {
+            narrator.say("Network: three namespaces of our own; the café is 40 ms away.")
+        }
+        Ground::Loopback(why) => {
+            narrator.say(format!(
+                "Network: plain loopback, because {why}\nThis run does NOT prove:"
+            ));
+            for line in LOOPBACK_DOES_NOT_PROVE {
+                narrator.say(format!("- {line}"));
+            }
+        }
+    }
+}
+
+async fn take_down(narrator: &Narrator, world: World, desk: Desk) -> Outcome<()> {
+    let stage = Arc::clone(&world.stage);
+    keep_logs(&stage)?;
+    drop(desk);
+    world.company.stop().await?;
+    world.warehouse.stop().await?;
+    drop(world.provider);
+    stage.close()?;
+    narrator.say("No process, no namespace, no file of this run is left.");
+    Ok(())
+}
+
+/// Logs of all parts stay readable after the run.
+fn keep_logs(stage: &Stage) -> Outcome<()> {
+    let kept = stage.checkout().join("tests/out/scene-logs");
+    std::fs::create_dir_all(&kept)?;
+    for entry in std::fs::read_dir(stage.run().at("logs"))?.flatten() {
+        std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
+    }
+    Ok(())
+}

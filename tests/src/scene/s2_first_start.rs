@@ -1,0 +1,51 @@
+//! Step 2: the first start of the app, and the join link. Afterwards the device is enrolled.
+//! Whether the window opens by itself is the app's business; the tray's Open brings it up in any case.
+
+use super::{Desk, World};
+use crate::company::ORG;
+use crate::laptop::Laptop;
+use crate::narrator::{Hands, Narrator};
+use crate::trouble::{Doing, Outcome};
+
+pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
+    let link = world.company.admin.ticket(&world.provider.ana).await?;
+    let laptop = Laptop::switch_on(&world.stage, &world.ca).await?;
+    let binary = world.stage.binary("tidegate-desktop")?;
+    let open = async {
+        let tray = laptop.tray().await?;
+        narrator.say(format!("tray:\n{}", indent(&tray.read().await?)));
+        tray.click("Open Tidegate").await?;
+        Ok(tray)
+    };
+    let (window, tray) = laptop.start_app(&binary, open).await?;
+    window.shows("page-not_joined").await?;
+    window.picture(&narrator.picture("window-1-join")).await?;
+    laptop
+        .picture_of_tray(&narrator.picture("tray-1-first-start"))
+        .await?;
+
+    narrator.ask(&format!("paste this join link and click Join:\n{link}"));
+    if narrator.hands == Hands::Driver {
+        window.write("join-link", &link).await?;
+        window.picture(&narrator.picture("window-2-link")).await?;
+        window.click("join-button").await?;
+    }
+    window
+        .shows("page-signed_out")
+        .await
+        .doing("join with the link")?;
+    window.picture(&narrator.picture("window-3-joined")).await?;
+    narrator.say(format!("joined {ORG}; this device is enrolled"));
+    Ok(Desk {
+        laptop,
+        tray,
+        window,
+    })
+}
+
+fn indent(menu: &str) -> String {
+    menu.lines()
+        .map(|line| format!("│ {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,84 @@
+//! Step 3: Connect, sign in at the provider in her own browser, and the connection string is on the clipboard.
+//! Before the first sign-in the laptop knows no service, so the first click is on Sign in.
+
+use super::{Desk, World};
+use crate::company::{SERVICE, SERVICE_PORT};
+use crate::narrator::{Hands, Narrator};
+use crate::trouble::{Doing, Outcome, Trouble};
+use crate::warehouse::DATABASE;
+
+pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    sign_in(narrator, world, desk).await?;
+    connect(narrator, desk).await?;
+
+    let address = desk
+        .window
+        .says(&format!("address-{SERVICE}"), &SERVICE_PORT.to_string())
+        .await?;
+    let left = desk.window.says(&format!("left-{SERVICE}"), "left").await?;
+    let line = desk
+        .tray
+        .find(&format!("localhost:{SERVICE_PORT}"), super::watch::SOON)
+        .await?;
+    narrator.say(format!(
+        "window: {SERVICE} {address} {left}\ntray:   {}",
+        line.label
+    ));
+    desk.window
+        .picture(&narrator.picture("window-6-connected"))
+        .await?;
+    desk.laptop
+        .picture_of_tray(&narrator.picture("tray-2-connected"))
+        .await?;
+
+    let pasted = desk.laptop.clipboard().await?;
+    let expected = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
+    if pasted != expected {
+        return Err(Trouble::new(format!(
+            "the clipboard holds `{pasted}`, not `{expected}`"
+        )));
+    }
+    narrator.say(format!("clipboard: {pasted}"));
+    Ok(())
+}
+
+async fn sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    narrator.ask(&format!(
+        "click Sign in; the account is {} / {}",
+        world.provider.ana.login, world.provider.ana.password
+    ));
+    if narrator.hands == Hands::Driver {
+        desk.tray.click("Sign in").await?;
+        desk.window.shows("sign-in-step").await?;
+        desk.window
+            .picture(&narrator.picture("window-4-signing-in"))
+            .await?;
+        let browser = desk.laptop.browser().await?;
+        let page = browser.sign_in(&world.provider.ana, Some(narrator)).await?;
+        narrator.say(format!("browser: {}", page.text.replace('\n', " ")));
+        if !page.text.to_lowercase().contains("close") {
+            return Err(Trouble::new(format!(
+                "the tab does not say that it can be closed: {}",
+                page.text
+            )));
+        }
+        browser.let_go().await?;
+    }
+    desk.window.shows("page-signed_in").await.doing("sign in")?;
+    desk.window.shows(&format!("service-{SERVICE}")).await?;
+    desk.window
+        .picture(&narrator.picture("window-5-services"))
+        .await
+}
+
+/// Clicks Connect in the tray and waits until tray and window agree.
+pub(super) async fn connect(narrator: &Narrator, desk: &Desk) -> Outcome<()> {
+    narrator.ask(&format!("click Connect {SERVICE} in the tray"));
+    if narrator.hands == Hands::Driver {
+        desk.tray.click(&format!("Connect {SERVICE}")).await?;
+    }
+    desk.window
+        .says(&format!("state-{SERVICE}"), "Connected")
+        .await?;
+    Ok(())
+}

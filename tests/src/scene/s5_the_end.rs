@@ -1,0 +1,72 @@
+//! Step 5: the door closes, by her own click and by the administrator's word, under a running query each time.
+//! Within a second the port refuses, the query has ended with the reason, and the record is closed.
+
+use std::time::Instant;
+
+use super::watch::{RunningQuery, closed_portal, closed_portals};
+use super::{Desk, World, s3_connect};
+use crate::company::SERVICE;
+use crate::narrator::{Hands, Narrator};
+use crate::trouble::{Doing, Outcome};
+
+pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    let query = RunningQuery::start(world, desk).await?;
+    let already = closed_portals(world)?;
+    narrator.ask(&format!("click Disconnect {SERVICE} in the tray"));
+    if narrator.hands == Hands::Driver {
+        desk.tray.click(&format!("Disconnect {SERVICE}")).await?;
+    } else {
+        desk.window
+            .says(&format!("state-{SERVICE}"), "Closing")
+            .await
+            .ok();
+    }
+    query.ends(narrator, world, Instant::now(), "TG-7").await?;
+    record(narrator, world, already).await?;
+    desk.window
+        .says(&format!("state-{SERVICE}"), "Not connected")
+        .await?;
+    desk.window
+        .picture(&narrator.picture("window-8-disconnected"))
+        .await
+}
+
+pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    s3_connect::connect(narrator, desk).await?;
+    let query = RunningQuery::start(world, desk).await?;
+    let already = closed_portals(world)?;
+    let (admin, hub) = (&world.company.admin, &world.company.hub.address);
+
+    let said = admin
+        .revoke(&world.provider.ana, hub, "laptop lost")
+        .await?;
+    let since = Instant::now();
+    narrator.say(format!("tidegate revoke: {}", said.trim()));
+    query.ends(narrator, world, since, "TG-7").await?;
+    record(narrator, world, already).await?;
+    desk.window
+        .picture(&narrator.picture("window-9-revoked"))
+        .await?;
+    desk.laptop
+        .picture_of_tray(&narrator.picture("tray-3-revoked"))
+        .await?;
+    narrator.say(format!(
+        "window: {}",
+        desk.window.text().await?.replace('\n', " · ")
+    ));
+    Ok(())
+}
+
+/// The outlet's record of the portal is closed with bytes and reason, and the chain holds.
+async fn record(narrator: &Narrator, world: &World, already: usize) -> Outcome<()> {
+    let event = closed_portal(world, already).await?;
+    narrator.say(format!("audit: {event}"));
+    event
+        .get("body")
+        .or(Some(&event))
+        .and_then(|body| body.get("reason"))
+        .doing("find the reason in the record")?;
+    let verdict = world.company.outlet.verify_audit().await?;
+    narrator.say(format!("tidegate audit verify: {}", verdict.trim()));
+    Ok(())
+}
