@@ -115,7 +115,7 @@ fn rejects_lengths_that_no_sealer_makes() {
             opened(&mut opener, &vec![0; length]),
             Err(ChannelError::Rejected)
         );
-        assert_eq!(opened(&mut opener, &vec![0; 32]), Err(ChannelError::Ended));
+        assert_eq!(opened(&mut opener, &[0; 32]), Err(ChannelError::Ended));
     }
     for length in [TAG, 17, MAX_RECORD] {
         let (_, mut opener) = direction(&Pair::new(Suite::Aes256Gcm));
