@@ -53,22 +53,46 @@ fn fixes_the_bytes_of_fingerprints() {
     );
 }
 
+fn first_byte(n: u8) -> [u8; 32] {
+    std::array::from_fn(|i| if i == 0 { n } else { 0 })
+}
+
+fn near_p(n: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    (bytes[0], bytes[31]) = (n, 0x7f);
+    bytes
+}
+
 #[test]
 fn refuses_every_low_order_noise_key_as_the_agreement_does() {
     let mut weak = X25519_ORDER_8.to_vec();
-    weak.extend([0, 1].map(|n| std::array::from_fn(|i| if i == 0 { n } else { 0 })));
-    weak.extend((0xec..=0xffu8).map(|n| {
-        let mut p = [0xff; 32];
-        (p[0], p[31]) = (n, 0x7f);
-        p
-    }));
+    weak.extend([0, 1].map(first_byte));
+    weak.extend([0xec, 0xed, 0xee].map(near_p));
 
     for bytes in weak {
-        assert_eq!(NoisePublic::new(bytes), Err(KeyError::Weak));
         let mut high = bytes;
         high[31] |= 0x80;
-        assert_eq!(NoisePublic::new(high), Err(KeyError::Weak));
+        for bytes in [bytes, high] {
+            let ours =
+                agreement::PrivateKey::from_private_key(&agreement::X25519, &[9; 32]).unwrap();
+            let theirs = agreement::UnparsedPublicKey::new(&agreement::X25519, bytes);
+            assert!(
+                agreement::agree(&ours, theirs, (), |_| Ok(())).is_err(),
+                "{bytes:02x?}"
+            );
+            assert_eq!(NoisePublic::new(bytes), Err(KeyError::Weak));
+        }
     }
+}
+
+#[test]
+fn refuses_noise_keys_that_are_not_canonical() {
+    for bytes in (0xed..=0xff).map(near_p) {
+        assert_eq!(NoisePublic::new(bytes), Err(KeyError::Weak));
+    }
+    let mut high = *NoiseSecret::generate(&SystemEntropy).public().as_bytes();
+    high[31] |= 0x80;
+    assert_eq!(NoisePublic::new(high), Err(KeyError::Weak));
 }
 
 #[test]
