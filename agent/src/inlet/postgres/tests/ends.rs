@@ -1,0 +1,309 @@
+//! How connections are refused, held and ended, as their programs see it.
+
+use std::time::Instant;
+
+use tidegate_proto::frame::Frame;
+use tokio::io::AsyncReadExt as _;
+
+use super::*;
+
+#[tokio::test]
+async fn a_refusal_is_a_sentence_with_a_code_and_a_next_step() {
+    let mut inlet = Inlet::new(Refuses(Code::NotAvailable)).await;
+
+    for settings in ["sslmode=disable", "", "sslmode=require"] {
+        let begun = Instant::now();
+        let (out, err, code) = run(inlet.psql(settings)).await;
+
+        assert!(
+            err.contains("FATAL:  ") && err.contains("(TG-2001)") && err.contains("\nHINT:  "),
+            "{err}"
+        );
+        assert_eq!(err.matches("FATAL").count(), 1, "psql tried again: {err}");
+        assert_eq!((out.as_str(), code), ("", Some(2)));
+        assert!(
+            begun.elapsed() < Duration::from_millis(1_000),
+            "{:?}",
+            begun.elapsed()
+        );
+        let problem = Problem::new(Code::NotAvailable).service(&warehouse());
+        assert_eq!(inlet.next_end().await, VisitEnd::Refused(problem));
+    }
+}
+
+#[tokio::test]
+async fn a_program_waits_for_sign_in_and_then_goes_on() {
+    let (may, when) = watch::channel(false);
+    let database = Database::new();
+    let inlet = Inlet::new(Patient(RealOutlet(Arc::clone(&database.service)), when)).await;
+    inlet.awaited.send(Some(Awaited::SignIn)).unwrap();
+    let mut psql = inlet.psql("");
+    psql.args(["-c", "SELECT 'went on'"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = psql.spawn().unwrap();
+
+    let mut err = [0; 7];
+    running
+        .stderr
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut err)
+        .await
+        .unwrap();
+    assert_eq!(err, *b"NOTICE:");
+    inlet.awaited.send(Some(Awaited::Hub)).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    may.send(true).unwrap();
+    let output = running.wait_with_output().await.unwrap();
+
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        err.contains(Awaited::SignIn.line()) && err.contains(Awaited::Hub.line()),
+        "{err}"
+    );
+    assert_eq!(output.stdout, b"went on\n");
+}
+
+#[tokio::test]
+async fn a_portal_that_opens_at_once_says_nothing() {
+    let (inlet, _database) = Inlet::real().await;
+    inlet.awaited.send(Some(Awaited::Outlet)).unwrap();
+
+    let mut psql = inlet.psql("");
+    psql.args(["-c", "SELECT 1"]);
+    let (out, err, _) = run(psql).await;
+
+    assert_eq!((out.as_str(), err.as_str()), ("1\n", ""));
+}
+
+#[tokio::test]
+async fn a_program_that_leaves_while_it_waits_is_forgotten() {
+    let (_may, when) = watch::channel(false);
+    let mut inlet = Inlet::new(Patient(Refuses(Code::NotAvailable), when)).await;
+    let mut program = inlet.connect().await;
+    program.write_all(&startup()).await.unwrap();
+    program.read_exact(&mut [0; 9]).await.unwrap();
+
+    drop(program);
+
+    assert_eq!(inlet.next_end().await, VisitEnd::Finished);
+}
+
+#[tokio::test]
+async fn disconnecting_ends_a_waiting_program_with_the_reason() {
+    let (_may, when) = watch::channel(false);
+    let mut inlet = Inlet::new(Patient(Refuses(Code::NotAvailable), when)).await;
+    let mut psql = inlet.psql("");
+    let running = psql.stderr(Stdio::piped()).spawn().unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    inlet
+        .close
+        .send(Some(
+            Problem::new(Code::DisconnectedByYou).service(&warehouse()),
+        ))
+        .unwrap();
+
+    let err = String::from_utf8(running.wait_with_output().await.unwrap().stderr).unwrap();
+    assert!(
+        err.contains("because you disconnected it. (TG-7001)"),
+        "{err}"
+    );
+    assert!(matches!(inlet.next_end().await, VisitEnd::Ended(_)));
+}
+
+#[tokio::test]
+async fn disconnecting_ends_a_running_query_with_the_reason_here_and_at_the_database() {
+    let (mut inlet, database) = Inlet::real().await;
+    let mut psql = inlet.psql("");
+    psql.args(["-c", "\\echo begun", "-c", "SELECT pg_sleep(61)"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = psql.spawn().unwrap();
+    running.stdout.as_mut().unwrap().read_u8().await.unwrap();
+    let sleepers = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(61)' \
+                    AND pid <> pg_backend_pid()";
+    wait_for(&database, sleepers, "1").await;
+
+    let begun = Instant::now();
+    inlet
+        .close
+        .send(Some(
+            Problem::new(Code::DisconnectedByYou).service(&warehouse()),
+        ))
+        .unwrap();
+    let output = running.wait_with_output().await.unwrap();
+
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        err.contains("FATAL:  ") && err.contains("(TG-7001)") && err.contains("HINT:  "),
+        "{err}"
+    );
+    assert!(matches!(inlet.next_end().await, VisitEnd::Ended(_)));
+    wait_for(&database, sleepers, "0").await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn disconnecting_in_the_middle_of_a_big_result_leaves_whole_rows_and_the_reason() {
+    let (inlet, _database) = Inlet::real().await;
+    let mut psql = inlet.psql("");
+    psql.args([
+        "-c",
+        "COPY (SELECT repeat('x', 999) FROM generate_series(1, 50000000)) TO STDOUT",
+    ])
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped());
+    let mut running = psql.spawn().unwrap();
+    let mut out = vec![0; 2_000_000];
+    running
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut out)
+        .await
+        .unwrap();
+
+    inlet
+        .close
+        .send(Some(
+            Problem::new(Code::DisconnectedByYou).service(&warehouse()),
+        ))
+        .unwrap();
+    let output = tokio::time::timeout(Duration::from_secs(10), running.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.contains("(TG-7001)"), "{err}");
+    assert_eq!(
+        (out.len() + output.stdout.len()) % 1_000,
+        0,
+        "ends inside of a row"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_circuit_is_a_connection_failure_in_words() {
+    let mut inlet = Inlet::new(Scripted(|mut outlet: Secure| async move {
+        outlet.recv().await.unwrap();
+        let ok = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I".to_vec();
+        outlet
+            .send(&Frame::Data {
+                offset: 0,
+                bytes: &ok,
+            })
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }))
+    .await;
+    let mut psql = inlet.psql("");
+    psql.args(["-c", "SELECT 1"]);
+
+    let (_, err, _) = run(psql).await;
+
+    assert!(err.contains("(TG-1005)"), "{err}");
+    let problem = Problem::new(Code::CircuitLost).service(&warehouse());
+    assert_eq!(inlet.next_end().await, VisitEnd::Ended(problem));
+}
+
+#[tokio::test]
+async fn a_circuit_lost_inside_of_a_row_closes_without_a_false_word() {
+    let half_a_row = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x01\0half a row".to_vec();
+    let inlet = Inlet::new(Scripted(move |mut outlet: Secure| {
+        let half_a_row = half_a_row.clone();
+        async move {
+            outlet.recv().await.unwrap();
+            outlet
+                .send(&Frame::Data {
+                    offset: 0,
+                    bytes: &half_a_row,
+                })
+                .await
+                .unwrap();
+        }
+    }))
+    .await;
+    let mut program = inlet.connect().await;
+    program.write_all(&startup()).await.unwrap();
+
+    let mut heard = Vec::new();
+    program.read_to_end(&mut heard).await.unwrap();
+
+    assert_eq!(
+        heard,
+        b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x01\0half a row"
+    );
+}
+
+#[tokio::test]
+async fn an_outlets_reset_code_becomes_its_words() {
+    let inlet = Inlet::new(Scripted(|mut outlet: Secure| async move {
+        outlet.recv().await.unwrap();
+        outlet
+            .send(&Frame::Reset {
+                code: Code::RevokedByAdmin.number(),
+            })
+            .await
+            .unwrap();
+        let _ = outlet.recv().await;
+    }))
+    .await;
+
+    let (_, err, _) = run(inlet.psql("")).await;
+
+    assert!(err.contains("(TG-7002)"), "{err}");
+}
+
+/// An outlet that does what a test says with its end of the channel.
+struct Scripted<F>(F);
+
+impl<F, Done> OpenPortal for Scripted<F>
+where
+    F: Fn(Secure) -> Done + Send + Sync + 'static,
+    Done: Future<Output = ()> + Send + 'static,
+{
+    fn open<'a>(
+        &'a self,
+        _: &'a ServiceName,
+    ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
+        Box::pin(async {
+            let (ours, theirs) = channel().await;
+            tokio::spawn((self.0)(theirs));
+            Ok(Portal::new(ours))
+        })
+    }
+}
+
+fn startup() -> Vec<u8> {
+    tidegate_postgres::Startup::new(tidegate_postgres::Version::V3_0)
+        .with("user", "ana")
+        .encode()
+}
+
+async fn wait_for(database: &Database, sql: &'static str, wanted: &'static str) {
+    let cluster = Arc::clone(&database.cluster);
+    let waiting = move || {
+        let begun = Instant::now();
+        while cluster.psql("postgres", sql) != wanted {
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "never saw {wanted}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    tokio::task::spawn_blocking(waiting).await.unwrap();
+}
