@@ -55,7 +55,8 @@ impl Company {
         admin.write_settings(&hub_address, &hub_keys, &outlet_keys, provider)?;
         let bundle = admin.sign().await?;
         let hub = Hub::start(stage, &admin, &hub_address, &bundle).await?;
-        let outlet = Outlet::start(stage, &admin, &hub_address, warehouse, ca).await?;
+        let outlet =
+            Outlet::start(stage, &admin, &hub_address, warehouse, ca, &outlet_keys).await?;
         Ok(Self { admin, hub, outlet })
     }
 

@@ -1,8 +1,10 @@
 //! The laptop for itself: its session, keyring, browser and notebook kernel work before Tidegate is on it.
 #![allow(clippy::unwrap_used)]
 
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tidegate_tests::laptop::Findings;
@@ -47,6 +49,78 @@ async fn a_laptop_has_a_screen_a_bus_a_keyring_and_a_browser_that_trusts_the_com
     browser.let_go().await.unwrap();
     drop(opened);
     drop((laptop, provider));
+    stage.close().unwrap();
+}
+
+/// A page on the laptop's loopback that takes the provider's answer, as the product will. Browsers connect more often than they ask.
+fn callback(stage: &Stage, port: u16) -> Receiver<String> {
+    let bind = move || TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let listener = match stage.ground().network() {
+        Some(network) => network.inside(Site::Cafe, bind).unwrap(),
+        None => bind(),
+    };
+    let (told, answers) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let told = told.clone();
+            std::thread::spawn(move || answer(stream, &told));
+        }
+    });
+    answers
+}
+
+fn answer(mut stream: TcpStream, told: &Sender<String>) {
+    let mut request = [0; 4096];
+    let size = stream.read(&mut request).unwrap_or_default();
+    let request = String::from_utf8_lossy(&request[..size])
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let done =
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 22\r\n\r\nYou can close this tab";
+    let back = "HTTP/1.1 303 See Other\r\nlocation: /done\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let page = if request.contains("/callback") {
+        back
+    } else {
+        done
+    };
+    let _ = stream.write_all(page.as_bytes());
+    if request.contains("/callback") {
+        let _ = told.send(request);
+    }
+}
+
+#[tokio::test]
+async fn she_signs_in_at_the_provider_in_her_own_browser() {
+    let stage = Stage::set().unwrap();
+    let ca = CertificateAuthority::new("Acme test CA").unwrap();
+    let provider = Provider::start(&stage, &ca).await.unwrap();
+    let laptop = Laptop::switch_on(&stage, &ca).await.unwrap();
+    let answer = callback(&stage, 28250);
+    let page = format!(
+        "{}/v1/authorize?client_id=0oatidegate&response_type=code&scope=openid%20groups%20offline_access&state=s&nonce=n\
+         &redirect_uri=http%3A%2F%2F127.0.0.1%3A28250%2Fcallback&code_challenge_method=S256\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        provider.issuer
+    );
+
+    let opened = laptop
+        .program("open", "sh")
+        .args(["-c", "\"$BROWSER\" \"$1\"", "open", &page])
+        .start(&stage)
+        .unwrap();
+    let browser = laptop.browser().await.unwrap();
+    let shown = browser.sign_in(&provider.ana, None).await.unwrap();
+
+    assert_eq!(shown.text, "You can close this tab");
+    let request = answer.recv_timeout(LIMIT).unwrap();
+    assert!(
+        request.contains("code=") && request.contains("state=s") && request.contains("iss="),
+        "{request}"
+    );
+    browser.let_go().await.unwrap();
+    drop((opened, laptop, provider));
     stage.close().unwrap();
 }
 

@@ -32,6 +32,8 @@ const OWNER_POLICY: &str = r#"permit (
 
 pub struct Outlet {
     stage: Arc<Stage>,
+    /// Its identity key, which signs the record.
+    identity: String,
     pub process: Process,
 }
 
@@ -53,6 +55,7 @@ impl Outlet {
         hub: &str,
         warehouse: &Warehouse,
         ca: &CertificateAuthority,
+        keys: &Value,
     ) -> Outcome<Self> {
         let home = stage.run().home(User::Outlet);
         let login = json!({
@@ -95,8 +98,10 @@ tls = {{ ca_file = "acme-ca.pem" }}
             .arg(home.join("outlet.toml"))
             .start(stage)?;
         process.says("ready", START).await?;
+        let identity = keys["identity"].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             stage: Arc::clone(stage),
+            identity,
             process,
         })
     }
@@ -149,17 +154,24 @@ tls = {{ ca_file = "acme-ca.pem" }}
         }
     }
 
-    /// What `tidegate audit verify` says about the record.
+    /// What `tidegate audit verify` says about the record, told who must have kept it.
     ///
     /// # Errors
     /// When the chain is broken.
     pub async fn verify_audit(&self) -> Outcome<String> {
         let command = tidegate(&self.stage, "audit-verify", Site::Private, User::Outlet)?;
-        command
-            .args(["audit", "verify"])
-            .arg(data(&self.stage).join("audit"))
-            .output(&self.stage, START)
-            .await
+        let record = data(&self.stage).join("audit");
+        let command = command
+            .args([
+                "audit",
+                "verify",
+                "--org",
+                ORG,
+                "--identity",
+                &self.identity,
+            ])
+            .arg(record);
+        command.output(&self.stage, START).await
     }
 }
 

@@ -7,7 +7,10 @@ use super::watch::{RunningQuery, closed_portal, closed_portals};
 use super::{Desk, World, s3_connect};
 use crate::company::SERVICE;
 use crate::narrator::{Hands, Narrator};
-use crate::trouble::{Doing, Outcome};
+use crate::trouble::{Outcome, Trouble};
+
+const BY_YOU: &str = "TG-7001";
+const BY_ADMIN: &str = "TG-7002";
 
 pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
     let query = RunningQuery::start(world, desk).await?;
@@ -21,8 +24,8 @@ pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) 
             .await
             .ok();
     }
-    query.ends(narrator, world, Instant::now(), "TG-7").await?;
-    record(narrator, world, already).await?;
+    query.ends(narrator, world, Instant::now(), BY_YOU).await?;
+    record(narrator, world, already, BY_YOU).await?;
     desk.window
         .says(&format!("state-{SERVICE}"), "Not connected")
         .await?;
@@ -42,8 +45,8 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
         .await?;
     let since = Instant::now();
     narrator.say(format!("tidegate revoke: {}", said.trim()));
-    query.ends(narrator, world, since, "TG-7").await?;
-    record(narrator, world, already).await?;
+    query.ends(narrator, world, since, BY_ADMIN).await?;
+    record(narrator, world, already, BY_ADMIN).await?;
     desk.window
         .picture(&narrator.picture("window-9-revoked"))
         .await?;
@@ -58,14 +61,20 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
 }
 
 /// The outlet's record of the portal is closed with bytes and reason, and the chain holds.
-async fn record(narrator: &Narrator, world: &World, already: usize) -> Outcome<()> {
+async fn record(narrator: &Narrator, world: &World, already: usize, code: &str) -> Outcome<()> {
     let event = closed_portal(world, already).await?;
-    narrator.say(format!("audit: {event}"));
-    event
-        .get("body")
-        .or(Some(&event))
-        .and_then(|body| body.get("reason"))
-        .doing("find the reason in the record")?;
+    let what = &event["what"];
+    narrator.say(format!(
+        "audit: portal closed, {} bytes sent, {} received, reason {}",
+        what["sent"], what["received"], what["reason"]
+    ));
+    let complete =
+        what["sent"].as_u64() > Some(0) && what["reason"].to_string().contains(&code[3..]);
+    if !complete {
+        return Err(Trouble::new(format!(
+            "the record of the portal lacks its bytes or the reason {code}: {event}"
+        )));
+    }
     let verdict = world.company.outlet.verify_audit().await?;
     narrator.say(format!("tidegate audit verify: {}", verdict.trim()));
     Ok(())

@@ -79,7 +79,6 @@ impl RunningQuery {
 
 /// The outlet's record of the last portal that was closed.
 pub(super) async fn closed_portal(world: &World, already: usize) -> Outcome<Value> {
-    let closed = |event: &Value| is_closed(event);
     let until = Instant::now() + AT_ONCE;
     loop {
         let all: Vec<Value> = world
@@ -87,7 +86,7 @@ pub(super) async fn closed_portal(world: &World, already: usize) -> Outcome<Valu
             .outlet
             .events()?
             .into_iter()
-            .filter(closed)
+            .filter(is_closed)
             .collect();
         if let Some(last) = all.get(already..).and_then(<[Value]>::last) {
             return Ok(last.clone());
@@ -112,7 +111,7 @@ pub(super) fn closed_portals(world: &World) -> Outcome<usize> {
 }
 
 fn is_closed(event: &Value) -> bool {
-    event.to_string().contains("portal_closed")
+    event["what"]["kind"] == "portal-closed"
 }
 
 /// How long after `since` the inlet's port began to refuse.
