@@ -11,6 +11,7 @@ use crate::provider_keys::AskAgain;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tidegate_link::Doorstep;
 use tidegate_proto::event::{EventKind, PortalRefused};
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
 use tidegate_proto::session::Standing;
@@ -89,7 +90,8 @@ impl Premises {
 /// How much at once.
 pub(crate) struct Gates {
     pub(crate) circuits: Arc<Semaphore>,
-    pub(crate) unproven: Arc<Semaphore>,
+    /// Strangers; when there are too many the oldest one leaves.
+    pub(crate) doorstep: Arc<Doorstep>,
     pub(crate) warm: Arc<Semaphore>,
     per_person: usize,
     persons: Mutex<HashMap<Subject, usize>>,
@@ -99,7 +101,7 @@ impl Gates {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             circuits: Arc::new(Semaphore::new(limits.circuits)),
-            unproven: Arc::new(Semaphore::new(limits.unproven)),
+            doorstep: Doorstep::new(limits.unproven),
             warm: Arc::new(Semaphore::new(limits.warm)),
             per_person: limits.per_person,
             persons: Mutex::default(),
@@ -123,10 +125,12 @@ impl Gates {
     /// Nothing is in use.
     #[cfg(test)]
     fn is_idle(&self) -> bool {
-        self.persons
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        self.doorstep.crowd() == 0
+            && self
+                .persons
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty()
     }
 }
 

@@ -7,14 +7,13 @@ use crate::premises::{PersonSlot, Premises, Service};
 use crate::relays::Offer;
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_link::{LinkError, Record, Secure, circuit, respond};
+use tidegate_link::{Guest, LinkError, Record, Secure, circuit, respond};
 use tidegate_proto::channel::Prologue;
 use tidegate_proto::frame::Frame;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::refusal::{Phase, Refusal, RefusalReason};
-use tidegate_proto::session::{AUTH_WITHIN, Session};
+use tidegate_proto::session::Session;
 use tidegate_proto::time::UnixTime;
-use tokio::time::{Instant, timeout_at};
 
 /// For reaching the relay, before the handshake begins.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
@@ -32,23 +31,38 @@ pub(super) async fn admit(
     service: &Service,
     offer: &Offer,
 ) -> Option<Admitted> {
-    let Ok(_place) = premises.gates.unproven.try_acquire() else {
-        tracing::warn!(service = %service.name, "circuit was not taken, too many are unproven");
-        return None;
-    };
-    let (mut secure, mut session, until) = match handshake(premises, service, offer).await {
-        Ok(shaken) => shaken,
+    let guest = premises.gates.doorstep.enter();
+    let started = clock::now();
+    let mut secure = match guest.within(handshake(premises, service, offer)).await {
+        Ok(secure) => secure,
         Err(error) => {
             tracing::debug!(service = %service.name, %error, "circuit had no handshake");
             return None;
         }
     };
-    match judge(premises, &mut secure, &mut session, until).await {
+    let mut session = Session::new(service.name.clone(), secure.hash, started);
+    let judged = judge(premises, &guest, &mut secure, &mut session).await;
+    drop(guest);
+    match judged {
         Ok(deadline) => welcome(premises, secure, session, deadline).await,
-        Err(refusal) => {
+        Err(Not::Refused(refusal)) => {
             turn_away(premises, &mut secure, &session, refusal.into()).await;
             None
         }
+        Err(Not::There) => None,
+    }
+}
+
+/// Why nobody was admitted.
+enum Not {
+    Refused(Refusal),
+    /// The peer left without a word.
+    There,
+}
+
+impl From<RefusalReason> for Not {
+    fn from(exact: RefusalReason) -> Self {
+        Self::Refused(Refusal::new(Phase::Admission, exact))
     }
 }
 
@@ -56,10 +70,8 @@ async fn handshake(
     premises: &Premises,
     service: &Service,
     offer: &Offer,
-) -> Result<(Secure, Session, Instant), LinkError> {
+) -> Result<Secure, LinkError> {
     let tcp = circuit(&offer.relay, offer.token, DIAL_LIMIT).await?;
-    let until = Instant::now() + Duration::from_secs(AUTH_WITHIN);
-    let started = clock::now();
     let prologue = |suite| {
         Prologue::portal(
             suite,
@@ -68,33 +80,35 @@ async fn handshake(
             offer.token,
         )
     };
-    let shaken = timeout_at(until, respond(tcp, prologue, &premises.keys.noise)).await;
-    let secure = shaken.map_err(|_| LinkError::TimedOut)??;
-    let session = Session::new(service.name.clone(), secure.hash, started);
-    Ok((secure, session, until))
+    respond(tcp, prologue, &premises.keys.noise).await
 }
 
 async fn judge(
     premises: &Premises,
+    guest: &Guest,
     secure: &mut Secure,
     session: &mut Session,
-    until: Instant,
-) -> Result<UnixTime, Refusal> {
-    let refused = |exact| Refusal::new(Phase::Admission, exact);
-    let record = match timeout_at(until, secure.recv()).await {
-        Err(_) => return Err(refused(RefusalReason::TooLate)),
-        Ok(Err(_)) => return Err(refused(RefusalReason::OutOfOrder)),
-        Ok(Ok(record)) => record,
+) -> Result<UnixTime, Not> {
+    let record = match guest.within(secure.recv()).await {
+        Err(LinkError::TimedOut) => return Err(RefusalReason::TooLate.into()),
+        Err(LinkError::Lost | LinkError::Io(_)) => return Err(Not::There),
+        Err(_) => return Err(RefusalReason::OutOfOrder.into()),
+        Ok(record) => record,
     };
-    let auth = auth_in(&record).ok_or_else(|| refused(RefusalReason::OutOfOrder))?;
+    let auth = auth_in(&record).ok_or(RefusalReason::OutOfOrder)?;
     match judged(premises, session, auth) {
         Err(refusal) if refusal.wants_newer_keys() => {
             // The provider may have turned to new keys a moment ago.
-            let _ = timeout_at(until, premises.ask_again.newer_keys()).await;
+            let asked = async {
+                premises.ask_again.newer_keys().await;
+                Ok(())
+            };
+            let _ = guest.within(asked).await;
             judged(premises, session, auth)
         }
         judged => judged,
     }
+    .map_err(Not::Refused)
 }
 
 fn auth_in(record: &Record) -> Option<&[u8]> {
