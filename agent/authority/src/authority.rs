@@ -41,7 +41,7 @@ pub struct AuthorityConfig {
 }
 
 /// Why an authority does not start.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]
     Keys(#[from] KeysError),

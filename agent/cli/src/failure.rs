@@ -5,10 +5,15 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use tidegate_outlet::config::{ConfigMistake, Mistakes};
+use tidegate_proto::{
+    problem::{Code, Problem},
+    words::words,
+};
+
 /// Exit codes, stable for scripts.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[repr(u8)]
-#[allow(dead_code)] // the codes are the contract, used or not
 pub(crate) enum Exit {
     Usage = 2,
     NeedsSignIn = 3,
@@ -16,29 +21,21 @@ pub(crate) enum Exit {
     Network = 5,
     ThisComputer = 6,
     TimedOut = 7,
+    /// Unknown or forbidden: nobody is told which.
     UnknownService = 8,
     NotJoined = 9,
     Internal = 10,
-}
-
-/// One mistake in a file that a person wrote. All of a file's mistakes are reported at once.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Mistake {
-    /// Where, as the path of the key: `service[1].port`.
-    pub(crate) key: String,
-    pub(crate) reason: String,
-    pub(crate) fix: String,
 }
 
 /// Why a verb did not do what it was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    code: Option<String>,
+    code: Option<Code>,
     title: String,
     cause: String,
     next: String,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ConfigMistake>,
 }
 
 impl Failure {
@@ -48,33 +45,40 @@ impl Failure {
         cause: impl Into<String>,
         next: impl Into<String>,
     ) -> Self {
+        let (title, cause, next) = (title.into(), cause.into(), next.into());
         Self {
             exit,
             code: None,
-            title: title.into(),
-            cause: cause.into(),
-            next: next.into(),
+            title,
+            cause,
+            next,
             mistakes: Vec::new(),
         }
     }
 
     /// A file with mistakes in it; `file` is the path as the person gave it.
-    pub(crate) fn mistakes(file: &str, mistakes: Vec<Mistake>) -> Self {
-        let count = mistakes.len();
-        let cause = format!(
-            "it has {count} mistake{}",
-            if count == 1 { "" } else { "s" }
-        );
-        let title = format!("{file} cannot be used");
+    pub(crate) fn mistakes(file: &std::path::Path, Mistakes(mistakes): Mistakes) -> Self {
+        let cause = match mistakes.len() {
+            1 => "It has one mistake.".to_owned(),
+            count => format!("It has {count} mistakes."),
+        };
+        let title = format!("{} cannot be used", file.display());
+        let next = "Correct what is listed and run this again.";
         Self {
             mistakes,
-            ..Self::new(
-                Exit::Usage,
-                title,
-                cause,
-                "correct what is listed and run this again",
-            )
+            ..Self::new(Exit::Usage, title, cause, next)
         }
+    }
+
+    /// An argument that cannot be used.
+    pub(crate) fn unusable(argument: &str, error: &dyn std::error::Error, fix: &str) -> Self {
+        let title = format!("{argument} cannot be used");
+        Self::new(
+            Exit::Usage,
+            title,
+            error.to_string(),
+            format!("Write {fix}."),
+        )
     }
 
     /// We were wrong: nobody but us can repair it.
@@ -83,7 +87,7 @@ impl Failure {
             Exit::Internal,
             what,
             error.to_string(),
-            "please report this to the makers of Tidegate",
+            "Please report this to the makers of Tidegate.",
         )
     }
 
@@ -95,59 +99,143 @@ impl Failure {
     }
 }
 
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let words = words(&problem);
+        let code = Some(problem.code);
+        Self {
+            code,
+            ..Self::new(exit(problem.code), words.title, words.cause, words.next)
+        }
+    }
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Problem::new(code).into()
+    }
+}
+
+/// What a script is told about a problem.
+fn exit(code: Code) -> Exit {
+    match code {
+        Code::TimedOut | Code::SignInTimedOut | Code::TargetSilent => Exit::TimedOut,
+        Code::NotAvailable => Exit::UnknownService,
+        Code::SessionExpired => Exit::NeedsSignIn,
+        Code::NotJoined => Exit::NotJoined,
+        Code::NotEnrolled | Code::TicketUsed | Code::TicketExpired | Code::TicketForAnother => {
+            Exit::Refused
+        }
+        Code::RevokedByAdmin | Code::KillSwitch => Exit::Refused,
+        Code::ClockOff => Exit::ThisComputer,
+        other => match other.number() / 1000 {
+            1 | 5 => Exit::Network,
+            2 => Exit::Refused,
+            3 => Exit::NeedsSignIn,
+            4 | 6 => Exit::ThisComputer,
+            7 => Exit::Network,
+            _ => Exit::Internal,
+        },
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tidegate: {}", self.title)?;
         if let Some(code) = &self.code {
             write!(f, " ({code})")?;
         }
-        write!(f, "\n  why: {}", self.cause)?;
+        write!(f, "\n  {}", sentence(&self.cause))?;
         for mistake in &self.mistakes {
             write!(
                 f,
-                "\n  - {}: {}\n    {}",
+                "\n  - {}: {}\n    write: {}",
                 mistake.key, mistake.reason, mistake.fix
             )?;
         }
-        write!(f, "\n  do:  {}", self.next)
+        write!(f, "\n  {}", sentence(&self.next))
     }
+}
+
+/// Errors are lowercase without a full stop; what a person reads is not.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(char::to_uppercase);
+    first
+        .into_iter()
+        .flatten()
+        .chain(letters)
+        .chain(['.'])
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn prints_what_why_and_what_to_do() {
         let failure = Failure::new(
             Exit::Network,
-            "the hub cannot be reached",
-            "nothing answers at hub:1",
-            "check the address",
+            "no hub",
+            "Nothing answers at hub:1.",
+            "Check the address.",
         );
 
         assert_eq!(
             failure.to_string(),
-            "tidegate: the hub cannot be reached\n  why: nothing answers at hub:1\n  do:  check the address"
+            "tidegate: no hub\n  Nothing answers at hub:1.\n  Check the address."
         );
     }
 
     #[test]
+    fn prints_the_code_of_a_problem() {
+        let text = Failure::from(Code::TicketUsed).to_string();
+
+        assert!(text.contains("(TG-4002)\n"), "{text}");
+    }
+
+    #[test]
     fn prints_every_mistake_of_a_file() {
-        let mistake = |key: &str| Mistake {
+        let mistake = |key: &str| ConfigMistake {
             key: key.into(),
-            reason: "is missing".into(),
-            fix: "add it".into(),
+            reason: "it is missing".into(),
+            fix: "it".into(),
         };
 
         let failure = Failure::mistakes(
-            "org.toml",
-            vec![mistake("hub.address"), mistake("idp.issuer")],
+            Path::new("org.toml"),
+            Mistakes(vec![mistake("a.b"), mistake("c")]),
         );
 
         let text = failure.to_string();
-        assert!(text.contains("it has 2 mistakes"));
-        assert!(text.contains("- hub.address: is missing\n    add it"));
-        assert!(text.contains("- idp.issuer: is missing"));
+        assert!(
+            text.contains("org.toml cannot be used\n  It has 2 mistakes."),
+            "{text}"
+        );
+        assert!(
+            text.contains("- a.b: it is missing\n    write: it\n  - c: "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_script_can_tell_what_to_do_from_the_exit_code() {
+        let table = [
+            (Code::NotAvailable, 8),
+            (Code::SignInNeeded, 3),
+            (Code::Revoked, 4),
+            (Code::HubUnreachable, 5),
+            (Code::PortTaken, 6),
+            (Code::TimedOut, 7),
+            (Code::NotJoined, 9),
+            (Code::Internal, 10),
+        ];
+
+        for (code, number) in table {
+            assert_eq!(exit(code) as u8, number, "{code}");
+        }
     }
 }

@@ -1,19 +1,207 @@
-//! `tidegate hub keys|run`: where authority and relay meet.
-//! Not filled yet.
+//! `tidegate hub`: authority and relay in one process, on one port. They are separate crates and meet only here.
+//! The first four bytes of a connection say whose it is; neither part is handed anything of the other's but public statements.
 
-use crate::failure::{Exit, Failure};
+mod config;
+mod keys;
+mod run;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Subcommand;
+use tidegate_authority::{Authority, AuthorityConfig, SystemClock};
+use tidegate_link::{Doorstep, Guest, LinkError, Preface, read_preface};
+use tidegate_proto::{
+    names::{HubAddress, OrgName},
+    statement::{AuthorityStatement, OrgBundle},
+};
+use tidegate_relay::{Limits, Relay, RelayConfig};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    failure::Failure,
+    signals::{Signal, Signals},
+    trouble::Trouble,
+};
+use config::HubConfig;
+
+/// Connections that have not said or proved anything yet.
+const STRANGERS: usize = 2048;
+/// For connections to end by themselves when we stop; then they are ended.
+const DRAIN: Duration = Duration::from_secs(3);
+/// After an accept that failed: most likely there are no descriptors left, and trying at once finds none either.
+const BREATH: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
-pub(crate) struct Hub {}
+pub(crate) struct HubArgs {
+    #[command(subcommand)]
+    verb: HubVerb,
+}
+
+#[derive(Subcommand)]
+enum HubVerb {
+    /// Make the hub's keys if there are none, and print what goes into org.toml.
+    Keys(keys::Keys),
+    /// Run until told to end (SIGTERM); read the bundle again when told to (SIGHUP).
+    Run(run::Run),
+}
+
+impl HubArgs {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            HubVerb::Keys(verb) => verb.run(),
+            HubVerb::Run(verb) => verb.run().await,
+        }
+    }
+}
+
+/// Authority and relay side by side.
+struct Hub {
+    config: HubConfig,
+    authority: Arc<Authority>,
+    relay: Relay,
+    /// What the relay is told of a new bundle.
+    statement: watch::Sender<AuthorityStatement>,
+    key_host: watch::Sender<HubAddress>,
+}
 
 impl Hub {
-    #[allow(clippy::unused_async)]
-    pub(crate) async fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+    async fn open(config: HubConfig) -> Result<Self, Failure> {
+        let relay_key = keys::relay_key(&config.data)?;
+        let bundle = read_bundle(&config.bundle)?;
+        let settings = AuthorityConfig {
+            data: keys::authority_data(&config.data),
+            anchor: config.anchor.clone(),
+        };
+        let authority = Authority::open(settings, bundle, Arc::new(SystemClock)).await;
+        let authority = authority.map_err(Trouble::AuthorityRefused)?;
+        let statement = watch::Sender::new(authority.statement());
+        let key_host = watch::Sender::new(authority.key_host());
+        let relay = Relay::new(RelayConfig {
+            org: config.anchor.org.clone(),
+            authority: statement.subscribe(),
+            noise: relay_key,
+            key_host: key_host.subscribe(),
+            limits: Limits::default(),
+            clock: Arc::new(tidegate_link::now),
+        });
+        Ok(Self {
+            config,
+            authority: Arc::new(authority),
+            relay,
+            statement,
+            key_host,
+        })
     }
+
+    fn org(&self) -> &OrgName {
+        &self.config.anchor.org
+    }
+
+    /// Accepts until told to end, then drains.
+    async fn run(self, listener: TcpListener, mut signals: Signals) -> Result<(), Failure> {
+        let doorstep = Doorstep::new(STRANGERS);
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Signal::End => break,
+                    Signal::Reload => self.reload().await,
+                },
+                _ = connections.join_next(), if !connections.is_empty() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, _)) => {
+                        let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
+                        connections.spawn(hall.receive(tcp, doorstep.enter()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        sleep(BREATH).await;
+                    }
+                },
+            }
+        }
+        drop(listener);
+        self.shutdown(connections).await
+    }
+
+    /// Everything ends in less than five seconds.
+    async fn shutdown(self, mut connections: JoinSet<()>) -> Result<(), Failure> {
+        tracing::info!(
+            connections = connections.len(),
+            circuits = self.relay.circuits(),
+            "hub is draining"
+        );
+        self.authority.drain();
+        self.relay.drain();
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = timeout(DRAIN, all).await;
+        connections.shutdown().await;
+        self.relay.shutdown().await;
+        if let Some(authority) = Arc::into_inner(self.authority) {
+            authority.shutdown().await;
+        }
+        Ok(())
+    }
+
+    /// Puts the bundle file in force again; the old one stays when the new one is refused.
+    async fn reload(&self) {
+        let bundle = match read_bundle(&self.config.bundle) {
+            Ok(bundle) => bundle,
+            Err(failure) => return tracing::error!(%failure, "bundle was not read again"),
+        };
+        match self.authority.reload(bundle).await {
+            Ok(changes) => {
+                for change in &changes {
+                    tracing::info!(%change, "bundle changed");
+                }
+                tracing::info!(changes = changes.len(), "bundle was read again");
+                self.statement.send_replace(self.authority.statement());
+                self.key_host.send_replace(self.authority.key_host());
+            }
+            Err(error) => tracing::error!(%error, "bundle was refused, the old one stays in force"),
+        }
+    }
+}
+
+/// Where a connection is asked whom it wants.
+struct Hall {
+    authority: Arc<Authority>,
+    relay: Relay,
+}
+
+impl Hall {
+    async fn receive(self, tcp: TcpStream, guest: Guest) {
+        if let Err(error) = self.hand_over(tcp, guest).await {
+            tracing::debug!(%error, "a connection did not get through the door");
+        }
+    }
+
+    async fn hand_over(self, mut tcp: TcpStream, guest: Guest) -> Result<(), LinkError> {
+        match guest.within(read_preface(&mut tcp)).await? {
+            Preface::Api => self.authority.serve_api(tcp, guest).await?,
+            Preface::Link => self.relay.serve_link(tcp, guest),
+            Preface::Circuit(token) => self.relay.serve_circuit(tcp, token),
+        }
+        Ok(())
+    }
+}
+
+fn read_bundle(path: &Path) -> Result<OrgBundle, Failure> {
+    let damaged = || Trouble::BundleDamaged {
+        path: path.to_owned(),
+    };
+    let facts = std::fs::metadata(path).map_err(|_| damaged())?;
+    if !facts.is_file() || facts.len() > OrgBundle::MAX as u64 {
+        return Err(damaged().into());
+    }
+    let json = std::fs::read(path).map_err(|_| damaged())?;
+    Ok(OrgBundle::parse(&json).map_err(|_| damaged())?)
 }

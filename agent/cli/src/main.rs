@@ -10,14 +10,19 @@ mod connect;
 mod disconnect;
 mod failure;
 mod hub;
+mod hub_client;
 mod join;
 mod login;
 mod org;
 mod outlet;
+mod process;
+mod public_file;
 mod revoke;
+mod signals;
 mod status;
 mod telemetry;
 mod ticket;
+mod trouble;
 
 use failure::Failure;
 
@@ -48,7 +53,7 @@ enum Verb {
     /// Shut a person or a device out, now.
     Revoke(revoke::Revoke),
     /// Run the hub: authority and relay in one process.
-    Hub(hub::Hub),
+    Hub(hub::HubArgs),
     /// Run an outlet beside a service.
     Outlet(outlet::Outlet),
     /// Prove that an audit record is complete.
@@ -56,6 +61,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    process::forbid_core_dumps();
     let asked = Tidegate::parse();
     telemetry::start();
 

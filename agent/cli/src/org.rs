@@ -1,19 +1,35 @@
-//! `tidegate org init|sign`.
-//! Not filled yet.
+//! `tidegate org init|sign`: what the administrator does, on a machine of their own, with the root key.
+//! Nothing in here talks to anybody: a bundle is carried to the hub as a file.
 
-use crate::failure::{Exit, Failure};
+mod init;
+pub(crate) mod passphrase;
+pub(crate) mod root_key;
+pub(crate) mod settings;
+mod sign;
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
 
 #[derive(clap::Args)]
-pub(crate) struct Org {}
+pub(crate) struct Org {
+    #[command(subcommand)]
+    verb: OrgVerb,
+}
+
+#[derive(Subcommand)]
+enum OrgVerb {
+    /// Make a root key and the files that describe the org.
+    Init(init::Init),
+    /// Check the description and sign it into a bundle for the hub.
+    Sign(sign::Sign),
+}
 
 impl Org {
-    #[allow(clippy::unused_async)]
     pub(crate) fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+        match self.verb {
+            OrgVerb::Init(verb) => verb.run(),
+            OrgVerb::Sign(verb) => verb.run(),
+        }
     }
 }

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use tidegate_outlet::control::{self, Answer, ControlError};
 use tidegate_outlet::keys::OutletKeys;
 use tidegate_outlet::kill::{Killed, Order};
-use tidegate_outlet::{Mistakes, Outlet as Running, OutletConfig, StartError};
+use tidegate_outlet::{Outlet as Running, OutletConfig, StartError};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::names::ServiceName;
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::failure::{Exit, Failure, Mistake};
+use crate::{
+    failure::{Exit, Failure},
+    signals::{Signal, Signals},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Outlet {
@@ -92,7 +94,8 @@ impl Run {
     async fn run(self) -> Result<(), Failure> {
         let config = load(&self.config)?;
         // Listened for before anything is opened: an early signal must not kill us half way.
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen()
+            .map_err(|error| Failure::internal("signals cannot be received", &error))?;
         let outlet = Running::start(config)
             .await
             .map_err(|error| not_started(&error))?;
@@ -118,38 +121,6 @@ impl Run {
         }
         outlet.shutdown().await;
         Ok(())
-    }
-}
-
-enum Signal {
-    Reload,
-    End,
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::internal("signals cannot be received", &error))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hang_up: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.terminate.recv() => Signal::End,
-            _ = self.interrupt.recv() => Signal::End,
-            _ = self.hang_up.recv() => Signal::Reload,
-        }
     }
 }
 
@@ -212,15 +183,7 @@ fn no_answer(why: impl ToString) -> Failure {
 }
 
 fn load(path: &std::path::Path) -> Result<OutletConfig, Failure> {
-    OutletConfig::load(path).map_err(|Mistakes(mistakes)| {
-        let mistakes = mistakes.into_iter();
-        let mistakes = mistakes.map(|m| Mistake {
-            key: m.key,
-            reason: m.reason,
-            fix: format!("write {}", m.fix),
-        });
-        Failure::mistakes(&path.display().to_string(), mistakes.collect())
-    })
+    OutletConfig::load(path).map_err(|mistakes| Failure::mistakes(path, mistakes))
 }
 
 fn not_started(error: &StartError) -> Failure {

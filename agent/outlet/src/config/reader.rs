@@ -106,6 +106,13 @@ impl<'n> Reader<'n> {
         }
     }
 
+    /// A number that must be there and in its range; notes and returns `None` otherwise.
+    pub fn required_number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let fix = format!("a whole number from {} to {}", range.start(), range.end());
+        self.required(key, &fix)?;
+        self.number(key, range)
+    }
+
     pub fn number(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.take(key)?;
         let number = value
@@ -117,6 +124,33 @@ impl<'n> Reader<'n> {
             self.note(key, "it is not a number in its range", &fix);
         }
         number
+    }
+
+    /// A list of texts that must parse, if it is there.
+    pub fn parsed_list<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        key: &str,
+        fix: &str,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(key)? else {
+            self.note(key, "it is not a list", fix);
+            return None;
+        };
+        let mut list = Vec::new();
+        for item in items {
+            // Numbers may be written without quotes.
+            let text = item
+                .as_str()
+                .map_or_else(|| item.to_string(), str::to_owned);
+            match text.parse() {
+                Ok(value) => list.push(value),
+                Err(why) => {
+                    self.note(key, &format!("one of them is not usable: {why}"), fix);
+                    return None;
+                }
+            }
+        }
+        Some(list)
     }
 
     pub fn optional_table(&mut self, key: &str) -> Option<Reader<'n>> {

@@ -1,0 +1,92 @@
+//! `hub.toml`: where the hub listens, where its keys and state are, and whose it is.
+//! Org and root are given here by whoever runs the hub: a bundle cannot make it serve somebody else.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tidegate_authority::Anchor;
+use tidegate_outlet::config::{Reader, load};
+
+use crate::failure::Failure;
+
+pub(crate) struct HubConfig {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) bundle: PathBuf,
+    pub(crate) anchor: Anchor,
+}
+
+impl HubConfig {
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        load(path, Self::read).map_err(|mistakes| Failure::mistakes(path, mistakes))
+    }
+
+    /// `None` only after a note was made.
+    fn read(mut top: Reader<'_>) -> Option<Self> {
+        let listen = top.parsed("listen", "address and port: listen = \"0.0.0.0:7443\"");
+        let data = top.path(
+            "data",
+            "a directory of the hub's own: data = \"/var/lib/tidegate-hub\"",
+        );
+        let bundle = top.path(
+            "bundle",
+            "what `tidegate org sign` wrote: bundle = \"bundle.json\"",
+        );
+        let org = top.parsed("org", "the org's name as in the bundle: org = \"acme\"");
+        let root = top.parsed("root", "the fingerprint that `tidegate org init` printed");
+        top.finish();
+        Some(Self {
+            listen: listen?,
+            data: data?,
+            bundle: bundle?,
+            anchor: Anchor {
+                org: org?,
+                root: root?,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<HubConfig, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.toml");
+        std::fs::write(&path, text).unwrap();
+        HubConfig::load(&path)
+    }
+
+    const ROOT: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
+
+    #[test]
+    fn reads_a_whole_file_with_paths_beside_it() {
+        let text = format!(
+            "listen = '[::]:7443'\ndata = 'd'\nbundle = 'b.json'\norg = 'acme'\nroot = '{ROOT}'\n"
+        );
+
+        let config = read(&text).ok().unwrap();
+
+        assert_eq!(config.listen.port(), 7443);
+        assert!(config.data.ends_with("d") && config.data.is_absolute());
+        assert_eq!(config.anchor.org.as_str(), "acme");
+    }
+
+    #[test]
+    fn reports_every_mistake_at_once() {
+        let failure = read("listen = 'here'\norg = 'ACME'\nroot = 'x'\nport = 1\n")
+            .err()
+            .unwrap()
+            .to_string();
+
+        for key in ["listen", "data", "bundle", "org", "root", "port"] {
+            assert!(
+                failure.contains(&format!("- {key}: ")),
+                "{key} in {failure}"
+            );
+        }
+    }
+}

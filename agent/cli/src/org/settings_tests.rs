@@ -1,0 +1,232 @@
+//! org.toml by example: one that is right, and one with every mistake a tired person makes.
+#![allow(clippy::unwrap_used)]
+
+use tidegate_outlet::config::ConfigMistake;
+
+use super::*;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+const PERMIT: &str = "permit (principal, action, resource);";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn with(toml: &str, cedar: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("org.toml"), toml).unwrap();
+        std::fs::write(dir.path().join("policy.cedar"), cedar).unwrap();
+        Self(dir)
+    }
+
+    fn load(&self) -> Result<OrgSettings, Mistakes> {
+        OrgSettings::load(self.0.path(), &"acme".parse().unwrap(), NOW)
+    }
+}
+
+fn key(n: u8) -> String {
+    tidegate_proto::identity::SigningKey::from_seed(&[n; 32])
+        .verify_key()
+        .to_string()
+}
+
+fn noise(n: u8) -> String {
+    tidegate_proto::identity::NoiseSecret::from_bytes(&[n; 32])
+        .public()
+        .to_string()
+}
+
+fn good() -> String {
+    format!(
+        r#"
+policy = "policy.cedar"
+[hub]
+address = "hub.example.com:7443"
+authority_key = "{}"
+authority_noise = "{}"
+relay_noise = "{}"
+[idp]
+issuer = "https://idp.example.com/oauth2/default"
+client_id = "0oa"
+[[service]]
+name = "warehouse"
+kind = "postgres"
+title = "The data warehouse"
+port = 15432
+database = "warehouse"
+outlet_identity = "{}"
+outlet_noise = "{}"
+"#,
+        key(1),
+        noise(2),
+        noise(3),
+        key(4),
+        noise(5)
+    )
+}
+
+#[test]
+fn a_whole_description_becomes_statements() {
+    let settings = Place::with(&good(), PERMIT).load().ok().unwrap();
+
+    assert_eq!(settings.hub.to_string(), "hub.example.com:7443");
+    assert_eq!(settings.idp.key_host.to_string(), "idp.example.com:443");
+    assert_eq!(settings.idp.algorithms, [Algorithm::RS256]);
+    assert_eq!(settings.idp.redirect_ports, [8250, 18250, 28250]);
+    assert_eq!(settings.idp.max_session, 12 * 3600);
+    let [service] = settings.services.as_slice() else {
+        panic!("one service")
+    };
+    assert_eq!(service.relays[0].noise.to_string(), noise(3));
+    assert_eq!((service.port, service.kind), (15432, ServiceKind::Postgres));
+}
+
+#[test]
+fn what_is_not_usual_can_be_said() {
+    let ca = some_ca();
+    let text = good().replace(
+        "client_id = \"0oa\"",
+        "client_id = \"0oa\"\nkey_host = \"10.0.0.1:8443\"\nca_file = \"ca.pem\"\nalgorithms = [\"ES256\", \"RS256\"]\n\
+         groups_claim = \"roles\"\nredirect_ports = [1025, 1026, 1027]\nmax_session_hours = 8",
+    );
+    let place = Place::with(&text, PERMIT);
+    std::fs::write(place.0.path().join("ca.pem"), &ca).unwrap();
+
+    let idp = place.load().ok().unwrap().idp;
+
+    assert_eq!(idp.key_host.to_string(), "10.0.0.1:8443");
+    assert_eq!(idp.ca_pem, Some(ca));
+    assert_eq!(idp.algorithms, [Algorithm::ES256, Algorithm::RS256]);
+    assert_eq!(
+        (
+            idp.groups_claim.as_str(),
+            idp.redirect_ports,
+            idp.max_session
+        ),
+        ("roles", [1025, 1026, 1027], 28_800)
+    );
+}
+
+/// Made once with a tool; valid for a hundred years and for nobody.
+fn some_ca() -> String {
+    include_str!("test_ca.pem").to_owned()
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let text = r#"
+policy = "policy.cedar"
+polcy = "x"
+[hub]
+address = "hub.example.com"
+authority_key = "short"
+relay_noise = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+[idp]
+issuer = "http://idp.example.com"
+algorithms = ["HS256"]
+redirect_ports = [8250, 8250, 28250]
+max_session_hours = 13
+[[service]]
+name = "Warehouse"
+kind = "mysql"
+port = 80
+[[service]]
+name = "files"
+kind = "tcp"
+"#;
+
+    let Mistakes(mistakes) = Place::with(text, "permit (principal, action")
+        .load()
+        .err()
+        .unwrap();
+
+    let keys: Vec<_> = mistakes
+        .iter()
+        .map(|m: &ConfigMistake| m.key.as_str())
+        .collect();
+    for expected in [
+        "policy",
+        "polcy",
+        "hub.address",
+        "hub.authority_key",
+        "hub.authority_noise",
+        "hub.relay_noise",
+        "idp.issuer",
+        "idp.client_id",
+        "idp.algorithms",
+        "idp.redirect_ports",
+        "idp.max_session_hours",
+        "service[0].name",
+        "service[0].kind",
+        "service[0].port",
+        "service[0].outlet_identity",
+        "service[0].outlet_noise",
+        "service[1].port",
+    ] {
+        assert!(keys.contains(&expected), "{expected} in {keys:?}");
+    }
+    assert!(
+        mistakes
+            .iter()
+            .all(|m| !m.reason.is_empty() && !m.fix.is_empty())
+    );
+}
+
+#[test]
+fn two_services_share_neither_name_nor_port() {
+    let block = good().split("[[service]]").nth(1).unwrap().to_owned();
+
+    let Mistakes(mistakes) = Place::with(&format!("{}[[service]]{block}", good()), PERMIT)
+        .load()
+        .err()
+        .unwrap();
+
+    let keys: Vec<_> = mistakes.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(keys, ["service[1].name", "service[1].port"]);
+}
+
+#[test]
+fn a_policy_that_would_surprise_is_refused() {
+    for cedar in [
+        "permit (principal, action, resource) when { principal.salary > 3 };",
+        "permit (principal, action == Tidegate::Action::\"fly\", resource);",
+        &format!(
+            "permit (principal, action, resource) when {{ {}1 == 1{} }};",
+            "(".repeat(200),
+            ")".repeat(200)
+        ),
+    ] {
+        let Mistakes(mistakes) = Place::with(&good(), cedar).load().err().unwrap();
+        assert_eq!(mistakes.len(), 1, "{cedar}");
+        assert_eq!(mistakes[0].key, "policy");
+    }
+}
+
+#[test]
+fn the_template_needs_only_what_is_empty_in_it() {
+    let toml = include_str!("template.toml").replace("@ORG@", "acme");
+    let cedar = include_str!("template.cedar").replace("@ORG@", "acme");
+
+    let Mistakes(mistakes) = Place::with(&toml, &cedar).load().err().unwrap();
+
+    let keys: Vec<_> = mistakes.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "hub.authority_key",
+            "hub.authority_noise",
+            "hub.relay_noise",
+            "idp",
+            "service"
+        ],
+        "everything else is filled in"
+    );
+    let example = cedar.replace("\n// ", "\n").replace("\n//\n", "\n");
+    let from = example.find("\npermit (").unwrap();
+    assert!(
+        Rules::compile(
+            Side::Org,
+            &example[from..].replace("And nobody", "// And nobody")
+        )
+        .is_ok()
+    );
+}

@@ -1,0 +1,17 @@
+//! Files that others must be able to read, written whole or not at all.
+//! For secrets see `tidegate_link::keyfile`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Puts `content` in the place of the file: after a crash either the old or the new one is there.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let mut file = File::create(&beside)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
