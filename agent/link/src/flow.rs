@@ -81,8 +81,25 @@ impl Flow {
         !matches!(self.state, State::Copying)
     }
 
-    /// Ready when everything was copied and the writing side has been shut down; ready for ever after.
+    /// Ready when everything was copied and the writing side has been shut down, or either failed; ready for ever after.
     pub(crate) fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut R,
+        writer: &mut W,
+        count: &AtomicU64,
+    ) -> Poll<Result<(), FlowError>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let end = ready!(self.poll_step(cx, reader, writer, count));
+        self.state = State::Done;
+        self.buffer = None;
+        Poll::Ready(end)
+    }
+
+    fn poll_step<R, W>(
         &mut self,
         cx: &mut Context<'_>,
         reader: &mut R,
@@ -105,8 +122,7 @@ impl Flow {
                     }
                 }
                 State::Closing => {
-                    ready!(Pin::new(&mut *writer).poll_shutdown(cx)).map_err(FlowError::Write)?;
-                    self.state = State::Done;
+                    return Pin::new(writer).poll_shutdown(cx).map_err(FlowError::Write);
                 }
                 State::Done => return Poll::Ready(Ok(())),
             }

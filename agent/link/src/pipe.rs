@@ -8,10 +8,14 @@ use crate::{
 use std::{
     future::{Future, poll_fn},
     io,
-    pin::pin,
-    task::Poll,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Sleep, sleep},
+};
 
 /// How a pipe ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,9 @@ pub enum PipeEnd<Why> {
     /// The portal failed or was reset.
     Portal(PortalError),
 }
+
+/// How long a portal that takes no more bytes is still read for its peer's reason.
+const REASON_LIMIT: Duration = Duration::from_secs(1);
 
 /// Copies between a plain connection and a portal. Both stay with the caller, who must end what did not end cleanly:
 /// dropping the portal resets it, [`crate::abort`] resets a TCP connection.
@@ -40,42 +47,79 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
 {
     let mut withdrawn = pin!(withdrawn);
-    let (mut into, mut out_of) = (Flow::new(), Flow::new());
-    poll_fn(|cx| {
-        if let Poll::Ready(why) = withdrawn.as_mut().poll(cx) {
-            return Poll::Ready(PipeEnd::Withdrawn(why));
-        }
-        let out_of_done = match out_of.poll(cx, portal, plain, &meter.received) {
-            Poll::Ready(Err(FlowError::Read(error))) => return Poll::Ready(portal_end(&error)),
+    let mut pipe = Pipe {
+        into: Flow::new(),
+        out_of: Flow::new(),
+        broken: None,
+    };
+    poll_fn(|cx| match withdrawn.as_mut().poll(cx) {
+        Poll::Ready(why) => Poll::Ready(PipeEnd::Withdrawn(why)),
+        Poll::Pending => pipe.poll(cx, plain, portal, meter),
+    })
+    .await
+}
+
+struct Pipe {
+    into: Flow,
+    out_of: Flow,
+    /// Why nothing more goes into the portal, and until when it is asked for a better reason.
+    broken: Option<(PortalError, Pin<Box<Sleep>>)>,
+}
+
+impl Pipe {
+    fn poll<A, Why>(
+        &mut self,
+        cx: &mut Context<'_>,
+        plain: &mut A,
+        portal: &mut Portal,
+        meter: &Meter,
+    ) -> Poll<PipeEnd<Why>>
+    where
+        A: AsyncRead + AsyncWrite + Unpin,
+    {
+        let out_of_done = match self.out_of.poll(cx, portal, plain, &meter.received) {
+            Poll::Ready(Err(FlowError::Read(error))) => {
+                return Poll::Ready(PipeEnd::Portal(how(&error)));
+            }
             Poll::Ready(Err(FlowError::Write(error))) => {
                 return Poll::Ready(PipeEnd::Plain(error.kind()));
             }
             done => done.is_ready(),
         };
-        let into_done = match into.poll(cx, plain, portal, &meter.sent) {
+        let into_done = match self.into.poll(cx, plain, portal, &meter.sent) {
             Poll::Ready(Err(FlowError::Read(error))) => {
                 return Poll::Ready(PipeEnd::Plain(error.kind()));
             }
-            Poll::Ready(Err(FlowError::Write(error))) => return Poll::Ready(portal_end(&error)),
+            Poll::Ready(Err(FlowError::Write(error))) => {
+                self.broken = Some((how(&error), Box::pin(sleep(REASON_LIMIT))));
+                true
+            }
             done => done.is_ready(),
         };
+        if let Some((error, limit)) = &mut self.broken {
+            return if out_of_done || limit.as_mut().poll(cx).is_ready() {
+                Poll::Ready(PipeEnd::Portal(*error))
+            } else {
+                Poll::Pending
+            };
+        }
         if into_done && out_of_done {
             return Poll::Ready(PipeEnd::Finished);
         }
         // After the peer's FIN nobody reads the portal any more, but a RESET must still arrive.
-        if out_of.read_to_end() && !into.read_to_end() {
+        if self.out_of.read_to_end() && !self.into.read_to_end() {
             return portal.poll_broken(cx).map(PipeEnd::Portal);
         }
         Poll::Pending
-    })
-    .await
+    }
 }
 
-fn portal_end<Why>(error: &io::Error) -> PipeEnd<Why> {
-    PipeEnd::Portal(PortalError::of(error).unwrap_or(PortalError::CircuitLost))
+fn how(error: &io::Error) -> PortalError {
+    PortalError::of(error).unwrap_or(PortalError::CircuitLost)
 }
 
 /// Copies between two plain connections until both directions have ended; what a relay does.
+/// A side that takes no more bytes may have said why before: that is passed on first.
 ///
 /// # Errors
 /// The first failure of either side.
@@ -85,11 +129,12 @@ where
     B: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut there, mut back) = (Flow::new(), Flow::new());
+    let mut refused = None;
     poll_fn(|cx| {
-        let there = there.poll(cx, a, b, &meter.sent).map_err(either)?;
-        let back = back.poll(cx, b, a, &meter.received).map_err(either)?;
+        let there = unless_read(there.poll(cx, a, b, &meter.sent), &mut refused)?;
+        let back = unless_read(back.poll(cx, b, a, &meter.received), &mut refused)?;
         if there.is_ready() && back.is_ready() {
-            Poll::Ready(Ok(()))
+            Poll::Ready(refused.take().map_or(Ok(()), Err))
         } else {
             Poll::Pending
         }
@@ -97,8 +142,17 @@ where
     .await
 }
 
-fn either(error: FlowError) -> io::Error {
-    match error {
-        FlowError::Read(error) | FlowError::Write(error) => error,
-    }
+/// Keeps a failure to write for later; a failure to read is the end.
+fn unless_read(
+    flow: Poll<Result<(), FlowError>>,
+    refused: &mut Option<io::Error>,
+) -> Poll<io::Result<()>> {
+    flow.map(|end| match end {
+        Ok(()) => Ok(()),
+        Err(FlowError::Read(error)) => Err(error),
+        Err(FlowError::Write(error)) => {
+            refused.get_or_insert(error);
+            Ok(())
+        }
+    })
 }

@@ -8,7 +8,7 @@ use common::{handshake, pattern, portal_pair, secure_pair, tcp_pair};
 use std::{io::ErrorKind, time::Duration};
 use tidegate_link::{LinkError, Meter, PipeEnd, Portal, PortalError, Traffic, join, pipe};
 use tidegate_proto::{
-    channel::Suite,
+    channel::{MESSAGE_1, MESSAGE_3, Suite},
     frame::{Frame, Open, Purpose},
     time::UnixTime,
 };
@@ -439,5 +439,80 @@ async fn two_plain_connections_are_joined_with_their_half_closes() {
             sent: 4,
             received: 5
         }
+    );
+}
+
+#[tokio::test]
+async fn a_reset_during_an_upload_says_why_through_a_relay_as_well() {
+    for round in 0..10 {
+        let ((agent, mut near), (mut far, outlet)) = (tcp_pair().await, tcp_pair().await);
+        let relay = tokio::spawn(async move {
+            let _ = join(&mut near, &mut far, &Meter::new()).await;
+            // As a relay closes: what was written arrives before the end does.
+            let _ = near.shutdown().await;
+            while let Ok(1..) = near.read(&mut [0; 65_536]).await {}
+        });
+        let (agent, outlet) = handshake(agent, outlet, Suite::Aes256Gcm).await;
+        let (mut agent, mut outlet) = (Portal::new(agent), Portal::new(outlet));
+        let (mut program, mut at_agent) = tcp_pair().await;
+
+        let uploading = tokio::spawn(async move {
+            let bytes = pattern(1 << 20);
+            while program.write_all(&bytes).await.is_ok() {}
+        });
+        let piping = tokio::spawn(async move {
+            pipe(
+                &mut at_agent,
+                &mut agent,
+                &Meter::new(),
+                std::future::pending::<()>(),
+            )
+            .await
+        });
+        outlet.read_exact(&mut vec![0; 3 << 20]).await.unwrap();
+        outlet.control().reset(7003);
+        drop(outlet);
+
+        let end = timeout(Duration::from_secs(10), piping)
+            .await
+            .expect("the pipe ends")
+            .unwrap();
+        assert_eq!(
+            end,
+            PipeEnd::Portal(PortalError::Reset(7003)),
+            "round {round}"
+        );
+        uploading.await.unwrap();
+        relay.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_direction_announces_its_next_key_after_an_hour() {
+    let ((agent, near), (far, outlet)) = (tcp_pair().await, tcp_pair().await);
+    let (mut near, mut far) = (near, far);
+    let carrying = tokio::spawn(async move {
+        let meter = Meter::new();
+        let _ = join(&mut near, &mut far, &meter).await;
+        meter.read()
+    });
+    let (mut agent, mut outlet) = handshake(agent, outlet, Suite::Aes256Gcm).await;
+
+    for _ in 0..2 {
+        agent.send(&Frame::Ping(1)).await.unwrap();
+        assert_eq!(outlet.recv().await.unwrap().frame(), Frame::Ping(1));
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(3601)).await;
+        tokio::time::resume();
+    }
+    agent.send(&Frame::Ping(2)).await.unwrap();
+    assert_eq!(outlet.recv().await.unwrap().frame(), Frame::Ping(2));
+    drop((agent, outlet));
+
+    let handshake = (1 + 2 + MESSAGE_1 + 2 + MESSAGE_3) as u64;
+    let (ping, announcement) = (2 + 9 + 16, 2 + 16);
+    assert_eq!(
+        carrying.await.unwrap().sent,
+        handshake + 3 * ping + 2 * announcement
     );
 }

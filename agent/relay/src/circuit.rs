@@ -7,12 +7,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tidegate_link::{Meter, dial, join};
+use tidegate_link::{Meter, dial, join, tune};
 use tidegate_proto::{
     channel::CircuitToken,
     entropy::{Entropy, SystemEntropy},
 };
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
@@ -22,6 +23,8 @@ use tokio::{
 const TOKEN_LIMIT: Duration = Duration::from_secs(10);
 /// How long fetching the provider's keys may take.
 const TUNNEL_LIMIT: Duration = Duration::from_secs(30);
+/// How long a broken circuit's ends are given to hear why.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Tokens that somebody may still bring.
 #[derive(Default)]
@@ -39,6 +42,8 @@ impl Circuits {
 
     /// Hands a connection to whoever waits for its token, or closes it.
     pub(crate) fn arrive(&self, token: CircuitToken, tcp: TcpStream) {
+        // A broken socket shows itself when it is used.
+        let _ = tune(&tcp);
         let waiting = self.waiting();
         if let Some(arrived) = waiting.get(&token) {
             // More sides than there are: dropped here, and so closed.
@@ -141,6 +146,9 @@ async fn to_key_host(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Rec
 async fn carry(one: &mut TcpStream, other: &mut TcpStream) {
     let meter = Meter::new();
     let end = join(one, other, &meter).await;
+    if end.is_err() {
+        tokio::join!(close(one), close(other));
+    }
     let traffic = meter.read();
     tracing::debug!(
         there = traffic.sent,
@@ -148,4 +156,15 @@ async fn carry(one: &mut TcpStream, other: &mut TcpStream) {
         clean = end.is_ok(),
         "a circuit ended"
     );
+}
+
+/// Closes after an upload that nobody takes any more: with bytes unread, the kernel would throw away what was written,
+/// and with it the reason that the other end gave.
+async fn close(tcp: &mut TcpStream) {
+    let discard = async {
+        let _ = tcp.shutdown().await;
+        let mut scratch = vec![0; 16 * 1024];
+        while let Ok(1..) = tcp.read(&mut scratch).await {}
+    };
+    let _ = timeout(CLOSE_LIMIT, discard).await;
 }

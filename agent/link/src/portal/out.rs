@@ -11,6 +11,8 @@ pub(super) struct Out {
     offset: u64,
     fin: bool,
     ended: Option<PortalError>,
+    /// The socket takes no more. Not the end yet: the reader may still find the peer's reason.
+    broken: Option<PortalError>,
     /// A ping's answer, sent with whatever goes out next when the socket is full now.
     pong: Option<u64>,
     reading: Option<Waker>,
@@ -24,6 +26,7 @@ impl Out {
             offset: 0,
             fin: false,
             ended: None,
+            broken: None,
             pong: None,
             reading: None,
             writing: None,
@@ -67,7 +70,7 @@ impl Out {
                 .push(&Frame::Reset { code })
                 .and_then(|()| Ok(self.writer.try_flush()?));
             let _ = told;
-            self.end(PortalError::Withdrawn(code));
+            self.end(self.broken.unwrap_or(PortalError::Withdrawn(code)));
         }
     }
 
@@ -104,7 +107,7 @@ impl Out {
         self.alive()?;
         self.writer
             .try_flush()
-            .map_err(|error| self.end(error.into()))
+            .map_err(|error| *self.broken.insert(error.into()))
     }
 
     fn alive(&self) -> Result<(), PortalError> {
@@ -140,7 +143,7 @@ impl Out {
         self.push_pong()?;
         self.writer
             .poll_flush(cx)
-            .map_err(|error| self.end(error.into()))
+            .map_err(|error| *self.broken.insert(error.into()))
     }
 
     /// Seals FIN once, and flushes.
