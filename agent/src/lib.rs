@@ -2,7 +2,10 @@
 //! A newcomer would look for the state in many places: there is one task that owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
 
 mod action;
+mod backoff;
+mod circuit;
 mod clock;
+mod hub;
 mod inlet;
 mod keys;
 mod problems;

@@ -7,6 +7,7 @@ use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::StatementError;
 use tidegate_proto::wire::link::RelayRefusal;
+use tidegate_proto::words::words;
 
 use crate::inlet::bind::BindError;
 use crate::inlet::holder::Holder;
@@ -69,6 +70,25 @@ pub(crate) fn of_portal_io(error: &std::io::Error, service: &ServiceName) -> Pro
         PortalError::of(error).unwrap_or(PortalError::CircuitLost),
         service,
     )
+}
+
+/// An outlet's refusal. Its text is the whole sentence; only what the owner's policy put into it is kept, the rest we say ourselves.
+pub(crate) fn of_refusal(number: u16, text: &str, service: &ServiceName) -> Problem {
+    let problem = Problem::new(of_number(number, Code::NotAvailable)).service(service);
+    match owners_words(problem.code, text) {
+        Some(said) => problem.said(said),
+        None => problem,
+    }
+}
+
+/// What stands in `text` where the sentence for `code` has a place for it.
+fn owners_words(code: Code, text: &str) -> Option<&str> {
+    const MARK: &str = "@said@";
+    let sentence = words(&Problem::new(code).said(MARK)).line();
+    let (before, after) = sentence.split_once(MARK)?;
+    let said = text.strip_prefix(before)?.strip_suffix(after)?;
+    let without = words(&Problem::new(code)).line();
+    (text != without && !said.is_empty()).then_some(said)
 }
 
 /// A code from the wire; a number that this version does not know is `otherwise`.
@@ -172,6 +192,27 @@ mod tests {
         assert_eq!(problem.code, Code::PortTaken);
         assert_eq!(problem.facts.pid, Some(7));
         assert_eq!(problem.facts.program.unwrap().as_str(), "postgres");
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_owners_words_and_nothing_else() {
+        let service = "warehouse".parse().unwrap();
+        let told = words(&Problem::new(Code::NotAvailable).said("only in office hours")).line();
+        let plain = words(&Problem::new(Code::NotAvailable)).line();
+        let number = Code::NotAvailable.number();
+
+        assert_eq!(
+            of_refusal(number, &told, &service),
+            Problem::new(Code::NotAvailable)
+                .service(&service)
+                .said("only in office hours")
+        );
+        for text in [&plain, "", "<b>click here</b>"] {
+            assert_eq!(
+                of_refusal(number, text, &service),
+                Problem::new(Code::NotAvailable).service(&service)
+            );
+        }
     }
 
     #[test]

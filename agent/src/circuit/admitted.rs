@@ -1,0 +1,227 @@
+//! A circuit that has finished handshake and AUTH: it holds no permit and no target socket, and can carry one portal.
+//! AUTH and OPEN leave in one flight when a portal is wanted at once; a warm circuit sends its OPEN later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Secure, circuit, initiate};
+use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Prologue, Suite};
+use tidegate_proto::entropy::{Entropy, SystemEntropy};
+use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::identity::{NoisePublic, NoiseSecret};
+use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::time::UnixTime;
+
+use crate::hub::access::{Access, Listing};
+use crate::problems;
+
+const DIAL_LIMIT: Duration = Duration::from_secs(8);
+
+/// Why a circuit did not come about or gave no portal.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CircuitError {
+    /// The way broke: another circuit may do better.
+    Link(LinkError),
+    /// The outlet, or we ourselves, said no: final.
+    Refused(Problem),
+}
+
+impl From<LinkError> for CircuitError {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl CircuitError {
+    pub(crate) fn problem(self, service: &ServiceName) -> Problem {
+        match self {
+            Self::Link(error) => problems::of_circuit(error, service),
+            Self::Refused(problem) => problem,
+        }
+    }
+}
+
+/// Everything needed to build one circuit.
+pub(crate) struct Plan<'a> {
+    pub(crate) access: &'a Arc<Access>,
+    pub(crate) listing: &'a Listing,
+    pub(crate) noise: &'a NoiseSecret,
+    pub(crate) relay: &'a HubAddress,
+    pub(crate) link: &'a Arc<RelayLink>,
+}
+
+/// A circuit whose AUTH was sent.
+pub(crate) struct Circuit {
+    secure: Secure,
+    service: ServiceName,
+    pub(crate) access: Arc<Access>,
+    link: Arc<RelayLink>,
+    /// Known once ADMITTED has arrived.
+    deadline: Option<UnixTime>,
+}
+
+/// A portal and what its registration needs.
+pub(crate) struct OpenPortal {
+    pub(crate) portal: Portal,
+    pub(crate) hash: HandshakeHash,
+    pub(crate) deadline: UnixTime,
+}
+
+impl Plan<'_> {
+    /// Asks the relay, dials, handshakes with one of the outlet's pinned keys, and sends AUTH.
+    pub(crate) async fn circuit(&self) -> Result<Circuit, CircuitError> {
+        let service = &self.listing.statement.service;
+        let mut last = LinkError::Channel(ChannelError::UnexpectedPeer);
+        // The current key first, then the next one of a rotation: each try needs its own circuit.
+        for outlet in &self.listing.statement.outlets {
+            match self.handshake(service, outlet.noise).await {
+                Ok(secure) => return self.authenticate(service, secure).await,
+                Err(LinkError::Channel(ChannelError::UnexpectedPeer)) => {
+                    tracing::warn!(%service, "outlet answered with another key");
+                    last = LinkError::Channel(ChannelError::UnexpectedPeer);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.into())
+    }
+
+    async fn handshake(
+        &self,
+        service: &ServiceName,
+        outlet: NoisePublic,
+    ) -> Result<Secure, LinkError> {
+        let token = self.link.open(self.listing.handle).await?;
+        let tcp = circuit(self.relay, token, DIAL_LIMIT).await?;
+        initiate(tcp, &self.prologue(service, token), self.noise, outlet).await
+    }
+
+    fn prologue(&self, service: &ServiceName, token: CircuitToken) -> Prologue {
+        Prologue::portal(suite(), self.access.org.clone(), service.clone(), token)
+    }
+
+    async fn authenticate(
+        &self,
+        service: &ServiceName,
+        mut secure: Secure,
+    ) -> Result<Circuit, CircuitError> {
+        let record = self
+            .access
+            .auth(service, &secure.hash)
+            .map_err(CircuitError::Refused)?;
+        secure.send(&Frame::Auth(&record)).await?;
+        Ok(Circuit {
+            secure,
+            service: service.clone(),
+            access: Arc::clone(self.access),
+            link: Arc::clone(self.link),
+            deadline: None,
+        })
+    }
+}
+
+impl Circuit {
+    /// Waits for ADMITTED: then the circuit is warm.
+    pub(crate) async fn warm(mut self) -> Result<Self, CircuitError> {
+        while self.deadline.is_none() {
+            self.step().await?;
+        }
+        Ok(self)
+    }
+
+    /// Asks for the portal and waits for the outlet's word.
+    pub(crate) async fn open(mut self, purpose: Purpose) -> Result<OpenPortal, CircuitError> {
+        let portal = number();
+        self.secure
+            .send(&Frame::Open(Open {
+                portal,
+                purpose,
+                grant: None,
+            }))
+            .await?;
+        loop {
+            if self.step().await? != Some(portal) {
+                continue;
+            }
+            let deadline = self.deadline.ok_or(LinkError::OutOfTurn)?;
+            return Ok(OpenPortal {
+                hash: self.secure.hash,
+                portal: Portal::new(self.secure),
+                deadline,
+            });
+        }
+    }
+
+    /// Whether an idle circuit is still good; answers pings that came meanwhile.
+    pub(crate) async fn is_alive(&mut self) -> bool {
+        while let Some(step) = self.step().now_or_never() {
+            // An OPENED that nobody asked for ends it as surely as an error.
+            if step != Ok(None) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether the link it was asked for on still stands: if not, the network has probably changed under it.
+    pub(crate) fn link_is_up(&self) -> bool {
+        *self.link.state().borrow() == LinkState::Up
+    }
+
+    /// Handles one frame; gives the portal's number at OPENED. Safe to abandon while it waits for a frame.
+    async fn step(&mut self) -> Result<Option<u64>, CircuitError> {
+        let record = self.secure.recv().await?;
+        match record.frame() {
+            Frame::Admitted { deadline } => self.deadline = Some(deadline),
+            Frame::Opened { portal } => return Ok(Some(portal)),
+            Frame::Refused { code, text } => {
+                return Err(CircuitError::Refused(problems::of_refusal(
+                    code,
+                    text,
+                    &self.service,
+                )));
+            }
+            Frame::Reset { code } => {
+                return Err(CircuitError::Refused(problems::of_refusal(
+                    code,
+                    "",
+                    &self.service,
+                )));
+            }
+            Frame::Ping(number) => self.secure.send(&Frame::Pong(number)).await?,
+            Frame::Pong(_) | Frame::Notice { .. } => {}
+            Frame::Auth(_)
+            | Frame::Open(_)
+            | Frame::Data { .. }
+            | Frame::Ack { .. }
+            | Frame::Fin { .. }
+            | Frame::Reauth(_)
+            | Frame::Resume(_) => return Err(LinkError::OutOfTurn.into()),
+        }
+        Ok(None)
+    }
+}
+
+/// AES where the processor has it, ChaCha elsewhere.
+fn suite() -> Suite {
+    #[cfg(target_arch = "x86_64")]
+    let fast = std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    let fast = std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let fast = false;
+    if fast {
+        Suite::Aes256Gcm
+    } else {
+        Suite::ChaCha20Poly1305
+    }
+}
+
+/// A portal number nobody uses twice.
+fn number() -> u64 {
+    let mut bytes = [0; 8];
+    SystemEntropy.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

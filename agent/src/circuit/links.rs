@@ -1,0 +1,276 @@
+//! One link to each relay that serves this person's services, kept up by a task of its own.
+//! A link is only a bell: losing it costs no running portal, so nobody but new portals waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidegate_link::{LinkError, LinkState, RelayLink};
+use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::names::{HubAddress, OrgName};
+use tidegate_proto::statement::Relay;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+
+/// Most relays one agent keeps links to.
+const MAX_RELAYS: usize = 8;
+
+/// What is known about the way to one relay.
+#[derive(Clone)]
+enum Way {
+    Connecting,
+    Up(Arc<RelayLink>),
+    Failed(LinkError),
+}
+
+/// All links of one agent.
+pub(crate) struct Links {
+    org: OrgName,
+    noise: Arc<NoiseSecret>,
+    pass: watch::Sender<Option<String>>,
+    keepers: Mutex<BTreeMap<HubAddress, Keeper>>,
+}
+
+/// The task that keeps one link up.
+struct Keeper {
+    relay: Relay,
+    way: watch::Receiver<Way>,
+    /// Somebody wants a portal now: do not sit out the back-off.
+    hurry: Arc<Notify>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Links {
+    pub(crate) fn new(org: OrgName, noise: Arc<NoiseSecret>) -> Self {
+        Self {
+            org,
+            noise,
+            pass: watch::Sender::new(None),
+            keepers: Mutex::default(),
+        }
+    }
+
+    /// Takes a new pass, and keeps links to exactly these relays.
+    pub(crate) fn admit(&self, pass: String, relays: impl IntoIterator<Item = Relay>) {
+        self.pass.send_replace(Some(pass));
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted: BTreeMap<_, _> = relays
+            .into_iter()
+            .map(|relay| (relay.address.clone(), relay))
+            .take(MAX_RELAYS)
+            .collect();
+        keepers.retain(|address, keeper| {
+            let same = wanted.get(address) == Some(&keeper.relay);
+            if same {
+                wanted.remove(address);
+            } else {
+                keeper.stop.cancel();
+            }
+            same
+        });
+        for (address, relay) in wanted {
+            keepers.insert(address, self.keep(relay));
+        }
+    }
+
+    /// A link to the first of `relays` that is up, waiting up to `limit` for one.
+    pub(crate) async fn up(
+        &self,
+        relays: &[Relay],
+        limit: Duration,
+    ) -> Result<(HubAddress, Arc<RelayLink>), LinkError> {
+        let mut ways: Vec<_> = {
+            let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = relays
+                .iter()
+                .filter_map(|relay| keepers.get(&relay.address));
+            known
+                .map(|k| (k.relay.address.clone(), k.way.clone(), Arc::clone(&k.hurry)))
+                .collect()
+        };
+        for (address, way, _) in &ways {
+            if let Way::Up(link) = &*way.borrow() {
+                return Ok((address.clone(), Arc::clone(link)));
+            }
+        }
+        let waits = ways
+            .iter_mut()
+            .map(|(address, way, hurry)| Box::pin(wait_up(address, way, hurry)));
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            return Err(LinkError::Lost);
+        }
+        match timeout(limit, futures_util::future::select_ok(waits)).await {
+            Ok(Ok((found, _))) => Ok(found),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(LinkError::TimedOut),
+        }
+    }
+
+    /// Ends all links and waits for their tasks.
+    pub(crate) async fn shutdown(&self) {
+        let keepers =
+            std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
+        for keeper in keepers.values() {
+            keeper.stop.cancel();
+        }
+        for keeper in keepers.into_values() {
+            let _ = keeper.task.await;
+        }
+    }
+
+    fn keep(&self, relay: Relay) -> Keeper {
+        let (publish, way) = watch::channel(Way::Connecting);
+        let hurry = Arc::new(Notify::new());
+        let stop = CancellationToken::new();
+        let keeping = Keeping {
+            org: self.org.clone(),
+            noise: Arc::clone(&self.noise),
+            relay: relay.clone(),
+            pass: self.pass.subscribe(),
+            publish,
+            hurry: Arc::clone(&hurry),
+        };
+        let task = tokio::spawn(keeping.run(stop.clone()));
+        Keeper {
+            relay,
+            way,
+            hurry,
+            stop,
+            task,
+        }
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        for keeper in self
+            .keepers
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+        {
+            keeper.stop.cancel();
+        }
+    }
+}
+
+/// The next result of one way: up, or the failure of an attempt that began after we asked.
+async fn wait_up(
+    address: &HubAddress,
+    way: &mut watch::Receiver<Way>,
+    hurry: &Notify,
+) -> Result<(HubAddress, Arc<RelayLink>), LinkError> {
+    if matches!(*way.borrow_and_update(), Way::Failed(_)) {
+        hurry.notify_one();
+        way.changed().await.map_err(|_| LinkError::Lost)?;
+    }
+    let settled = way
+        .wait_for(|way| !matches!(way, Way::Connecting))
+        .await
+        .map_err(|_| LinkError::Lost)?;
+    match &*settled {
+        Way::Up(link) => Ok((address.clone(), Arc::clone(link))),
+        Way::Failed(error) => Err(*error),
+        Way::Connecting => Err(LinkError::Lost),
+    }
+}
+
+/// What a keeper's task works with.
+struct Keeping {
+    org: OrgName,
+    noise: Arc<NoiseSecret>,
+    relay: Relay,
+    pass: watch::Receiver<Option<String>>,
+    publish: watch::Sender<Way>,
+    hurry: Arc<Notify>,
+}
+
+impl Keeping {
+    async fn run(mut self, stop: CancellationToken) {
+        let stopped = stop.clone();
+        tokio::select! {
+            () = stopped.cancelled() => {}
+            () = self.keep_trying() => {}
+        }
+        let last = self.publish.send_replace(Way::Failed(LinkError::Lost));
+        end(last).await;
+    }
+
+    async fn keep_trying(&mut self) {
+        let mut backoff = Backoff::new();
+        loop {
+            self.publish.send_replace(Way::Connecting);
+            let Ok(pass) = self
+                .pass
+                .wait_for(Option::is_some)
+                .await
+                .map(|pass| pass.clone().unwrap_or_default())
+            else {
+                return;
+            };
+            let connect = RelayLink::connect(
+                &self.relay.address,
+                self.relay.noise,
+                &self.noise,
+                &self.org,
+                pass,
+            );
+            let error = match connect.await {
+                Ok(link) => {
+                    backoff.reset();
+                    self.hold(Arc::new(link)).await
+                }
+                Err(error) => error,
+            };
+            tracing::info!(relay = %self.relay.address, %error, "relay link ended");
+            end(self.publish.send_replace(Way::Failed(error))).await;
+            tokio::select! {
+                () = sleep(backoff.wait()) => {}
+                () = self.hurry.notified() => {}
+            }
+        }
+    }
+
+    /// Shows new passes over the link until it ends or the relay wants to be left.
+    async fn hold(&mut self, link: Arc<RelayLink>) -> LinkError {
+        let mut gone = std::pin::pin!(gone(link.state()));
+        self.publish.send_replace(Way::Up(Arc::clone(&link)));
+        tracing::info!(relay = %self.relay.address, "relay link came up");
+        loop {
+            tokio::select! {
+                error = &mut gone => return error,
+                changed = self.pass.changed() => {
+                    let pass = self.pass.borrow_and_update().clone();
+                    let (Ok(()), Some(pass)) = (changed, pass) else { return LinkError::Lost };
+                    if let Err(error) = link.new_pass(pass).await {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Waits until a link has ended or its relay asks to be left.
+async fn gone(mut state: watch::Receiver<LinkState>) -> LinkError {
+    let changed = state.wait_for(|state| *state != LinkState::Up).await;
+    match changed.as_deref() {
+        Ok(LinkState::Closed(error)) => *error,
+        _ => LinkError::Lost,
+    }
+}
+
+/// Waits for a link's task, if nobody else still uses the link.
+async fn end(way: Way) {
+    if let Way::Up(link) = way {
+        if let Some(link) = Arc::into_inner(link) {
+            link.shutdown().await;
+        }
+    }
+}

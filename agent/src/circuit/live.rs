@@ -1,0 +1,157 @@
+//! The portals that are open right now: renewed together, counted together, ended together.
+//! It holds controls, never portals: the bytes belong to whoever opened the portal.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tidegate_link::PortalControl;
+use tidegate_proto::channel::HandshakeHash;
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::Code;
+use tidegate_proto::time::UnixTime;
+use tokio::time::timeout;
+
+use crate::hub::access::Access;
+use crate::snapshot::Traffic;
+
+/// A portal that takes no REAUTH within this time is stuck; its deadline ends it.
+const REAUTH_LIMIT: Duration = Duration::from_secs(10);
+
+/// All open portals of an agent.
+#[derive(Default)]
+pub(crate) struct Live(Mutex<BTreeMap<ServiceName, Ledger>>);
+
+/// One service's portals, open and past.
+#[derive(Default)]
+struct Ledger {
+    open: Vec<Entry>,
+    /// Bytes of portals that have ended.
+    past: Traffic,
+}
+
+struct Entry {
+    control: PortalControl,
+    hash: HandshakeHash,
+    /// As said at AUTH; a REAUTH moves it.
+    deadline: UnixTime,
+}
+
+/// What the snapshot shows of one service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) portals: u32,
+    pub(crate) traffic: Traffic,
+    /// The earliest deadline of an open portal.
+    pub(crate) deadline: Option<UnixTime>,
+}
+
+impl Live {
+    pub(crate) fn add(
+        &self,
+        service: &ServiceName,
+        control: PortalControl,
+        hash: HandshakeHash,
+        deadline: UnixTime,
+    ) {
+        let mut ledgers = self.lock();
+        let ledger = ledgers.entry(service.clone()).or_default();
+        ledger.prune();
+        ledger.open.push(Entry {
+            control,
+            hash,
+            deadline,
+        });
+    }
+
+    pub(crate) fn tally(&self, service: &ServiceName) -> Tally {
+        self.lock()
+            .get_mut(service)
+            .map(Ledger::tally)
+            .unwrap_or_default()
+    }
+
+    /// Starts counting anew, at Connect.
+    pub(crate) fn begin(&self, service: &ServiceName) {
+        if let Some(ledger) = self.lock().get_mut(service) {
+            ledger.prune();
+            ledger.past = Traffic::default();
+        }
+    }
+
+    /// Ends every portal of `service`, or of all.
+    pub(crate) fn end(&self, service: Option<&ServiceName>, why: Code) {
+        let mut ledgers = self.lock();
+        let chosen = ledgers
+            .iter_mut()
+            .filter(|(name, _)| service.is_none_or(|service| service == *name));
+        for (_, ledger) in chosen {
+            for entry in &ledger.open {
+                entry.control.reset(why.number());
+            }
+            ledger.prune();
+        }
+    }
+
+    /// Shows newer rights on every open portal.
+    pub(crate) async fn renew(&self, access: &Access) {
+        let open: Vec<_> = {
+            let mut ledgers = self.lock();
+            ledgers.values_mut().for_each(Ledger::prune);
+            let all = ledgers.iter().flat_map(|(service, ledger)| {
+                ledger.open.iter().map(move |entry| (service, entry))
+            });
+            all.map(|(service, entry)| (service.clone(), entry.control.clone(), entry.hash))
+                .collect()
+        };
+        let renewals = open.iter().map(|(service, control, hash)| async move {
+            let Ok(record) = access.auth(service, hash) else {
+                return;
+            };
+            // An error means that the portal has just ended: whoever uses it learns that by itself.
+            let _ = timeout(REAUTH_LIMIT, control.reauth(record)).await;
+        });
+        join_all(renewals).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Ledger>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger {
+    fn prune(&mut self) {
+        let past = &mut self.past;
+        self.open.retain(|entry| {
+            let open = entry.control.ended().is_none();
+            if !open {
+                let traffic = entry.control.traffic();
+                past.sent += traffic.sent;
+                past.received += traffic.received;
+            }
+            open
+        });
+    }
+
+    fn tally(&mut self) -> Tally {
+        self.prune();
+        let mut tally = Tally {
+            portals: u32::try_from(self.open.len()).unwrap_or(u32::MAX),
+            traffic: self.past,
+            deadline: None,
+        };
+        for entry in &self.open {
+            let traffic = entry.control.traffic();
+            tally.traffic.sent += traffic.sent;
+            tally.traffic.received += traffic.received;
+            let deadline = entry.control.deadline().borrow().unwrap_or(entry.deadline);
+            tally.deadline = Some(
+                tally
+                    .deadline
+                    .map_or(deadline, |earliest| earliest.min(deadline)),
+            );
+        }
+        tally
+    }
+}

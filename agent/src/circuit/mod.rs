@@ -1,0 +1,217 @@
+//! Circuits and portals: what stands behind `Agent::open(service)`.
+//! A newcomer would retry after a refusal: only a broken way is tried again, the outlet's no is a no.
+
+mod admitted;
+mod links;
+mod live;
+mod stoker;
+mod warm;
+
+pub(crate) use links::Links;
+pub(crate) use live::{Live, Tally};
+pub(crate) use stoker::stoke;
+pub(crate) use warm::Warm;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_link::Portal;
+use tidegate_proto::frame::Purpose;
+use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::time::UnixTime;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::hub::access::Access;
+use crate::inlet::door::OpenPortal;
+use crate::problems;
+use admitted::{Circuit, CircuitError, Plan};
+
+/// How long everything together may take.
+const OPEN_LIMIT: Duration = Duration::from_secs(30);
+/// How long a portal waits for a renewal that is under way, say after the lid was opened.
+const ACCESS_LIMIT: Duration = Duration::from_secs(20);
+/// How long a portal waits for a relay to come back.
+const LINK_LIMIT: Duration = Duration::from_secs(10);
+/// Attempts whose way broke before the outlet had answered.
+const ATTEMPTS: usize = 2;
+
+/// Whether the agent can be let in right now.
+#[derive(Clone)]
+pub(crate) enum Admission {
+    /// Nobody is signed in, or access was taken away: why.
+    None(Problem),
+    /// The hub is being asked.
+    Pending,
+    Ready(Arc<Access>),
+}
+
+/// Opens portals for one membership. Shared by inlets, the warm-keeper and `Agent::open`.
+pub(crate) struct Circuits {
+    pub(crate) admission: watch::Receiver<Admission>,
+    pub(crate) links: Links,
+    pub(crate) live: Live,
+    pub(crate) warm: Warm,
+    noise: Arc<NoiseSecret>,
+    clock: Clock,
+}
+
+impl Circuits {
+    pub(crate) fn new(
+        admission: watch::Receiver<Admission>,
+        links: Links,
+        noise: Arc<NoiseSecret>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            admission,
+            links,
+            live: Live::default(),
+            warm: Warm::default(),
+            noise,
+            clock,
+        }
+    }
+
+    /// Opens a portal to `service`.
+    pub(crate) async fn open_portal(&self, service: &ServiceName) -> Result<Portal, Problem> {
+        self.within_limit(service, self.carry(service)).await
+    }
+
+    /// Asks the outlet for a permitted, audited probe of the target. Gives the deadline a portal would have.
+    pub(crate) async fn probe(&self, service: &ServiceName) -> Result<UnixTime, Problem> {
+        let probe = async {
+            let opened = self.fresh(service, Purpose::Probe).await?;
+            Ok(opened.deadline)
+        };
+        self.within_limit(service, probe).await
+    }
+
+    async fn within_limit<T>(
+        &self,
+        service: &ServiceName,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let timed_out = || Err(Problem::new(Code::TimedOut).service(service));
+        timeout(OPEN_LIMIT, work)
+            .await
+            .unwrap_or_else(|_| timed_out())
+    }
+
+    async fn carry(&self, service: &ServiceName) -> Result<Portal, Problem> {
+        let opened = match self.from_warm(service).await? {
+            Some(opened) => opened,
+            None => self.fresh(service, Purpose::Connect).await?,
+        };
+        self.live.add(
+            service,
+            opened.portal.control(),
+            opened.hash,
+            opened.deadline,
+        );
+        Ok(opened.portal)
+    }
+
+    /// A portal on a spare circuit. `None` when there is no spare or it turned out to be broken.
+    async fn from_warm(
+        &self,
+        service: &ServiceName,
+    ) -> Result<Option<admitted::OpenPortal>, Problem> {
+        let Some(circuit) = self.warm.take(service, self.clock.now()).await else {
+            return Ok(None);
+        };
+        match circuit.open(Purpose::Connect).await {
+            Ok(opened) => Ok(Some(opened)),
+            Err(CircuitError::Link(_)) => Ok(None),
+            Err(CircuitError::Refused(problem)) => Err(problem),
+        }
+    }
+
+    /// A portal on a circuit of its own.
+    async fn fresh(
+        &self,
+        service: &ServiceName,
+        purpose: Purpose,
+    ) -> Result<admitted::OpenPortal, Problem> {
+        let mut attempt = 1;
+        loop {
+            let opened = match self.circuit(service).await {
+                Ok(circuit) => circuit.open(purpose).await,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(opened) => return Ok(opened),
+                Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => attempt += 1,
+                Err(error) => return Err(error.problem(service)),
+            }
+        }
+    }
+
+    /// A circuit with AUTH sent, not yet admitted.
+    async fn circuit(&self, service: &ServiceName) -> Result<Circuit, CircuitError> {
+        let access = self.access(service).await.map_err(CircuitError::Refused)?;
+        let Some(listing) = access.catalogue.get(service) else {
+            return Err(CircuitError::Refused(
+                Problem::new(Code::NotAvailable).service(service),
+            ));
+        };
+        let (relay, link) = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
+        let plan = Plan {
+            access: &access,
+            listing,
+            noise: &self.noise,
+            relay: &relay,
+            link: &link,
+        };
+        plan.circuit().await
+    }
+
+    /// Valid rights, waiting for a renewal that is under way.
+    async fn access(&self, service: &ServiceName) -> Result<Arc<Access>, Problem> {
+        let mut admission = self.admission.clone();
+        let now = || self.clock.now();
+        let settled = |admission: &Admission| match admission {
+            Admission::None(_) => true,
+            Admission::Pending => false,
+            Admission::Ready(access) => access.holds(now()),
+        };
+        match timeout(ACCESS_LIMIT, admission.wait_for(settled)).await {
+            Ok(Ok(settled)) => match &*settled {
+                Admission::Ready(access) => Ok(Arc::clone(access)),
+                Admission::None(why) => Err(why.clone().service(service)),
+                Admission::Pending => Err(Problem::new(Code::HubUnreachable).service(service)),
+            },
+            Ok(Err(_)) => Err(Problem::new(Code::AppQuitting).service(service)),
+            Err(_) => Err(Problem::new(Code::HubUnreachable).service(service)),
+        }
+    }
+
+    /// Ends everything that is open.
+    pub(crate) async fn shutdown(&self, why: Code) {
+        self.warm.clear();
+        self.live.end(None, why);
+        self.links.shutdown().await;
+    }
+}
+
+/// Whether another attempt can do better. A refusal cannot, and neither can a peer that is not the pinned one.
+fn is_broken_way(error: &CircuitError) -> bool {
+    use tidegate_link::LinkError;
+    matches!(
+        error,
+        CircuitError::Link(LinkError::Lost | LinkError::Io(_))
+    )
+}
+
+impl OpenPortal for Circuits {
+    fn open<'a>(
+        &'a self,
+        service: &'a ServiceName,
+    ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
+        Box::pin(self.open_portal(service))
+    }
+}

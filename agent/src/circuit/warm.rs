@@ -1,0 +1,90 @@
+//! A few circuits per connected service that are ready to carry a portal: opening one then costs one round trip.
+//! They hold nothing at the outlet but memory, and they are thrown away as soon as anything they were built on changes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::time::UnixTime;
+use tokio::sync::Notify;
+
+use super::admitted::Circuit;
+
+/// Spares kept for each connected service.
+pub(crate) const SPARES: usize = 2;
+
+/// The spares of all connected services. A service that is not connected has no shelf.
+#[derive(Default)]
+pub(crate) struct Warm(Mutex<BTreeMap<ServiceName, Shelf>>);
+
+struct Shelf {
+    spares: VecDeque<Circuit>,
+    /// Rung when a spare was taken or thrown away.
+    wanted: Arc<Notify>,
+}
+
+impl Warm {
+    /// Makes room for spares of `service`; the bell rings when some are wanted.
+    pub(crate) fn connect(&self, service: &ServiceName) -> Arc<Notify> {
+        let wanted = Arc::new(Notify::new());
+        wanted.notify_one();
+        let shelf = Shelf {
+            spares: VecDeque::new(),
+            wanted: Arc::clone(&wanted),
+        };
+        self.lock().insert(service.clone(), shelf);
+        wanted
+    }
+
+    /// Throws the spares away.
+    pub(crate) fn disconnect(&self, service: &ServiceName) {
+        self.lock().remove(service);
+    }
+
+    /// A spare that still stands on what is valid at `now`, and is alive.
+    pub(crate) async fn take(&self, service: &ServiceName, now: UnixTime) -> Option<Circuit> {
+        loop {
+            let mut circuit = {
+                let mut shelves = self.lock();
+                let shelf = shelves.get_mut(service)?;
+                shelf.wanted.notify_one();
+                shelf.spares.pop_front()?
+            };
+            if circuit.access.holds(now) && circuit.is_alive().await {
+                return Some(circuit);
+            }
+        }
+    }
+
+    /// Puts a spare on the shelf; without a shelf, or with a full one, it ends.
+    pub(crate) fn put(&self, service: &ServiceName, circuit: Circuit) {
+        if let Some(shelf) = self.lock().get_mut(service) {
+            if shelf.spares.len() < SPARES {
+                shelf.spares.push_back(circuit);
+            }
+        }
+    }
+
+    /// How many spares are missing.
+    pub(crate) fn missing(&self, service: &ServiceName) -> usize {
+        self.lock()
+            .get(service)
+            .map_or(0, |shelf| SPARES.saturating_sub(shelf.spares.len()))
+    }
+
+    /// Keeps only spares that are `good`.
+    pub(crate) fn retain(&self, service: &ServiceName, good: impl Fn(&Circuit) -> bool) {
+        if let Some(shelf) = self.lock().get_mut(service) {
+            shelf.spares.retain(good);
+        }
+    }
+
+    /// Throws everything away.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Shelf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

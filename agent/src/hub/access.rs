@@ -1,0 +1,84 @@
+//! What the agent holds to be let in: credential, ID tokens, identity key, and the catalogue the root signed.
+//! It is replaced as a whole by each renewal; whoever uses it checks its times again, because it may have slept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidegate_proto::auth::{Auth, prove};
+use tidegate_proto::channel::HandshakeHash;
+use tidegate_proto::identity::SigningKey;
+use tidegate_proto::names::{OrgName, ServiceName};
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::{ServiceHandle, ServiceStatement};
+use tidegate_proto::time::UnixTime;
+
+use crate::signin::tokens::Session;
+
+/// A catalogue entry that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) statement: ServiceStatement,
+    /// The relay's word for it.
+    pub(crate) handle: ServiceHandle,
+}
+
+pub(crate) type Catalogue = BTreeMap<ServiceName, Listing>;
+
+/// One renewal's worth of rights. No `Debug`: it can speak for the person.
+pub(crate) struct Access {
+    pub(crate) org: OrgName,
+    pub(crate) credential: String,
+    pub(crate) credential_until: UnixTime,
+    pub(crate) session: Arc<Session>,
+    pub(crate) identity: Arc<SigningKey>,
+    pub(crate) catalogue: Catalogue,
+}
+
+impl Access {
+    /// The AUTH (or REAUTH) record for the channel named by `hash`.
+    pub(crate) fn auth(
+        &self,
+        service: &ServiceName,
+        hash: &HandshakeHash,
+    ) -> Result<Vec<u8>, Problem> {
+        let auth = Auth {
+            service: service.clone(),
+            credential: self.credential.clone(),
+            id_token_0: self.session.id_token_0.to_string(),
+            rz: self.session.rz,
+            identity: self.identity.verify_key(),
+            id_token_n: self
+                .session
+                .id_token_n
+                .as_ref()
+                .map(|token| token.to_string()),
+            grant: None,
+            signature: prove(hash, &self.identity),
+        };
+        // Two fat ID tokens may not fit into a record: the provider names too many groups.
+        auth.encode()
+            .map_err(|_| Problem::new(Code::TooManyGroups).service(service))
+    }
+
+    /// Whether it can still be presented at `now`.
+    pub(crate) fn holds(&self, now: UnixTime) -> bool {
+        now < self.credential_until && now < self.session.ends()
+    }
+
+    /// Until when a portal lasts if no policy says less: what the outlet computes from the same times (PROTOCOL section 5).
+    pub(crate) fn plain_deadline(&self) -> UnixTime {
+        const GRACE: u64 = 300;
+        self.credential_until
+            .plus(GRACE)
+            .min(self.session.claims.expires.plus(GRACE))
+    }
+
+    /// What to tell the person as the end: the outlet's deadline where a policy set it, else the session's end, since renewals move the other.
+    pub(crate) fn shown_until(&self, deadline: UnixTime) -> UnixTime {
+        if deadline < self.plain_deadline() {
+            deadline
+        } else {
+            self.session.ends()
+        }
+    }
+}
