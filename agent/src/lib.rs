@@ -5,10 +5,14 @@ mod action;
 mod backoff;
 mod circuit;
 mod clock;
+mod config;
+mod disk;
 mod hub;
 mod inlet;
+mod join;
 mod keys;
 mod problems;
+mod run;
 mod signin;
 mod snapshot;
 

@@ -3,4 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod api;
-pub(crate) mod renewal;
+mod beacon;
+pub(crate) mod keeper;
+mod renewal;
+pub(crate) mod trust;

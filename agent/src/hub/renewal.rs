@@ -65,6 +65,14 @@ impl Renewal {
         now.plus(TOKEN_MARGIN) < self.token_until
     }
 
+    /// The same with the next refresh at least a minute off, after one that failed or gave a token that is old already.
+    pub(crate) fn unhurried(self, now: UnixTime) -> Self {
+        Self {
+            token_due: self.token_due.max(now.plus(60)),
+            ..self
+        }
+    }
+
     /// What is due at `now`. An ID token comes before the credential that needs it.
     pub(crate) fn due(&self, now: UnixTime) -> Due {
         if now >= self.session_ends {

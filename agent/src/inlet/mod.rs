@@ -4,6 +4,7 @@
 pub(crate) mod bind;
 pub(crate) mod door;
 pub(crate) mod holder;
+pub(crate) mod listen;
 pub(crate) mod peer;
 pub(crate) mod postgres;
 mod tcp;

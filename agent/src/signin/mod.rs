@@ -2,6 +2,7 @@
 //! The ID token's nonce commits to this device's identity key: a token that was stolen on the way is useless with any other key.
 
 pub(crate) mod browser;
+pub(crate) mod flow;
 pub(crate) mod http;
 pub(crate) mod page;
 pub(crate) mod provider;

@@ -4,7 +4,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tidegate_proto::names::Subject;
+use tidegate_proto::identity::VerifyKey;
+use tidegate_proto::idtoken::commitment;
+use tidegate_proto::names::{OrgName, Subject};
 use tidegate_proto::time::UnixTime;
 use zeroize::Zeroizing;
 
@@ -79,6 +81,11 @@ impl Session {
     /// When the browser is needed again, wall clock.
     pub(crate) fn ends(&self) -> UnixTime {
         self.claims.auth_time.plus(self.longest)
+    }
+
+    /// The nonce that the first token carries.
+    pub(crate) fn nonce(&self, key: &VerifyKey, org: &OrgName, client_id: &str) -> String {
+        commitment(&self.rz, key, org, client_id)
     }
 
     /// For the keyring.

@@ -1,0 +1,156 @@
+//! What an agent is started with.
+//! Nothing in here is a secret, and every default is what a person at a laptop wants.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+
+use crate::clock::Clock;
+use crate::keys::{FileStore, KeyringStore, MemoryStore, SecretStore};
+use crate::signin::browser::{OpenBrowser, SystemBrowser};
+use crate::snapshot::KeyHome;
+
+/// Where secrets are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyStoreKind {
+    /// The operating system's keyring, with memory as the fallback that says so.
+    #[default]
+    Keyring,
+    /// Nowhere: for tests and throw-away agents.
+    Memory,
+    /// `keys.json` in the data directory, 0600, not encrypted. Only where somebody asked for it.
+    File,
+}
+
+/// Everything an agent needs to know before it starts.
+pub struct AgentConfig {
+    /// State that survives: 0700, made if it is not there.
+    pub data_dir: PathBuf,
+    /// Where the control socket lives: 0700, made if it is not there.
+    pub runtime_dir: PathBuf,
+    pub keys: KeyStoreKind,
+    pub browser: Box<dyn OpenBrowser>,
+    pub clock: Clock,
+    /// Local ports other than those of the catalogue.
+    pub ports: BTreeMap<ServiceName, u16>,
+    /// Programs served at once by one inlet.
+    pub max_connections: usize,
+}
+
+impl AgentConfig {
+    /// Programs served at once by one inlet, unless said otherwise.
+    pub const MAX_CONNECTIONS: usize = 64;
+
+    /// The current user's agent: XDG directories, keyring, system browser, ports from `agent.toml`.
+    ///
+    /// # Errors
+    /// When there is no home directory, or `agent.toml` has a mistake.
+    pub fn for_user() -> Result<Self, Problem> {
+        let home = directories::ProjectDirs::from("", "", "tidegate")
+            .ok_or(Problem::new(Code::DataDirUnusable))?;
+        let mut config = Self::in_dir(home.data_dir());
+        if let Some(runtime) = home.runtime_dir() {
+            config.runtime_dir = runtime.to_owned();
+        }
+        config.ports = read_ports(&home.config_dir().join("agent.toml"))?;
+        Ok(config)
+    }
+
+    /// An agent that keeps everything under `dir`.
+    #[must_use]
+    pub fn in_dir(dir: &Path) -> Self {
+        Self {
+            data_dir: dir.to_owned(),
+            runtime_dir: dir.join("run"),
+            keys: KeyStoreKind::default(),
+            browser: Box::new(SystemBrowser),
+            clock: Clock::system(),
+            ports: BTreeMap::new(),
+            max_connections: Self::MAX_CONNECTIONS,
+        }
+    }
+
+    /// Where the control socket is.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.runtime_dir.join("agent.sock")
+    }
+
+    pub(crate) fn store(&self) -> (Arc<dyn SecretStore>, KeyHome) {
+        match self.keys {
+            KeyStoreKind::Keyring => (Arc::new(KeyringStore), KeyHome::Keyring),
+            KeyStoreKind::Memory => (Arc::new(MemoryStore::default()), KeyHome::Memory),
+            KeyStoreKind::File => (
+                Arc::new(FileStore::new(self.data_dir.join("keys.json"))),
+                KeyHome::File,
+            ),
+        }
+    }
+}
+
+/// `agent.toml`, all of it.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    ports: BTreeMap<ServiceName, u16>,
+}
+
+fn read_ports(path: &Path) -> Result<BTreeMap<ServiceName, u16>, Problem> {
+    const LIMIT: u64 = 64 * 1024;
+    let mistake = |said: &str| {
+        Problem::new(Code::ConfigWrong)
+            .path(&path.display().to_string())
+            .said(said)
+    };
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.is_file() && facts.len() <= LIMIT => {}
+        Ok(_) => return Err(mistake("it is not a small file")),
+        Err(_) => return Ok(BTreeMap::new()),
+    }
+    let text = std::fs::read_to_string(path).map_err(|_| mistake("it cannot be read"))?;
+    let settings: Settings = toml::from_str(&text).map_err(|error| mistake(error.message()))?;
+    if settings.ports.values().any(|port| *port < 1024) {
+        return Err(mistake("ports must be 1024 or higher"));
+    }
+    Ok(settings.ports)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(text: &str) -> Result<BTreeMap<ServiceName, u16>, Problem> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        std::fs::write(&path, text).unwrap();
+        read_ports(&path)
+    }
+
+    #[test]
+    fn ports_can_be_chosen_and_mistakes_are_named() {
+        assert_eq!(
+            read("[ports]\nwarehouse = 15999\n").unwrap()[&"warehouse".parse().unwrap()],
+            15999
+        );
+        assert!(
+            read_ports(Path::new("/nowhere/agent.toml"))
+                .unwrap()
+                .is_empty()
+        );
+        for bad in [
+            "[ports]\nWarehouse = 1\n",
+            "[ports]\nwarehouse = 80\n",
+            "[port]\n",
+            "[ports]\nwarehouse = 99999\n",
+            "=",
+        ] {
+            let problem = read(bad).unwrap_err();
+            assert_eq!(problem.code, Code::ConfigWrong, "{bad}");
+            assert!(problem.facts.said.is_some() && problem.facts.path.is_some());
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The task that keeps a signed-in agent let in: round after round it shows who it is, and listens until the next is due.
+//! Each round has a connection of its own: HTTP/1.1 cannot ask while events arrive, and a handshake costs next to nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_proto::api::{CatalogueEntry, CredentialAnswer, CredentialRequest, event};
+use tidegate_proto::auth::prove;
+use tidegate_proto::identity::{NoiseSecret, SigningKey};
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::{Beacon, Credential, IdpStatement, Statement, StatementError};
+use tidegate_proto::time::UnixTime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::access::Access;
+use super::api::{Api, ApiError, Events, HubIdentity};
+use super::beacon::{Heard, Listener};
+use super::renewal::{Due, Renewal};
+use super::trust::Trust;
+use crate::backoff::{Backoff, jitter};
+use crate::circuit::{Admission, Circuits};
+use crate::clock::Clock;
+use crate::keys::{Kept, Vault};
+use crate::problems;
+use crate::signin::provider::Provider;
+use crate::signin::refresh::{RefreshError, Refresher};
+use crate::signin::tokens::Session;
+use crate::snapshot::HubState;
+
+/// Rounds never follow each other faster than this, however often the hub says that something changed.
+const ROUND_GAP: Duration = Duration::from_millis(300);
+const AWAY_AFTER: Duration = Duration::from_secs(Beacon::AWAY_AFTER);
+
+/// What the owner of the state learns from this task.
+pub(crate) enum HubReport {
+    State(HubState),
+    /// Rights were renewed; the catalogue may have changed.
+    Granted(Arc<Access>),
+    /// To be kept on disk.
+    Learned {
+        trust: Trust,
+        services: Vec<CatalogueEntry>,
+    },
+    /// Goes on, but the person should know.
+    Trouble(Problem),
+    /// A trouble of this code is over.
+    Better(Code),
+    /// Access has ended: only a new sign-in, a new link or an administrator helps.
+    Ended(Problem),
+}
+
+/// Why a round ended early.
+enum Setback {
+    /// Try again later; what is open stays open.
+    Away(Problem),
+    /// Over.
+    Final(Problem),
+}
+
+/// Everything the task works with.
+pub(crate) struct HubKeeper {
+    pub(crate) hub: HubIdentity,
+    pub(crate) noise: Arc<NoiseSecret>,
+    pub(crate) identity: Arc<SigningKey>,
+    pub(crate) vault: Vault,
+    pub(crate) refresh_lock: PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) trust: Trust,
+    pub(crate) circuits: Arc<Circuits>,
+    pub(crate) admission: watch::Sender<Admission>,
+    pub(crate) reports: mpsc::Sender<HubReport>,
+}
+
+impl HubKeeper {
+    /// Runs until access ends for good or the task is dropped.
+    pub(crate) async fn run(mut self, session: Arc<Session>) {
+        let org = self.hub.org.clone();
+        let refresher = Refresher::new(
+            self.vault.clone(),
+            org,
+            self.refresh_lock.clone(),
+            Arc::clone(&session),
+        );
+        let mut current = session;
+        let mut backoff = Backoff::new();
+        let mut away_since = None;
+        loop {
+            let problem = match self.round(&mut current, &refresher, &mut away_since).await {
+                Ok(()) => {
+                    backoff.reset();
+                    sleep(ROUND_GAP).await;
+                    continue;
+                }
+                Err(Setback::Final(problem)) => return self.end(problem).await,
+                Err(Setback::Away(problem)) => problem,
+            };
+            let since = *away_since.get_or_insert(self.clock.now());
+            self.report(HubReport::State(HubState::Away { since }))
+                .await;
+            self.report(HubReport::Trouble(problem)).await;
+            self.expire(&current).await;
+            sleep(backoff.wait()).await;
+        }
+    }
+
+    /// Shows who we are, publishes the new rights, and listens until the next round is due.
+    async fn round(
+        &mut self,
+        session: &mut Arc<Session>,
+        refresher: &Refresher,
+        away_since: &mut Option<UnixTime>,
+    ) -> Result<(), Setback> {
+        let (mut api, idp) = self.greet().await?;
+        let renewal = self.fresh_token(session, refresher, &idp).await?;
+        let answer = self.credential(&mut api, session).await?;
+        let (access, listener) = self.believe(&api, &answer, session)?;
+        self.publish(&access, &answer).await;
+        if away_since.take().is_some() {
+            tracing::info!("hub came back");
+        }
+        self.report(HubReport::State(HubState::Connected)).await;
+        for code in [
+            Code::HubUnreachable,
+            Code::AuthorityAway,
+            Code::TimedOut,
+            Code::HubBusy,
+            Code::ClockOff,
+        ] {
+            self.report(HubReport::Better(code)).await;
+        }
+        let renewal = renewal.with_credential(access.credential_until, jitter());
+        let events = api.events().await.map_err(|error| self.setback(&error))?;
+        self.listen(events, &listener, &renewal).await
+    }
+
+    async fn greet(&mut self) -> Result<(Api, IdpStatement), Setback> {
+        let greeted = greet(&self.hub, &self.noise, &mut self.trust).await;
+        greeted.map_err(|error| self.setback(&error))
+    }
+
+    /// Makes sure that the newest ID token will still hold for a while, refreshing it when it is due.
+    async fn fresh_token(
+        &self,
+        session: &mut Arc<Session>,
+        refresher: &Refresher,
+        idp: &IdpStatement,
+    ) -> Result<Renewal, Setback> {
+        let now = self.clock.now();
+        let renewal = renewal_of(session);
+        match renewal.due(now) {
+            Due::SignIn => return Err(Setback::Final(Problem::new(Code::SessionExpired))),
+            Due::IdToken => {}
+            Due::Credential | Due::Nothing(_) => return Ok(renewal),
+        }
+        match self.refresh(session, refresher, idp).await {
+            Ok((newer, kept)) => {
+                if let Kept::InMemory(error) = kept {
+                    self.report(HubReport::Trouble(problems::of_store(error)))
+                        .await;
+                }
+                *session = newer;
+                Ok(renewal_of(session).unhurried(now))
+            }
+            Err(error) if error.is_final() => {
+                Err(Setback::Final(problems::of_refresh(error, &idp.issuer)))
+            }
+            Err(error) if renewal.token_holds(now) => {
+                tracing::info!(%error, "id token was not refreshed yet");
+                Ok(renewal.unhurried(now))
+            }
+            Err(error) => Err(Setback::Away(problems::of_refresh(error, &idp.issuer))),
+        }
+    }
+
+    async fn refresh(
+        &self,
+        session: &Session,
+        refresher: &Refresher,
+        idp: &IdpStatement,
+    ) -> Result<(Arc<Session>, Kept), RefreshError> {
+        let provider = Provider::discover(idp).await?;
+        let nonce = session.nonce(&self.identity.verify_key(), &self.hub.org, &idp.client_id);
+        let now = self.clock.now();
+        refresher
+            .newer_than(session, async |token| {
+                provider.refresh(&token, &nonce, now).await
+            })
+            .await
+    }
+
+    async fn credential(
+        &self,
+        api: &mut Api,
+        session: &Session,
+    ) -> Result<CredentialAnswer, Setback> {
+        let request = CredentialRequest {
+            identity: self.identity.verify_key(),
+            id_token_0: session.id_token_0.to_string(),
+            rz: session.rz,
+            id_token_n: session.id_token_n.as_ref().map(|token| token.to_string()),
+            link_key: self.noise.public(),
+            proof: prove(&api.hash, &self.identity),
+        };
+        api.credential(&request)
+            .await
+            .map_err(|error| self.setback(&error))
+    }
+
+    /// Checks what the authority answered before anything is built on it.
+    fn believe(
+        &mut self,
+        api: &Api,
+        answer: &CredentialAnswer,
+        session: &Arc<Session>,
+    ) -> Result<(Arc<Access>, Listener), Setback> {
+        let org = &self.hub.org;
+        let credential = Credential::verify_for(&answer.credential, &api.authority.key, org)
+            .and_then(|credential| {
+                let mine = credential.cnf == self.identity.verify_key().peer_id();
+                if mine {
+                    Ok(credential)
+                } else {
+                    Err(StatementError::Content)
+                }
+            })
+            .map_err(|error| self.setback(&error.into()))?;
+        let catalogue = self.trust.catalogue(&answer.services, &api.root, org);
+        let listener = Listener {
+            org: org.clone(),
+            authority: api.authority.key,
+            subject: credential.sub,
+            device: credential.cnf,
+            epoch: credential.epoch,
+        };
+        let access = Access {
+            org: org.clone(),
+            credential: answer.credential.clone(),
+            credential_until: credential.not_after,
+            session: Arc::clone(session),
+            identity: Arc::clone(&self.identity),
+            catalogue,
+        };
+        Ok((Arc::new(access), listener))
+    }
+
+    /// New portals use the new rights from here on; open ones are shown them.
+    async fn publish(&self, access: &Arc<Access>, answer: &CredentialAnswer) {
+        let relays = access
+            .catalogue
+            .values()
+            .flat_map(|listing| listing.statement.relays.clone());
+        self.circuits.links.admit(answer.pass.clone(), relays);
+        self.admission
+            .send_replace(Admission::Ready(Arc::clone(access)));
+        let learned = HubReport::Learned {
+            trust: self.trust.clone(),
+            services: answer.services.clone(),
+        };
+        self.report(learned).await;
+        self.report(HubReport::Granted(Arc::clone(access))).await;
+        self.circuits.live.renew(access).await;
+    }
+
+    /// Listens to the authority until something is due or changed.
+    async fn listen(
+        &self,
+        mut events: Events,
+        listener: &Listener,
+        renewal: &Renewal,
+    ) -> Result<(), Setback> {
+        let mut silent_after = Instant::now() + AWAY_AFTER;
+        loop {
+            let wait = match renewal.due(self.clock.now()) {
+                Due::Nothing(wait) => wait,
+                Due::SignIn => return Err(Setback::Final(Problem::new(Code::SessionExpired))),
+                Due::IdToken | Due::Credential => return Ok(()),
+            };
+            tokio::select! {
+                event = events.next() => {
+                    let event = event.map_err(|error| self.setback(&error))?;
+                    match event.name.as_str() {
+                        event::CHANGED => return Ok(()),
+                        event::BEACON if self.heard(listener, &event.data).await? => {
+                            silent_after = Instant::now() + AWAY_AFTER;
+                        }
+                        _ => {}
+                    }
+                }
+                () = sleep_until(silent_after) => return Err(Setback::Away(Problem::new(Code::AuthorityAway))),
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Whether that was a sign of life.
+    async fn heard(&self, listener: &Listener, beacon: &str) -> Result<bool, Setback> {
+        match listener.hear(beacon, self.clock.now()) {
+            Heard::Fine => Ok(true),
+            Heard::Nothing => Ok(false),
+            Heard::Revoked => Err(Setback::Final(Problem::new(Code::RevokedByAdmin))),
+            Heard::ClockOff => {
+                self.report(HubReport::Trouble(Problem::new(Code::ClockOff)))
+                    .await;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Rights that have run out while the hub is away are taken back: new portals must not wait for what cannot come.
+    async fn expire(&self, session: &Session) {
+        let now = self.clock.now();
+        let over =
+            matches!(&*self.admission.borrow(), Admission::Ready(access) if !access.holds(now));
+        if over {
+            self.admission.send_replace(Admission::Pending);
+        }
+        if now >= session.ends() {
+            self.report(HubReport::Trouble(Problem::new(Code::SessionExpired)))
+                .await;
+        }
+    }
+
+    async fn end(&self, problem: Problem) {
+        tracing::info!(code = %problem.code, "access ended");
+        self.admission
+            .send_replace(Admission::None(problem.clone()));
+        self.report(HubReport::Ended(problem)).await;
+    }
+
+    fn setback(&self, error: &ApiError) -> Setback {
+        let problem = error.problem(&self.hub.address);
+        match error {
+            ApiError::Refused(code) if is_final(*code) => Setback::Final(problem),
+            _ => Setback::Away(problem),
+        }
+    }
+
+    async fn report(&self, report: HubReport) {
+        // Nobody listens only while the agent is going away.
+        let _ = self.reports.send(report).await;
+    }
+}
+
+/// Connects and reads the provider's settings, all checked against the pinned root and the versions seen.
+pub(crate) async fn greet(
+    hub: &HubIdentity,
+    noise: &NoiseSecret,
+    trust: &mut Trust,
+) -> Result<(Api, IdpStatement), ApiError> {
+    let mut api = Api::connect(hub, noise).await?;
+    trust.authority(&api.authority)?;
+    let settings = api.settings().await?;
+    let idp = trust.idp(&settings, &api.root, &hub.org)?;
+    Ok((api, idp))
+}
+
+fn renewal_of(session: &Session) -> Renewal {
+    Renewal::new(
+        session.claims.issued,
+        session.claims.expires,
+        session.ends(),
+        jitter(),
+    )
+}
+
+/// Whether asking again cannot help.
+fn is_final(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::HubBusy
+            | Code::HubStopping
+            | Code::TimedOut
+            | Code::ProviderUnreachable
+            | Code::NotRecorded
+            | Code::AuthorityAway
+            | Code::ClockOff
+            | Code::Internal
+            | Code::PeerBrokeProtocol
+    )
+}

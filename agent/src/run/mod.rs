@@ -1,0 +1,4 @@
+//! The one task that owns the agent's state: orders and reports in, a whole snapshot out.
+//! A newcomer would share the state behind a lock: nothing here is shared, everybody else sends a message.
+
+mod door;
