@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::api::CatalogueEntry;
-use tidegate_proto::identity::PeerId;
+use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::problem::{Code, Problem};
 
@@ -24,6 +24,8 @@ pub(crate) struct Membership {
     pub(crate) hub: HubAddress,
     /// Fingerprint of the root key.
     pub(crate) root: PeerId,
+    /// The newest root key that was walked to from it.
+    pub(crate) root_key: Option<VerifyKey>,
     /// What the authority calls this device.
     pub(crate) device: String,
     /// Who signed in last.
@@ -113,6 +115,7 @@ mod tests {
             org: "acme".parse().unwrap(),
             hub: "hub.example:443".parse().unwrap(),
             root: PeerId::new([3; 32]).unwrap(),
+            root_key: None,
             device: "laptop".into(),
             last: None,
             trust: Trust::default(),

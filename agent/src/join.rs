@@ -71,6 +71,7 @@ pub(crate) async fn join(
         org: hub.org,
         hub: hub.address,
         root: hub.root,
+        root_key: Some(api.root),
         device: answer.device,
         last: None,
         trust: Trust::default(),

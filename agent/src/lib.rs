@@ -2,27 +2,35 @@
 //! A newcomer would look for the state in many places: there is one task that owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
 
 mod action;
+mod agent;
 mod backoff;
 mod circuit;
 mod clock;
 mod config;
+pub mod control;
 mod disk;
 mod hub;
 mod inlet;
 mod join;
 mod keys;
+mod lock;
 mod problems;
 mod run;
 mod signin;
 mod snapshot;
 
 pub use action::{Action, Secret};
+pub use agent::Agent;
 pub use clock::Clock;
+pub use config::{AgentConfig, KeyStoreKind};
+pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
     ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
+pub use tidegate_link::Portal;
 pub use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
 pub use tidegate_proto::problem::{Code, Problem};
 pub use tidegate_proto::statement::ServiceKind;
 pub use tidegate_proto::time::UnixTime;
+pub use tidegate_proto::words::{Words, words};

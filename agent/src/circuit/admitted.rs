@@ -11,7 +11,7 @@ use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Open, Purpose};
 use tidegate_proto::identity::{NoisePublic, NoiseSecret};
 use tidegate_proto::names::{HubAddress, ServiceName};
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::Problem;
 use tidegate_proto::time::UnixTime;
 
 use crate::hub::access::{Access, Listing};
@@ -155,7 +155,7 @@ impl Circuit {
     }
 
     /// Whether an idle circuit is still good; answers pings that came meanwhile.
-    pub(crate) async fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         while let Some(step) = self.step().now_or_never() {
             // An OPENED that nobody asked for ends it as surely as an error.
             if step != Ok(None) {

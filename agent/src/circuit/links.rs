@@ -268,9 +268,9 @@ async fn gone(mut state: watch::Receiver<LinkState>) -> LinkError {
 
 /// Waits for a link's task, if nobody else still uses the link.
 async fn end(way: Way) {
-    if let Way::Up(link) = way {
-        if let Some(link) = Arc::into_inner(link) {
-            link.shutdown().await;
-        }
+    if let Way::Up(link) = way
+        && let Some(link) = Arc::into_inner(link)
+    {
+        link.shutdown().await;
     }
 }

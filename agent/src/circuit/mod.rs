@@ -21,14 +21,12 @@ use tidegate_proto::frame::Purpose;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::door::OpenPortal;
-use crate::problems;
 use admitted::{Circuit, CircuitError, Plan};
 
 /// How long everything together may take.
@@ -82,12 +80,9 @@ impl Circuits {
         self.within_limit(service, self.carry(service)).await
     }
 
-    /// Asks the outlet for a permitted, audited probe of the target. Gives the deadline a portal would have.
-    pub(crate) async fn probe(&self, service: &ServiceName) -> Result<UnixTime, Problem> {
-        let probe = async {
-            let opened = self.fresh(service, Purpose::Probe).await?;
-            Ok(opened.deadline)
-        };
+    /// Asks the outlet for a permitted, audited probe of the target.
+    pub(crate) async fn probe(&self, service: &ServiceName) -> Result<(), Problem> {
+        let probe = async { self.fresh(service, Purpose::Probe).await.map(drop) };
         self.within_limit(service, probe).await
     }
 
@@ -103,7 +98,7 @@ impl Circuits {
     }
 
     async fn carry(&self, service: &ServiceName) -> Result<Portal, Problem> {
-        let opened = match self.from_warm(service).await? {
+        let opened = match self.on_spare(service).await? {
             Some(opened) => opened,
             None => self.fresh(service, Purpose::Connect).await?,
         };
@@ -117,11 +112,11 @@ impl Circuits {
     }
 
     /// A portal on a spare circuit. `None` when there is no spare or it turned out to be broken.
-    async fn from_warm(
+    async fn on_spare(
         &self,
         service: &ServiceName,
     ) -> Result<Option<admitted::OpenPortal>, Problem> {
-        let Some(circuit) = self.warm.take(service, self.clock.now()).await else {
+        let Some(circuit) = self.warm.take(service, self.clock.now()) else {
             return Ok(None);
         };
         match circuit.open(Purpose::Connect).await {
@@ -151,9 +146,17 @@ impl Circuits {
         }
     }
 
+    /// Waits until there are valid rights.
+    pub(crate) async fn let_in(&self) -> Result<(), Problem> {
+        self.access().await.map(drop)
+    }
+
     /// A circuit with AUTH sent, not yet admitted.
     async fn circuit(&self, service: &ServiceName) -> Result<Circuit, CircuitError> {
-        let access = self.access(service).await.map_err(CircuitError::Refused)?;
+        let access = self
+            .access()
+            .await
+            .map_err(|problem| CircuitError::Refused(problem.service(service)))?;
         let Some(listing) = access.catalogue.get(service) else {
             return Err(CircuitError::Refused(
                 Problem::new(Code::NotAvailable).service(service),
@@ -171,7 +174,7 @@ impl Circuits {
     }
 
     /// Valid rights, waiting for a renewal that is under way.
-    async fn access(&self, service: &ServiceName) -> Result<Arc<Access>, Problem> {
+    async fn access(&self) -> Result<Arc<Access>, Problem> {
         let mut admission = self.admission.clone();
         let now = || self.clock.now();
         let settled = |admission: &Admission| match admission {
@@ -182,11 +185,11 @@ impl Circuits {
         match timeout(ACCESS_LIMIT, admission.wait_for(settled)).await {
             Ok(Ok(settled)) => match &*settled {
                 Admission::Ready(access) => Ok(Arc::clone(access)),
-                Admission::None(why) => Err(why.clone().service(service)),
-                Admission::Pending => Err(Problem::new(Code::HubUnreachable).service(service)),
+                Admission::None(why) => Err(why.clone()),
+                Admission::Pending => Err(Problem::new(Code::HubUnreachable)),
             },
-            Ok(Err(_)) => Err(Problem::new(Code::AppQuitting).service(service)),
-            Err(_) => Err(Problem::new(Code::HubUnreachable).service(service)),
+            Ok(Err(_)) => Err(Problem::new(Code::AppQuitting)),
+            Err(_) => Err(Problem::new(Code::HubUnreachable)),
         }
     }
 

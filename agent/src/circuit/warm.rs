@@ -42,7 +42,7 @@ impl Warm {
     }
 
     /// A spare that still stands on what is valid at `now`, and is alive.
-    pub(crate) async fn take(&self, service: &ServiceName, now: UnixTime) -> Option<Circuit> {
+    pub(crate) fn take(&self, service: &ServiceName, now: UnixTime) -> Option<Circuit> {
         loop {
             let mut circuit = {
                 let mut shelves = self.lock();
@@ -50,7 +50,7 @@ impl Warm {
                 shelf.wanted.notify_one();
                 shelf.spares.pop_front()?
             };
-            if circuit.access.holds(now) && circuit.is_alive().await {
+            if circuit.access.holds(now) && circuit.is_alive() {
                 return Some(circuit);
             }
         }
@@ -58,10 +58,10 @@ impl Warm {
 
     /// Puts a spare on the shelf; without a shelf, or with a full one, it ends.
     pub(crate) fn put(&self, service: &ServiceName, circuit: Circuit) {
-        if let Some(shelf) = self.lock().get_mut(service) {
-            if shelf.spares.len() < SPARES {
-                shelf.spares.push_back(circuit);
-            }
+        if let Some(shelf) = self.lock().get_mut(service)
+            && shelf.spares.len() < SPARES
+        {
+            shelf.spares.push_back(circuit);
         }
     }
 
@@ -77,6 +77,13 @@ impl Warm {
         if let Some(shelf) = self.lock().get_mut(service) {
             shelf.spares.retain(good);
         }
+    }
+
+    /// Throws all spares away; services that stay connected get new ones when there is access again.
+    pub(crate) fn drop_spares(&self) {
+        self.lock()
+            .values_mut()
+            .for_each(|shelf| shelf.spares.clear());
     }
 
     /// Throws everything away.

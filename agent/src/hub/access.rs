@@ -64,21 +64,4 @@ impl Access {
     pub(crate) fn holds(&self, now: UnixTime) -> bool {
         now < self.credential_until && now < self.session.ends()
     }
-
-    /// Until when a portal lasts if no policy says less: what the outlet computes from the same times (PROTOCOL section 5).
-    pub(crate) fn plain_deadline(&self) -> UnixTime {
-        const GRACE: u64 = 300;
-        self.credential_until
-            .plus(GRACE)
-            .min(self.session.claims.expires.plus(GRACE))
-    }
-
-    /// What to tell the person as the end: the outlet's deadline where a policy set it, else the session's end, since renewals move the other.
-    pub(crate) fn shown_until(&self, deadline: UnixTime) -> UnixTime {
-        if deadline < self.plain_deadline() {
-            deadline
-        } else {
-            self.session.ends()
-        }
-    }
 }

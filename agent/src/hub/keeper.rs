@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidegate_proto::api::{CatalogueEntry, CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
-use tidegate_proto::identity::{NoiseSecret, SigningKey};
+use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{Beacon, Credential, IdpStatement, Statement, StatementError};
 use tidegate_proto::time::UnixTime;
@@ -39,17 +39,32 @@ pub(crate) enum HubReport {
     /// Rights were renewed; the catalogue may have changed.
     Granted(Arc<Access>),
     /// To be kept on disk.
-    Learned {
-        trust: Trust,
-        services: Vec<CatalogueEntry>,
-    },
+    Learned(Box<Learned>),
     /// Goes on, but the person should know.
     Trouble(Problem),
-    /// A trouble of this code is over.
-    Better(Code),
+    /// Troubles of these codes are over.
+    Better(&'static [Code]),
     /// Access has ended: only a new sign-in, a new link or an administrator helps.
     Ended(Problem),
 }
+
+/// What a round taught us that must survive a restart.
+pub(crate) struct Learned {
+    pub(crate) trust: Trust,
+    pub(crate) root: VerifyKey,
+    pub(crate) services: Vec<CatalogueEntry>,
+}
+
+/// What a round that went well proves to be over.
+const BETTER: &[Code] = &[
+    Code::HubUnreachable,
+    Code::HubNotTrusted,
+    Code::AuthorityAway,
+    Code::ProviderUnreachable,
+    Code::TimedOut,
+    Code::HubBusy,
+    Code::ClockOff,
+];
 
 /// Why a round ended early.
 enum Setback {
@@ -116,20 +131,12 @@ impl HubKeeper {
         let renewal = self.fresh_token(session, refresher, &idp).await?;
         let answer = self.credential(&mut api, session).await?;
         let (access, listener) = self.believe(&api, &answer, session)?;
-        self.publish(&access, &answer).await;
+        self.publish(&access, &answer, api.root).await;
         if away_since.take().is_some() {
             tracing::info!("hub came back");
         }
         self.report(HubReport::State(HubState::Connected)).await;
-        for code in [
-            Code::HubUnreachable,
-            Code::AuthorityAway,
-            Code::TimedOut,
-            Code::HubBusy,
-            Code::ClockOff,
-        ] {
-            self.report(HubReport::Better(code)).await;
-        }
+        self.report(HubReport::Better(BETTER)).await;
         let renewal = renewal.with_credential(access.credential_until, jitter());
         let events = api.events().await.map_err(|error| self.setback(&error))?;
         self.listen(events, &listener, &renewal).await
@@ -246,7 +253,7 @@ impl HubKeeper {
     }
 
     /// New portals use the new rights from here on; open ones are shown them.
-    async fn publish(&self, access: &Arc<Access>, answer: &CredentialAnswer) {
+    async fn publish(&self, access: &Arc<Access>, answer: &CredentialAnswer, root: VerifyKey) {
         let relays = access
             .catalogue
             .values()
@@ -254,11 +261,12 @@ impl HubKeeper {
         self.circuits.links.admit(answer.pass.clone(), relays);
         self.admission
             .send_replace(Admission::Ready(Arc::clone(access)));
-        let learned = HubReport::Learned {
+        let learned = Learned {
             trust: self.trust.clone(),
+            root,
             services: answer.services.clone(),
         };
-        self.report(learned).await;
+        self.report(HubReport::Learned(Box::new(learned))).await;
         self.report(HubReport::Granted(Arc::clone(access))).await;
         self.circuits.live.renew(access).await;
     }

@@ -1,14 +1,11 @@
 //! The front of a `tcp` service: bytes both ways.
 //! Such a program cannot be told anything: on refusal it sees a reset, and the person reads why in the window.
 
-use std::future::Future;
-
 use tidegate_link::{Meter, PipeEnd, abort, pipe};
 use tokio::net::TcpStream;
 
 use super::door::Door;
 use super::visit::VisitEnd;
-use crate::Problem;
 use crate::problems;
 
 /// Serves one admitted program until either side or the door ends it.

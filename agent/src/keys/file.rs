@@ -15,7 +15,7 @@ const LIMIT: usize = 256 * 1024;
 
 type Entries = BTreeMap<String, Zeroizing<String>>;
 
-pub struct FileStore {
+pub(crate) struct FileStore {
     path: PathBuf,
     /// Read, change, replace is one step.
     turn: Mutex<()>,
@@ -23,7 +23,7 @@ pub struct FileStore {
 
 impl FileStore {
     /// A store in `path`, whose directory must be this user's alone.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             turn: Mutex::new(()),

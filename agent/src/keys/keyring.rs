@@ -9,7 +9,7 @@ use super::{SecretStore, StoreError};
 const SERVICE: &str = "tidegate";
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KeyringStore;
+pub(crate) struct KeyringStore;
 
 impl SecretStore for KeyringStore {
     fn read(&self, name: &str) -> Result<Option<Zeroizing<String>>, StoreError> {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{SecretStore, StoreError};
 
 #[derive(Default)]
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     entries: Mutex<BTreeMap<String, Zeroizing<String>>>,
 }
 

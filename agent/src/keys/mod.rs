@@ -6,16 +6,21 @@ mod keyring;
 mod memory;
 mod vault;
 
-pub use file::FileStore;
-pub use keyring::KeyringStore;
-pub use memory::MemoryStore;
+pub(crate) use file::FileStore;
+pub(crate) use keyring::KeyringStore;
+pub(crate) use memory::MemoryStore;
 pub(crate) use vault::{Entry, Kept, Vault};
+
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+/// How long a keyring may take. A person at its dialog takes longer: then it is said, and asked again later.
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(5);
+
 /// Why a store did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// Waiting behind a dialog, or the dialog was dismissed.
     #[error("the keyring is locked")]
     Locked,
@@ -31,7 +36,7 @@ pub enum StoreError {
 }
 
 /// A place for secrets. Calls may block for as long as a person looks at a dialog.
-pub trait SecretStore: Send + Sync + 'static {
+pub(crate) trait SecretStore: Send + Sync + 'static {
     /// The secret under `name`, `None` when there is none.
     ///
     /// # Errors

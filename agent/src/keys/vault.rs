@@ -22,8 +22,6 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    pub(crate) const ALL: [Self; 3] = [Self::Identity, Self::Refresh, Self::Session];
-
     fn name(self, org: &OrgName) -> String {
         let kind = match self {
             Self::Identity => "identity",

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::ServiceKind;
-use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -32,9 +31,7 @@ pub(crate) struct DoorReport {
 
 pub(crate) enum DoorNews {
     Step(ConnectStep),
-    Connected {
-        deadline: UnixTime,
-    },
+    Connected,
     Visit(VisitEnd),
     /// It never opened.
     Failed(Problem),
@@ -103,7 +100,7 @@ impl DoorParts {
             probed = self.circuits.probe(&self.service) => probed.map_err(|problem| (problem, false)),
         };
         let why = match probed {
-            Ok(deadline) => self.stay(deadline, &mut ends, &mut closing).await,
+            Ok(()) => self.stay(&mut ends, &mut closing).await,
             Err((why, true)) => why,
             Err((problem, false)) => {
                 inlet.close(problem.clone()).await;
@@ -139,12 +136,11 @@ impl DoorParts {
     /// Connected, until told to close. Gives the reason.
     async fn stay(
         &self,
-        deadline: UnixTime,
         ends: &mut mpsc::Receiver<VisitEnd>,
         closing: &mut watch::Receiver<Option<Problem>>,
     ) -> Problem {
         tracing::info!(service = %self.service, port = self.port, "door was opened");
-        self.say(DoorNews::Connected { deadline }).await;
+        self.say(DoorNews::Connected).await;
         // Owned by this scope: the spares go when the door does.
         let mut spares = JoinSet::new();
         spares.spawn(stoke(Arc::clone(&self.circuits), self.service.clone()));

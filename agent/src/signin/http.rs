@@ -1,10 +1,11 @@
 //! How the agent talks to the identity provider: HTTPS only, no redirects, small bodies, the system's trust plus the org's own CA.
 //! Never a switch to skip verification: a company that inspects TLS has its root in the system store already.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openidconnect::{HttpRequest, HttpResponse};
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -51,8 +52,7 @@ impl Http {
         Ok(Self(client))
     }
 
-    /// One request, for `openidconnect`.
-    pub(crate) async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string();
         let sent = self
@@ -75,6 +75,15 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         out.body(body).map_err(|_| HttpError::Unreachable)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

@@ -100,11 +100,7 @@ impl Provider {
     pub(crate) async fn discover(idp: &IdpStatement) -> Result<Self, ProviderError> {
         let http = Http::new(idp.ca_pem.as_deref())?;
         let issuer = IssuerUrl::new(idp.issuer.clone()).map_err(|_| ProviderError::Discovery)?;
-        let call = |request| {
-            let http = http.clone();
-            async move { http.call(request).await }
-        };
-        let metadata = Metadata::discover_async(issuer, &call)
+        let metadata = Metadata::discover_async(issuer, &http)
             .await
             .map_err(discovery_error)?;
         check(&metadata)?;
@@ -160,14 +156,13 @@ impl Provider {
     ) -> Result<Tokens, ProviderError> {
         let redirect =
             RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| ProviderError::Discovery)?;
-        let call = |request| self.http.call(request);
         let answer = self
             .client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|_| ProviderError::Discovery)?
             .set_pkce_verifier(verifier)
             .set_redirect_uri(std::borrow::Cow::Owned(redirect))
-            .request_async(&call)
+            .request_async(&self.http)
             .await
             .map_err(token_error)?;
         self.tokens(&answer, |got| got == Some(nonce), now)
@@ -181,12 +176,11 @@ impl Provider {
         now: UnixTime,
     ) -> Result<Tokens, ProviderError> {
         let token = RefreshToken::new(refresh_token.to_owned());
-        let call = |request| self.http.call(request);
         let answer = self
             .client
             .exchange_refresh_token(&token)
             .map_err(|_| ProviderError::Discovery)?
-            .request_async(&call)
+            .request_async(&self.http)
             .await
             .map_err(token_error)?;
         self.tokens(

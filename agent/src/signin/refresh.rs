@@ -183,10 +183,11 @@ mod tests {
     async fn the_new_refresh_token_is_stored_before_the_session_is_used() {
         let (refresher, vault, session, _dir) = setup().await;
 
-        refresher
+        let (_, kept) = refresher
             .newer_than(&session, |_| async { Ok(tokens("second", 4000)) })
             .await
             .unwrap();
+        assert_eq!(kept, Kept::Stored);
 
         let org: OrgName = "acme".parse().unwrap();
         assert_eq!(

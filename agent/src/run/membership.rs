@@ -1,0 +1,302 @@
+//! Joining an org, waking up in one, leaving it.
+//! The org's root fingerprint comes from the join link and from nowhere else, ever.
+
+use std::sync::Arc;
+
+use tidegate_proto::identity::SigningKey;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::JoinLink;
+
+use super::orders::{TaskNews, TaskReport, Woken};
+use super::owner::Owner;
+use super::state::{Account, Home, Task};
+use crate::action::Secret;
+use crate::backoff::Backoff;
+use crate::circuit::{Admission, Circuits, Links};
+use crate::disk::Membership;
+use crate::hub::access::Catalogue;
+use crate::hub::keeper::greet;
+use crate::join::{self, Joined};
+use crate::keys::{Entry, Vault};
+use crate::problems;
+use crate::signin::tokens::Session;
+use crate::snapshot::HubState;
+
+/// What a new attempt to join makes obsolete.
+const ABOUT_JOINING: &[Code] = &[
+    Code::JoinLinkBad,
+    Code::TicketUsed,
+    Code::TicketExpired,
+    Code::TicketForAnother,
+    Code::NotEnrolled,
+    Code::HubUnreachable,
+    Code::HubNotTrusted,
+    Code::ClockOff,
+    Code::TimedOut,
+];
+
+impl Owner {
+    /// Goes on where the last run stopped.
+    pub(crate) fn resume(&mut self, membership: Membership) {
+        self.settle(membership, None);
+        self.wake();
+    }
+
+    pub(super) fn join(&mut self, link: &Secret) -> Result<(), Problem> {
+        let link = JoinLink::parse(link.reveal()).map_err(|_| Problem::new(Code::JoinLinkBad))?;
+        if let Some(home) = &self.state.home {
+            let has_lost_its_key = home.membership.org == link.org && home.identity.is_none();
+            if !has_lost_its_key {
+                return Err(Problem::new(Code::AlreadyJoined));
+            }
+        }
+        self.state.better(ABOUT_JOINING);
+        let attempt = self.attempt();
+        let (vault, noise, now) = (
+            self.tools.vault.clone(),
+            Arc::clone(&self.tools.noise),
+            self.tools.clock.now(),
+        );
+        let reports = self.tools.task_reports.clone();
+        let task = Task::spawn(async move {
+            let result = join::join(link, &vault, &noise, now).await.map(Box::new);
+            let _ = reports
+                .send(TaskReport {
+                    attempt,
+                    news: TaskNews::Joined(result),
+                })
+                .await;
+        });
+        self.state.account = Account::Joining { _task: task };
+        Ok(())
+    }
+
+    fn on_joined(&mut self, result: Result<Box<Joined>, Problem>) {
+        match result {
+            Ok(joined) => {
+                let Joined {
+                    membership,
+                    identity,
+                    trouble,
+                } = *joined;
+                let saved = self.disk.save(&membership).err();
+                self.settle(membership, Some(identity));
+                for problem in trouble.into_iter().chain(saved) {
+                    self.state.trouble(problem);
+                }
+                self.greet_hub();
+            }
+            Err(problem) => {
+                let joined_before = self.state.home.is_some();
+                self.state.account = if joined_before {
+                    Account::SignedOut
+                } else {
+                    Account::NotJoined
+                };
+                self.state.trouble(problem);
+            }
+        }
+    }
+
+    /// Makes a membership the current one.
+    fn settle(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
+        let noise = &self.tools.noise;
+        let links = Links::new(membership.org.clone(), Arc::clone(noise));
+        let circuits = Circuits::new(
+            self.admission.subscribe(),
+            links,
+            Arc::clone(noise),
+            self.tools.clock.clone(),
+        );
+        let circuits = Arc::new(circuits);
+        self.outside
+            .circuits
+            .send_replace(Some(Arc::clone(&circuits)));
+        let catalogue = remembered(&membership);
+        self.state.home = Some(Home {
+            membership,
+            identity,
+            circuits,
+            catalogue,
+        });
+        self.state.account = Account::SignedOut;
+    }
+
+    /// Reads key and session from the keyring.
+    pub(super) fn wake(&mut self) {
+        let Some(home) = &self.state.home else { return };
+        let (vault, membership) = (self.tools.vault.clone(), home.membership.clone());
+        let attempt = self.attempt();
+        let reports = self.tools.task_reports.clone();
+        let task = Task::spawn(async move {
+            let news = TaskNews::Woken(read_keys(&vault, &membership).await);
+            let _ = reports.send(TaskReport { attempt, news }).await;
+        });
+        // Whoever opens a portal now waits for what the keyring says.
+        self.admission.send_replace(Admission::Pending);
+        self.state.account = Account::Waking { _task: task };
+    }
+
+    fn on_woken(&mut self, result: Result<Woken, Problem>) {
+        self.state.account = Account::SignedOut;
+        match result {
+            Ok(woken) => self.awake(woken),
+            Err(problem) => {
+                self.admission
+                    .send_replace(Admission::None(problem.clone()));
+                self.state.trouble(problem);
+                self.greet_hub();
+            }
+        }
+    }
+
+    fn awake(&mut self, woken: Woken) {
+        self.state.better(&[
+            Code::KeyringLocked,
+            Code::KeyringAbsent,
+            Code::KeyFileOpen,
+            Code::NotEnrolled,
+        ]);
+        if woken.identity.is_none() {
+            self.state.trouble(Problem::new(Code::NotEnrolled));
+        }
+        let has_key = woken.identity.is_some();
+        if let Some(home) = &mut self.state.home {
+            home.identity = woken.identity;
+        }
+        let now = self.tools.clock.now();
+        match woken
+            .session
+            .filter(|session| has_key && now < session.ends())
+        {
+            Some(session) => {
+                self.state.account = Account::SignedIn {
+                    session: Arc::clone(&session),
+                };
+                self.keep_hub(session);
+            }
+            None => {
+                self.admission
+                    .send_replace(Admission::None(Problem::new(Code::SignInNeeded)));
+                self.greet_hub();
+            }
+        }
+    }
+
+    pub(super) async fn leave(&mut self) -> Result<(), Problem> {
+        if self.state.home.is_none() {
+            self.state.account = Account::NotJoined;
+            return Ok(());
+        }
+        self.end_access(&Problem::new(Code::SignedOut), false).await;
+        self.greeting = None;
+        self.state.account = Account::NotJoined;
+        self.state.problems.clear();
+        self.disk.forget();
+        self.outside.circuits.send_replace(None);
+        let Some(home) = self.state.home.take() else {
+            return Ok(());
+        };
+        home.circuits.shutdown(Code::SignedOut).await;
+        let deleted = self
+            .tools
+            .vault
+            .delete(&home.membership.org, Entry::Identity)
+            .await;
+        deleted.map_err(problems::of_store)
+    }
+
+    /// Finds out whether the hub is there while nobody is signed in, so that the window tells the truth.
+    pub(super) fn greet_hub(&mut self) {
+        let Some(home) = &self.state.home else { return };
+        let (hub, noise) = (home.membership.hub(), Arc::clone(&self.tools.noise));
+        let mut trust = home.membership.trust.clone();
+        let reports = self.tools.task_reports.clone();
+        self.state.hub = HubState::Connecting;
+        self.greeting = Some(Task::spawn(async move {
+            let mut backoff = Backoff::new();
+            loop {
+                let greeted = greet(&hub, &noise, &mut trust).await;
+                let result = greeted
+                    .map(|_| ())
+                    .map_err(|error| error.problem(&hub.address));
+                let is_there = result.is_ok();
+                let _ = reports
+                    .send(TaskReport {
+                        attempt: 0,
+                        news: TaskNews::Greeted(result),
+                    })
+                    .await;
+                if is_there {
+                    return;
+                }
+                tokio::time::sleep(backoff.wait()).await;
+            }
+        }));
+    }
+
+    fn on_greeted(&mut self, result: Result<(), Problem>) {
+        if self.greeting.is_none() {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.state.hub = HubState::Connected;
+                self.state
+                    .better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
+            }
+            Err(problem) => {
+                self.away();
+                self.state.trouble(problem);
+            }
+        }
+    }
+
+    /// The hub is away, since the first time this was noticed.
+    fn away(&mut self) {
+        if !matches!(self.state.hub, HubState::Away { .. }) {
+            self.state.hub = HubState::Away {
+                since: self.tools.clock.now(),
+            };
+        }
+    }
+
+    pub(super) fn on_task(&mut self, report: TaskReport) {
+        let TaskReport { attempt, news } = report;
+        let is_current = attempt == self.newest_attempt();
+        match news {
+            TaskNews::Greeted(result) => self.on_greeted(result),
+            TaskNews::Joined(result) if is_current => self.on_joined(result),
+            TaskNews::Woken(result) if is_current => self.on_woken(result),
+            TaskNews::Progress(progress) if is_current => self.on_progress(progress),
+            TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),
+            TaskNews::Joined(_)
+            | TaskNews::Woken(_)
+            | TaskNews::Progress(_)
+            | TaskNews::SignedIn(_) => {}
+        }
+    }
+}
+
+/// The last catalogue, for the menu before sign-in. Verified again: a file is not a root key.
+fn remembered(membership: &Membership) -> Catalogue {
+    let Some(root) = membership.root_key else {
+        return Catalogue::new();
+    };
+    membership
+        .trust
+        .clone()
+        .catalogue(&membership.services, &root, &membership.org)
+}
+
+async fn read_keys(vault: &Vault, membership: &Membership) -> Result<Woken, Problem> {
+    let identity = join::identity(vault, membership).await?;
+    let session = vault
+        .read(&membership.org, Entry::Session)
+        .await
+        .map_err(problems::of_store)?;
+    let session = session
+        .and_then(|secret| Session::from_secret(&secret))
+        .map(Arc::new);
+    Ok(Woken { identity, session })
+}

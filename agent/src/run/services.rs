@@ -1,0 +1,264 @@
+//! Connect and Disconnect, and what the hub and the doors report about services.
+//! Unknown and forbidden look the same here as everywhere: one code, one sentence.
+
+use std::sync::Arc;
+
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Code, Problem};
+
+use super::door::{DoorHandle, DoorNews, DoorParts, DoorReport};
+use super::owner::Owner;
+use super::state::{Account, Door, closes_the_door, is_cured_by_a_portal};
+use crate::circuit::Admission;
+use crate::hub::access::Access;
+use crate::hub::keeper::{HubReport, Learned};
+use crate::inlet::visit::VisitEnd;
+use crate::snapshot::ConnectStep;
+
+impl Owner {
+    pub(super) fn connect(&mut self, service: &ServiceName) -> Result<(), Problem> {
+        if self
+            .state
+            .doors
+            .get(service)
+            .is_some_and(|door| door.handle().is_some())
+        {
+            return Ok(());
+        }
+        self.state.forget_about(service);
+        self.state.doors.remove(service);
+        match &self.state.account {
+            Account::NotJoined | Account::Joining { .. } => {
+                return Err(Problem::new(Code::NotJoined));
+            }
+            Account::SignedOut | Account::Waking { .. } => {
+                self.sign_in()?;
+                self.state.doors.insert(service.clone(), Door::Wanted);
+            }
+            Account::SignedIn { .. } if self.is_catalogue_fresh() => {
+                return self.open_door(service);
+            }
+            Account::SignedIn { .. } | Account::Arriving { .. } | Account::SigningIn { .. } => {
+                self.state.doors.insert(service.clone(), Door::Wanted);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn disconnect(&mut self, service: &ServiceName) -> Result<(), Problem> {
+        let Some(door) = self.state.doors.remove(service) else {
+            return Err(Problem::new(Code::NotAvailable).service(service));
+        };
+        let why = Problem::new(Code::DisconnectedByYou).service(service);
+        self.close_door(service, door, &why, false);
+        Ok(())
+    }
+
+    /// Whether the catalogue is the hub's word in this session and not a memory.
+    fn is_catalogue_fresh(&self) -> bool {
+        matches!(&*self.admission.borrow(), Admission::Ready(_))
+    }
+
+    fn is_listed(&self, service: &ServiceName) -> bool {
+        self.state
+            .home
+            .as_ref()
+            .is_some_and(|home| home.catalogue.contains_key(service))
+    }
+
+    fn open_door(&mut self, service: &ServiceName) -> Result<(), Problem> {
+        let attempt = self.attempt();
+        let home = self.state.home.as_ref();
+        let listed =
+            home.and_then(|home| Some((home, home.catalogue.get(service)?.statement.kind)));
+        let (Some((home, kind)), Some(port)) = (listed, self.state.port(service)) else {
+            return Err(Problem::new(Code::NotAvailable).service(service));
+        };
+        let parts = DoorParts {
+            service: service.clone(),
+            attempt,
+            kind,
+            port,
+            circuits: Arc::clone(&home.circuits),
+            front: Arc::clone(&self.tools.front),
+            awaited: self.awaited.subscribe(),
+            max_connections: self.tools.max_connections,
+            reports: self.tools.door_reports.clone(),
+        };
+        let door = Door::Opening {
+            step: ConnectStep::OpeningPort,
+            handle: DoorHandle::open(parts),
+        };
+        self.state.doors.insert(service.clone(), door);
+        Ok(())
+    }
+
+    /// Starts closing whatever the door is; `shown`: the reason stays in its place.
+    fn close_door(&mut self, service: &ServiceName, door: Door, why: &Problem, shown: bool) {
+        let after = shown.then(|| why.clone().service(service));
+        let next = match door.into_handle() {
+            Some(handle) => {
+                handle.close(why.clone());
+                Some(Door::Closing { handle, after })
+            }
+            None => after.map(Door::Failed),
+        };
+        if let Some(next) = next {
+            self.state.doors.insert(service.clone(), next);
+        }
+    }
+
+    pub(super) fn close_all_doors(&mut self, why: &Problem, shown: bool) {
+        for (service, door) in std::mem::take(&mut self.state.doors) {
+            if door.handle().is_some() {
+                self.close_door(&service, door, why, shown);
+            } else {
+                self.state.doors.insert(service, door);
+            }
+        }
+    }
+
+    pub(super) fn on_door(&mut self, report: DoorReport) {
+        let DoorReport {
+            service,
+            attempt,
+            news,
+        } = report;
+        let is_current = |door: &Door| {
+            door.handle()
+                .is_some_and(|handle| handle.attempt == attempt)
+        };
+        let Some(door) = self
+            .state
+            .doors
+            .get_mut(&service)
+            .filter(|door| is_current(door))
+        else {
+            return;
+        };
+        match (news, door) {
+            (DoorNews::Step(new), Door::Opening { step, .. }) => *step = new,
+            (DoorNews::Connected, Door::Opening { .. }) => self.door_opened(&service),
+            (DoorNews::Failed(problem), Door::Opening { .. }) => {
+                self.state.doors.insert(service, Door::Failed(problem));
+            }
+            (DoorNews::Visit(end), Door::Open { .. }) => self.visit_ended(&service, end),
+            (DoorNews::Failed(_) | DoorNews::Closed, Door::Closing { after, .. }) => {
+                match after.take() {
+                    Some(problem) => drop(self.state.doors.insert(service, Door::Failed(problem))),
+                    None => drop(self.state.doors.remove(&service)),
+                }
+            }
+            // A door that is closing has said its last interesting word.
+            _ => {}
+        }
+    }
+
+    fn door_opened(&mut self, service: &ServiceName) {
+        let since = self.tools.clock.now();
+        if let Some(handle) = self.state.doors.remove(service).and_then(Door::into_handle) {
+            self.state
+                .doors
+                .insert(service.clone(), Door::Open { since, handle });
+        }
+    }
+
+    fn visit_ended(&mut self, service: &ServiceName, end: VisitEnd) {
+        let problem = match end {
+            VisitEnd::Finished => return,
+            VisitEnd::Refused(problem) | VisitEnd::Ended(problem) => problem,
+        };
+        if !closes_the_door(problem.code) {
+            return self.state.trouble(problem);
+        }
+        if let Some(door) = self.state.doors.remove(service) {
+            self.close_door(service, door, &problem, true);
+        }
+    }
+
+    /// Bytes are counted anew; a portal that is open cures what was said about the way to it.
+    pub(super) fn recount(&mut self) {
+        let Some(home) = &self.state.home else { return };
+        for service in home.catalogue.keys() {
+            if home.circuits.live.tally(service).portals > 0 {
+                self.state
+                    .problems
+                    .retain(|problem| !is_cured_by_a_portal(problem, service));
+            }
+        }
+    }
+
+    pub(super) async fn on_hub(&mut self, report: HubReport) {
+        match report {
+            HubReport::State(state) => self.state.hub = state,
+            HubReport::Trouble(problem) => self.state.trouble(problem),
+            HubReport::Better(codes) => self.state.better(codes),
+            HubReport::Granted(access) => self.granted(&access),
+            HubReport::Learned(learned) => self.learned(*learned),
+            HubReport::Ended(problem) => self.end_access(&problem, true).await,
+        }
+    }
+
+    /// New rights: the catalogue may have changed, and whoever waited for sign-in goes on.
+    fn granted(&mut self, access: &Arc<Access>) {
+        let signed_in = Account::SignedIn {
+            session: Arc::clone(&access.session),
+        };
+        if let Account::Arriving { tab: Some(tab), .. } =
+            std::mem::replace(&mut self.state.account, signed_in)
+        {
+            self.tell_tab(tab, Ok(()));
+        }
+        let Some(home) = &mut self.state.home else {
+            return;
+        };
+        home.catalogue.clone_from(&access.catalogue);
+        self.close_vanished();
+        for service in self.state.wanted() {
+            self.state.doors.remove(&service);
+            if let Err(problem) = self.open_door(&service) {
+                self.state.trouble(problem);
+            }
+        }
+    }
+
+    /// A service that the catalogue no longer lists is not open any more.
+    fn close_vanished(&mut self) {
+        let doors = self
+            .state
+            .doors
+            .iter()
+            .filter(|(_, door)| !matches!(door, Door::Wanted));
+        let vanished: Vec<_> = doors
+            .map(|(service, _)| service.clone())
+            .filter(|s| !self.is_listed(s))
+            .collect();
+        for service in vanished {
+            let Some(door) = self.state.doors.remove(&service) else {
+                continue;
+            };
+            let why = Problem::new(Code::PolicyChanged).service(&service);
+            if door.handle().is_some() {
+                self.state.trouble(why.clone());
+            }
+            self.close_door(&service, door, &why, false);
+        }
+    }
+
+    fn learned(&mut self, learned: Learned) {
+        let name = self
+            .state
+            .session()
+            .map(|session| session.claims.name.clone());
+        let Some(home) = &mut self.state.home else {
+            return;
+        };
+        home.membership.trust = learned.trust;
+        home.membership.root_key = Some(learned.root);
+        home.membership.services = learned.services;
+        home.membership.last = name.or(home.membership.last.take());
+        if let Err(problem) = self.disk.save(&home.membership) {
+            self.state.trouble(problem);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The owner's own record of things: facts only.
+//! A newcomer would keep what is shown in here too; `view.rs` computes that anew each time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidegate_proto::identity::SigningKey;
+use tidegate_proto::names::ServiceName;
+use tidegate_proto::problem::{Actor, Code, Problem, Severity};
+use tidegate_proto::time::UnixTime;
+use tokio::task::JoinHandle;
+
+use super::door::DoorHandle;
+use crate::circuit::Circuits;
+use crate::disk::Membership;
+use crate::hub::access::Catalogue;
+use crate::signin::flow::Tab;
+use crate::signin::tokens::Session;
+use crate::snapshot::{ConnectStep, HubState, SignInStep};
+
+/// Most problems that are kept; the oldest goes first.
+const MAX_PROBLEMS: usize = 20;
+
+/// A task that is aborted when it is replaced or dropped.
+pub(super) struct Task(JoinHandle<()>);
+
+impl Task {
+    pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    /// Aborts it and waits until it is gone.
+    pub(super) async fn end(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Who the person is to us. The tasks in here end with the state they belong to.
+pub(super) enum Account {
+    NotJoined,
+    Joining {
+        _task: Task,
+    },
+    SignedOut,
+    /// The keyring is being read; looks like signed out.
+    Waking {
+        _task: Task,
+    },
+    SigningIn {
+        step: SignInStep,
+        url: Option<String>,
+        since: UnixTime,
+        _task: Task,
+    },
+    /// The session stands, the first credential is still missing.
+    Arriving {
+        session: Arc<Session>,
+        since: UnixTime,
+        tab: Option<Tab>,
+    },
+    SignedIn {
+        session: Arc<Session>,
+    },
+}
+
+/// A joined org at work.
+pub(super) struct Home {
+    pub(super) membership: Membership,
+    /// `None` while the keyring is locked or has lost it.
+    pub(super) identity: Option<Arc<SigningKey>>,
+    pub(super) circuits: Arc<Circuits>,
+    /// For showing. What portals are opened by is in `Access`.
+    pub(super) catalogue: Catalogue,
+}
+
+/// What a person did with a service.
+pub(super) enum Door {
+    /// Connect came before access; it goes on when access is there.
+    Wanted,
+    Opening {
+        step: ConnectStep,
+        handle: DoorHandle,
+    },
+    Open {
+        since: UnixTime,
+        handle: DoorHandle,
+    },
+    /// Told to close; `after` is what stays.
+    Closing {
+        handle: DoorHandle,
+        after: Option<Problem>,
+    },
+    Failed(Problem),
+}
+
+impl Door {
+    pub(super) fn handle(&self) -> Option<&DoorHandle> {
+        match self {
+            Self::Opening { handle, .. }
+            | Self::Open { handle, .. }
+            | Self::Closing { handle, .. } => Some(handle),
+            Self::Wanted | Self::Failed(_) => None,
+        }
+    }
+
+    pub(super) fn into_handle(self) -> Option<DoorHandle> {
+        match self {
+            Self::Opening { handle, .. }
+            | Self::Open { handle, .. }
+            | Self::Closing { handle, .. } => Some(handle),
+            Self::Wanted | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// Everything the owner knows.
+pub(super) struct State {
+    pub(super) account: Account,
+    pub(super) home: Option<Home>,
+    pub(super) hub: HubState,
+    pub(super) doors: BTreeMap<ServiceName, Door>,
+    pub(super) problems: Vec<Problem>,
+    /// Ports chosen by this person instead of the catalogue's.
+    pub(super) ports: BTreeMap<ServiceName, u16>,
+}
+
+impl State {
+    pub(super) fn new(ports: BTreeMap<ServiceName, u16>) -> Self {
+        Self {
+            account: Account::NotJoined,
+            home: None,
+            hub: HubState::Connecting,
+            doors: BTreeMap::new(),
+            problems: Vec::new(),
+            ports,
+        }
+    }
+
+    /// Adds a problem; one of the same code about the same service is replaced.
+    pub(super) fn trouble(&mut self, problem: Problem) {
+        if self.problems.contains(&problem) {
+            return;
+        }
+        tracing::info!(code = %problem.code, "problem arose");
+        self.problems
+            .retain(|old| old.code != problem.code || old.facts.service != problem.facts.service);
+        self.problems.push(problem);
+        let surplus = self.problems.len().saturating_sub(MAX_PROBLEMS);
+        self.problems.drain(..surplus);
+    }
+
+    pub(super) fn better(&mut self, codes: &[Code]) {
+        self.problems
+            .retain(|problem| !codes.contains(&problem.code));
+    }
+
+    /// A fresh attempt at something clears what the last one left.
+    pub(super) fn forget_about(&mut self, service: &ServiceName) {
+        self.problems
+            .retain(|problem| problem.facts.service.as_ref() != Some(service));
+    }
+
+    pub(super) fn forget_sign_in(&mut self) {
+        let about_sign_in = |code: Code| (3000..4000).contains(&code.number());
+        self.problems
+            .retain(|problem| !about_sign_in(problem.code) && !ends_a_session(problem.code));
+    }
+
+    /// The fixed port of a service in the catalogue.
+    pub(super) fn port(&self, service: &ServiceName) -> Option<u16> {
+        let listed = self.home.as_ref()?.catalogue.get(service)?.statement.port;
+        Some(self.ports.get(service).copied().unwrap_or(listed))
+    }
+
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        match &self.account {
+            Account::SignedIn { session } | Account::Arriving { session, .. } => Some(session),
+            Account::NotJoined
+            | Account::Joining { .. }
+            | Account::SignedOut
+            | Account::Waking { .. }
+            | Account::SigningIn { .. } => None,
+        }
+    }
+
+    pub(super) fn is_any_open(&self) -> bool {
+        self.doors
+            .values()
+            .any(|door| matches!(door, Door::Open { .. }))
+    }
+
+    /// Services whose Connect waits for access.
+    pub(super) fn wanted(&self) -> Vec<ServiceName> {
+        let wanted = self
+            .doors
+            .iter()
+            .filter(|(_, door)| matches!(door, Door::Wanted));
+        wanted.map(|(service, _)| service.clone()).collect()
+    }
+}
+
+/// Whether a problem of a portal means that the whole door must close.
+pub(super) fn closes_the_door(code: Code) -> bool {
+    ends_a_session(code)
+        || matches!(
+            code,
+            Code::PolicyChanged | Code::Expired | Code::KillSwitch | Code::NotAvailable
+        )
+}
+
+fn ends_a_session(code: Code) -> bool {
+    matches!(
+        code,
+        Code::RevokedByAdmin | Code::Revoked | Code::SessionExpired
+    )
+}
+
+/// Whether an open portal to `service` proves that the problem is over.
+pub(super) fn is_cured_by_a_portal(problem: &Problem, service: &ServiceName) -> bool {
+    let about_the_way = matches!(problem.code.actor(), Actor::Peer | Actor::Network);
+    problem.facts.service.as_ref() == Some(service)
+        && about_the_way
+        && problem.code.severity() != Severity::Info
+}
