@@ -10,28 +10,35 @@ use tokio::{
     time::timeout,
 };
 
+/// Addresses of one name that are tried.
+const MOST_ADDRESSES: usize = 4;
+
 /// Connects to `addr` within `limit`, trying each address that its name has.
 ///
 /// # Errors
 /// The last address's failure; `TimedOut` when the limit passes first.
 pub async fn dial(addr: &HubAddress, limit: Duration) -> Result<TcpStream, LinkError> {
-    timeout(limit, dial_each(addr))
+    timeout(limit, dial_each(addr, limit))
         .await
         .map_err(|_| LinkError::TimedOut)?
 }
 
-async fn dial_each(addr: &HubAddress) -> Result<TcpStream, LinkError> {
+async fn dial_each(addr: &HubAddress, limit: Duration) -> Result<TcpStream, LinkError> {
     let mut failure = LinkError::Unresolved;
     let found = lookup_host((addr.host(), addr.port()))
         .await
         .map_err(|_| LinkError::Unresolved)?;
+    let found: Vec<_> = found.take(MOST_ADDRESSES).collect();
+    // An address that swallows everything must not use up the time of those after it.
+    let share = limit / u32::try_from(found.len().max(1)).unwrap_or(1);
     for candidate in found {
-        match TcpStream::connect(candidate).await {
-            Ok(tcp) => {
+        match timeout(share, TcpStream::connect(candidate)).await {
+            Ok(Ok(tcp)) => {
                 tune(&tcp)?;
                 return Ok(tcp);
             }
-            Err(error) => failure = error.into(),
+            Ok(Err(error)) => failure = error.into(),
+            Err(_) => failure = LinkError::TimedOut,
         }
     }
     Err(failure)
