@@ -6,7 +6,7 @@ mod api;
 use crate::audit::Audit;
 use crate::backoff::Backoff;
 use crate::keys::OutletKeys;
-use crate::known::{Changes, KeptError, Known, NotTaken, Parts};
+use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
 use api::{Api, ApiError};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::EventKind;
 use tidegate_proto::identity::{NoiseSecret, PeerId};
 use tidegate_proto::names::{HubAddress, OrgName};
-use tidegate_proto::statement::Pass;
+use tidegate_proto::statement::{Newest, Pass};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 const REFRESH: Duration = Duration::from_secs(Pass::LIFE / 2);
 /// A connection that was of use for this long did not fail at once.
 const SETTLED: Duration = Duration::from_secs(30);
+/// One that ended sooner was of no use.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// Why the authority is not followed any more.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +39,6 @@ enum Lost {
     Api(#[from] ApiError),
     #[error("{0}")]
     NotTaken(#[from] NotTaken),
-    #[error("{0}")]
-    NotKept(#[from] KeptError),
 }
 
 /// What following the authority needs.
@@ -64,18 +64,17 @@ impl Follower {
         let mut backoff = Backoff::default();
         loop {
             let begun = Instant::now();
-            match self.follow().await {
-                // It is time for a new answer: the next connection follows at once.
-                Ok(()) => backoff.reset(),
-                Err(error) => {
-                    if begun.elapsed() > SETTLED {
-                        backoff.reset();
-                    }
-                    let wait = backoff.next(&SystemEntropy);
-                    tracing::warn!(hub = %self.hub, %error, ?wait, "authority was lost");
-                    tokio::time::sleep(wait).await;
-                }
+            let followed = self.follow().await;
+            if begun.elapsed() > SETTLED {
+                backoff.reset();
             }
+            match followed {
+                // It is time for a new answer. An authority that says so all the time waits like one that is lost.
+                Ok(()) if begun.elapsed() > BRIEF => continue,
+                Ok(()) => {}
+                Err(error) => tracing::warn!(hub = %self.hub, %error, "authority was lost"),
+            }
+            tokio::time::sleep(backoff.next(&SystemEntropy)).await;
         }
     }
 
@@ -88,7 +87,7 @@ impl Follower {
         let answer = api
             .register(&self.keys.identity, self.link_key.public())
             .await?;
-        self.take(hello, answer).await?;
+        let newest = self.take(hello, answer).await?;
         let mut events = api.events().await?;
         let refresh = tokio::time::sleep(REFRESH);
         tokio::pin!(refresh);
@@ -98,14 +97,16 @@ impl Follower {
                 () = &mut refresh => return Ok(()),
             };
             match event.name.as_str() {
-                event::BEACON => self.take_beacon(&event.data).await?,
+                // A change that happened between the answer and the first event shows in the versions.
+                event::BEACON if self.take_beacon(&event.data).await? != newest => return Ok(()),
                 event::CHANGED => return Ok(()),
                 _ => {}
             }
         }
     }
 
-    async fn take(&self, hello: Hello, answer: OutletAnswer) -> Result<(), Lost> {
+    /// Gives back the newest versions there are, by the authority's word.
+    async fn take(&self, hello: Hello, answer: OutletAnswer) -> Result<Option<Newest>, Lost> {
         let parts = Parts {
             roots: hello.roots,
             authority: answer.authority,
@@ -115,30 +116,31 @@ impl Follower {
         };
         let changes = self.known.take_parts(parts)?;
         self.note(changes).await;
-        self.take_beacon(&answer.beacon).await?;
-        self.keep().await?;
+        let newest = self.take_beacon(&answer.beacon).await?;
+        self.keep().await;
         self.register(answer.pass);
-        Ok(())
+        Ok(newest)
     }
 
     /// A beacon that only shows a wrong clock is no reason to leave: what it revokes has been taken.
-    async fn take_beacon(&self, jws: &str) -> Result<(), Lost> {
+    async fn take_beacon(&self, jws: &str) -> Result<Option<Newest>, Lost> {
         let changes = match self.known.take_beacon(jws) {
             Ok(changes) => changes,
             Err(NotTaken::Clock) => {
                 tracing::error!(
-                    "beacon is from another time than this computer's clock says, the authority counts as away"
+                    "beacon and this computer's clock differ, the authority counts as away"
                 );
-                return Ok(());
+                self.keep().await;
+                return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
-        let stricter = !changes.revoked.is_empty();
+        let (stricter, newest) = (changes.stricter, changes.newest);
         self.note(changes).await;
         if stricter {
-            self.keep().await?;
+            self.keep().await;
         }
-        Ok(())
+        Ok(newest)
     }
 
     /// What changed is in force already; the audit only says so.
@@ -164,12 +166,12 @@ impl Follower {
         }
     }
 
-    async fn keep(&self) -> Result<(), Lost> {
+    /// What cannot be kept is in force all the same; leaving the authority over it would only lose what comes next.
+    async fn keep(&self) {
         let kept = self.known.to_keep();
         let data = self.data.clone();
-        match tokio::task::spawn_blocking(move || kept.store(&data)).await {
-            Ok(stored) => Ok(stored?),
-            Err(_) => Ok(()),
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || kept.store(&data)).await {
+            tracing::error!(%error, "what is known was not kept");
         }
     }
 

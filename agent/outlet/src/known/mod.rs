@@ -18,7 +18,7 @@ use tidegate_proto::policy::{Policies, PolicyError, Resource, Rules};
 use tidegate_proto::revocations::Revocations;
 use tidegate_proto::session::Standing;
 use tidegate_proto::statement::{
-    Beacon, IdpStatement, Revoked, Seen, ServiceKind, Statement, StatementError,
+    Beacon, IdpStatement, Newest, Revoked, Seen, ServiceKind, Statement, StatementError,
 };
 use tidegate_proto::time::{SKEW, UnixTime};
 use tokio::sync::watch;
@@ -44,6 +44,10 @@ pub(crate) enum NotTaken {
 pub(crate) struct Changes {
     pub(crate) what: Vec<&'static str>,
     pub(crate) revoked: Vec<Revoked>,
+    /// Whether more is revoked than before.
+    pub(crate) stricter: bool,
+    /// What a beacon said of the newest versions.
+    pub(crate) newest: Option<Newest>,
 }
 
 /// Who this outlet is and what it was told to serve; fixed for its life.
@@ -143,7 +147,7 @@ impl Known {
         self.publish(&facts);
         Ok(Changes {
             what,
-            revoked: Vec::new(),
+            ..Changes::default()
         })
     }
 
@@ -177,6 +181,8 @@ impl Known {
         Ok(Changes {
             what: Vec::new(),
             revoked: news.collect(),
+            stricter,
+            newest: Some(beacon.versions),
         })
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     offers: broadcast::Sender<CircuitToken>,
     halves: Mutex<HashMap<[u8; 16], Half>>,
     pub(crate) links: watch::Sender<usize>,
+    /// How often an outlet was answered.
+    pub(crate) answered: watch::Sender<usize>,
 }
 
 enum Half {
@@ -57,6 +59,7 @@ impl Hub {
             offers: broadcast::Sender::new(64),
             halves: Mutex::default(),
             links: watch::Sender::new(0),
+            answered: watch::Sender::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
         Self {
@@ -151,7 +154,10 @@ async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
 fn answer(request: &Request<Incoming>, inner: &Inner) -> Response<BoxBody<Bytes, Infallible>> {
     let known = inner.answer.borrow().clone();
     match (request.uri().path(), known) {
-        (path::OUTLET, Some(known)) => whole(200, serde_json::to_string(&known).unwrap()),
+        (path::OUTLET, Some(known)) => {
+            inner.answered.send_modify(|answered| *answered += 1);
+            whole(200, serde_json::to_string(&known).unwrap())
+        }
         (path::EVENTS, Some(_)) => {
             let events = inner.events.subscribe();
             let stream = futures_util::stream::unfold(events, |mut events| async {

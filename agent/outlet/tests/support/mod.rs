@@ -87,6 +87,20 @@ impl World {
         self.hub.inner.answer.send_replace(Some(answer));
     }
 
+    /// Makes the outlet fetch an answer that it will not take; it has turned it down when it asks again.
+    pub(crate) async fn has_turned_down_an_answer(&self) {
+        let mut answered = self.hub.inner.answered.subscribe();
+        let before = *answered.borrow();
+        // Said again and again: an outlet that is just connecting misses an event.
+        within(async {
+            while *answered.borrow_and_update() <= before + 1 {
+                self.hub.say("changed", "");
+                let _ = tokio::time::timeout(Duration::from_millis(50), answered.changed()).await;
+            }
+        })
+        .await;
+    }
+
     pub(crate) fn owner_policy(&self) -> PathBuf {
         self.dir.path().join("owner.cedar")
     }
