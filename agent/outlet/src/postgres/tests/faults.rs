@@ -9,7 +9,7 @@ use super::*;
 use crate::target_tls::{TargetTls, Trust};
 
 /// The promise is 250 ms; an unoptimised build on a busy machine is given some more.
-const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 250 });
+const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 250 });
 
 async fn refused_with(stage: &Stage, code: Code, state: &str) {
     let (heard, end, took) = stage.refusal().await;
