@@ -1,7 +1,8 @@
 #!/bin/sh
-# Ana's browser, as $BROWSER names it: Chromium without a screen, open to a driver.
+# Ana's browser, as $BROWSER names it: Chromium, open to a driver; without a screen unless a person wants to see it.
 # Without --password-store=basic it waits for the keyring before it loads anything.
-exec /usr/bin/chromium --headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run \
+if [ -z "${BROWSER_SEEN:-}" ]; then set -- --headless "$@"; fi
+exec /usr/bin/chromium --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run \
   --disable-background-networking --disable-component-update --disable-sync --disable-default-apps \
   --password-store=basic --window-size=1100,850 --user-data-dir="$HOME/.config/chromium" \
   --remote-debugging-port="$BROWSER_DRIVER_PORT" "$@" >>"$XDG_RUNTIME_DIR/browser.log" 2>&1

@@ -2,6 +2,7 @@
 //! Programs started on it join its PID namespace: they see each other, as on any laptop, and die with it.
 
 mod browser;
+mod glass;
 mod notebook;
 mod screen;
 mod tray;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use browser::{Browser, Page};
+use glass::Glass;
 pub use notebook::Findings;
 pub use tray::{MenuItem, Tray};
 pub use webdriver::{Element, WebDriver};
@@ -22,6 +24,7 @@ pub use window::Window;
 
 use crate::ca::CertificateAuthority;
 use crate::ground::Site;
+use crate::narrator::Hands;
 use crate::process::{Process, Program};
 use crate::secret;
 use crate::stage::Stage;
@@ -38,6 +41,8 @@ pub struct Laptop {
     stage: Arc<Stage>,
     user: User,
     session: Process,
+    // After the session, which draws on it.
+    _glass: Option<Glass>,
     env: Vec<(OsString, OsString)>,
     browser_port: u16,
 }
@@ -48,10 +53,10 @@ impl Laptop {
     /// # Errors
     /// When the session does not come up.
     pub async fn switch_on(stage: &Arc<Stage>, ca: &CertificateAuthority) -> Outcome<Self> {
-        Self::switch_on_for(stage, ca, User::Analyst).await
+        Self::switch_on_for(stage, ca, User::Analyst, Hands::Driver).await
     }
 
-    /// Somebody else's, in the same café.
+    /// Anybody's in the café; with a person's hands its screen is a window on the person's display.
     ///
     /// # Errors
     /// When the session does not come up.
@@ -59,11 +64,21 @@ impl Laptop {
         stage: &Arc<Stage>,
         ca: &CertificateAuthority,
         user: User,
+        hands: Hands,
     ) -> Outcome<Self> {
         let home = stage.run().home(user);
         let browser_port = stage.port(9777 + u16::from(user == User::Colleague))?;
         prepare(stage, user, &home)?;
+        let glass = if hands == Hands::Person {
+            Some(Glass::open(stage).await?)
+        } else {
+            None
+        };
         let mut env = desktop_env(stage, &home, browser_port);
+        if let Some(glass) = &glass {
+            env.push(("DISPLAY".into(), glass.display.clone().into()));
+            env.push(("BROWSER_SEEN".into(), "1".into()));
+        }
         let mut session = Program::new(&format!("laptop-{}", user.name()), Site::Cafe, user, "sh")
             .args(["-c", SESSION, "session", SCREEN])
             .envs(&env)
@@ -76,6 +91,7 @@ impl Laptop {
             stage: Arc::clone(stage),
             user,
             session,
+            _glass: glass,
             env,
             browser_port,
         };

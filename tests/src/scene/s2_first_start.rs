@@ -6,10 +6,12 @@ use crate::company::ORG;
 use crate::laptop::Laptop;
 use crate::narrator::{Hands, Narrator};
 use crate::trouble::{Doing, Outcome};
+use crate::user::User;
 
 pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
     let link = world.company.admin.ticket(&world.provider.ana).await?;
-    let laptop = Laptop::switch_on(&world.stage, &world.ca).await?;
+    let laptop =
+        Laptop::switch_on_for(&world.stage, &world.ca, User::Analyst, narrator.hands).await?;
     let binary = world.stage.binary("tidegate-desktop")?;
     let open = async {
         let tray = laptop.tray().await?;

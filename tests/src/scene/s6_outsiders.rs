@@ -27,7 +27,13 @@ pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<()> {
 /// On a laptop of his own, by the command line.
 async fn bob(narrator: &Narrator, world: &World) -> Outcome<()> {
     let link = world.company.admin.ticket(&world.provider.bob).await?;
-    let laptop = Laptop::switch_on_for(&world.stage, &world.ca, crate::User::Colleague).await?;
+    let laptop = Laptop::switch_on_for(
+        &world.stage,
+        &world.ca,
+        crate::User::Colleague,
+        Hands::Driver,
+    )
+    .await?;
     let tidegate = world.stage.binary("tidegate")?;
     laptop
         .terminal("bob-join", &tidegate, &["join", &link])
@@ -36,11 +42,9 @@ async fn bob(narrator: &Narrator, world: &World) -> Outcome<()> {
         .program("bob-login", &tidegate)
         .arg("login")
         .start(&world.stage)?;
-    if narrator.hands == Hands::Driver {
-        let browser = laptop.browser().await?;
-        browser.sign_in(&world.provider.bob, None).await?;
-        browser.let_go().await?;
-    }
+    let browser = laptop.browser().await?;
+    browser.sign_in(&world.provider.bob, None).await?;
+    browser.let_go().await?;
     let mut login = login;
     login.ended(Duration::from_secs(30)).await?;
 

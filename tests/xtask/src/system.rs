@@ -50,6 +50,7 @@ const STAGE: &[&str] = &[
     "xclip",
     "xdg-utils",
     "xdotool",
+    "xserver-xephyr",
     "xfce4-panel",
     "xvfb",
 ];
