@@ -55,6 +55,15 @@ pub async fn open(
     Ok(Opened { permit, socket })
 }
 
+/// Connects once more to where a permit led, to end there what it began. Nothing of anybody's is carried over it.
+///
+/// # Errors
+/// The last address's failure.
+pub(crate) async fn to_end(address: &HubAddress, limit: Duration) -> Result<TcpStream, DialError> {
+    let dialled = tokio::time::timeout(limit, dial_each(address));
+    dialled.await.unwrap_or(Err(DialError::Silent))
+}
+
 async fn dial_each(address: &HubAddress) -> Result<TcpStream, DialError> {
     let found = lookup_host((address.host(), address.port()))
         .await

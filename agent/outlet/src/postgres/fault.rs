@@ -7,6 +7,7 @@ use tidegate_postgres::{LoginFault, SqlState};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 
+use crate::dial::DialError;
 use crate::login::LoginError;
 use crate::target_tls::TrustError;
 
@@ -16,8 +17,8 @@ pub(super) enum Fault {
     NoLogin(#[from] LoginError),
     #[error("neither the configuration nor the login says where the database is")]
     NoAddress,
-    #[error("the database's name does not resolve to an address that may be dialled")]
-    Unresolved,
+    #[error(transparent)]
+    Dial(#[from] DialError),
     #[error("a database outside of this computer would be reached without TLS")]
     PlainAway,
     #[error("the connection failed: {0}")]
@@ -46,13 +47,14 @@ impl From<std::io::Error> for Fault {
 
 impl Fault {
     pub(super) fn problem(&self, service: &ServiceName) -> Problem {
-        Problem::new(self.code()).service(service)
+        Problem::new(self.code(service)).service(service)
     }
 
-    fn code(&self) -> Code {
+    fn code(&self, service: &ServiceName) -> Code {
         match self {
             Self::NoLogin(_) | Self::NoAddress => Code::TargetLoginMissing,
-            Self::Unresolved | Self::Silent => Code::TargetSilent,
+            Self::Dial(error) => error.problem(service).code,
+            Self::Silent => Code::TargetSilent,
             Self::PlainAway | Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
             Self::Io(_) | Self::VisitRefused => Code::TargetClosed,
             Self::Login(fault) => code_of_login(*fault),

@@ -1,7 +1,6 @@
 //! The way to one database: where it is, how it is trusted, and the connection itself.
 //! A connection without TLS is made only when the peer's address, as connected, is this computer's loopback.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +11,14 @@ use tidegate_postgres::{LoggedIn, Login, Next};
 use tidegate_proto::names::HubAddress;
 use tidegate_proto::permit::Permit;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::binding;
 use super::fault::Fault;
 use super::stream::Stream;
-use crate::config::may_be_target;
-use crate::target_tls::{TargetTls, TrustError};
+use crate::dial;
+use crate::target_tls::{TargetTls, TrustError, is_loopback};
 
 /// For one TCP connection attempt.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -108,28 +106,21 @@ impl Route {
 
     /// The right is used up, whether the database answers or not.
     async fn dial(&self, right: Right) -> Result<TcpStream, Fault> {
-        drop(right);
-        let mut fault = Fault::Unresolved;
-        let found = lookup_host((self.address.host(), self.address.port()))
-            .await
-            .map_err(|_| Fault::Unresolved)?;
-        for address in found.filter(|address| may_be_target(address.ip())) {
-            match self.dial_one(address).await {
-                Ok(tcp) => return Ok(tcp),
-                Err(failed) => fault = failed,
-            }
-        }
-        Err(fault)
-    }
-
-    async fn dial_one(&self, address: SocketAddr) -> Result<TcpStream, Fault> {
-        if !self.uses_tls() && !address.ip().to_canonical().is_loopback() {
+        if !self.uses_tls() && !is_loopback(self.address.host()) {
             return Err(Fault::PlainAway);
         }
-        let tcp = timeout(CONNECT_LIMIT, TcpStream::connect(address))
-            .await
-            .map_err(|_| Fault::Silent)??;
-        tidegate_link::tune(&tcp)?;
+        let tcp = match right {
+            Right::Portal(permit) => {
+                dial::open(permit, &self.address, CONNECT_LIMIT)
+                    .await?
+                    .socket
+            }
+            Right::Ending => dial::to_end(&self.address, CONNECT_LIMIT).await?,
+        };
+        // `localhost` is a name like others: nothing has been said yet, if it leads elsewhere today.
+        if !self.uses_tls() && !tcp.peer_addr()?.ip().to_canonical().is_loopback() {
+            return Err(Fault::PlainAway);
+        }
         Ok(tcp)
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -48,7 +48,7 @@ impl Cluster {
     /// The one that other running tests use, or a new one.
     pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap();
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             let cluster = Arc::new(Self::start());
             *shared = Arc::downgrade(&cluster);
@@ -102,11 +102,12 @@ impl Cluster {
         cluster
     }
 
+    /// An open port is not enough: for a moment it answers that it is starting.
     fn wait_until_up(&self) {
         let begun = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while self.asked("postgres", "SELECT 1").is_err() {
             assert!(
-                begun.elapsed() < Duration::from_secs(20),
+                begun.elapsed() < Duration::from_secs(30),
                 "PostgreSQL did not start: {}",
                 self.log()
             );
@@ -124,42 +125,29 @@ impl Cluster {
 
     /// Runs SQL as the administrator, straight at the server, and gives what it printed.
     pub(crate) fn psql(&self, database: &str, sql: &str) -> String {
+        self.asked(database, sql)
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
+    }
+
+    fn asked(&self, database: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(binary("psql"))
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                "127.0.0.1",
-                "-U",
-                "admin",
-            ])
-            .args([
-                "-p",
-                &self.port.to_string(),
-                "-d",
-                database,
-                "-c",
-                "SET synchronous_commit = off",
-            ])
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args(["-h", "127.0.0.1", "-U", "admin", "-d", database])
+            .args(["-p", &self.port.to_string()])
             .args(
                 sql.split(';')
-                    .filter(|s| !s.trim().is_empty())
+                    .filter(|one| !one.trim().is_empty())
                     .flat_map(|one| ["-c", one]),
             )
             .env("PGPASSWORD", "admin-secret")
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}\n{}",
-            String::from_utf8_lossy(&output.stderr),
-            self.log()
-        );
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
     }
 
     /// Backends that serve `user`.
