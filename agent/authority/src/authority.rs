@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::{Guest, LinkError, keyfile::KeyFileError};
+use tidegate_link::{
+    Guest, LinkError,
+    keyfile::{self, KeyFileError},
+};
 use tidegate_proto::{
     entropy::{Entropy, SystemEntropy},
     event::EventKind,
@@ -74,11 +77,24 @@ impl Authority {
         bundle: OrgBundle,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
+        keyfile::private_directory(&config.data).map_err(KeysError::from)?;
+        let store = SqliteStore::open(&config.data.join("authority.sqlite")).await?;
+        Self::open_on(Arc::new(store), config, bundle, clock).await
+    }
+
+    /// As `open`, with another memory than the one in the data directory.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_on(
+        store: Arc<dyn Store>,
+        config: AuthorityConfig,
+        bundle: OrgBundle,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(AuthorityKeys::open_or_make(&config.data, &*entropy)?);
         let lock = lock(&config)?;
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&config.data.join("authority.sqlite")).await?);
         let audit = Audit::open(
             &config.data.join("audit"),
             &config.anchor.org,

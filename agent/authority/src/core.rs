@@ -126,7 +126,7 @@ pub(crate) async fn make_signs(
 }
 
 /// Entries as they are handed out; a pass can name no more than so many.
-pub(crate) fn handed_out<'a>(mut entries: Vec<&'a Entry>) -> (Vec<&'a Entry>, Vec<CatalogueEntry>) {
+pub(crate) fn handed_out(mut entries: Vec<&Entry>) -> (Vec<&Entry>, Vec<CatalogueEntry>) {
     if entries.len() > Pass::MAX_HANDLES {
         tracing::warn!(
             services = entries.len(),

@@ -1,0 +1,11 @@
+//! The authority over real TCP, the real channel and a real TLS provider, asked by honest and hostile clients.
+//! Every test ends by `Stage::end`, which waits for the task of every connection.
+#![allow(clippy::unwrap_used)]
+
+mod bundle;
+mod credential;
+mod door;
+mod enrolment;
+mod provider_trouble;
+mod revocation;
+mod support;
