@@ -117,9 +117,9 @@ impl Hub {
                 },
                 _ = connections.join_next(), if !connections.is_empty() => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((tcp, _)) => {
+                    Ok((tcp, from)) => {
                         let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
-                        connections.spawn(hall.receive(tcp, doorstep.enter()));
+                        connections.spawn(hall.receive(tcp, doorstep.enter_from(from.ip())));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");

@@ -1,10 +1,11 @@
-//! Bounds the connections that have not yet proven anything: when the doorstep is full, the oldest one goes.
+//! Bounds the connections that have not yet proven anything: when the doorstep is full, the oldest of the largest crowd goes.
 //! Refusing new ones instead would let whoever fills the doorstep keep everybody else out.
 
 use crate::LinkError;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     future::Future,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,8 +25,12 @@ pub struct Doorstep {
 struct State {
     next: u64,
     /// In order of arrival.
-    guests: BTreeMap<u64, CancellationToken>,
+    guests: BTreeMap<u64, (Source, CancellationToken)>,
+    crowds: HashMap<Source, usize>,
 }
+
+/// Where a stranger came from, as far as it matters; `None` where nobody can tell.
+type Source = Option<IpAddr>;
 
 impl Doorstep {
     /// A doorstep for at most `most` strangers at once.
@@ -39,16 +44,24 @@ impl Doorstep {
 
     /// Takes in a connection that was just accepted; the oldest stranger leaves if there is no room.
     pub fn enter(self: &Arc<Self>) -> Guest {
+        self.take_in(None)
+    }
+
+    /// As [`Self::enter`], but whoever came from where most came from leaves first: one address cannot crowd others out.
+    pub fn enter_from(self: &Arc<Self>, address: IpAddr) -> Guest {
+        self.take_in(Some(network(address)))
+    }
+
+    fn take_in(self: &Arc<Self>, source: Source) -> Guest {
         let gone = CancellationToken::new();
         let mut state = self.state();
-        if state.guests.len() >= self.most
-            && let Some((_, oldest)) = state.guests.pop_first()
-        {
-            oldest.cancel();
+        if state.guests.len() >= self.most {
+            state.make_room();
         }
         let id = state.next;
         state.next += 1;
-        state.guests.insert(id, gone.clone());
+        state.guests.insert(id, (source, gone.clone()));
+        *state.crowds.entry(source).or_default() += 1;
         Guest {
             id,
             gone,
@@ -65,6 +78,43 @@ impl Doorstep {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn make_room(&mut self) {
+        let crowd = self
+            .crowds
+            .iter()
+            .max_by_key(|(_, size)| **size)
+            .map(|(source, _)| *source);
+        let oldest = self
+            .guests
+            .iter()
+            .find(|(_, (source, _))| Some(*source) == crowd)
+            .map(|(id, _)| *id);
+        if let Some((_, gone)) = oldest.and_then(|id| self.leave(id)) {
+            gone.cancel();
+        }
+    }
+
+    fn leave(&mut self, id: u64) -> Option<(Source, CancellationToken)> {
+        let guest = self.guests.remove(&id)?;
+        if let Some(size) = self.crowds.get_mut(&guest.0) {
+            *size -= 1;
+            if *size == 0 {
+                self.crowds.remove(&guest.0);
+            }
+        }
+        Some(guest)
+    }
+}
+
+/// One household: an IPv4 address, or the 64 bits that an IPv6 host cannot choose by itself.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -99,7 +149,7 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.doorstep.state().guests.remove(&self.id);
+        self.doorstep.state().leave(self.id);
     }
 }
 
@@ -124,6 +174,25 @@ mod tests {
         assert_eq!(third.within(ready(Ok(3))).await, Ok(3));
         drop((first, second, third));
         assert_eq!(doorstep.crowd(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_crowd_the_others_out() {
+        let doorstep = Doorstep::new(3);
+        let honest = doorstep.enter_from("192.0.2.1".parse().unwrap());
+        let crowd: Vec<_> = (0..100u16)
+            .map(|n| doorstep.enter_from(format!("2001:db8::{n:x}").parse().unwrap()))
+            .collect();
+
+        assert_eq!(honest.within(ready(Ok(1))).await, Ok(1));
+        assert_eq!(
+            crowd[97].within(pending::<Result<(), _>>()).await,
+            Err(LinkError::TimedOut)
+        );
+        assert_eq!(crowd[99].within(ready(Ok(2))).await, Ok(2));
+        assert_eq!(doorstep.crowd(), 3);
+        drop((honest, crowd));
+        assert!(doorstep.state().crowds.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
