@@ -62,6 +62,7 @@ pub struct Outlet {
     known: Arc<Known>,
     links: Arc<Links>,
     policy: PathBuf,
+    data: PathBuf,
     audit: Audit,
     tasks: JoinSet<()>,
     circuits: JoinHandle<()>,
@@ -126,12 +127,17 @@ impl Outlet {
             writer,
             known,
             links,
+            data,
             ..
         } = self;
         stop.cancel();
         let _ = circuits.await;
         while tasks.join_next().await.is_some() {}
-        drop((known, links));
+        drop(links);
+        // A shutdown may have interrupted whoever was keeping the newest.
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || known.keep(&data)).await {
+            tracing::error!(%error, "what is known was not kept");
+        }
         if let Err(error) = audit.record(EventKind::Stopped {}).await {
             tracing::error!(%error, "the end was not recorded");
         }
@@ -216,7 +222,7 @@ impl Opened {
             hub: config.hub,
             org: config.org.clone(),
             root: config.root,
-            data: config.data,
+            data: config.data.clone(),
             keys: Arc::clone(&keys),
             link_key: Arc::clone(&link_key),
             known: Arc::clone(&known),
@@ -260,6 +266,7 @@ impl Opened {
             known,
             links,
             policy: config.policy,
+            data: config.data,
             audit,
             tasks,
             circuits,

@@ -115,9 +115,9 @@ impl Follower {
             services: answer.services,
         };
         let changes = self.known.take_parts(parts)?;
+        self.keep().await;
         self.note(changes).await;
         let newest = self.take_beacon(&answer.beacon).await?;
-        self.keep().await;
         self.register(answer.pass);
         Ok(newest)
     }
@@ -136,10 +136,10 @@ impl Follower {
             Err(error) => return Err(error.into()),
         };
         let (stricter, newest) = (changes.stricter, changes.newest);
-        self.note(changes).await;
         if stricter {
             self.keep().await;
         }
+        self.note(changes).await;
         Ok(newest)
     }
 
@@ -168,9 +168,8 @@ impl Follower {
 
     /// What cannot be kept is in force all the same; leaving the authority over it would only lose what comes next.
     async fn keep(&self) {
-        let kept = self.known.to_keep();
-        let data = self.data.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || kept.store(&data)).await {
+        let (known, data) = (Arc::clone(&self.known), self.data.clone());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || known.keep(&data)).await {
             tracing::error!(%error, "what is known was not kept");
         }
     }

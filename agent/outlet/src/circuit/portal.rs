@@ -4,7 +4,7 @@
 use super::watch::Watch;
 use crate::audit::OpenRecord;
 use crate::config::{ServiceConfig, Target};
-use crate::dial::{self, Opened};
+use crate::dial::{self, Opened, Right, Way};
 use crate::postgres::{PortalEnd, PostgresService};
 use std::time::Duration;
 use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Secure, abort, pipe};
@@ -63,10 +63,17 @@ async fn tcp_target(
     limit: Duration,
 ) -> Result<Opened, Problem> {
     let service = permit.service().clone();
-    dial::open(permit, address, limit).await.map_err(|error| {
-        tracing::warn!(%service, %error, "target was not reached");
-        error.problem(&service)
-    })
+    let way = Way {
+        address,
+        loopback_only: false,
+        limit,
+    };
+    dial::open(Right::Portal(permit), &way)
+        .await
+        .map_err(|error| {
+            tracing::warn!(%service, %error, "target was not reached");
+            error.problem(&service)
+        })
 }
 
 /// Carries the portal to its end and closes its record.

@@ -10,6 +10,7 @@ pub(crate) use org::{OrgFacts, Parts, Served};
 
 use crate::clock;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_proto::identity::{NoisePublic, PeerId, VerifyKey};
 use tidegate_proto::idtoken::KeySet;
@@ -65,6 +66,7 @@ pub(crate) struct Known {
     me: Me,
     facts: Mutex<Facts>,
     standing: watch::Sender<Option<Arc<Standing>>>,
+    keeping: Mutex<()>,
 }
 
 struct Facts {
@@ -113,6 +115,7 @@ impl Known {
             me,
             facts: Mutex::new(facts),
             standing: watch::Sender::new(None),
+            keeping: Mutex::new(()),
         }
     }
 
@@ -205,8 +208,13 @@ impl Known {
         self.publish(&facts);
     }
 
-    /// What must survive a restart.
-    pub(crate) fn to_keep(&self) -> Kept {
+    /// Writes down what must survive a restart. Blocks; whoever comes last writes the newest.
+    pub(crate) fn keep(&self, data: &Path) -> Result<(), KeptError> {
+        let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.to_keep().store(data)
+    }
+
+    fn to_keep(&self) -> Kept {
         let facts = self.facts();
         Kept {
             parts: facts.org.as_ref().map(|org| org.parts.clone()),

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use super::cancels::Backend;
 use super::fault::Fault;
-use super::route::Right;
 use super::service::PostgresService;
 use super::stream::Stream;
+use crate::dial::Right;
 
 /// For a cancel request.
 pub(super) const CANCEL_LIMIT: Duration = Duration::from_secs(2);
@@ -34,14 +34,16 @@ pub(super) async fn end(
     };
     if timeout(
         CANCEL_LIMIT,
-        backend.route.cancel(&backend.key.cancel_request()),
+        backend
+            .route
+            .cancel(&backend.spent, &backend.key.cancel_request()),
     )
     .await
         != Ok(Ok(()))
     {
         tracing::warn!(service = %service.name(), "could not cancel a query that was running");
     }
-    match timeout(VISIT_LIMIT, visit(service, &backend.key, gone)).await {
+    match timeout(VISIT_LIMIT, visit(service, &backend, gone)).await {
         Ok(Ok(0)) => {}
         Ok(Ok(_)) => tracing::info!(service = %service.name(), "ended a backend at the database"),
         Ok(Err(error)) => {
@@ -55,7 +57,7 @@ pub(super) async fn end(
 
 /// Logs in once more and ends the backend if it is still there: code may catch a cancel and go on, but not this.
 /// Gives how many were ended.
-async fn visit(service: &PostgresService, key: &BackendKey, gone: Instant) -> Result<u64, Fault> {
+async fn visit(service: &PostgresService, backend: &Backend, gone: Instant) -> Result<u64, Fault> {
     let access = service.access().await?;
     let startup = Startup::new(Version::V3_0)
         .with("database", &access.database)
@@ -73,9 +75,10 @@ async fn visit(service: &PostgresService, key: &BackendKey, gone: Instant) -> Re
         startup,
         access.route.uses_tls(),
     );
-    let (mut stream, _) = access.route.log_in(Right::Ending, login, first).await?;
+    let right = Right::Ending(backend.spent.clone());
+    let (mut stream, ..) = access.route.log_in(right, login, first).await?;
     stream
-        .write_all(&simple_query(&ending_of(key, gone.elapsed())))
+        .write_all(&simple_query(&ending_of(&backend.key, gone.elapsed())))
         .await?;
     stream.flush().await?;
     let ended = rows_until_ready(&mut stream).await?;

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use super::cancels::{Backend, Registered};
 use super::fault::Fault;
-use super::route::Right;
 use super::service::{Access, PostgresService};
 use super::stream::Stream;
+use crate::dial::Right;
 
 /// For the program's first packet.
 const OPENING_LIMIT: Duration = Duration::from_secs(10);
@@ -91,7 +91,7 @@ pub(super) async fn look(service: &PostgresService, permit: Permit) -> Result<()
         access.route.uses_tls(),
     );
     let visit = async {
-        let (mut stream, _) = access
+        let (mut stream, ..) = access
             .route
             .log_in(Right::Portal(permit), login, first)
             .await?;
@@ -141,7 +141,10 @@ async fn cancel(service: &PostgresService, key: &CancelKey, person: &Subject) ->
         return false;
     };
     let request = backend.key.cancel_request();
-    let sent = timeout(super::backend::CANCEL_LIMIT, backend.route.cancel(&request));
+    let sent = timeout(
+        super::backend::CANCEL_LIMIT,
+        backend.route.cancel(&backend.spent, &request),
+    );
     matches!(sent.await, Ok(Ok(())))
 }
 
@@ -165,7 +168,7 @@ async fn log_in(
         startup,
         access.route.uses_tls(),
     );
-    let (stream, logged_in) = access
+    let (stream, logged_in, spent) = access
         .route
         .log_in(Right::Portal(permit), login, first)
         .await?;
@@ -173,6 +176,7 @@ async fn log_in(
     let backend = logged_in.key().map(|key| Backend {
         key: key.clone(),
         route,
+        spent,
     });
     let registered =
         service

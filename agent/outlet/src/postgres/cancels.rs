@@ -9,6 +9,7 @@ use tidegate_proto::names::Subject;
 
 use super::fault::Fault;
 use super::route::Route;
+use crate::dial::Spent;
 
 /// Portals of one service at one time.
 const MOST: usize = 10_000;
@@ -18,6 +19,8 @@ const MOST: usize = 10_000;
 pub(super) struct Backend {
     pub(super) key: BackendKey,
     pub(super) route: Arc<Route>,
+    /// The right to end what was begun.
+    pub(super) spent: Spent,
 }
 
 #[derive(Clone)]

@@ -17,10 +17,8 @@ pub(super) enum Fault {
     NoLogin(#[from] LoginError),
     #[error("neither the configuration nor the login says where the database is")]
     NoAddress,
-    #[error(transparent)]
+    #[error("{0}")]
     Dial(#[from] DialError),
-    #[error("a database outside of this computer would be reached without TLS")]
-    PlainAway,
     #[error("the connection failed: {0}")]
     Io(ErrorKind),
     #[error("the database did not answer in time")]
@@ -47,15 +45,15 @@ impl From<std::io::Error> for Fault {
 
 impl Fault {
     pub(super) fn problem(&self, service: &ServiceName) -> Problem {
-        Problem::new(self.code(service)).service(service)
+        Problem::new(self.code()).service(service)
     }
 
-    fn code(&self, service: &ServiceName) -> Code {
+    fn code(&self) -> Code {
         match self {
             Self::NoLogin(_) | Self::NoAddress => Code::TargetLoginMissing,
-            Self::Dial(error) => error.problem(service).code,
+            Self::Dial(error) => error.code(),
             Self::Silent => Code::TargetSilent,
-            Self::PlainAway | Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
+            Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
             Self::Io(_) | Self::VisitRefused => Code::TargetClosed,
             Self::Login(fault) => code_of_login(*fault),
             Self::TooMany => Code::TooManyConnections,

@@ -9,7 +9,6 @@ use rustls::pki_types::ServerName;
 use tidegate_link::tls;
 use tidegate_postgres::{LoggedIn, Login, Next};
 use tidegate_proto::names::HubAddress;
-use tidegate_proto::permit::Permit;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -17,21 +16,13 @@ use tokio_rustls::TlsConnector;
 use super::binding;
 use super::fault::Fault;
 use super::stream::Stream;
-use crate::dial;
-use crate::target_tls::{TargetTls, TrustError, is_loopback};
+use crate::dial::{self, Opened, Right, Spent, Way};
+use crate::target_tls::{TargetTls, TrustError};
 
-/// For one TCP connection attempt.
+/// For connecting, all addresses together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// `SSLRequest`; before a cancel request it is all that comes before TLS.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-
-/// By what right a connection is made.
-pub(super) enum Right {
-    /// Somebody was allowed to use the service.
-    Portal(Permit),
-    /// What such a right began is ended: cancelled, or looked after.
-    Ending,
-}
 
 /// Where a database is and how it is trusted.
 pub(super) struct Route {
@@ -64,8 +55,9 @@ impl Route {
         right: Right,
         mut login: Login,
         first: Vec<u8>,
-    ) -> Result<(Stream, LoggedIn), Fault> {
-        let mut stream = Stream::Plain(self.dial(right).await?);
+    ) -> Result<(Stream, LoggedIn, Spent), Fault> {
+        let Opened { socket, spent } = self.dial(right).await?;
+        let mut stream = Stream::Plain(socket);
         stream.write_all(&first).await?;
         let mut buffer = vec![0; 8 * 1024];
         loop {
@@ -83,15 +75,15 @@ impl Route {
                     let startup = login.tls_started(binding);
                     stream.write_all(&startup).await?;
                 }
-                Next::Done(logged_in) => return Ok((stream, logged_in)),
+                Next::Done(logged_in) => return Ok((stream, logged_in, spent)),
             }
             stream.flush().await?;
         }
     }
 
     /// Sends one cancel request and waits until the server has taken it.
-    pub(super) async fn cancel(&self, request: &[u8]) -> Result<(), Fault> {
-        let mut tcp = self.dial(Right::Ending).await?;
+    pub(super) async fn cancel(&self, spent: &Spent, request: &[u8]) -> Result<(), Fault> {
+        let mut tcp = self.dial(Right::Ending(spent.clone())).await?.socket;
         if self.uses_tls() {
             tcp.write_all(&SSL_REQUEST).await?;
             let mut answer = [0];
@@ -104,24 +96,13 @@ impl Route {
         hand_over(tcp, request).await
     }
 
-    /// The right is used up, whether the database answers or not.
-    async fn dial(&self, right: Right) -> Result<TcpStream, Fault> {
-        if !self.uses_tls() && !is_loopback(self.address.host()) {
-            return Err(Fault::PlainAway);
-        }
-        let tcp = match right {
-            Right::Portal(permit) => {
-                dial::open(permit, &self.address, CONNECT_LIMIT)
-                    .await?
-                    .socket
-            }
-            Right::Ending => dial::to_end(&self.address, CONNECT_LIMIT).await?,
+    async fn dial(&self, right: Right) -> Result<Opened, Fault> {
+        let way = Way {
+            address: &self.address,
+            loopback_only: !self.uses_tls(),
+            limit: CONNECT_LIMIT,
         };
-        // `localhost` is a name like others: nothing has been said yet, if it leads elsewhere today.
-        if !self.uses_tls() && !tcp.peer_addr()?.ip().to_canonical().is_loopback() {
-            return Err(Fault::PlainAway);
-        }
-        Ok(tcp)
+        Ok(dial::open(right, &way).await?)
     }
 
     async fn start_tls(&self, tcp: TcpStream) -> Result<Stream, Fault> {
