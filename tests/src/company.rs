@@ -2,6 +2,7 @@
 //! All of it is the real `tidegate` binary with its real command line; nothing here links against the product.
 
 mod admin;
+mod blueprint;
 mod hub;
 mod outlet;
 
@@ -10,16 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use admin::Admin;
+pub use blueprint::{Blueprint, TcpService};
 pub use hub::Hub;
 pub use outlet::Outlet;
 
-use crate::ca::CertificateAuthority;
 use crate::process::Program;
-use crate::provider::Provider;
 use crate::stage::Stage;
 use crate::trouble::{Outcome, Trouble};
 use crate::user::User;
-use crate::warehouse::Warehouse;
 use crate::{Site, ground};
 
 pub const ORG: &str = "acme";
@@ -38,12 +37,7 @@ impl Company {
     ///
     /// # Errors
     /// When a step fails, with what the command said.
-    pub async fn found(
-        stage: &Arc<Stage>,
-        provider: &Provider,
-        warehouse: &Warehouse,
-        ca: &CertificateAuthority,
-    ) -> Outcome<Self> {
+    pub async fn found(stage: &Arc<Stage>, plan: &Blueprint<'_>) -> Outcome<Self> {
         let hub_address = format!(
             "{}:{}",
             stage.host("hub.acme.example"),
@@ -52,11 +46,14 @@ impl Company {
         let hub_keys = hub::keys(stage).await?;
         let outlet_keys = outlet::keys(stage).await?;
         let admin = Admin::init(stage).await?;
-        admin.write_settings(&hub_address, &hub_keys, &outlet_keys, provider)?;
+        admin.write_settings(
+            plan,
+            &plan.org_settings(&hub_address, &hub_keys, &outlet_keys),
+        )?;
         let bundle = admin.sign().await?;
         let hub = Hub::start(stage, &admin, &hub_address, &bundle).await?;
-        let outlet =
-            Outlet::start(stage, &admin, &hub_address, warehouse, ca, &outlet_keys).await?;
+        let settings = plan.outlet_settings(&admin.root, &hub_address);
+        let outlet = Outlet::start(stage, plan, &settings, &outlet_keys).await?;
         Ok(Self { admin, hub, outlet })
     }
 

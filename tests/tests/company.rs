@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tidegate_tests::company::Blueprint;
 use tidegate_tests::{CertificateAuthority, Company, Provider, Stage, Warehouse};
 
 #[tokio::test]
@@ -12,7 +13,7 @@ async fn an_administrator_founds_a_company_and_its_outlet_comes_up_behind_the_fi
     let provider = Provider::start(&stage, &ca).await.unwrap();
     let warehouse = Warehouse::start(&stage, &ca).await.unwrap();
 
-    let company = Company::found(&stage, &provider, &warehouse, &ca)
+    let company = Company::found(&stage, &Blueprint::new(&provider, &warehouse, &ca))
         .await
         .unwrap();
     let link = company.admin.ticket(&provider.ana).await.unwrap();

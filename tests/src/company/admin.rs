@@ -5,28 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use super::{ORG, SERVICE, SERVICE_PORT, tidegate};
+use super::{Blueprint, ORG, tidegate};
 use crate::ground::Site;
 use crate::process::Program;
-use crate::provider::{CLIENT_ID, Person, Provider};
+use crate::provider::Person;
 use crate::secret;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
 use crate::user::User;
-use crate::warehouse::DATABASE;
 
 /// scrypt is slow on purpose.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Data scientists see the warehouse and may connect to it; nobody else does, and nothing else exists.
-const ORG_POLICY: &str = r#"permit (
-  principal in Tidegate::Group::"acme/data-science",
-  action in [Tidegate::Action::"see", Tidegate::Action::"connect"],
-  resource == Tidegate::Service::"acme/warehouse"
-);
-"#;
 
 pub struct Admin {
     stage: Arc<Stage>,
@@ -60,51 +49,12 @@ impl Admin {
         Ok(admin)
     }
 
-    /// `org.toml`, as an administrator fills in the template.
-    pub(super) fn write_settings(
-        &self,
-        hub: &str,
-        hub_keys: &Value,
-        outlet_keys: &Value,
-        provider: &Provider,
-    ) -> Outcome<()> {
-        let key = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let settings = format!(
-            r#"policy = "policy.cedar"
-
-[hub]
-address = "{hub}"
-authority_key = "{}"
-authority_noise = "{}"
-relay_noise = "{}"
-
-[idp]
-issuer = "{}"
-client_id = "{CLIENT_ID}"
-key_host = "{}"
-ca_file = "acme-ca.pem"
-
-[[service]]
-name = "{SERVICE}"
-kind = "postgres"
-title = "Flight warehouse"
-port = {SERVICE_PORT}
-database = "{DATABASE}"
-outlet_identity = "{}"
-outlet_noise = "{}"
-"#,
-            key(&hub_keys["authority"]["key"]),
-            key(&hub_keys["authority"]["noise"]),
-            key(&hub_keys["relay"]["noise"]),
-            provider.issuer,
-            provider.key_host,
-            key(&outlet_keys["identity"]),
-            key(&outlet_keys["noise"]),
-        );
+    pub(super) fn write_settings(&self, plan: &Blueprint<'_>, settings: &str) -> Outcome<()> {
+        let policy = plan.org_policy();
         let files = [
-            ("org.toml", settings.as_str()),
-            ("policy.cedar", ORG_POLICY),
-            ("acme-ca.pem", &provider.ca_pem),
+            ("org.toml", settings),
+            ("policy.cedar", &policy),
+            ("acme-ca.pem", &plan.provider.ca_pem),
         ];
         for (name, text) in files {
             self.stage

@@ -9,26 +9,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Admin, ORG, SERVICE, tidegate};
-use crate::ca::CertificateAuthority;
+use super::{Blueprint, ORG, tidegate};
 use crate::ground::Site;
 use crate::process::Process;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
-use crate::warehouse::{DATABASE, LOGIN, Warehouse};
+use crate::warehouse::{DATABASE, LOGIN};
 
 const START: Duration = Duration::from_secs(30);
-
-/// The owner's own policy: the department counts, and only sign-ins that are bound to a device.
-const OWNER_POLICY: &str = r#"permit (
-  principal,
-  action == Tidegate::Action::"connect",
-  resource == Tidegate::Service::"acme/warehouse"
-) when {
-  principal has department && principal.department == "Data Science" && principal.assurance == "high"
-};
-"#;
 
 pub struct Outlet {
     stage: Arc<Stage>,
@@ -51,42 +40,22 @@ pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
 impl Outlet {
     pub(super) async fn start(
         stage: &Arc<Stage>,
-        admin: &Admin,
-        hub: &str,
-        warehouse: &Warehouse,
-        ca: &CertificateAuthority,
+        plan: &Blueprint<'_>,
+        settings: &str,
         keys: &Value,
     ) -> Outcome<Self> {
         let home = stage.run().home(User::Outlet);
+        let warehouse = plan.warehouse;
         let login = json!({
             "host": warehouse.host, "port": warehouse.address.port().to_string(), "database": DATABASE,
             "username": LOGIN, "password": warehouse.password,
         });
-        let config = format!(
-            r#"org = "{ORG}"
-root = "{}"
-hub = "{hub}"
-data = "data"
-policy = "owner.cedar"
-
-[[service]]
-name = "{SERVICE}"
-kind = "postgres"
-target = "{}:{}"
-database = "{DATABASE}"
-login = {{ json_file = "login.json" }}
-tls = {{ ca_file = "acme-ca.pem" }}
-"#,
-            admin.root,
-            warehouse.host,
-            warehouse.address.port(),
-        );
-        let login = login.to_string();
+        let (login, policy) = (login.to_string(), plan.owner_policy());
         let files = [
-            ("outlet.toml", config.as_str()),
-            ("owner.cedar", OWNER_POLICY),
+            ("outlet.toml", settings),
+            ("owner.cedar", &policy),
             ("login.json", &login),
-            ("acme-ca.pem", ca.pem()),
+            ("acme-ca.pem", plan.ca.pem()),
         ];
         for (name, text) in files {
             stage

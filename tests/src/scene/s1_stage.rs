@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::World;
 use crate::ca::CertificateAuthority;
-use crate::company::Company;
+use crate::company::{Blueprint, Company};
 use crate::narrator::Narrator;
 use crate::provider::Provider;
 use crate::stage::Stage;
@@ -21,7 +21,7 @@ pub(super) async fn set(narrator: &Narrator, stage: &Arc<Stage>) -> Outcome<Worl
         "PostgreSQL 15     {} (SCRAM and TLS only, 336,776 flights)",
         warehouse.host
     ));
-    let company = Company::found(stage, &provider, &warehouse, &ca).await?;
+    let company = Company::found(stage, &Blueprint::new(&provider, &warehouse, &ca)).await?;
     narrator.say(format!("hub               {}", company.hub.address));
     narrator.say("outlet            beside the database, dials out only");
     narrator.say(format!("org root key      {}", company.admin.root));

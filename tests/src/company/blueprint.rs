@@ -1,0 +1,156 @@
+//! What a company consists of, before it is founded: its provider, its warehouse, its CA, and perhaps more services.
+//! The settings of administrator and outlet are written from here, so that the two never disagree by accident.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::{ORG, SERVICE, SERVICE_PORT};
+use crate::ca::CertificateAuthority;
+use crate::provider::{CLIENT_ID, Provider};
+use crate::warehouse::{DATABASE, Warehouse};
+
+pub struct Blueprint<'a> {
+    pub provider: &'a Provider,
+    pub warehouse: &'a Warehouse,
+    pub ca: &'a CertificateAuthority,
+    /// Beside the warehouse.
+    pub also: Vec<TcpService>,
+}
+
+/// Something that only moves bytes.
+pub struct TcpService {
+    pub name: String,
+    pub target: SocketAddr,
+    /// On the laptop.
+    pub port: u16,
+}
+
+/// Data scientists see the warehouse and may connect to it; nobody else does, and nothing else exists.
+const ORG_POLICY: &str = r#"permit (
+  principal in Tidegate::Group::"acme/data-science",
+  action in [Tidegate::Action::"see", Tidegate::Action::"connect"],
+  resource == Tidegate::Service::"acme/warehouse"
+);
+"#;
+
+/// The owner's own policy: the department counts, and only sign-ins that are bound to a device.
+const OWNER_POLICY: &str = r#"permit (
+  principal,
+  action == Tidegate::Action::"connect",
+  resource == Tidegate::Service::"acme/warehouse"
+) when {
+  principal has department && principal.department == "Data Science" && principal.assurance == "high"
+};
+"#;
+
+impl<'a> Blueprint<'a> {
+    /// The company of the scene.
+    #[must_use]
+    pub fn new(
+        provider: &'a Provider,
+        warehouse: &'a Warehouse,
+        ca: &'a CertificateAuthority,
+    ) -> Self {
+        Self {
+            provider,
+            warehouse,
+            ca,
+            also: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with(mut self, service: TcpService) -> Self {
+        self.also.push(service);
+        self
+    }
+
+    /// `org.toml`, as an administrator fills in the template.
+    pub(super) fn org_settings(&self, hub: &str, hub_keys: &Value, outlet_keys: &Value) -> String {
+        let (identity, noise) = (text(&outlet_keys["identity"]), text(&outlet_keys["noise"]));
+        let keys = format!("outlet_identity = \"{identity}\"\noutlet_noise = \"{noise}\"\n");
+        let mut settings = format!(
+            r#"policy = "policy.cedar"
+
+[hub]
+address = "{hub}"
+authority_key = "{}"
+authority_noise = "{}"
+relay_noise = "{}"
+
+[idp]
+issuer = "{}"
+client_id = "{CLIENT_ID}"
+key_host = "{}"
+ca_file = "acme-ca.pem"
+
+[[service]]
+name = "{SERVICE}"
+kind = "postgres"
+title = "Flight warehouse"
+port = {SERVICE_PORT}
+database = "{DATABASE}"
+{keys}"#,
+            text(&hub_keys["authority"]["key"]),
+            text(&hub_keys["authority"]["noise"]),
+            text(&hub_keys["relay"]["noise"]),
+            self.provider.issuer,
+            self.provider.key_host,
+        );
+        for TcpService { name, port, .. } in &self.also {
+            let block = format!(
+                "\n[[service]]\nname = \"{name}\"\nkind = \"tcp\"\ntitle = \"{name}\"\nport = {port}\n{keys}"
+            );
+            settings.push_str(&block);
+        }
+        settings
+    }
+
+    /// `outlet.toml`, relative to the outlet's home.
+    pub(super) fn outlet_settings(&self, root: &str, hub: &str) -> String {
+        let (host, port) = (&self.warehouse.host, self.warehouse.address.port());
+        let mut settings = format!(
+            r#"org = "{ORG}"
+root = "{root}"
+hub = "{hub}"
+data = "data"
+policy = "owner.cedar"
+
+[[service]]
+name = "{SERVICE}"
+kind = "postgres"
+target = "{host}:{port}"
+database = "{DATABASE}"
+login = {{ json_file = "login.json" }}
+tls = {{ ca_file = "acme-ca.pem" }}
+"#
+        );
+        for TcpService { name, target, .. } in &self.also {
+            settings.push_str(&format!(
+                "\n[[service]]\nname = \"{name}\"\nkind = \"tcp\"\ntarget = \"{target}\"\n"
+            ));
+        }
+        settings
+    }
+
+    pub(super) fn org_policy(&self) -> String {
+        self.for_all_services(ORG_POLICY)
+    }
+
+    pub(super) fn owner_policy(&self) -> String {
+        self.for_all_services(OWNER_POLICY)
+    }
+
+    fn for_all_services(&self, policy: &str) -> String {
+        let names =
+            std::iter::once(SERVICE).chain(self.also.iter().map(|service| service.name.as_str()));
+        names
+            .map(|name| policy.replace("acme/warehouse", &format!("{ORG}/{name}")))
+            .collect()
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
