@@ -4,6 +4,7 @@
 pub mod ca;
 mod census;
 pub mod company;
+pub mod figures;
 pub mod ground;
 pub mod laptop;
 pub mod narrator;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::census::census;
-use crate::ground::{Ground, namespaces_of};
+use crate::ground::{Ground, Network, namespaces_of};
 use crate::run::Run;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
@@ -20,17 +20,42 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// In namespaces where the machine allows them, on loopback otherwise.
+    ///
     /// # Errors
     /// When the machine refuses what the stage needs.
     pub fn set() -> Outcome<Arc<Self>> {
-        let am_root = rustix::process::geteuid().is_root();
-        let run = Run::begin(am_root && wants_namespaces())?;
-        let ground = Ground::choose(run.id())?;
-        let run = if matches!(ground, Ground::Loopback(_)) {
-            Run::begin(false)?
-        } else {
-            run
-        };
+        if let Ok("loopback") = std::env::var("TIDEGATE_STAGE").as_deref() {
+            return Self::set_on_loopback("it was asked for");
+        }
+        if !rustix::process::geteuid().is_root()
+            && std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_none()
+        {
+            return Self::set_on_loopback("making namespaces takes root");
+        }
+        let run = Run::begin(true)?;
+        match Network::build(run.id()) {
+            Ok(network) => Self::on(run, Ground::Namespaces(Box::new(network))),
+            Err(trouble) if std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_some() => {
+                Err(Trouble::new(format!(
+                    "namespaces are demanded, and this machine refuses them: {trouble}"
+                )))
+            }
+            Err(trouble) => {
+                Self::set_on_loopback(&format!("this machine refuses namespaces: {trouble}"))
+            }
+        }
+    }
+
+    /// On plain loopback, whatever the machine allows.
+    ///
+    /// # Errors
+    /// When not even a folder can be made.
+    pub fn set_on_loopback(why: &str) -> Outcome<Arc<Self>> {
+        Self::on(Run::begin(false)?, Ground::Loopback(why.to_owned()))
+    }
+
+    fn on(run: Run, ground: Ground) -> Outcome<Arc<Self>> {
         let stage = Self {
             ground,
             run,
@@ -184,10 +209,6 @@ impl Stage {
         }
         Ok(())
     }
-}
-
-fn wants_namespaces() -> bool {
-    std::env::var("TIDEGATE_STAGE").as_deref() != Ok("loopback")
 }
 
 /// The root of the repository this program was built from.

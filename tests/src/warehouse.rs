@@ -68,6 +68,12 @@ impl Warehouse {
         self.process.ended(START).await.map(drop)
     }
 
+    /// The folder of its Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// Queries that the outlet's login is running right now.
     ///
     /// # Errors

@@ -11,8 +11,6 @@ use std::time::Duration;
 pub use link::{Link, Quality};
 pub use network::{LAPTOP, Network, OUTLET, namespaces_of};
 
-use crate::trouble::{Outcome, Trouble};
-
 /// Where something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Site {
@@ -43,25 +41,6 @@ pub const LOOPBACK_DOES_NOT_PROVE: &[&str] = &[
 ];
 
 impl Ground {
-    /// Namespaces where the machine allows them.
-    ///
-    /// # Errors
-    /// When it does not and `TIDEGATE_REQUIRE_NETNS` asks for them.
-    pub fn choose(run_id: &str) -> Outcome<Self> {
-        if std::env::var("TIDEGATE_STAGE").is_ok_and(|stage| stage == "loopback") {
-            return Ok(Self::Loopback("it was asked for".to_owned()));
-        }
-        match Network::build(run_id) {
-            Ok(network) => Ok(Self::Namespaces(Box::new(network))),
-            Err(trouble) if std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_some() => {
-                Err(Trouble::new(format!(
-                    "namespaces are demanded, and this machine refuses them: {trouble}"
-                )))
-            }
-            Err(trouble) => Ok(Self::Loopback(trouble.to_string())),
-        }
-    }
-
     #[must_use]
     pub fn network(&self) -> Option<&Network> {
         match self {

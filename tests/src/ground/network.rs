@@ -26,7 +26,9 @@ pub struct Network {
 }
 
 impl Network {
-    pub(super) fn build(run_id: &str) -> Outcome<Self> {
+    /// # Errors
+    /// When the machine forbids a part of it.
+    pub fn build(run_id: &str) -> Outcome<Self> {
         sweep();
         let names = ["net", "cafe", "priv"].map(|site| format!("{run_id}-{site}"));
         let mut network = Self { names, link: None };

@@ -1,6 +1,7 @@
 //! `cargo xtask test` and `cargo xtask demo`: everything from a clean clone to a verdict, or to the café scene.
 //! It uses the standard library only: it must build in seconds on a machine that has nothing yet.
 
+mod bench;
 mod board;
 mod check;
 mod count;
@@ -16,6 +17,7 @@ usage: cargo xtask <command> [--loud]
 
   test   sets the machine up, builds, and runs every check and test; ends with `N passed, N failed`
   demo   sets the machine up, builds, and plays the café scene (waits for your clicks where there is a display)
+  bench  builds for release and measures Tidegate against `ssh -J`
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
   --loud  show the output of every step while it runs (always so when CI is set)";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let good = match command.map(String::as_str) {
         Some("test") => check::run(&place, &mut board),
         Some("demo") => demo::run(&place, &mut board, &words[1..]),
+        Some("bench") => bench::run(&place, &mut board),
         Some("setup") => prepare::everything(&place, &mut board),
         _ => {
             eprintln!("{USAGE}");

@@ -1,0 +1,107 @@
+//! A server of plain bytes, and the two things that are measured with it: bulk and round trips.
+//! The client says how many bytes it wants; none means that every byte it sends comes back.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::trouble::Outcome;
+
+const BULK: u64 = 1 << 30;
+const ROUNDS: usize = 5;
+const TRIPS: usize = 2000;
+
+pub(super) fn serve() -> Outcome<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::Builder::new()
+                .stack_size(128 * 1024)
+                .spawn(move || drop(answer(stream)))
+                .ok();
+        }
+    });
+    Ok(address)
+}
+
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut wanted = [0; 8];
+    stream.read_exact(&mut wanted)?;
+    let mut left = u64::from_be_bytes(wanted);
+    if left == 0 {
+        let mut byte = [0];
+        while stream.read_exact(&mut byte).is_ok() {
+            stream.write_all(&byte)?;
+        }
+        return Ok(());
+    }
+    let zeros = vec![0_u8; 256 * 1024];
+    while left > 0 {
+        let size = left.min(zeros.len() as u64);
+        stream.write_all(&zeros[..usize::try_from(size).unwrap_or(zeros.len())])?;
+        left -= size;
+    }
+    Ok(())
+}
+
+/// A connection that has said what it wants.
+pub(super) fn ask(road: SocketAddr, bytes: u64) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(road)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(&bytes.to_be_bytes())?;
+    Ok(stream)
+}
+
+pub(super) fn compare_bulk(roads: &[(&str, SocketAddr)]) -> Outcome<()> {
+    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); roads.len()];
+    for _ in 0..ROUNDS {
+        for ((_, road), rates) in roads.iter().zip(&mut rates) {
+            rates.push(download(*road)?);
+        }
+    }
+    for ((name, _), rates) in roads.iter().zip(&mut rates) {
+        println!("  {name:<9} {:>6.2} Gbit/s", median(rates));
+    }
+    Ok(())
+}
+
+fn download(road: SocketAddr) -> std::io::Result<f64> {
+    let mut stream = ask(road, BULK)?;
+    let mut buffer = vec![0; 1 << 20];
+    let (started, mut left) = (Instant::now(), BULK);
+    while left > 0 {
+        match stream.read(&mut buffer)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            size => left -= size as u64,
+        }
+    }
+    Ok(BULK as f64 * 8.0 / started.elapsed().as_secs_f64() / 1e9)
+}
+
+pub(super) fn compare_round_trips(roads: &[(&str, SocketAddr)]) -> Outcome<()> {
+    let mut streams = Vec::new();
+    for (_, road) in roads {
+        streams.push(ask(*road, 0)?);
+    }
+    let mut trips: Vec<Vec<f64>> = vec![Vec::new(); roads.len()];
+    for _ in 0..TRIPS {
+        for (stream, trips) in streams.iter_mut().zip(&mut trips) {
+            let sent = Instant::now();
+            stream.write_all(b"x")?;
+            stream.read_exact(&mut [0])?;
+            trips.push(sent.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    for ((name, _), trips) in roads.iter().zip(&mut trips) {
+        println!("  {name:<9} {:>6.0} µs", median(trips));
+    }
+    Ok(())
+}
+
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
