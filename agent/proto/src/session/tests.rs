@@ -244,6 +244,21 @@ fn a_renewal_is_by_the_same_person_on_the_same_device_or_changes_nothing() {
         .handle_reauth(&other.auth().encode().unwrap(), &standing, NOW)
         .unwrap_err();
     assert_eq!(refusal.exact, RefusalReason::OtherPrincipal);
+
+    // The same device, but in the hands of another person.
+    let mut claims = world.claims();
+    set(&mut claims, "sub", json!("00uben"));
+    let mut credential = world.credential();
+    credential.sub = "00uben".parse().unwrap();
+    let handed_on = Auth {
+        credential: credential.sign(&world.authority),
+        id_token_0: world.provider.sign(&claims),
+        ..world.auth()
+    };
+    let refusal = session
+        .handle_reauth(&handed_on.encode().unwrap(), &standing, NOW)
+        .unwrap_err();
+    assert_eq!(refusal.exact, RefusalReason::OtherPrincipal);
     assert!(session.handle_reauth(b"rubbish", &standing, NOW).is_err());
 
     assert_eq!(

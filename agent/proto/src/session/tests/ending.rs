@@ -109,3 +109,23 @@ fn a_warm_circuit_opens_nothing_on_the_word_of_an_authority_or_provider_that_was
         .unwrap_err();
     assert_eq!(refusal.exact, RefusalReason::TrustChanged);
 }
+
+#[test]
+fn an_id_token_that_ends_first_ends_the_session_first() {
+    let world = World::new();
+    let mut claims = world.claims();
+    set(&mut claims, "exp", json!(NOW.0 + 100));
+    let auth = Auth {
+        id_token_0: world.provider.sign(&claims),
+        ..world.auth()
+    };
+    let mut session = world.session();
+    let record = auth.encode().unwrap();
+
+    let deadline = session.handle_auth(&record, &world.standing, NOW);
+
+    assert_eq!(deadline, Ok(NOW.plus(100 + 300)));
+    let late = NOW.plus(160);
+    let refusal = session.handle_open(&open(1), &world.standing, &at(late), late);
+    assert_eq!(refusal.unwrap_err().exact, RefusalReason::Expired);
+}
