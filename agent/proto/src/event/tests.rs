@@ -276,3 +276,22 @@ fn a_permit_exists_only_for_what_was_recorded() {
     assert_eq!(permit.deadline(), NOW.plus(900));
     assert_eq!(permit.principal().sub.as_str(), "00uana");
 }
+
+#[test]
+fn a_keeper_that_miscounts_is_found_out() {
+    let keeper = key(4);
+    for seq in [0, 1, 3, u64::MAX] {
+        let mut chain = Chain::start(&org(), &keeper.verify_key());
+        let first = chain.append(NOW, closed(1), &keeper);
+        let second = Event {
+            org: org(),
+            seq,
+            prev: chain.head().digest,
+            at: NOW,
+            what: closed(2),
+        };
+        let lines = [first.line(), &second.sign(&keeper)].map(|line| line.as_bytes().to_vec());
+
+        assert_eq!(first_bad(&lines), Some(2), "{seq}");
+    }
+}

@@ -160,6 +160,15 @@ fn a_chain_of_roots_is_walked_forward_only_and_without_gaps() {
         "the new key did not sign it"
     );
     assert!(walk(&chain[1..], 11).is_err());
+    let two_tales = [root(2, 11).sign(&key(1)), root(3, 11).sign(&key(11))];
+    assert_eq!(
+        walk(
+            &[vec![root(1, 1).sign(&key(1))], two_tales.into()].concat(),
+            1
+        ),
+        Err(StatementError::Root),
+        "old and new do not say the same"
+    );
 }
 
 #[test]
