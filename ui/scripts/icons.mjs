@@ -1,4 +1,5 @@
 // Renders the pictures in icons/ from their SVG sources: run `npm run icons` after changing one.
+// The tool is fetched when needed: it is not a dependency, because not every registry has it for every platform, and `npm ci` then fails.
 // The tray sources are drawn for a light panel; the ones for a dark panel differ in colour only, so they are derived.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +12,7 @@ const scratch = mkdtempSync(join(tmpdir(), "tidegate-icons-"));
 const onDarkPanel = { "#1d2a30": "#f4f7f8", "#0f766e": "#2dd4bf", "#b45309": "#fbbf24" };
 
 function render(source, ...options) {
-  execFileSync("npx", ["tauri", "icon", source, "--output", scratch, ...options], { stdio: "ignore" });
+  execFileSync("npx", ["--yes", "@tauri-apps/cli@2.12.5", "icon", source, "--output", scratch, ...options], { stdio: "ignore" });
 }
 
 for (const state of ["off", "connecting", "connected", "problem"]) {
