@@ -68,6 +68,7 @@ impl Agent {
         if let Some(membership) = membership {
             owner.resume(membership);
         }
+        owner.publish();
         let stop = CancellationToken::new();
         let owner = tokio::spawn(owner.run(orders_out, stop.clone()));
         tracing::info!("agent started");

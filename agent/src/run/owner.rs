@@ -169,7 +169,8 @@ impl Owner {
         self.attempts
     }
 
-    fn publish(&mut self) {
+    /// Says how things are. The first time before anybody can look.
+    pub(crate) fn publish(&mut self) {
         let awaited = self.state.awaited();
         self.awaited
             .send_if_modified(|old| std::mem::replace(old, awaited) != awaited);
