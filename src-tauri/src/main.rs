@@ -1,2 +1,162 @@
-//! Placeholder.
-fn main() {}
+//! Tidegate's tray and window: the glue between `tidegate-app`, which decides, and Tauri, which shows.
+//! A newcomer would put logic here: this crate only carries out. If you need an `if` about services, it belongs in `app/`.
+
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod clipboard;
+mod commands;
+mod desktop;
+mod notices;
+mod tray;
+mod window;
+
+use std::time::Duration;
+
+use tauri::{App, Manager, RunEvent};
+use tidegate_agent::{Agent, AgentConfig, Clock};
+use tidegate_app::{Controller, Input};
+use tokio::sync::mpsc;
+
+use crate::desktop::TauriDesktop;
+use crate::window::WindowState;
+
+/// Clicks wait here while the controller works; a full queue means a page gone wild, and drops them.
+const INPUTS_WAITING: usize = 64;
+/// Whatever hangs, the process is gone by then.
+const QUIT_LIMIT: Duration = Duration::from_millis(4_700);
+
+fn main() {
+    log_to_stderr();
+    #[cfg(target_os = "linux")]
+    if ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .all(|name| std::env::var_os(name).is_none_or(|display| display.is_empty()))
+    {
+        eprintln!(
+            "Tidegate needs a desktop to show itself on. Without one, use the command line: `tidegate`."
+        );
+        std::process::exit(1);
+    }
+    let (inputs, received) = mpsc::channel(INPUTS_WAITING);
+    let second_start = inputs.clone();
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(
+            move |_app, _argv, _cwd| {
+                send(&second_start, Input::Do(tidegate_app::Intent::OpenWindow));
+            },
+        ))
+        .manage(Inputs(inputs.clone()))
+        .manage(WindowState::default())
+        .invoke_handler(tauri::generate_handler![
+            commands::view,
+            commands::act,
+            commands::read_link
+        ])
+        .setup(move |app| start(app, inputs, received))
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => app.run(|_app, event| {
+            // The last window was closed: the tray goes on. Only `exit(code)` ends the process.
+            if let RunEvent::ExitRequested {
+                code: None, api, ..
+            } = event
+            {
+                api.prevent_exit();
+            }
+        }),
+        Err(error) => {
+            tracing::error!(%error, "desktop could not be started");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Says what the desktop did not do; there is always another way to reach the same.
+pub(crate) fn note(done: tauri::Result<()>, what: &'static str) {
+    if let Err(error) = done {
+        tracing::warn!(%error, what, "desktop did not do as told");
+    }
+}
+
+/// The way into the controller, for commands and menu.
+pub(crate) struct Inputs(mpsc::Sender<Input>);
+
+pub(crate) fn send(inputs: &mpsc::Sender<Input>, input: Input) {
+    if inputs.try_send(input).is_err() {
+        tracing::warn!("an input was dropped because the controller is busy or gone");
+    }
+}
+
+fn start(
+    app: &mut App,
+    inputs: mpsc::Sender<Input>,
+    received: mpsc::Receiver<Input>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let tray_made = tray::make(app.handle());
+    let controller = Controller::new(
+        TauriDesktop::new(app.handle().clone()),
+        received,
+        Clock::system(),
+    );
+    let notes = app.path().app_local_data_dir()?;
+    let looking = tidegate_app::surroundings::look_around(tray_made, notes, inputs.clone());
+    tauri::async_runtime::spawn(async move {
+        // One task owns the rest: whatever it started ends with it.
+        let mut others = tokio::task::JoinSet::new();
+        others.spawn(looking);
+        others.spawn(stop_when_told(inputs));
+        controller
+            .run(async { Agent::start(AgentConfig::for_user()?).await })
+            .await;
+        others.shutdown().await;
+    });
+    Ok(())
+}
+
+/// Ends in order when the system asks; a second time is not needed.
+async fn stop_when_told(inputs: mpsc::Sender<Input>) {
+    if let Err(error) = told_to_stop().await {
+        tracing::warn!(%error, "signals could not be listened to");
+        return;
+    }
+    tracing::info!("told to stop");
+    quit_watch();
+    // The only error is that the controller is already ending.
+    let _ = inputs.send(Input::Stop).await;
+}
+
+#[cfg(unix)]
+async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// From the first wish to quit the process has under 5 s, whatever hangs.
+pub(crate) fn quit_watch() {
+    std::thread::spawn(|| {
+        std::thread::sleep(QUIT_LIMIT);
+        tracing::error!("quitting took too long");
+        std::process::exit(1);
+    });
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| {
+        EnvFilter::new("warn,tidegate_agent=info,tidegate_app=info,tidegate_desktop=info")
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { badLink, byId, maybeById, notJoined, stage } from "./stage";
 
 const link = "tidegate://join?hub=hub.acme.example:443&org=acme";
-const acme = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh", has_ticket: true };
+const acme = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh" };
 
 test("shows where a link leads before it joins", async () => {
   const user = userEvent.setup();

@@ -18,7 +18,7 @@ test("names the step, offers the address, and can be cancelled", async () => {
   const user = userEvent.setup();
   const { asked } = await stage(signingIn);
 
-  expect(byId("sign-in-step").textContent).toBe("Waiting for you in the browser");
+  expect(byId("sign-in-step").textContent?.trim()).toBe("Waiting for you in the browser");
   expect(byId("sign-in-url").textContent).toBe("https://acme.okta.example/authorize?state=1");
   await user.click(byId("sign-in-copy"));
   await user.click(byId("sign-in-open"));

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tidegate_agent::{Action, Snapshot};
+use tidegate_agent::{Action, Agent, Snapshot};
 use tidegate_proto::problem::Problem;
 use tokio::sync::watch;
 
@@ -12,4 +12,18 @@ pub trait AgentHandle: Send + Sync + 'static {
     fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>>;
     fn act(&self, action: Action) -> impl Future<Output = Result<(), Problem>> + Send;
     fn shutdown(self) -> impl Future<Output = ()> + Send;
+}
+
+impl AgentHandle for Agent {
+    fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
+        Agent::snapshot(self)
+    }
+
+    async fn act(&self, action: Action) -> Result<(), Problem> {
+        Agent::act(self, action).await
+    }
+
+    async fn shutdown(self) {
+        Agent::shutdown(self).await;
+    }
 }

@@ -18,8 +18,6 @@ pub struct LinkView {
     pub address: String,
     /// The fingerprint of the org's root key, in groups of four.
     pub root: String,
-    /// Whether the link can enrol this device.
-    pub has_ticket: bool,
 }
 
 /// # Errors
@@ -30,11 +28,14 @@ pub fn read_join_text(text: &str) -> Result<LinkView, Box<ProblemView>> {
         return Err(refused());
     }
     let link = JoinLink::parse(text.trim()).map_err(|_| refused())?;
+    if link.ticket.is_none() {
+        // It names the org, but enrols nobody.
+        return Err(refused());
+    }
     Ok(LinkView {
         org: link.org.to_string(),
         address: link.address.to_string(),
         root: in_fours(&link.root.to_string()),
-        has_ticket: link.ticket.is_some(),
     })
 }
 

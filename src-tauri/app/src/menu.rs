@@ -7,7 +7,7 @@ use tidegate_proto::words::words;
 use crate::Intent;
 use crate::intent::{Copyable, Form};
 use crate::scene::Scene;
-use crate::time_left::{ends_at, time_left};
+use crate::time_left::time_left;
 use crate::view::{connect_step_text, sign_in_step_text};
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -117,7 +117,7 @@ fn open_services(menu: &mut Menu, scene: &Scene<'_>, snapshot: &Snapshot) {
             continue;
         };
         let name = &service.name;
-        let left = time_left(scene.now, ends_at(snapshot, until, scene.now));
+        let left = time_left(scene.now, until);
         menu.separator();
         menu.line(format!("{name} · localhost:{} · {left}", service.port));
         let what = Copyable::Connection {

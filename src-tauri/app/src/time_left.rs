@@ -1,12 +1,7 @@
 //! Time left, in words.
 //! A newcomer would count seconds: a menu that changes each second cannot be clicked, so the finest step is a minute.
 
-use tidegate_agent::{AccountView, HubState, Snapshot};
 use tidegate_proto::time::UnixTime;
-
-/// A deadline nearer than this is not being moved on any more, or it would have been by now:
-/// credentials last 10 minutes, the outlet adds 5, and the agent renews well before (PROTOCOL §5, "In session").
-const RENEWAL_MARGIN_SECS: u64 = 5 * 60;
 
 /// `3 h 05 min left`, `12 min left`, `less than a minute left`.
 pub fn time_left(now: UnixTime, until: UnixTime) -> String {
@@ -16,17 +11,6 @@ pub fn time_left(now: UnixTime, until: UnixTime) -> String {
         (0, 1) if now.until(until) < 60 => "less than a minute left".to_owned(),
         (0, minutes) => format!("{minutes} min left"),
         (hours, minutes) => format!("{hours} h {minutes:02} min left"),
-    }
-}
-
-/// When a connected service ends if nobody does anything: with the session while the agent can renew
-/// the outlet's `deadline`, else at that deadline.
-pub fn ends_at(snapshot: &Snapshot, deadline: UnixTime, now: UnixTime) -> UnixTime {
-    let renewing =
-        snapshot.hub == HubState::Connected && now.until(deadline) >= RENEWAL_MARGIN_SECS;
-    match snapshot.account {
-        AccountView::SignedIn { until, .. } if renewing => until.max(deadline),
-        _ => deadline,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::activity::ActivityLine;
 use crate::intent::{Copyable, Form};
 use crate::problem::{ProblemView, problem_view};
 use crate::scene::Scene;
-use crate::time_left::{ends_at, time_left};
+use crate::time_left::time_left;
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct View {
@@ -245,16 +245,11 @@ fn state(scene: &Scene<'_>, service: &ServiceView) -> State {
         ServiceState::Connecting { step } => State::Connecting {
             step: connect_step_text(*step),
         },
-        ServiceState::Connected { until, .. } => {
-            let until = scene
-                .snapshot
-                .map_or(*until, |snapshot| ends_at(snapshot, *until, scene.now));
-            State::Connected {
-                left: time_left(scene.now, until),
-                until,
-                usage: usage(service),
-            }
-        }
+        ServiceState::Connected { until, .. } => State::Connected {
+            left: time_left(scene.now, *until),
+            until: *until,
+            usage: usage(service),
+        },
         ServiceState::Disconnecting => State::Disconnecting,
         ServiceState::Failed(problem) => State::Failed {
             problem: Box::new(problem_view(problem)),

@@ -345,7 +345,7 @@ async fn a_week_of_work_takes_no_time() {
         desk.agent_says(today(ServiceState::Idle)).await;
         desk.menu_click("connect:warehouse").await;
         for _renewal in 0..36 {
-            let until = desk.now().plus(15 * 60);
+            let until = desk.now().plus(HOUR);
             desk.agent_says(today(ServiceState::Connected {
                 since: desk.now(),
                 until,

@@ -6,7 +6,9 @@ use tidegate_app::join_text::{MAX_JOIN_TEXT, read_join_text};
 const ROOT: &str = "NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI";
 
 fn link() -> String {
-    format!("tidegate://join?hub=hub.acme.example:443&org=acme&root={ROOT}")
+    format!(
+        "tidegate://join?hub=hub.acme.example:443&org=acme&root={ROOT}&ticket=canary.canary.canary&key={ROOT}"
+    )
 }
 
 #[test]
@@ -16,7 +18,25 @@ fn says_where_it_leads() {
     assert_eq!(said.org, "acme");
     assert_eq!(said.address, "hub.acme.example:443");
     assert_eq!(said.root.replace(' ', ""), ROOT);
-    assert!(!said.has_ticket);
+}
+
+#[test]
+fn the_window_never_gets_the_ticket_back() {
+    let said = read_join_text(&link()).unwrap();
+
+    let sent = serde_json::to_string(&said).unwrap();
+    assert!(!sent.contains("canary"));
+    assert_eq!(sent.matches(ROOT).count(), 0);
+}
+
+#[test]
+fn a_link_without_a_ticket_enrols_nobody() {
+    let (link, _ticket) = link()
+        .split_once("&ticket=")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+
+    assert!(read_join_text(&link).is_err());
 }
 
 #[test]

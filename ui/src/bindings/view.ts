@@ -48,11 +48,7 @@ export type LinkView = { org: string, address: string,
 /**
  * The fingerprint of the org's root key, in groups of four.
  */
-root: string, 
-/**
- * Whether the link can enrol this device.
- */
-has_ticket: boolean, };
+root: string, };
 
 export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "do": "cancel_sign_in" } | { "do": "sign_out" } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", code: number, } | { "do": "leave" } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "open_sign_in_page" } | { "do": "quit" };
 

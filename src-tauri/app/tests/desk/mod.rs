@@ -336,6 +336,6 @@ pub(crate) fn connecting() -> ServiceState {
 pub(crate) fn connected() -> ServiceState {
     ServiceState::Connected {
         since: MORNING,
-        until: MORNING.plus(15 * 60),
+        until: MORNING.plus(10 * HOUR),
     }
 }

@@ -1,0 +1,34 @@
+//! The clipboard, kept open: on X11 and Wayland the text is gone when its owner is.
+//! A newcomer would open one per copy, and wonder why pasting works only sometimes.
+
+use tidegate_app::CopyFailed;
+
+#[derive(Default)]
+pub(crate) struct Clipboard(Option<arboard::Clipboard>);
+
+impl Clipboard {
+    pub(crate) fn put(&mut self, text: &str) -> Result<(), CopyFailed> {
+        if self.try_put(text).is_ok() {
+            return Ok(());
+        }
+        // The display may have come back as another one: once more with a fresh door.
+        self.0 = None;
+        self.try_put(text).map_err(|error| {
+            tracing::warn!(%error, "clipboard could not be reached");
+            CopyFailed
+        })
+    }
+
+    fn try_put(&mut self, text: &str) -> Result<(), arboard::Error> {
+        let open = match &mut self.0 {
+            Some(open) => open,
+            closed => closed.insert(arboard::Clipboard::new()?),
+        };
+        open.set_text(text)
+    }
+
+    /// Hands the text to the desktop's clipboard manager, where there is one.
+    pub(crate) fn hand_over(&mut self) {
+        self.0 = None;
+    }
+}
