@@ -1,22 +1,134 @@
-//! `tidegate connect`: opens the inlet of a service.
-//! Not filled yet.
+//! `tidegate connect`: opens the inlet of a service, at the running agent or until Ctrl-C at one of its own.
+//! It ends with success only when the outlet has answered: a port that merely exists is not a connection.
 
-use crate::failure::{Exit, Failure};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tidegate_agent::{
+    AccountView, Action, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
+};
+use tidegate_proto::problem::Code;
+
+use crate::failure::Failure;
+use crate::seat::{Seat, SeatArgs, Watch, sign_in_problem};
+use crate::signals::{Signal, Signals};
 
 #[derive(clap::Args)]
 pub(crate) struct Connect {
     /// The service's name.
     service: String,
+    /// Print the service as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Give up after so many seconds, sign-in included.
+    #[arg(long, default_value_t = 330)]
+    timeout: u64,
+    #[command(flatten)]
+    seat: SeatArgs,
 }
 
 impl Connect {
-    #[allow(clippy::unused_async)]
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+        // A name that cannot exist is answered like one that does not.
+        let service: ServiceName = self
+            .service
+            .parse()
+            .map_err(|_| Failure::from(Code::NotAvailable))?;
+        let mut seat = Seat::take(&self.seat).await?;
+        let ended = self.stay(&service, &mut seat).await;
+        seat.leave().await;
+        ended
     }
+
+    async fn stay(&self, service: &ServiceName, seat: &mut Seat) -> Result<(), Failure> {
+        let signals = Signals::listen()
+            .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
+        seat.act(Action::Connect {
+            service: service.clone(),
+        })
+        .await?;
+        let mut watch = seat.watch().await?;
+        let limit = Duration::from_secs(self.timeout);
+        let connected = watch
+            .until(limit, |snapshot| judge(snapshot, service))
+            .await?;
+        print(&connected, self.json)?;
+        if seat.is_own() {
+            eprintln!(
+                "Connected until {}; Ctrl-C ends it.",
+                crate::status::until(&connected.state)
+            );
+            return hold(watch, service, signals).await;
+        }
+        Ok(())
+    }
+}
+
+fn judge(snapshot: &Snapshot, service: &ServiceName) -> ControlFlow<Result<ServiceView, Problem>> {
+    match snapshot.service(service).map(|view| (&view.state, view)) {
+        Some((ServiceState::Connected { .. }, view)) => {
+            return ControlFlow::Break(Ok(view.clone()));
+        }
+        Some((ServiceState::Failed(problem), _)) => {
+            return ControlFlow::Break(Err(problem.clone()));
+        }
+        Some((ServiceState::Connecting { .. }, _)) => return ControlFlow::Continue(()),
+        Some((ServiceState::Idle | ServiceState::Disconnecting, _)) | None => {}
+    }
+    let about_it = snapshot
+        .problems
+        .iter()
+        .find(|problem| problem.facts.service.as_ref() == Some(service));
+    match (&snapshot.account, about_it) {
+        (_, Some(problem)) => ControlFlow::Break(Err(problem.clone())),
+        (AccountView::SigningIn(_) | AccountView::SignedIn { .. } | AccountView::Joining, None) => {
+            ControlFlow::Continue(())
+        }
+        (AccountView::SignedOut { .. }, None) if snapshot.problems.is_empty() => {
+            ControlFlow::Continue(())
+        }
+        (AccountView::SignedOut { .. } | AccountView::NotJoined, None) => {
+            ControlFlow::Break(Err(sign_in_problem(snapshot)))
+        }
+    }
+}
+
+/// Until somebody presses Ctrl-C, or the connection ends by itself.
+async fn hold(
+    mut watch: Watch,
+    service: &ServiceName,
+    mut signals: Signals,
+) -> Result<(), Failure> {
+    loop {
+        tokio::select! {
+            signal = signals.next() => if matches!(signal, Signal::End) { return Ok(()) },
+            snapshot = watch.next() => match snapshot?.service(service).map(|view| view.state.clone()) {
+                Some(ServiceState::Failed(problem)) => return Err(problem.into()),
+                Some(ServiceState::Idle) => return Ok(()),
+                None => return Err(Problem::new(Code::PolicyChanged).service(service).into()),
+                Some(ServiceState::Connecting { .. } | ServiceState::Connected { .. } | ServiceState::Disconnecting) => {}
+            },
+        }
+    }
+}
+
+fn print(view: &ServiceView, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string(view)
+            .map_err(|error| Failure::internal("the answer cannot be printed", &error))?;
+        println!("{text}");
+        return Ok(());
+    }
+    let strings = &view.connection;
+    let lines = [
+        ("url", Some(&strings.url)),
+        ("psql", strings.psql.as_ref()),
+        ("sqlalchemy", strings.sqlalchemy.as_ref()),
+    ];
+    for (name, line) in lines {
+        if let Some(line) = line {
+            println!("{name:<11} {line}");
+        }
+    }
+    Ok(())
 }

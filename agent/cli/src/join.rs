@@ -1,22 +1,61 @@
 //! `tidegate join`: enrols this computer with a join link.
-//! Not filled yet.
+//! The link holds a secret until it is used: `-` reads it from standard input, where other programs cannot see it.
 
-use crate::failure::{Exit, Failure};
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tidegate_agent::{AccountView, Action, Problem, Secret, Snapshot};
+use tidegate_proto::problem::Code;
+
+use crate::failure::Failure;
+use crate::seat::{Seat, SeatArgs};
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// Longest link that is read, in bytes.
+const MAX_LINK: u64 = 8 * 1024;
 
 #[derive(clap::Args)]
 pub(crate) struct Join {
-    /// The link, `tidegate://join?…`.
+    /// The link, `tidegate://join?…`, or `-` to read it from standard input.
     link: String,
+    #[command(flatten)]
+    seat: SeatArgs,
 }
 
 impl Join {
-    #[allow(clippy::unused_async)]
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        Err(Failure::new(
-            Exit::Internal,
-            "this verb is not there yet",
-            "it is being built",
-            "try again later",
-        ))
+        let link = read(self.link)?;
+        let mut seat = Seat::take(&self.seat).await?;
+        let joined = join(&mut seat, link).await;
+        seat.leave().await;
+        println!("{}", joined?);
+        Ok(())
     }
+}
+
+async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
+    seat.act(Action::Join { link }).await?;
+    seat.watch().await?.until(LIMIT, judge).await
+}
+
+fn judge(snapshot: &Snapshot) -> ControlFlow<Result<String, Problem>> {
+    match (&snapshot.account, &snapshot.org) {
+        (AccountView::Joining, _) => ControlFlow::Continue(()),
+        (AccountView::NotJoined, _) | (_, None) => {
+            let problem = snapshot.problems.last().cloned();
+            ControlFlow::Break(Err(problem.unwrap_or(Problem::new(Code::NotJoined))))
+        }
+        (_, Some(org)) => ControlFlow::Break(Ok(format!("Joined {} at {}.", org.name, org.hub))),
+    }
+}
+
+fn read(link: String) -> Result<Secret, Failure> {
+    if link != "-" {
+        return Ok(Secret::from(link));
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().take(MAX_LINK).read_to_string(&mut text);
+    read.map_err(|error| Failure::unusable("the link", &error, "a join link"))?;
+    Ok(Secret::from(text))
 }

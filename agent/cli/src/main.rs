@@ -18,6 +18,7 @@ mod outlet;
 mod process;
 mod public_file;
 mod revoke;
+mod seat;
 mod signals;
 mod status;
 mod telemetry;
@@ -60,10 +61,17 @@ enum Verb {
     Audit(audit::Audit),
 }
 
+impl Verb {
+    /// Servers log what happens; the other verbs answer, and say what went wrong.
+    fn is_server(&self) -> bool {
+        matches!(self, Self::Hub(_) | Self::Outlet(_))
+    }
+}
+
 fn main() -> ExitCode {
     process::forbid_core_dumps();
     let asked = Tidegate::parse();
-    telemetry::start();
+    telemetry::start(asked.verb.is_server());
 
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,16 +1,15 @@
-//! Where log lines go: standard error, filtered by `TIDEGATE_LOG` (`info` unless told otherwise).
+//! Where log lines go: standard error, filtered by `TIDEGATE_LOG` (else `info` for servers, `error` for verbs that a person waits for).
 //! Standard output belongs to the verbs' answers; a log line there would break whoever parses them.
 
 use tracing_subscriber::EnvFilter;
 
 const VARIABLE: &str = "TIDEGATE_LOG";
-const DEFAULT: &str = "info";
-
-pub(crate) fn start() {
+pub(crate) fn start(is_server: bool) {
+    let default = if is_server { "info" } else { "error" };
     let filter = std::env::var(VARIABLE)
         .ok()
         .and_then(|text| EnvFilter::try_new(text).ok())
-        .unwrap_or_else(|| EnvFilter::new(DEFAULT));
+        .unwrap_or_else(|| EnvFilter::new(default));
 
     // Fails only when a subscriber is already there, which then keeps its job.
     let _ = tracing_subscriber::fmt()

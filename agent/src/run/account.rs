@@ -31,9 +31,9 @@ impl Owner {
             return Ok(());
         }
         let Some(identity) = home.identity.clone() else {
-            // Perhaps the keyring was locked and is open now: look again.
-            self.wake();
-            return Err(self.key_is_missing());
+            // Still being read, or the keyring was locked and may be open now.
+            self.wake(true);
+            return Ok(());
         };
         self.stop_hub();
         self.state.forget_sign_in();
@@ -47,21 +47,6 @@ impl Owner {
             _task: task,
         };
         Ok(())
-    }
-
-    fn key_is_missing(&self) -> Problem {
-        let known = [
-            Code::KeyringLocked,
-            Code::KeyringAbsent,
-            Code::KeyFileOpen,
-            Code::NotEnrolled,
-        ];
-        let why = self
-            .state
-            .problems
-            .iter()
-            .find(|problem| known.contains(&problem.code));
-        why.cloned().unwrap_or(Problem::new(Code::NotEnrolled))
     }
 
     fn sign_in_task(&self, attempt: u64, identity: Arc<SigningKey>) -> Task {
@@ -114,8 +99,11 @@ impl Owner {
             Account::NotJoined
             | Account::Joining { .. }
             | Account::SignedOut
-            | Account::Waking { .. }
             | Account::SignedIn { .. } => {}
+            Account::Waking { .. } => {
+                self.unwant(None);
+                self.wake(false);
+            }
         }
     }
 
@@ -236,7 +224,7 @@ impl Owner {
     }
 
     /// Connects that waited for sign-in do not wait any more.
-    fn unwant(&mut self, why: Option<&Problem>) {
+    pub(super) fn unwant(&mut self, why: Option<&Problem>) {
         for service in self.state.wanted() {
             match why {
                 Some(problem) => {

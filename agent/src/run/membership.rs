@@ -35,11 +35,19 @@ const ABOUT_JOINING: &[Code] = &[
     Code::TimedOut,
 ];
 
+/// What a keyring that opened makes obsolete.
+const ABOUT_KEYS: &[Code] = &[
+    Code::KeyringLocked,
+    Code::KeyringAbsent,
+    Code::KeyFileOpen,
+    Code::NotEnrolled,
+];
+
 impl Owner {
     /// Goes on where the last run stopped.
     pub(crate) fn resume(&mut self, membership: Membership) {
         self.settle(membership, None);
-        self.wake();
+        self.wake(false);
     }
 
     pub(super) fn join(&mut self, link: &Secret) -> Result<(), Problem> {
@@ -122,8 +130,8 @@ impl Owner {
         self.state.account = Account::SignedOut;
     }
 
-    /// Reads key and session from the keyring.
-    pub(super) fn wake(&mut self) {
+    /// Reads key and session from the keyring, and then, if asked, opens the browser where that is needed.
+    pub(super) fn wake(&mut self, then_sign_in: bool) {
         let Some(home) = &self.state.home else { return };
         let (vault, membership) = (self.tools.vault.clone(), home.membership.clone());
         let attempt = self.attempt();
@@ -134,53 +142,61 @@ impl Owner {
         });
         // Whoever opens a portal now waits for what the keyring says.
         self.admission.send_replace(Admission::Pending);
-        self.state.account = Account::Waking { _task: task };
+        self.state.account = Account::Waking {
+            _task: task,
+            then_sign_in,
+        };
     }
 
     fn on_woken(&mut self, result: Result<Woken, Problem>) {
-        self.state.account = Account::SignedOut;
-        match result {
-            Ok(woken) => self.awake(woken),
-            Err(problem) => {
-                self.admission
-                    .send_replace(Admission::None(problem.clone()));
-                self.state.trouble(problem);
-                self.greet_hub();
+        let then_sign_in = matches!(
+            self.state.account,
+            Account::Waking {
+                then_sign_in: true,
+                ..
             }
-        }
-    }
-
-    fn awake(&mut self, woken: Woken) {
-        self.state.better(&[
-            Code::KeyringLocked,
-            Code::KeyringAbsent,
-            Code::KeyFileOpen,
-            Code::NotEnrolled,
-        ]);
-        if woken.identity.is_none() {
-            self.state.trouble(Problem::new(Code::NotEnrolled));
-        }
-        let has_key = woken.identity.is_some();
-        if let Some(home) = &mut self.state.home {
-            home.identity = woken.identity;
-        }
-        let now = self.tools.clock.now();
-        match woken
-            .session
-            .filter(|session| has_key && now < session.ends())
-        {
-            Some(session) => {
+        );
+        self.state.account = Account::SignedOut;
+        match result.and_then(|woken| self.take_key(woken)) {
+            Err(problem) => self.stay_out(problem),
+            Ok(Some(session)) => {
                 self.state.account = Account::SignedIn {
                     session: Arc::clone(&session),
                 };
                 self.keep_hub(session);
             }
-            None => {
+            Ok(None) => {
                 self.admission
                     .send_replace(Admission::None(Problem::new(Code::SignInNeeded)));
-                self.greet_hub();
+                if !then_sign_in || self.sign_in().is_err() {
+                    self.greet_hub();
+                }
             }
         }
+    }
+
+    /// The key of this device, and the session it may go on with.
+    fn take_key(&mut self, woken: Woken) -> Result<Option<Arc<Session>>, Problem> {
+        self.state.better(ABOUT_KEYS);
+        let Some(home) = &mut self.state.home else {
+            return Ok(None);
+        };
+        home.identity = Some(
+            woken
+                .identity
+                .ok_or_else(|| Problem::new(Code::NotEnrolled))?,
+        );
+        let now = self.tools.clock.now();
+        Ok(woken.session.filter(|session| now < session.ends()))
+    }
+
+    /// Without its key this device is nobody.
+    fn stay_out(&mut self, problem: Problem) {
+        self.admission
+            .send_replace(Admission::None(problem.clone()));
+        self.unwant(Some(&problem));
+        self.state.trouble(problem);
+        self.greet_hub();
     }
 
     pub(super) async fn leave(&mut self) -> Result<(), Problem> {

@@ -49,9 +49,10 @@ pub(super) enum Account {
         _task: Task,
     },
     SignedOut,
-    /// The keyring is being read; looks like signed out.
+    /// The keyring is being read; looks like signed out. Somebody may have asked to sign in meanwhile.
     Waking {
         _task: Task,
+        then_sign_in: bool,
     },
     SigningIn {
         step: SignInStep,

@@ -1,0 +1,172 @@
+//! Where a user's verb sits: at the agent that runs already, or at one of its own that ends with the verb.
+//! A newcomer would always start one: two agents of one user would fight over ports and tokens, so the running one has precedence.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_agent::control::{Client, ClientError, Snapshots};
+use tidegate_agent::{
+    AccountView, Action, Agent, AgentConfig, KeyStoreKind, NoBrowser, Problem, SignInStep, Snapshot,
+};
+use tidegate_proto::problem::Code;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::failure::Failure;
+
+/// How an agent of our own is started.
+#[derive(clap::Args, Clone)]
+pub(crate) struct SeatArgs {
+    /// Where keys are kept when no agent runs yet: `file` is not encrypted, for servers without a keyring.
+    #[arg(long, value_enum, default_value_t = Keys::Keyring)]
+    keys: Keys,
+    /// Open no browser; the address to visit is printed either way.
+    #[arg(long)]
+    no_browser: bool,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum Keys {
+    Keyring,
+    Memory,
+    File,
+}
+
+/// An agent to give orders to.
+pub(crate) enum Seat {
+    Running(Box<Client>, std::path::PathBuf),
+    Own(Box<Agent>),
+}
+
+/// The agent's snapshots, wherever it is.
+pub(crate) enum Watch {
+    Running(Snapshots),
+    Own(watch::Receiver<Arc<Snapshot>>, bool),
+}
+
+impl Seat {
+    /// The running agent, or one of our own.
+    pub(crate) async fn take(args: &SeatArgs) -> Result<Self, Failure> {
+        let mut config = AgentConfig::for_user()?;
+        match Client::connect(&config.socket()).await {
+            Ok(client) => return Ok(Self::Running(Box::new(client), config.socket())),
+            Err(ClientError::NotRunning) => {}
+            Err(error) => return Err(broken(error)),
+        }
+        config.keys = match args.keys {
+            Keys::Keyring => KeyStoreKind::Keyring,
+            Keys::Memory => KeyStoreKind::Memory,
+            Keys::File => KeyStoreKind::File,
+        };
+        if args.no_browser {
+            config.browser = Box::new(NoBrowser);
+        }
+        Ok(Self::Own(Box::new(Agent::start(config).await?)))
+    }
+
+    /// The running agent; nothing to disconnect from where there is none.
+    pub(crate) async fn running() -> Result<Self, Failure> {
+        let socket = AgentConfig::for_user()?.socket();
+        let client = Client::connect(&socket).await.map_err(broken)?;
+        Ok(Self::Running(Box::new(client), socket))
+    }
+
+    pub(crate) async fn act(&mut self, action: Action) -> Result<(), Failure> {
+        let result = match self {
+            Self::Running(client, _) => client.act(action).await.map_err(broken)?,
+            Self::Own(agent) => agent.act(action).await,
+        };
+        Ok(result?)
+    }
+
+    pub(crate) async fn watch(&self) -> Result<Watch, Failure> {
+        match self {
+            Self::Running(_, socket) => {
+                let client = Client::connect(socket).await.map_err(broken)?;
+                Ok(Watch::Running(client.snapshots().await.map_err(broken)?))
+            }
+            Self::Own(agent) => Ok(Watch::Own(agent.snapshot(), true)),
+        }
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
+
+    /// Ends an agent of our own; a running one goes on.
+    pub(crate) async fn leave(self) {
+        if let Self::Own(agent) = self {
+            agent.shutdown().await;
+        }
+    }
+}
+
+impl Watch {
+    /// The next snapshot; the first time the current one.
+    pub(crate) async fn next(&mut self) -> Result<Snapshot, Failure> {
+        match self {
+            Self::Running(snapshots) => snapshots.next().await.map_err(broken),
+            Self::Own(snapshots, first) => {
+                if !std::mem::take(first) && snapshots.changed().await.is_err() {
+                    return Err(Code::AppQuitting.into());
+                }
+                Ok((**snapshots.borrow_and_update()).clone())
+            }
+        }
+    }
+
+    /// Follows the snapshots until `judge` has an answer, showing a person where to sign in meanwhile.
+    pub(crate) async fn until<T>(
+        &mut self,
+        limit: Duration,
+        mut judge: impl FnMut(&Snapshot) -> ControlFlow<Result<T, Problem>>,
+    ) -> Result<T, Failure> {
+        let mut shown = None;
+        let follow = async {
+            loop {
+                let snapshot = self.next().await?;
+                show_sign_in(&snapshot, &mut shown);
+                if let ControlFlow::Break(answer) = judge(&snapshot) {
+                    return answer.map_err(Failure::from);
+                }
+            }
+        };
+        timeout(limit, follow)
+            .await
+            .unwrap_or_else(|_| Err(Code::TimedOut.into()))
+    }
+}
+
+/// Prints the address of the sign-in page once.
+fn show_sign_in(snapshot: &Snapshot, shown: &mut Option<String>) {
+    let AccountView::SigningIn(sign_in) = &snapshot.account else {
+        return;
+    };
+    if sign_in.step == SignInStep::WaitingForBrowser
+        && sign_in.url.is_some()
+        && *shown != sign_in.url
+    {
+        shown.clone_from(&sign_in.url);
+        let url = sign_in.url.as_deref().unwrap_or_default();
+        eprintln!("Sign in with your browser. If it did not open, go to:\n{url}");
+    }
+}
+
+/// The newest problem that stands in the way of signing in.
+pub(crate) fn sign_in_problem(snapshot: &Snapshot) -> Problem {
+    let last = snapshot
+        .problems
+        .iter()
+        .rev()
+        .find(|problem| problem.code != Code::BrowserDidNotOpen);
+    last.cloned().unwrap_or(Problem::new(Code::SignInCancelled))
+}
+
+fn broken(error: ClientError) -> Failure {
+    match error {
+        ClientError::NotRunning => Code::AgentNotRunning.into(),
+        ClientError::Foreign => Code::KeyFileOpen.into(),
+        ClientError::Ended => Code::AppQuitting.into(),
+    }
+}
