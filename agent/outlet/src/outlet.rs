@@ -1,7 +1,7 @@
 //! An outlet from start to shutdown: opens what it needs or says all at once why not, then owns every task it runs.
 //! Starting succeeds without the hub: what was last known counts until the hub is back.
 
-use crate::audit::{Audit, AuditError, Refusals, Writer};
+use crate::audit::{Audit, AuditError, Writer};
 use crate::authority::Follower;
 use crate::circuit;
 use crate::clock;
@@ -9,24 +9,23 @@ use crate::config::{OutletConfig, Target};
 use crate::control::Control;
 use crate::keys::{KeysError, OutletKeys};
 use crate::kill::{KillError, KillSwitch};
-use crate::known::{Kept, KeptError, Known, Me};
+use crate::known::{Footing, Kept, KeptError, Known, Me};
 use crate::links::Links;
 use crate::owner::{self, OwnerError};
-use crate::premises::{Gates, Premises, Service};
+use crate::premises::{Flood, Gates, Premises, Service};
 use crate::provider_keys::Fetcher;
 use crate::relays::Relays;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::EventKind;
 use tidegate_proto::identity::NoiseSecret;
-use tidegate_proto::session::Standing;
 use tidegate_proto::statement::ServiceKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Offers that wait for a task; the relay lets those run out that find no place.
 const OFFERS: usize = 256;
@@ -58,7 +57,8 @@ pub enum StartError {
 
 /// A running outlet.
 pub struct Outlet {
-    stop: CancellationToken,
+    /// Dropping an outlet without a shutdown ends its tasks too, only with less ceremony.
+    stop: DropGuard,
     known: Arc<Known>,
     links: Arc<Links>,
     policy: PathBuf,
@@ -84,16 +84,12 @@ impl Outlet {
 
     /// Resolves once people can be let in: everything is known that a decision needs, and a relay offers circuits.
     pub async fn ready(&self) {
-        let (mut standing, mut links) = (self.known.standing(), self.links.count());
+        let (mut footing, mut links) = (self.known.footing(), self.links.count());
         // The senders live as long as we do.
-        let _ = standing.wait_for(Option::is_some).await;
+        let knows_people =
+            |footing: &Option<Footing>| footing.as_ref().is_some_and(|f| f.for_proofs().is_some());
+        let _ = footing.wait_for(knows_people).await;
         let _ = links.wait_for(|count| *count > 0).await;
-    }
-
-    /// What the outlet goes by now, as it changes; `None` while something is missing.
-    #[must_use]
-    pub fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
-        self.known.standing()
     }
 
     /// Reads the owner's policy again and goes by it at once, running portals included.
@@ -130,7 +126,7 @@ impl Outlet {
             data,
             ..
         } = self;
-        stop.cancel();
+        drop(stop);
         let _ = circuits.await;
         while tasks.join_next().await.is_some() {}
         drop(links);
@@ -245,14 +241,14 @@ impl Opened {
                 .into_iter()
                 .map(|s| (s.name.clone(), Arc::new(Service::new(s))))
                 .collect(),
-            standing: known.standing(),
+            footing: known.footing(),
             killed: kill.watch(),
             audit: audit.clone(),
             ask_again,
             limits: config.limits,
             gates: Arc::new(Gates::new(&config.limits)),
             stop: stop.clone(),
-            refusals: Mutex::new(Refusals::new(Instant::now())),
+            refusals: Flood::new(Instant::now()),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(stop.clone()));
@@ -262,7 +258,7 @@ impl Opened {
         let circuits = tokio::spawn(circuit::serve_all(Arc::new(premises), offered));
         let writer = tokio::spawn(writer.run());
         Outlet {
-            stop,
+            stop: stop.drop_guard(),
             known,
             links,
             policy: config.policy,

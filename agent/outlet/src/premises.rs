@@ -7,6 +7,7 @@ use crate::clock::Zone;
 use crate::config::{Limits, ServiceConfig};
 use crate::keys::OutletKeys;
 use crate::kill::Killed;
+use crate::known::Footing;
 use crate::provider_keys::AskAgain;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,6 @@ use std::time::Instant;
 use tidegate_link::Doorstep;
 use tidegate_proto::event::{EventKind, PortalRefused};
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
-use tidegate_proto::session::Standing;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -42,32 +42,33 @@ pub(crate) struct Premises {
     pub(crate) org: OrgName,
     pub(crate) keys: Arc<OutletKeys>,
     pub(crate) services: BTreeMap<ServiceName, Arc<Service>>,
-    pub(crate) standing: watch::Receiver<Option<Arc<Standing>>>,
+    pub(crate) footing: watch::Receiver<Option<Footing>>,
     pub(crate) killed: watch::Receiver<Killed>,
     pub(crate) audit: Audit,
     pub(crate) ask_again: AskAgain,
     pub(crate) limits: Limits,
     pub(crate) gates: Arc<Gates>,
     pub(crate) stop: CancellationToken,
-    pub(crate) refusals: Mutex<Refusals>,
+    pub(crate) refusals: Flood,
 }
 
 impl Premises {
     /// What holds now.
-    pub(crate) fn standing(&self) -> Option<Arc<Standing>> {
-        self.standing.borrow().clone()
+    pub(crate) fn footing(&self) -> Option<Footing> {
+        self.footing.borrow().clone()
     }
 
-    /// Writes a refusal down. Of peers that have proved nothing only so many a second.
+    /// Writes a refusal down; in a flood of them, how many there were.
     pub(crate) async fn refused(&self, refused: PortalRefused) {
-        let listing = match refused.peer {
-            Some(_) => Listing::Write { skipped: 0 },
-            None => self
-                .refusals
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .one(Instant::now()),
+        let counted = if refused.peer.is_some() {
+            &self.refusals.proved
+        } else {
+            &self.refusals.unproved
         };
+        let listing = counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .one(Instant::now());
         let Listing::Write { skipped } = listing else {
             return;
         };
@@ -84,6 +85,32 @@ impl Premises {
         if let Err(error) = self.audit.record(what).await {
             tracing::error!(%error, "an event was not recorded");
         }
+    }
+}
+
+/// Refusals of strangers must not crowd out those of people we know.
+pub(crate) struct Flood {
+    proved: Mutex<Refusals>,
+    unproved: Mutex<Refusals>,
+}
+
+impl Flood {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            proved: Mutex::new(Refusals::new(now)),
+            unproved: Mutex::new(Refusals::new(now)),
+        }
+    }
+
+    /// What was left out and not said yet.
+    pub(crate) fn unsaid(&self) -> u64 {
+        let unsaid = |refusals: &Mutex<Refusals>| {
+            refusals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .unsaid()
+        };
+        unsaid(&self.proved) + unsaid(&self.unproved)
     }
 }
 

@@ -312,3 +312,66 @@ async fn a_probe_looks_at_the_target_and_leaves_the_circuit_warm() {
     drop(secure);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_peer_that_renews_and_does_not_read_cannot_outlive_its_revocation() {
+    let world = World::start().await;
+    let person = ana();
+    let mut secure = world.warm(&person).await;
+    let hash = secure.hash;
+    assert_eq!(
+        open(&mut secure, 1, Purpose::Connect).await,
+        Said::Opened(1)
+    );
+    let renewal = person.auth(&world.org, &hash).encode().unwrap();
+    let flood = Frame::Data {
+        offset: 0,
+        bytes: b"flood",
+    };
+    secure.send(&flood).await.unwrap();
+    // Nobody reads from here on, so the outlet's answers to renewals have no way out.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..20 {
+        secure.send(&Frame::Reauth(&renewal)).await.unwrap();
+    }
+
+    let begun = Instant::now();
+    world.revoke("00uana", 1);
+
+    assert_eq!(world.event(closed).await.reason, Code::RevokedByAdmin);
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(secure);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_restart_without_a_way_to_the_provider_still_knows_people() {
+    let mut world = World::start().await;
+    world.stop_outlet().await;
+    world.org.provider.go_away();
+
+    world.start_outlet().await;
+
+    let mut portal = world.portal(&ana()).await;
+    echoes(&mut portal).await;
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_outlet_that_is_dropped_without_a_shutdown_ends_its_portals() {
+    let mut world = World::start().await;
+    let mut portal = world.portal(&ana()).await;
+    echoes(&mut portal).await;
+
+    world.drop_outlet();
+
+    assert!(within(portal.read_u8()).await.is_err());
+    within(world.target.idle()).await;
+    drop(portal);
+    world.end().await;
+}

@@ -1,5 +1,5 @@
 //! Keeps a flood of refusals from filling the disk: so many a second are written one by one, the rest are counted.
-//! Only for peers that have proved nothing; whoever has is written down each time.
+//! What is left out is counted, and the count stands in the audit: a flood is seen even where its drops are not.
 
 use std::time::Instant;
 

@@ -3,6 +3,7 @@
 
 use super::{Turned, say, turn_away};
 use crate::clock;
+use crate::known::Footing;
 use crate::premises::{PersonSlot, Premises, Service};
 use crate::relays::Offer;
 use std::sync::Arc;
@@ -119,8 +120,9 @@ fn auth_in(record: &Record) -> Option<&[u8]> {
 }
 
 fn judged(premises: &Premises, session: &mut Session, auth: &[u8]) -> Result<UnixTime, Refusal> {
-    match premises.standing() {
-        Some(standing) => session.handle_auth(auth, &standing, clock::now()),
+    let footing = premises.footing();
+    match footing.as_ref().and_then(Footing::for_proofs) {
+        Some(standing) => session.handle_auth(auth, standing, clock::now()),
         // Whom to believe is not known yet, so nobody is believed.
         None => Err(Refusal::new(
             Phase::Admission,

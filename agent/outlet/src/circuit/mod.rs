@@ -11,7 +11,7 @@ pub(crate) use portal::Kind;
 
 use crate::premises::Premises;
 use crate::relays::Offer;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tidegate_link::Secure;
 use tidegate_proto::event::{EventKind, Peer, PortalOpened, PortalRefused};
@@ -43,11 +43,7 @@ pub(crate) async fn serve_all(premises: Arc<Premises>, mut offers: mpsc::Receive
         tracing::warn!(left = circuits.len(), "circuits did not end by themselves");
         circuits.shutdown().await;
     }
-    let unsaid = premises
-        .refusals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unsaid();
+    let unsaid = premises.refusals.unsaid();
     if unsaid > 0 {
         premises
             .record(EventKind::RefusalsNotListed { count: unsaid })

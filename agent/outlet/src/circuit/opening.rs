@@ -83,11 +83,11 @@ async fn permit(
     session: &mut Session,
     open: &Open,
 ) -> Result<(Permit, OpenRecord), Turned> {
-    let Some(standing) = premises.standing() else {
+    let Some(footing) = premises.footing() else {
         return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
     };
     let now = clock::now();
-    let allowed = session.handle_open(open, &standing, &watch.context(now), now)?;
+    let allowed = session.handle_open(open, &footing.standing, &watch.context(now), now)?;
     // After the policy: who may not connect does not learn that the service is closed.
     if watch.is_killed() {
         return Err(Turned::by_us(
@@ -116,8 +116,9 @@ async fn reach<'s>(
     permit: Permit,
 ) -> Result<portal::Reached<'s>, Problem> {
     tokio::select! {
-        reached = portal::reach(&service.kind, permit, premises.limits.dial) => reached,
+        biased; // what changed while the record was written counts first
         code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
+        reached = portal::reach(&service.kind, permit, premises.limits.dial) => reached,
     }
 }
 
@@ -130,8 +131,9 @@ async fn probe(
     permit: Permit,
 ) -> Result<(), Problem> {
     tokio::select! {
-        looked = portal::look(&service.kind, permit, premises.limits.dial) => looked,
+        biased;
         code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
+        looked = portal::look(&service.kind, permit, premises.limits.dial) => looked,
     }
 }
 
@@ -151,7 +153,7 @@ async fn after_probe(
 
 /// The session carries nothing any more; that it carried nothing to begin with is fine.
 fn end_portal(premises: &Premises, session: &mut Session) {
-    if let Some(standing) = premises.standing() {
-        let _ = session.portal_ended(&standing, clock::now());
+    if let Some(footing) = premises.footing() {
+        let _ = session.portal_ended(&footing.standing, clock::now());
     }
 }

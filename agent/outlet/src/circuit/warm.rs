@@ -6,6 +6,7 @@ use super::opening::{self, After};
 use super::watch::Watch;
 use super::{Turned, say, turn_away};
 use crate::clock;
+use crate::known::Footing;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use tidegate_link::{LinkError, Record, Secure};
@@ -121,10 +122,11 @@ async fn renew(
     session: &mut Session,
     auth: &[u8],
 ) -> bool {
-    let Some(standing) = premises.standing() else {
+    let footing = premises.footing();
+    let Some(standing) = footing.as_ref().and_then(Footing::for_proofs) else {
         return false;
     };
-    match session.handle_reauth(auth, &standing, clock::now()) {
+    match session.handle_reauth(auth, standing, clock::now()) {
         Ok(deadline) => say(secure, &Frame::Admitted { deadline }).await,
         Err(refusal) => {
             turn_away(premises, secure, session, refusal.into()).await;

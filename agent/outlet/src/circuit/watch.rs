@@ -3,24 +3,30 @@
 
 use crate::clock;
 use crate::kill::Killed;
+use crate::known::Footing;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_link::PortalControl;
 use tidegate_proto::policy::RequestContext;
 use tidegate_proto::problem::Code;
-use tidegate_proto::session::{Session, Standing};
+use tidegate_proto::session::Session;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A policy that knows hours is asked at least this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long telling somebody about a renewal may keep us from looking.
+const TELL_LIMIT: Duration = Duration::from_millis(250);
 
 /// Watches over one circuit.
 pub(super) struct Watch {
     service: Arc<Service>,
-    standing: watch::Receiver<Option<Arc<Standing>>>,
+    footing: watch::Receiver<Option<Footing>>,
+    /// The deadline that was last said, and when that is by a clock that nobody can turn back.
+    until: Option<(UnixTime, Instant)>,
     killed: watch::Receiver<Killed>,
     stop: CancellationToken,
 }
@@ -36,7 +42,8 @@ impl Watch {
     pub(super) fn new(premises: &Premises, service: &Arc<Service>) -> Self {
         Self {
             service: Arc::clone(service),
-            standing: premises.standing.clone(),
+            footing: premises.footing.clone(),
+            until: None,
             killed: premises.killed.clone(),
             stop: premises.stop.clone(),
         }
@@ -83,13 +90,24 @@ impl Watch {
             return Err(Code::KillSwitch);
         }
         let now = clock::now();
-        // Without a standing nothing new is decided; the credential's own end still counts, within minutes.
-        let standing = self.standing.borrow_and_update().clone();
-        match standing {
-            Some(standing) => session
-                .still_allowed(&standing, &self.context(now), now)
-                .map_err(|refusal| refusal.code),
-            None => Ok(now.plus(LOOK_AGAIN.as_secs())),
+        let footing = self.footing.borrow_and_update().clone();
+        // Once known, a footing never goes away: whoever was admitted was admitted on one.
+        let footing = footing.ok_or(Code::Internal)?;
+        let allowed = session.still_allowed(&footing.standing, &self.context(now), now);
+        let deadline = allowed.map_err(|refusal| refusal.code)?;
+        self.within_own_time(deadline, now)
+    }
+
+    /// Holds the deadline against the monotonic clock too: turning back the wall clock prolongs nothing.
+    fn within_own_time(&mut self, deadline: UnixTime, now: UnixTime) -> Result<UnixTime, Code> {
+        let left = Duration::from_secs(now.until(deadline)) + LOOK_AGAIN;
+        match self.until {
+            Some((said, own)) if said == deadline && Instant::now() >= own => Err(Code::Expired),
+            Some((said, _)) if said == deadline => Ok(deadline),
+            _ => {
+                self.until = Some((deadline, Instant::now() + left));
+                Ok(deadline)
+            }
         }
     }
 
@@ -99,7 +117,7 @@ impl Watch {
         let wait = left.max(Duration::from_millis(100));
         tokio::select! {
             () = self.stop.cancelled() => Woken::Stop,
-            Ok(()) = self.standing.changed() => Woken::Look,
+            Ok(()) = self.footing.changed() => Woken::Look,
             Ok(()) = self.killed.changed() => Woken::Look,
             () = tokio::time::sleep(wait) => Woken::Look,
             record = reauth(portal) => Woken::Reauth(record),
@@ -113,21 +131,24 @@ impl Watch {
         record: &[u8],
         portal: Option<&PortalControl>,
     ) {
-        let Some(standing) = self.standing.borrow().clone() else {
+        let footing = self.footing.borrow().clone();
+        let standing = footing.as_ref().and_then(Footing::for_proofs);
+        let (Some(standing), Some(portal)) = (standing, portal) else {
             return;
         };
-        let Some(portal) = portal else { return };
-        match session.handle_reauth(record, &standing, clock::now()) {
-            // A peer that has gone shows at the portal.
-            Ok(deadline) => {
-                let _ = portal.admitted(deadline).await;
+        let renewed = session.handle_reauth(record, standing, clock::now());
+        let told = async {
+            match renewed {
+                Ok(deadline) => portal.admitted(deadline).await,
+                Err(refusal) => {
+                    tracing::info!(service = %self.service.name, exact = %refusal.exact, "renewal was refused");
+                    let (code, text) = refusal.for_peer();
+                    portal.notice(code, &text).await
+                }
             }
-            Err(refusal) => {
-                tracing::info!(service = %self.service.name, exact = %refusal.exact, "renewal was refused");
-                let (code, text) = refusal.for_peer();
-                let _ = portal.notice(code, &text).await;
-            }
-        }
+        };
+        // A peer that does not read must not keep us from looking.
+        let _ = tokio::time::timeout(TELL_LIMIT, told).await;
     }
 }
 

@@ -61,11 +61,26 @@ pub(crate) struct Me {
     pub(crate) kinds: BTreeMap<ServiceName, ServiceKind>,
 }
 
+/// What decisions are made on.
+#[derive(Clone)]
+pub(crate) struct Footing {
+    pub(crate) standing: Arc<Standing>,
+    /// Until when the provider's keys in it prove anything; what was proved before goes on to its own end.
+    keys_until: UnixTime,
+}
+
+impl Footing {
+    /// For judging AUTH and REAUTH: nothing, while the provider's keys are too old or another provider's.
+    pub(crate) fn for_proofs(&self) -> Option<&Standing> {
+        (clock::now() < self.keys_until).then_some(&*self.standing)
+    }
+}
+
 /// The gathering place.
 pub(crate) struct Known {
     me: Me,
     facts: Mutex<Facts>,
-    standing: watch::Sender<Option<Arc<Standing>>>,
+    footing: watch::Sender<Option<Footing>>,
     keeping: Mutex<()>,
 }
 
@@ -114,14 +129,14 @@ impl Known {
         Self {
             me,
             facts: Mutex::new(facts),
-            standing: watch::Sender::new(None),
+            footing: watch::Sender::new(None),
             keeping: Mutex::new(()),
         }
     }
 
-    /// What holds now; `None` until everything is known that a decision needs.
-    pub(crate) fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
-        self.standing.subscribe()
+    /// What holds now, as it changes; `None` until everything is known that a decision needs.
+    pub(crate) fn footing(&self) -> watch::Receiver<Option<Footing>> {
+        self.footing.subscribe()
     }
 
     /// The provider's settings, once known.
@@ -229,26 +244,34 @@ impl Known {
     }
 
     fn publish(&self, facts: &Facts) {
-        self.standing
-            .send_replace(facts.standing(&self.me.org).map(Arc::new));
+        self.footing.send_replace(facts.footing(&self.me.org));
     }
 }
 
 impl Facts {
-    fn standing(&self, org_name: &OrgName) -> Option<Standing> {
-        let org = self.org.as_ref()?;
+    fn footing(&self, org: &OrgName) -> Option<Footing> {
         let keys = self.keys.as_ref()?;
-        // Keys of a former provider, or keys that nobody has confirmed for a day, prove nothing.
-        if keys.issuer != org.idp.issuer || keys.fetched.until(clock::now()) > KEYS_LIVE {
-            return None;
-        }
+        let standing = self.standing(org, keys.keys.clone())?;
+        // Keys of a former provider, or keys that nobody has confirmed for a day, prove nothing new.
+        let keys_until = match keys.issuer == standing.idp.issuer {
+            true => keys.fetched.plus(KEYS_LIVE),
+            false => UnixTime(0),
+        };
+        Some(Footing {
+            standing: Arc::new(standing),
+            keys_until,
+        })
+    }
+
+    fn standing(&self, org_name: &OrgName, keys: KeySet) -> Option<Standing> {
+        let org = self.org.as_ref()?;
         let resource = |served: &Served| Resource::from(&served.statement);
         Some(Standing {
             org: org_name.clone(),
             root: org.root,
             authority: org.authority.clone(),
             idp: org.idp.clone(),
-            keys: keys.keys.clone(),
+            keys,
             revocations: self.revocations.clone(),
             policy: Policies::new(org.rules.clone(), self.owner.clone()),
             services: org

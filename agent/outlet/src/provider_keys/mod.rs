@@ -86,7 +86,7 @@ impl Fetcher {
     }
 
     async fn keep_fresh(&mut self) {
-        let mut standing = self.known.standing();
+        let mut footing = self.known.footing();
         let mut links = self.links.count();
         self.cached = Cache::load(self.data.clone()).await;
         loop {
@@ -100,7 +100,7 @@ impl Fetcher {
             tokio::select! {
                 () = tokio::time::sleep_until(self.due), if known => {}
                 Some(waiting) = self.asked.recv() => self.fetch_for(waiting).await,
-                Ok(()) = standing.changed() => {}
+                Ok(()) = footing.changed() => {}
                 // A way that was not there a moment ago.
                 Ok(()) = links.changed(), if self.issuer.is_none() => self.due = Instant::now(),
             }

@@ -138,6 +138,10 @@ impl World {
         within(self.outlet.take().unwrap().shutdown()).await;
     }
 
+    pub(crate) fn drop_outlet(&mut self) {
+        drop(self.outlet.take());
+    }
+
     pub(crate) fn outlet(&self) -> &Outlet {
         self.outlet.as_ref().unwrap()
     }

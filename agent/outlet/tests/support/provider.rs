@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ pub(crate) struct Inner {
     tls: Arc<rustls::ServerConfig>,
     key: Mutex<(String, EcdsaKeyPair)>,
     asked: AtomicUsize,
+    away: AtomicBool,
 }
 
 impl std::ops::Deref for Provider {
@@ -55,6 +56,7 @@ impl Provider {
             tls: Arc::new(tls),
             key: Mutex::new(fresh("k1")),
             asked: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
         };
         Self(Arc::new(inner))
     }
@@ -62,6 +64,11 @@ impl Provider {
     /// Signs with a new key from now on, and publishes only that one.
     pub(crate) fn turn_key(&self, kid: &str) {
         *self.key.lock().unwrap() = fresh(kid);
+    }
+
+    /// Answers nobody from now on.
+    pub(crate) fn go_away(&self) {
+        self.away.store(true, Ordering::SeqCst);
     }
 
     /// How often the key set was fetched.
@@ -83,6 +90,9 @@ impl Provider {
 
     /// Answers one connection.
     pub(crate) async fn serve(self, tcp: TcpStream) {
+        if self.away.load(Ordering::SeqCst) {
+            return;
+        }
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&self.tls));
         let Ok(mut stream) = acceptor.accept(tcp).await else {
             return;

@@ -70,6 +70,24 @@ async fn echo(mut tcp: TcpStream) -> std::io::Result<()> {
             tcp.write_all(b"goodbye").await?;
             return tcp.shutdown().await;
         }
+        if buffer[..read].starts_with(b"flood") {
+            return flood(tcp).await;
+        }
         tcp.write_all(&buffer[..read]).await?;
+    }
+}
+
+/// Says more than anybody reads, and listens to nothing.
+async fn flood(mut tcp: TcpStream) -> std::io::Result<()> {
+    let (mut reading, mut writing) = tcp.split();
+    let mut nowhere = tokio::io::sink();
+    let talk = async {
+        loop {
+            writing.write_all(&[0; 16 * 1024]).await?
+        }
+    };
+    tokio::select! {
+        ended = talk => ended,
+        ended = tokio::io::copy(&mut reading, &mut nowhere) => ended.map(drop),
     }
 }
