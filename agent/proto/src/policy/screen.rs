@@ -114,7 +114,8 @@ impl Counts {
                 self.ifs += 1;
                 self.nested()
             }
-            "in" | "has" | "like" | "is" => self.operator(),
+            // Clauses are joined like `&&`: each makes the whole one deeper.
+            "in" | "has" | "like" | "is" | "when" | "unless" => self.operator(),
             _ => Ok(()),
         }
     }

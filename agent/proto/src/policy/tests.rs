@@ -401,4 +401,20 @@ fn a_mistake_is_found_however_deep_it_hides() {
             "{text}"
         );
     }
+    let mistake = "when { principal.employeType == 1 } ";
+    let clauses = |n| {
+        format!(
+            "permit (principal, action, resource) {mistake}{};",
+            "when { true } ".repeat(n)
+        )
+    };
+    assert!(matches!(
+        Rules::compile(Side::Org, &clauses(MAX_OPERATORS - 5)),
+        Err(PolicyError::Schema(_))
+    ));
+    let too_many = PolicyError::Screen(ScreenError::Operators);
+    assert_eq!(
+        Rules::compile(Side::Org, &clauses(4_000)).unwrap_err(),
+        too_many
+    );
 }
