@@ -195,14 +195,33 @@ mod tests {
 
     #[test]
     fn a_problem_gets_the_sqlstate_that_programs_act_on() {
-        let refused = |number| Report::refusing(number, "No.", "Ask.").code.as_str().to_owned();
-        let ended = |number| Report::ending(number, "Over.", "Again.").code.as_str().to_owned();
+        let refused = |number| {
+            Report::refusing(number, "No.", "Ask.")
+                .code
+                .as_str()
+                .to_owned()
+        };
+        let ended = |number| {
+            Report::ending(number, "Over.", "Again.")
+                .code
+                .as_str()
+                .to_owned()
+        };
 
-        assert_eq!(Report::refusing(2001, "No.", "Ask.").message, "No. (TG-2001)");
-        assert_eq!([refused(2001), refused(3001), refused(4007), refused(6002)], ["28000"; 4]);
+        assert_eq!(
+            Report::refusing(2001, "No.", "Ask.").message,
+            "No. (TG-2001)"
+        );
+        assert_eq!(
+            [refused(2001), refused(3001), refused(4007), refused(6002)],
+            ["28000"; 4]
+        );
         assert_eq!([refused(1001), refused(1008)], ["08006"; 2]);
         assert_eq!([refused(5001), refused(5002), refused(6001)], ["08001"; 3]);
-        assert_eq!([refused(5009), refused(5010), refused(9001)], ["53300", "3D000", "XX000"]);
+        assert_eq!(
+            [refused(5009), refused(5010), refused(9001)],
+            ["53300", "3D000", "XX000"]
+        );
         assert_eq!([ended(7001), ended(2004), refused(7007)], ["57P01"; 3]);
         assert_eq!(ended(1005), "08006");
     }

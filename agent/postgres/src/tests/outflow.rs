@@ -190,3 +190,25 @@ proptest! {
         prop_assert!(server.starts_with(heard));
     }
 }
+
+#[test]
+fn a_week_of_queries_takes_no_time_and_ends_idle() {
+    let query = crate::message::simple_query("SELECT 1");
+    let answer = rows(&[vec![1; 10]]);
+    let mut inflow = crate::Inflow::starting_with(vec![]);
+    let mut outflow = Outflow::starting_with(rows(&[]));
+    outflow.written(6);
+
+    for _ in 0..600_000 {
+        inflow.space()[..query.len()].copy_from_slice(&query);
+        inflow.filled(query.len());
+        inflow.written(query.len());
+        assert!(!inflow.leaves_idle(outflow.ready_for_query()));
+        outflow.space()[..answer.len()].copy_from_slice(&answer);
+        outflow.filled(answer.len());
+        outflow.written(answer.len());
+    }
+
+    assert!(inflow.leaves_idle(outflow.ready_for_query()));
+    assert_eq!(outflow.ready_for_query(), 600_001);
+}

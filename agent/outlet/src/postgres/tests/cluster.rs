@@ -149,12 +149,6 @@ impl Cluster {
             Err(text(&output.stderr))
         }
     }
-
-    /// Backends that serve `user`.
-    pub(crate) fn backends_of(&self, user: &str) -> u32 {
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'");
-        self.psql("postgres", &sql).parse().unwrap()
-    }
 }
 
 impl Drop for Cluster {

@@ -2,6 +2,7 @@
 //! Programs are tokio-postgres over an in-memory stream in place of the portal.
 #![allow(clippy::unwrap_used)]
 
+mod abuse;
 mod cluster;
 mod ending;
 mod faults;
@@ -121,7 +122,7 @@ impl Stage {
         let cluster = Arc::clone(&self.cluster);
         let gone = move || {
             let begun = Instant::now();
-            while cluster.backends_of(user) > 0 {
+            while backends_of(&cluster, user) > 0 {
                 assert!(
                     begun.elapsed() < Duration::from_secs(1),
                     "a backend is left"
@@ -161,6 +162,12 @@ fn target(cluster: &Cluster, user: &str, password: &str) -> (PostgresTarget, Tem
         accepts: Default::default(),
     };
     (target, dir)
+}
+
+/// Backends that serve `user`.
+fn backends_of(cluster: &Cluster, user: &str) -> u32 {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'");
+    cluster.psql("postgres", &sql).parse().unwrap()
 }
 
 /// A program with its connection.

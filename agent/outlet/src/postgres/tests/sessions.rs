@@ -269,3 +269,35 @@ async fn the_program_holds_another_cancel_key_than_the_databases() {
     assert!(!heard.contains(&format!("pid={pid}")));
     assert_eq!(portal.await.unwrap(), PortalEnd::Closed);
 }
+
+#[tokio::test]
+async fn the_person_cannot_connect_under_another_name() {
+    for (key, value) in [
+        ("options", "-c application_name=nobody"),
+        ("APPLICATION_NAME", "nobody"),
+        ("Application_Name", "nobody"),
+    ] {
+        let stage = Stage::new("loader");
+        let (mut stream, portal) = stage.portal("00uana", pending());
+        let startup = Startup::new(Version::V3_0)
+            .with("user", "ana")
+            .with(key, value)
+            .encode();
+        let query = simple_query("SHOW application_name");
+
+        stream
+            .write_all(&[startup, query, tidegate_postgres::terminate()].concat())
+            .await
+            .unwrap();
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await.unwrap();
+        drop(stream);
+
+        let heard = String::from_utf8_lossy(&heard).into_owned();
+        assert!(
+            heard.contains("tidegate:00uana") && !heard.contains("nobody"),
+            "{key}: {heard}"
+        );
+        assert_eq!(portal.await.unwrap(), PortalEnd::Closed);
+    }
+}

@@ -1,5 +1,8 @@
 //! First bytes: what programs, browsers and attackers send before they have said anything that counts.
 
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::io::AsyncReadExt as _;
 
 use super::*;
@@ -76,6 +79,80 @@ async fn plaintext_in_place_of_tls_kills_the_connection() {
         heard.is_empty() || heard[0] == 0x15,
         "neither silence nor a TLS alert: {heard:?}"
     );
+}
+
+#[tokio::test]
+async fn tls_may_begin_without_the_question_for_postgresql_only() {
+    let mut inlet = Inlet::new(Refuses(Code::NotAvailable)).await;
+
+    let mut line = direct_tls(&inlet, b"postgresql").await.unwrap();
+    line.write_all(b"\0\0\0\x09\0\x03\0\0\0").await.unwrap();
+    let mut greeting = [0; 9];
+    line.read_exact(&mut greeting).await.unwrap();
+    assert_eq!(&greeting, b"R\0\0\0\x08\0\0\0\0");
+    drop(line);
+    inlet.next_end().await;
+
+    assert!(direct_tls(&inlet, b"h2").await.is_err());
+    let problem = Problem::new(Code::BrowserAtInlet).service(&warehouse());
+    assert_eq!(inlet.next_end().await, VisitEnd::Refused(problem));
+}
+
+async fn direct_tls(
+    inlet: &Inlet,
+    protocol: &[u8],
+) -> std::io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AsSslmodeRequire))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    connector
+        .connect("localhost".try_into().unwrap(), inlet.connect().await)
+        .await
+}
+
+/// Looks at nothing, as libpq does for `sslmode=require`.
+#[derive(Debug)]
+struct AsSslmodeRequire;
+
+impl ServerCertVerifier for AsSslmodeRequire {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
 }
 
 #[tokio::test]
