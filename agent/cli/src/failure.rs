@@ -91,6 +91,11 @@ impl Failure {
         )
     }
 
+    /// What and why in one line, for a log.
+    pub(crate) fn line(&self) -> String {
+        format!("{}: {}", self.title, self.cause)
+    }
+
     /// Prints and gives the exit code: the last thing a process does.
     pub(crate) fn report(&self) -> ExitCode {
         // Nobody may be listening on standard error; the exit code still speaks.

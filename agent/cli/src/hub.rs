@@ -155,7 +155,10 @@ impl Hub {
     async fn reload(&self) {
         let bundle = match read_bundle(&self.config.bundle) {
             Ok(bundle) => bundle,
-            Err(failure) => return tracing::error!(%failure, "bundle was not read again"),
+            Err(failure) => {
+                tracing::error!(why = failure.line(), "bundle was not read again");
+                return;
+            }
         };
         match self.authority.reload(bundle).await {
             Ok(changes) => {

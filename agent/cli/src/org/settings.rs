@@ -130,6 +130,14 @@ fn idp(mut table: Reader<'_>, org: &OrgName) -> Option<IdpStatement> {
     );
     let client_id =
         table.parsed::<String>("client_id", "the id of the provider's client for Tidegate");
+    if client_id.as_deref() == Some("") {
+        table.note(
+            "client_id",
+            "it is empty",
+            "the id of the provider's client for Tidegate",
+        );
+    }
+    let client_id = client_id.filter(|id| !id.is_empty());
     let key_host = table.optional_parsed(
         "key_host",
         "host and port: key_host = \"idp.example.com:443\"",

@@ -215,7 +215,7 @@ fn the_template_needs_only_what_is_empty_in_it() {
             "hub.authority_key",
             "hub.authority_noise",
             "hub.relay_noise",
-            "idp",
+            "idp.client_id",
             "service"
         ],
         "everything else is filled in"
