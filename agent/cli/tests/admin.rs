@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -46,6 +47,28 @@ struct Place {
     port: u16,
 }
 
+/// Files of an org that was founded and signed once for all tests: a passphrase costs a second, by design.
+static SIGNED: LazyLock<(String, Vec<(PathBuf, Vec<u8>)>)> = LazyLock::new(|| {
+    let place = Place::founded();
+    place.describe(15432);
+    let sign = place.sign();
+    assert!(sign.status.success(), "{}", complained(&sign));
+    let mut files = Vec::new();
+    read_all(place.dir.path(), Path::new(""), &mut files);
+    (place.root, files)
+});
+
+fn read_all(base: &Path, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in std::fs::read_dir(base.join(below)).unwrap() {
+        let path = below.join(entry.unwrap().file_name());
+        if base.join(&path).is_dir() {
+            read_all(base, &path, files);
+        } else {
+            files.push((path.clone(), std::fs::read(base.join(path)).unwrap()));
+        }
+    }
+}
+
 impl Place {
     /// Up to `org init`.
     fn founded() -> Self {
@@ -65,6 +88,22 @@ impl Place {
             ],
         );
         assert!(init.status.success(), "{}", complained(&init));
+        Self {
+            root: said(&init),
+            dir,
+            port: 0,
+        }
+    }
+
+    /// Up to a signed bundle.
+    fn signed() -> Self {
+        let (root, files) = &*SIGNED;
+        let dir = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = dir.path().join(path);
+            tidegate_link::keyfile::private_directory(path.parent().unwrap()).ok(); // the first is the test's own
+            secret(&path, content);
+        }
         // Free now; nobody else is likely to take it in the next second.
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -72,19 +111,10 @@ impl Place {
             .unwrap()
             .port();
         Self {
-            root: said(&init),
+            root: root.clone(),
             dir,
             port,
         }
-    }
-
-    /// Up to a signed bundle.
-    fn signed() -> Self {
-        let place = Self::founded();
-        place.describe(15432);
-        let sign = place.sign();
-        assert!(sign.status.success(), "{}", complained(&sign));
-        place
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -107,11 +137,10 @@ impl Place {
             serde_json::from_str(&said(&self.run(&["outlet", "keys", "--data", "outlet"])))
                 .unwrap();
         let text = format!(
-            "policy = 'policy.cedar'\n[hub]\naddress = '{}'\nauthority_key = {}\nauthority_noise = {}\n\
+            "policy = 'policy.cedar'\n[hub]\naddress = '127.0.0.1:7443'\nauthority_key = {}\nauthority_noise = {}\n\
              relay_noise = {}\n[idp]\nissuer = 'https://127.0.0.1:9/'\nclient_id = '0oa'\n\
              [[service]]\nname = 'warehouse'\nkind = 'tcp'\nport = {service_port}\n\
              outlet_identity = {}\noutlet_noise = {}\n",
-            self.hub(),
             hub["authority"]["key"],
             hub["authority"]["noise"],
             hub["relay"]["noise"],
@@ -160,7 +189,7 @@ impl Place {
     }
 }
 
-fn secret(path: &Path, text: &str) {
+fn secret(path: &Path, content: impl AsRef<[u8]>) {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -168,7 +197,7 @@ fn secret(path: &Path, text: &str) {
         .mode(0o600)
         .open(path)
         .unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+    file.write_all(content.as_ref()).unwrap();
 }
 
 /// A running hub; killed if a test fails before it ends.
@@ -335,7 +364,7 @@ fn a_ticket_is_a_link_and_nothing_else_on_standard_output() {
     let link = JoinLink::parse(&said(&ticket)).ok().unwrap();
     assert_eq!(
         (link.address.to_string(), link.root.to_string()),
-        (place.hub(), place.root.clone())
+        ("127.0.0.1:7443".to_owned(), place.root.clone())
     );
     let root = place.verified().root;
     let inside = link.ticket.unwrap();
@@ -485,7 +514,7 @@ fn a_hub_says_what_is_wrong_and_does_not_start() {
     let stranger = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
 
     for (config, code, words) in [
-        ("listen = 'x'\n".into(), 2, "4 mistakes"),
+        ("listen = 'x'\n".into(), 2, "5 mistakes"),
         (
             good(stranger, "hub", "bundle.json"),
             6,
