@@ -72,7 +72,7 @@ pub(crate) fn close(app: &AppHandle) {
 fn make(app: &AppHandle) -> tauri::Result<()> {
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Tidegate")
-        .inner_size(600.0, 740.0)
+        .inner_size(640.0, 740.0)
         .min_inner_size(360.0, 420.0)
         .center()
         .devtools(cfg!(debug_assertions))

@@ -110,7 +110,7 @@ export const connected: State = {
   is: "connected",
   left: "9 h 59 min left",
   until: 1763736000,
-  usage: "1 connection, 1.0 kB sent, 2.1 MB received",
+  usage: "1 connection; 1.0 kB sent, 2.1 MB received so far",
 };
 
 export const badLink: ProblemView = {

@@ -64,6 +64,8 @@ pub struct Controller<D, A> {
     wanted: BTreeSet<ServiceName>,
     /// Ended from here, so that the end is no news.
     released: BTreeSet<ServiceName>,
+    /// Told that they are about to close.
+    warned: BTreeSet<ServiceName>,
     acts: JoinSet<Result<(), Problem>>,
 }
 
@@ -108,6 +110,7 @@ where
             shown: Shown::default(),
             wanted: BTreeSet::new(),
             released: BTreeSet::new(),
+            warned: BTreeSet::new(),
             acts: JoinSet::new(),
         }
     }
@@ -116,6 +119,7 @@ where
     pub async fn run(mut self, starting: impl Future<Output = Result<A, Problem>> + Send) {
         let mut starting = std::pin::pin!(starting);
         loop {
+            self.warn_of_ends();
             self.show();
             let event = tokio::select! {
                 started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),

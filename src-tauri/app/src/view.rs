@@ -280,7 +280,7 @@ fn snippets(service: &ServiceView) -> Vec<Snippet> {
 
 fn usage(service: &ServiceView) -> String {
     let programs = match service.portals {
-        0 => "not in use".to_owned(),
+        0 => "not in use now".to_owned(),
         1 => "1 connection".to_owned(),
         many => format!("{many} connections"),
     };
@@ -289,7 +289,7 @@ fn usage(service: &ServiceView) -> String {
         return programs;
     }
     format!(
-        "{programs}, {} sent, {} received",
+        "{programs}; {} sent, {} received so far",
         bytes(sent),
         bytes(received)
     )

@@ -210,6 +210,20 @@ async fn an_end_that_was_asked_for_here_is_no_news() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_comes_by_itself_is_announced_once() {
+    let desk = Desk::with(warehouse(connected())).await;
+    tokio::time::sleep(Duration::from_secs(10 * HOUR - 600)).await;
+    assert_eq!(notices(&desk.told()), []);
+
+    tokio::time::sleep(Duration::from_secs(400)).await;
+
+    let told = notices(&desk.told());
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].title, "warehouse: 5 min left");
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stale_menu_item_does_nothing() {
     let desk = Desk::with(warehouse(connected())).await;
 

@@ -62,14 +62,14 @@ fn an_open_service_says_how_it_is_used() {
         }
     };
 
-    assert_eq!(used(0, 0, 0), "not in use");
+    assert_eq!(used(0, 0, 0), "not in use now");
     assert_eq!(
         used(1, 999, 1_000),
-        "1 connection, 999 B sent, 1.0 kB received"
+        "1 connection; 999 B sent, 1.0 kB received so far"
     );
     assert_eq!(
         used(3, 2_149_999, 1_300_000_000),
-        "3 connections, 2.1 MB sent, 1.3 GB received"
+        "3 connections; 2.1 MB sent, 1.3 GB received so far"
     );
 }
 

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use tidegate_agent::Snapshot;
+use tidegate_agent::{ServiceState, Snapshot};
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::Problem;
+use tidegate_proto::problem::{Problem, Severity};
 use tidegate_proto::words::words;
 
 use super::Controller;
@@ -13,6 +13,10 @@ use crate::agent::AgentHandle;
 use crate::change::{Change, changes};
 use crate::desktop::{Desktop, Notice};
 use crate::intent::{Copyable, Form};
+use crate::time_left::time_left;
+
+/// Early enough to finish a query, late enough to be about this one.
+const WARNED_BEFORE_SECS: u64 = 5 * 60;
 
 impl<D, A> Controller<D, A>
 where
@@ -29,6 +33,7 @@ where
                 Change::Connected(service) => self.connected(service, &after),
                 Change::Ended(service) => self.ended(service, &changes),
                 Change::Failed(service, problem) => self.failed(service, problem),
+                Change::Arose(problem) if problem.code.severity() == Severity::Info => {}
                 Change::Arose(problem) => self.tell(problem),
                 Change::SignedOut | Change::Left => self.wanted.clear(),
                 Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
@@ -83,5 +88,30 @@ where
             title: words.title,
             body: format!("{} {}", words.cause, words.next),
         });
+    }
+
+    /// Says once that a door is about to close by itself.
+    pub(super) fn warn_of_ends(&mut self) {
+        let now = self.clock.now();
+        let Some(snapshot) = self.snapshot.clone() else {
+            return;
+        };
+        for service in &snapshot.services {
+            let name = &service.name;
+            match service.state {
+                ServiceState::Connected { until, .. } if now.until(until) <= WARNED_BEFORE_SECS => {
+                    if self.warned.insert(name.clone()) {
+                        self.desktop.notify(&Notice {
+                            title: format!("{name}: {}", time_left(now, until)),
+                            body: "Then its port closes. To go on, sign in and connect again."
+                                .to_owned(),
+                        });
+                    }
+                }
+                _ => {
+                    self.warned.remove(name);
+                }
+            }
+        }
     }
 }
