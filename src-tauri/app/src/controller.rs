@@ -66,7 +66,14 @@ pub struct Controller<D, A> {
     released: BTreeSet<ServiceName>,
     /// Told that they are about to close.
     warned: BTreeSet<ServiceName>,
-    acts: JoinSet<Result<(), Problem>>,
+    acts: JoinSet<Answer>,
+}
+
+/// What the agent said to something that was asked here.
+struct Answer {
+    /// The service that was to be connected.
+    wanted: Option<ServiceName>,
+    result: Result<(), Problem>,
 }
 
 enum Engine<A> {
@@ -89,7 +96,7 @@ enum Event<A> {
     Started(Result<A, Problem>),
     Snapshot(Option<Arc<Snapshot>>),
     Input(Option<Input>),
-    Answer(Result<(), Problem>),
+    Answer(Answer),
     Tick,
 }
 
@@ -125,7 +132,7 @@ where
                 started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),
                 snapshot = self.engine.next() => Event::Snapshot(snapshot),
                 input = self.inputs.recv() => Event::Input(input),
-                Some(answer) = self.acts.join_next() => Event::Answer(answer.unwrap_or(Ok(()))),
+                Some(answer) = self.acts.join_next() => Event::Answer(answer.unwrap_or_else(|_| Answer::lost())),
                 () = tokio::time::sleep(PACE), if self.is_timed() => Event::Tick,
             };
             if self.handle(event).is_break() {
@@ -140,8 +147,8 @@ where
             Event::Started(Ok(agent)) => self.started(agent),
             Event::Started(Err(problem)) => self.broke(problem),
             Event::Snapshot(Some(snapshot)) => self.learn(snapshot),
-            Event::Answer(Err(problem)) => self.refused(problem),
-            Event::Answer(Ok(())) | Event::Tick => {}
+            Event::Answer(answer) => self.hear(answer),
+            Event::Tick => {}
             Event::Input(Some(input)) => return self.take(input),
             // The agent was told to end by somebody else, or the desktop is gone.
             Event::Snapshot(None) | Event::Input(None) => return ControlFlow::Break(()),
@@ -169,8 +176,12 @@ where
         self.desktop.open_window();
     }
 
-    fn refused(&mut self, problem: Problem) {
+    fn hear(&mut self, answer: Answer) {
+        let Err(problem) = answer.result else { return };
         tracing::info!(code = %problem.code, "agent refused an action");
+        if let Some(service) = answer.wanted {
+            self.wanted.remove(&service);
+        }
         self.notes.forget(problem.code);
         self.notes.refused.push(problem);
     }
@@ -240,7 +251,14 @@ where
             return;
         }
         let agent = Arc::clone(agent);
-        self.acts.spawn(async move { agent.act(action).await });
+        let wanted = match &action {
+            Action::Connect { service } => Some(service.clone()),
+            _ => None,
+        };
+        self.acts.spawn(async move {
+            let result = agent.act(action).await;
+            Answer { wanted, result }
+        });
     }
 
     fn release_all(&mut self) {
@@ -338,6 +356,16 @@ where
             }
         }
         self.desktop.quit();
+    }
+}
+
+impl Answer {
+    /// Its task broke, which is our own fault.
+    fn lost() -> Self {
+        Self {
+            wanted: None,
+            result: Err(Problem::new(Code::Internal)),
+        }
     }
 }
 

@@ -224,6 +224,42 @@ async fn an_end_that_comes_by_itself_is_announced_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_reason_that_ends_two_services_is_told_once() {
+    let both = |state: ServiceState| Snapshot {
+        services: vec![
+            desk::service("archive", 15433, state.clone()),
+            desk::service("warehouse", 15432, state),
+        ],
+        ..warehouse(ServiceState::Idle)
+    };
+    let desk = Desk::with(both(connected())).await;
+    let revoked = Problem::new(Code::RevokedByAdmin);
+
+    desk.agent_says(Snapshot {
+        problems: vec![revoked.clone()],
+        ..both(ServiceState::Failed(revoked))
+    })
+    .await;
+
+    let told = desk.told();
+    assert_eq!(notices(&told).len(), 1);
+    assert_eq!(last_view(&told).activity.len(), 2);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connect_does_not_copy_later() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    desk.agent.lock().unwrap().answer = Some(Problem::new(Code::NotAvailable));
+
+    desk.person(connect()).await;
+    desk.agent_says(warehouse(connected())).await;
+
+    assert_eq!(copied(&desk.told()), [""; 0]);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stale_menu_item_does_nothing() {
     let desk = Desk::with(warehouse(connected())).await;
 

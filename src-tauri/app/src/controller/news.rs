@@ -28,16 +28,27 @@ where
         let Some(before) = before else { return };
         let changes = changes(&before, &after);
         for change in &changes {
-            self.notes.activity.note(self.clock.now(), change);
+            self.note(change, &changes);
             match change {
                 Change::Connected(service) => self.connected(service, &after),
                 Change::Ended(service) => self.ended(service, &changes),
-                Change::Failed(service, problem) => self.failed(service, problem),
-                Change::Arose(problem) if problem.code.severity() == Severity::Info => {}
+                Change::Failed(service, problem) => self.failed(service, problem, &changes),
                 Change::Arose(problem) => self.tell(problem),
                 Change::SignedOut | Change::Left => self.wanted.clear(),
                 Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
             }
+        }
+    }
+
+    /// In the list of what happened, a problem that ended services is theirs.
+    fn note(&mut self, change: &Change, all: &[Change]) {
+        let already = |problem: &Problem| {
+            all.iter().any(
+                |other| matches!(other, Change::Failed(_, failed) if failed.code == problem.code),
+            )
+        };
+        if !matches!(change, Change::Arose(problem) if already(problem)) {
+            self.notes.activity.note(self.clock.now(), change);
         }
     }
 
@@ -76,13 +87,21 @@ where
         }
     }
 
-    fn failed(&mut self, name: &ServiceName, problem: &Problem) {
+    fn failed(&mut self, name: &ServiceName, problem: &Problem, all: &[Change]) {
         self.wanted.remove(name);
         self.notes.forget_copied(name);
-        self.tell(problem);
+        // One notification for one reason, however many services it ends.
+        let told_for_all =
+            |other: &Change| matches!(other, Change::Arose(arose) if arose.code == problem.code);
+        if !all.iter().any(told_for_all) {
+            self.tell(problem);
+        }
     }
 
     fn tell(&mut self, problem: &Problem) {
+        if problem.code.severity() == Severity::Info {
+            return;
+        }
         let words = words(problem);
         self.desktop.notify(&Notice {
             title: words.title,
