@@ -22,7 +22,7 @@ use tokio::{
     task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     audit::{Audit, AuditError},
@@ -31,6 +31,7 @@ use crate::{
     core::{Core, make_signs},
     in_force::{Anchor, BundleError, Change, InForce},
     keys::{AuthorityKeys, KeysError},
+    pace::Pace,
     provider_keys::ProviderKeys,
     store::{SqliteStore, Store, StoreError},
 };
@@ -115,6 +116,8 @@ impl Authority {
             signs: watch::Sender::new(Arc::new(signs)),
             beating: Mutex::default(),
             draining: CancellationToken::new(),
+            pace: Pace::default(),
+            duties: TaskTracker::new(),
         });
         let version = env!("CARGO_PKG_VERSION").to_owned();
         core.audit
@@ -183,6 +186,8 @@ impl Authority {
         if self.beat.await.is_err() {
             tracing::error!("beat ended in a panic");
         }
+        self.core.duties.close();
+        self.core.duties.wait().await;
         if self.core.record(EventKind::Stopped {}).await.is_err() {
             tracing::error!("end could not be recorded");
         }

@@ -1,6 +1,7 @@
 //! What all calls share: keys, clock, store, the bundle in force, the signs of life, the record.
 //! The two `watch`es are the only state that changes; both are replaced whole.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use tidegate_proto::{
@@ -13,7 +14,7 @@ use tidegate_proto::{
     time::UnixTime,
 };
 use tokio::sync::{Mutex, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     audit::Audit,
@@ -21,6 +22,7 @@ use crate::{
     clock::Clock,
     in_force::{Anchor, BundleError, Change, Entry, InForce},
     keys::AuthorityKeys,
+    pace::Pace,
     provider_keys::ProviderKeys,
     refusal::Refusal,
     signs::Signs,
@@ -43,6 +45,9 @@ pub(crate) struct Core {
     /// One beat at a time: a beacon with an older epoch must not overtake a newer one.
     pub(crate) beating: Mutex<()>,
     pub(crate) draining: CancellationToken,
+    pub(crate) pace: Pace,
+    /// What must be finished even if whoever asked has gone.
+    pub(crate) duties: TaskTracker,
 }
 
 impl Core {
@@ -86,6 +91,15 @@ impl Core {
 
     pub(crate) async fn record(&self, what: EventKind) -> Result<(), Refusal> {
         Ok(self.audit.record(self.now(), what).await?)
+    }
+
+    /// Does a duty to its end: hyper drops a call whose caller hangs up, and a record must not depend on that.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        duty: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let done = self.duties.spawn(duty).await;
+        done.unwrap_or(Err(Refusal::Panicked))
     }
 
     /// Admission to the org's relays for the holder of `link_key`.

@@ -10,6 +10,7 @@ mod connection;
 mod core;
 mod in_force;
 mod keys;
+mod pace;
 mod patience;
 mod provider_keys;
 mod refusal;

@@ -80,16 +80,22 @@ impl ProviderKeys {
         }
     }
 
-    /// Newer keys for a token that names an unknown one; `None` when the provider was asked less than five minutes ago.
-    pub(crate) async fn for_unknown_kid(
+    /// Newer keys than `known` for a token that names an unknown one; `None` when the provider was asked less than five minutes ago.
+    pub(crate) async fn newer_than(
         &self,
+        known: &Arc<KeySet>,
         idp: &IdpStatement,
         now: UnixTime,
     ) -> Option<Arc<KeySet>> {
+        let _flight = self.flight.lock().await;
+        let held = self.known(idp, now).map(|(keys, _)| keys);
+        // Whoever came first has fetched them while we waited.
+        if let Some(keys) = held.filter(|keys| !Arc::ptr_eq(keys, known)) {
+            return Some(keys);
+        }
         if !self.lock().unknown_kid.allow(now) {
             return None;
         }
-        let _flight = self.flight.lock().await;
         self.fetch(idp, now).await.ok()
     }
 

@@ -28,6 +28,10 @@ pub(crate) enum Refusal {
     TooSlow,
     #[error("too many connections")]
     Busy,
+    #[error("asked for too often")]
+    TooOften,
+    #[error("a duty ended in a panic")]
+    Panicked,
     #[error("the identity key did not sign this channel")]
     Proof,
     #[error("the key is not enrolled")]
@@ -44,6 +48,8 @@ pub(crate) enum Refusal {
     KeysAway,
     #[error("the ticket or the enrolment is not believed: {0}")]
     Ticket(StatementError),
+    #[error("the enrolment is from the future")]
+    FromTheFuture,
     #[error("the ticket is for an outlet")]
     OutletTicket,
     #[error("the ticket was used before")]
@@ -73,6 +79,9 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, Code::PeerBrokeProtocol),
         Refusal::TooSlow => (StatusCode::REQUEST_TIMEOUT, Code::TimedOut),
         Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, Code::HubBusy),
+        Refusal::TooOften => (StatusCode::TOO_MANY_REQUESTS, Code::HubBusy),
+        Refusal::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
+        Refusal::FromTheFuture => (StatusCode::FORBIDDEN, Code::ClockOff),
         // Nothing is proved: one answer.
         Refusal::Proof | Refusal::NotAnOutlet | Refusal::NoIdentity => {
             (StatusCode::FORBIDDEN, Code::NotAdmitted)
@@ -114,10 +123,14 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = told(&self);
         let text = words(&Problem::new(code)).line();
-        if status.is_server_error() {
-            tracing::error!(reason = %self, %code, "request failed");
-        } else {
-            tracing::info!(reason = %self, %code, "request was refused");
+        match self {
+            Self::Store(_) | Self::Audit(_) | Self::Panicked => {
+                tracing::error!(reason = %self, %code, "request failed");
+            }
+            Self::KeysAway | Self::Busy | Self::Lapsed => {
+                tracing::warn!(reason = %self, %code, "request could not be served");
+            }
+            _ => tracing::info!(reason = %self, %code, "request was refused"),
         }
         (
             status,

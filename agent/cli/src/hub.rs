@@ -156,7 +156,7 @@ impl Hub {
         let bundle = match read_bundle(&self.config.bundle) {
             Ok(bundle) => bundle,
             Err(failure) => {
-                tracing::error!(why = failure.line(), "bundle was not read again");
+                tracing::warn!(why = failure.line(), "bundle was not read again");
                 return;
             }
         };
@@ -169,7 +169,7 @@ impl Hub {
                 self.statement.send_replace(self.authority.statement());
                 self.key_host.send_replace(self.authority.key_host());
             }
-            Err(error) => tracing::error!(%error, "bundle was refused, the old one stays in force"),
+            Err(error) => tracing::warn!(%error, "bundle was refused, the old one stays in force"),
         }
     }
 }

@@ -43,6 +43,9 @@ pub(super) async fn credential(
     let (device, epoch) = standing(&core, &asked).await?;
 
     let now = core.now();
+    if !core.pace.allows(asked.identity.peer_id(), now) {
+        return Err(Refusal::TooOften);
+    }
     let session_ends = person.auth_time.plus(idp.max_session);
     let credential = issue(&core, &asked, (&device, epoch), (now, session_ends));
     let principal = Principal::new(&credential, &person);
@@ -104,7 +107,7 @@ async fn person(
         Err(IdTokenError::UnknownKey) => {}
         other => return other.map_err(Refusal::IdToken),
     }
-    let newer = core.provider.for_unknown_kid(idp, core.now()).await;
+    let newer = core.provider.newer_than(&keys, idp, core.now()).await;
     let keys = newer.ok_or(Refusal::IdToken(IdTokenError::UnknownKey))?;
     verify(&*keys).map_err(Refusal::IdToken)
 }

@@ -1,6 +1,8 @@
 //! `POST /v1/revoke`: takes an order that the org root signed; nobody needs to be known to hand it in.
 //! It is in force once the store has it; that the record of it fails must not keep it from those who listen.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use tidegate_proto::{
     api::{RevokeAnswer, RevokeRequest},
@@ -9,7 +11,11 @@ use tidegate_proto::{
 };
 
 use super::{Answer, Shared, Strict};
-use crate::{refusal::Refusal, store::NewRevocation};
+use crate::{
+    core::Core,
+    refusal::Refusal,
+    store::{NewRevocation, Receipt},
+};
 
 pub(super) async fn revoke(
     State(core): Shared,
@@ -31,19 +37,26 @@ pub(super) async fn revoke(
         jws: asked.revocation,
         now,
     };
-    let receipt = core.store.revoke(&new).await?;
+    let receipt = core.finish(take(Arc::clone(&core), new)).await?;
+    Ok(Json(RevokeAnswer {
+        epoch: receipt.epoch,
+    }))
+}
+
+async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
+    let receipt = core.store.revoke(&order).await?;
     core.beat().await?;
     tracing::info!(
         epoch = receipt.epoch,
         again = receipt.again,
         "revocation was taken"
     );
-    core.record(EventKind::Revoked {
-        who: new.who,
-        epoch: receipt.epoch,
-    })
-    .await?;
-    Ok(Json(RevokeAnswer {
-        epoch: receipt.epoch,
-    }))
+    if !receipt.again {
+        core.record(EventKind::Revoked {
+            who: order.who,
+            epoch: receipt.epoch,
+        })
+        .await?;
+    }
+    Ok(receipt)
 }

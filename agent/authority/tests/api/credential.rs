@@ -6,6 +6,7 @@ use serde_json::json;
 use tidegate_proto::{
     api::{CredentialAnswer, path},
     auth::prove,
+    event::{EventKind, Verifier},
     problem::Code,
     statement::{Assurance, Beacon, Credential, Pass, PassRole, ServiceStatement, Statement},
 };
@@ -347,5 +348,60 @@ async fn an_outlet_that_the_catalogue_does_not_name_gets_nothing() {
         answer.err(),
         Some((StatusCode::FORBIDDEN, Code::NotAdmitted.number()))
     );
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_device_that_asks_without_end_is_slowed_down() {
+    let stage = Stage::new().await;
+    let device = stage.device("ana").await;
+    let token = stage.token(&device, "ana");
+    let mut client = stage.connect().await;
+
+    let mut given = 0;
+    let refused = loop {
+        match client.credential(&device, &token).await {
+            Ok(_) => given += 1,
+            Err(refused) => break refused,
+        }
+        assert!(given < 100);
+    };
+
+    assert_eq!(
+        refused,
+        (StatusCode::TOO_MANY_REQUESTS, Code::HubBusy.number())
+    );
+    stage.clock.advance(60);
+    client.credential(&device, &token).await.unwrap();
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_takes_no_record_with_him() {
+    let stage = Stage::new().await;
+    let key = stage.public().key;
+    for _ in 0..10 {
+        let device = Device::new();
+        let ticket = stage.org.ticket("ana", stage.now());
+        // Gone before the answer; whether the request still arrived is a matter of luck.
+        let enrol = stage.enrol(&ticket, &device);
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(12), enrol).await;
+    }
+    let stage = stage.restart().await;
+
+    let file = std::fs::read_dir(stage.data().join("audit"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let text = std::fs::read_to_string(file.path()).unwrap();
+    let mut verifier = Verifier::new(&"acme".parse().unwrap(), &key);
+    let events = text
+        .lines()
+        .map(|line| verifier.line(line.as_bytes()).unwrap().what);
+    let recorded = events
+        .filter(|what| matches!(what, EventKind::DeviceEnrolled { .. }))
+        .count();
+    assert_eq!(recorded, stage.devices().await);
     stage.end().await;
 }

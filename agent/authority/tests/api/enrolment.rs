@@ -160,6 +160,32 @@ async fn whoever_has_the_ticket_but_not_its_key_enrols_nothing() {
 }
 
 #[tokio::test]
+async fn a_device_whose_clock_is_ahead_is_told_so() {
+    let stage = Stage::new().await;
+    let now = stage.now();
+    let ticket = stage.org.ticket("ana", now);
+    let device = Device::new();
+    let early = ticket.enrolment(&device.identity.verify_key(), now.plus(600));
+
+    let request = EnrolRequest {
+        ticket: ticket.join.jws.clone(),
+        enrolment: early,
+    };
+    let answer = stage
+        .connect()
+        .await
+        .post::<EnrolAnswer>(path::ENROL, &request)
+        .await;
+
+    assert_eq!(
+        answer.map(|a| a.device),
+        refused(StatusCode::FORBIDDEN, Code::ClockOff)
+    );
+    stage.enrol(&ticket, &device).await.unwrap();
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_used_ticket_stays_used_over_a_restart() {
     let stage = Stage::new().await;
     let ticket = stage.org.ticket("ana", stage.now());

@@ -1,6 +1,8 @@
 //! The provider's keys: fetched once, again when a token needs it, never as often as an attacker likes.
 //! (Bad inputs 38, 39, 46.)
 
+use std::sync::Arc;
+
 use tidegate_proto::problem::Code;
 
 use crate::support::{Stage, client::Device};
@@ -79,6 +81,29 @@ async fn a_rotated_key_is_found_by_the_first_token_that_names_it() {
         "the old key is gone"
     );
     stage.end().await;
+}
+
+#[tokio::test]
+async fn of_many_who_come_with_a_rotated_key_at_once_all_get_in() {
+    let stage = Arc::new(Stage::new().await);
+    let device = Arc::new(stage.device("ana").await);
+    ask(&stage, &device, &stage.token(&device, "ana"))
+        .await
+        .unwrap();
+    stage.provider.turn_key("k2");
+
+    let many: Vec<_> = (0..8)
+        .map(|_| {
+            let (stage, device) = (Arc::clone(&stage), Arc::clone(&device));
+            tokio::spawn(async move { ask(&stage, &device, &stage.token(&device, "ana")).await })
+        })
+        .collect();
+    for one in many {
+        assert_eq!(one.await.unwrap(), Ok(()));
+    }
+
+    assert_eq!(stage.provider.asked(), 2);
+    Arc::into_inner(stage).unwrap().end().await;
 }
 
 #[tokio::test]

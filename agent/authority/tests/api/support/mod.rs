@@ -194,6 +194,21 @@ impl Stage {
         device
     }
 
+    /// Devices in the store, read from the file itself.
+    pub(crate) async fn devices(&self) -> usize {
+        let path = self.data().join("authority.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM device")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+        usize::try_from(count).unwrap()
+    }
+
     /// An ID token for `sub` in the group that may see the warehouse.
     pub(crate) fn token(&self, device: &Device, sub: &str) -> String {
         self.provider
