@@ -95,10 +95,11 @@ async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
         Carried::PortalEnded => {
             let silent = carry.needs_no_words();
             let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
+            let end = carry.end_told_beside(door);
             carry
                 .finish_alone(if silent { Vec::new() } else { words })
                 .await;
-            VisitEnd::Finished
+            end
         }
         Carried::PortalBroke(error) => {
             let problem = problems::of_portal(error, door.service());

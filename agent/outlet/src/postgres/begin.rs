@@ -10,6 +10,7 @@ use tidegate_postgres::{
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::names::Subject;
 use tidegate_proto::permit::Permit;
+use tidegate_proto::problem::Problem;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -37,6 +38,8 @@ pub(super) enum Stopped {
     /// The program asked for what is not spoken here.
     Opening(OpeningError),
     Fault(Fault),
+    /// The right to it ended first.
+    Ended(Problem),
 }
 
 impl From<Fault> for Stopped {

@@ -7,6 +7,7 @@ mod binding;
 mod cancels;
 mod carry;
 mod fault;
+mod program;
 mod route;
 mod service;
 mod stream;
@@ -23,6 +24,8 @@ use tokio::{join, select};
 
 use begin::{Begun, Session, Stopped};
 use carry::{Carried, Carry, close};
+pub use program::ProgramSide;
+use program::tell;
 pub use service::PostgresService;
 
 /// How a portal ended.
@@ -50,13 +53,13 @@ impl PostgresService {
         ended: impl Future<Output = Problem>,
     ) -> PortalEnd
     where
-        P: AsyncRead + AsyncWrite + Unpin,
+        P: ProgramSide,
     {
         let mut ended = pin!(ended);
         let begun = select! {
             biased;
-            problem = &mut ended => Err(Err(problem)),
-            begun = begin::begin(self, &mut portal, permit) => begun.map_err(Ok),
+            problem = &mut ended => Err(Stopped::Ended(problem)),
+            begun = begin::begin(self, &mut portal, permit) => begun,
         };
         match begun {
             Ok(Begun::Session(session)) => self.carry_session(portal, *session, ended).await,
@@ -64,11 +67,7 @@ impl PostgresService {
                 close(&mut portal).await;
                 PortalEnd::Cancel { known }
             }
-            Err(Ok(stopped)) => self.refuse(portal, stopped).await,
-            Err(Err(problem)) => {
-                say(&mut portal, &ending(&problem)).await;
-                PortalEnd::Ended(problem)
-            }
+            Err(stopped) => self.refuse(portal, stopped).await,
         }
     }
 
@@ -90,7 +89,7 @@ impl PostgresService {
         ended: impl Future<Output = Problem>,
     ) -> PortalEnd
     where
-        P: AsyncRead + AsyncWrite + Unpin,
+        P: ProgramSide,
     {
         let Session {
             stream,
@@ -116,6 +115,7 @@ impl PostgresService {
                 PortalEnd::Closed
             }
             Carried::Ended(problem) => {
+                tell(carry.client.beside(), &problem).await;
                 carry.finish(ending(&problem)).await;
                 PortalEnd::Ended(problem)
             }
@@ -146,7 +146,7 @@ impl PostgresService {
 
     async fn refuse<P>(&self, mut portal: P, stopped: Stopped) -> PortalEnd
     where
-        P: AsyncRead + AsyncWrite + Unpin,
+        P: ProgramSide,
     {
         match stopped {
             Stopped::Left => PortalEnd::Lost,
@@ -165,8 +165,14 @@ impl PostgresService {
             Stopped::Fault(fault) => {
                 tracing::warn!(service = %self.name(), %fault, "did not reach the database");
                 let problem = fault.problem(self.name());
+                tell(portal.beside(), &problem).await;
                 say(&mut portal, &refusal(&problem)).await;
                 PortalEnd::Refused(problem)
+            }
+            Stopped::Ended(problem) => {
+                tell(portal.beside(), &problem).await;
+                say(&mut portal, &ending(&problem)).await;
+                PortalEnd::Ended(problem)
             }
         }
     }

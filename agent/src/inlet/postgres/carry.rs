@@ -6,14 +6,17 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use tidegate_link::{Portal, PortalError};
+use futures_util::FutureExt as _;
+use tidegate_link::{Portal, PortalControl, PortalError};
 use tidegate_postgres::{Inflow, Outflow};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::select;
 use tokio::time::timeout;
 
 use super::first::Line;
-use crate::Problem;
+use crate::inlet::door::Door;
+use crate::inlet::visit::VisitEnd;
+use crate::{Code, Problem};
 
 /// How long a message under way may take to end once the connection is over.
 const FINISH_LIMIT: Duration = Duration::from_millis(500);
@@ -100,10 +103,25 @@ impl Carry {
         let _ = timeout(FINISH_LIMIT, finished).await;
     }
 
+    /// An outlet that ends a session tells the program in its own protocol, and us beside it.
+    pub(super) fn end_told_beside(&self, door: &Door) -> VisitEnd {
+        let told =
+            newest_notice(&self.portal.control()).filter(|_| self.outflow.ends_with_an_error());
+        match told.and_then(|(number, _)| Code::try_from(number).ok()) {
+            Some(code) => VisitEnd::Ended(Problem::new(code).service(door.service())),
+            None => VisitEnd::Finished,
+        }
+    }
+
     /// Whether the program said goodbye, or was told why already.
     pub(super) fn needs_no_words(&self) -> bool {
         self.inflow.has_terminated() || self.outflow.ends_with_an_error()
     }
+}
+
+/// The newest line that is there already.
+fn newest_notice(control: &PortalControl) -> Option<(u16, String)> {
+    std::iter::from_fn(|| control.next_notice().now_or_never().flatten()).last()
 }
 
 fn portal_error(error: &io::Error) -> PortalError {

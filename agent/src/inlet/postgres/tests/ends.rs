@@ -35,7 +35,7 @@ async fn a_refusal_is_a_sentence_with_a_code_and_a_next_step() {
 async fn a_program_waits_for_sign_in_and_then_goes_on() {
     let (may, when) = watch::channel(false);
     let database = Database::new();
-    let inlet = Inlet::new(Patient(RealOutlet(Arc::clone(&database.service)), when)).await;
+    let inlet = Inlet::new(Patient(database.outlet(), when)).await;
     inlet.awaited.send(Some(Awaited::SignIn)).unwrap();
     let mut psql = inlet.psql("");
     psql.args(["-c", "SELECT 'went on'"])
@@ -192,6 +192,47 @@ async fn disconnecting_in_the_middle_of_a_big_result_leaves_whole_rows_and_the_r
         0,
         "ends inside of a row"
     );
+}
+
+#[tokio::test]
+async fn what_the_outlet_ends_is_read_by_the_program_and_known_to_the_window() {
+    let (mut inlet, database) = Inlet::real().await;
+    let mut psql = inlet.psql("");
+    psql.args(["-c", "\\echo begun", "-c", "SELECT pg_sleep(62)"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = psql.spawn().unwrap();
+    running.stdout.as_mut().unwrap().read_u8().await.unwrap();
+
+    let revoked = Problem::new(Code::RevokedByAdmin).service(&warehouse());
+    database.withdraw.send(Some(revoked.clone())).unwrap();
+    let output = running.wait_with_output().await.unwrap();
+
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        err.contains("FATAL:  ") && err.contains("(TG-7002)"),
+        "{err}"
+    );
+    assert_eq!(inlet.next_end().await, VisitEnd::Ended(revoked));
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_had_is_read_by_the_program_and_known_to_the_window() {
+    let (mut inlet, database) = Inlet::real().await;
+    fs::write(database.login.path().join("password"), "pen").unwrap();
+
+    let (_, err, _) = run(inlet.psql("")).await;
+
+    assert!(
+        err.contains("FATAL:  ") && err.contains("(TG-5002)"),
+        "{err}"
+    );
+    assert!(
+        !err.contains("loader"),
+        "the login is nobody's business: {err}"
+    );
+    let problem = Problem::new(Code::TargetLoginRefused).service(&warehouse());
+    assert_eq!(inlet.next_end().await, VisitEnd::Ended(problem));
 }
 
 #[tokio::test]

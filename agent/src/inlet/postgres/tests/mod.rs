@@ -71,7 +71,7 @@ async fn channel() -> (Secure, Secure) {
 }
 
 /// Opens portals to the outlet kind, in this process.
-struct RealOutlet(Arc<PostgresService>);
+struct RealOutlet(Arc<PostgresService>, watch::Receiver<Option<Problem>>);
 
 impl OpenPortal for RealOutlet {
     fn open<'a>(
@@ -81,14 +81,21 @@ impl OpenPortal for RealOutlet {
         Box::pin(async {
             let (ours, theirs) = channel().await;
             let service = Arc::clone(&self.0);
+            let mut withdrawn = self.1.clone();
+            let ended = async move {
+                let why = withdrawn
+                    .wait_for(Option::is_some)
+                    .await
+                    .map(|why| why.clone());
+                match why {
+                    Ok(why) => why.unwrap(),
+                    Err(_) => std::future::pending().await,
+                }
+            };
             tokio::spawn(async move {
                 let portal = Portal::new(theirs);
                 service
-                    .serve(
-                        portal,
-                        permit("00uana", 1, Purpose::Connect),
-                        std::future::pending(),
-                    )
+                    .serve(portal, permit("00uana", 1, Purpose::Connect), ended)
                     .await
             });
             Ok(Portal::new(ours))
@@ -162,10 +169,7 @@ impl Inlet {
     /// With the outlet kind and a real database behind it.
     async fn real() -> (Self, Database) {
         let database = Database::new();
-        (
-            Self::new(RealOutlet(Arc::clone(&database.service))).await,
-            database,
-        )
+        (Self::new(database.outlet()).await, database)
     }
 
     async fn connect(&self) -> TcpStream {
@@ -206,7 +210,9 @@ impl Drop for Inlet {
 struct Database {
     cluster: Arc<Cluster>,
     service: Arc<PostgresService>,
-    _login: TempDir,
+    /// Ends what the outlet carries.
+    withdraw: watch::Sender<Option<Problem>>,
+    login: TempDir,
 }
 
 impl Database {
@@ -239,8 +245,13 @@ impl Database {
         Self {
             cluster,
             service,
-            _login: login,
+            withdraw: watch::channel(None).0,
+            login,
         }
+    }
+
+    fn outlet(&self) -> RealOutlet {
+        RealOutlet(Arc::clone(&self.service), self.withdraw.subscribe())
     }
 }
 
