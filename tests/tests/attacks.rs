@@ -1,0 +1,24 @@
+//! Thieves with the real things: each attack takes what it names from a running company, and nothing opens.
+//! Everything is real but the network: authority, relay, outlet and a target that counts who came, in this process on loopback.
+#![allow(clippy::unwrap_used, dead_code)] // of what other tests' supports offer, only a part is used
+
+#[path = "../../agent/authority/tests/api/support/client.rs"]
+mod client;
+#[path = "attacks/company.rs"]
+mod company;
+#[path = "attacks/laptop.rs"]
+mod laptop;
+#[path = "../../agent/authority/tests/api/support/org.rs"]
+mod org;
+#[path = "../../agent/authority/tests/api/support/provider.rs"]
+mod provider;
+#[path = "attacks/revocation.rs"]
+mod revocation;
+#[path = "attacks/stolen_hub.rs"]
+mod stolen_hub;
+#[path = "attacks/stolen_keys.rs"]
+mod stolen_keys;
+#[path = "attacks/stolen_papers.rs"]
+mod stolen_papers;
+#[path = "../../agent/outlet/tests/support/target.rs"]
+mod target;

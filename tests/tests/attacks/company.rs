@@ -1,0 +1,361 @@
+//! The company under attack: hub (authority and relay on one port), outlet, provider, target, all real and on loopback.
+//! `end` proves that nothing is left: an honest person still gets in, then every record is closed and every task joined.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidegate_authority::{Anchor, Authority, AuthorityConfig, AuthorityKeys, SystemClock};
+use tidegate_link::{ApiConnection, Doorstep, Preface, now, read_preface, tune};
+use tidegate_outlet::{Outlet, OutletConfig, keys::OutletKeys};
+use tidegate_proto::{
+    api::{EnrolAnswer, EnrolRequest, path},
+    entropy::SystemEntropy,
+    event::{Event, EventKind},
+    identity::{NoiseSecret, SigningKey},
+    names::HubAddress,
+    statement::{
+        OrgBundle, OutletKeys as PublicKeys, Relay as RelayAt, ServiceKind, ServiceStatement,
+        Statement,
+    },
+};
+use tidegate_relay::{Limits, Relay, RelayConfig};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, Device, Refused};
+use crate::laptop::Laptop;
+use crate::org::Org;
+use crate::provider::Provider;
+use crate::target::Target;
+
+/// Whoever may see the warehouse may connect to it. Of the vault its owner says nothing.
+const OWNER_POLICY: &str = r#"
+    permit (principal in Tidegate::Group::"acme/data-science",
+            action == Tidegate::Action::"connect", resource == Tidegate::Service::"acme/warehouse");
+"#;
+/// Connections at the door that have not said anything yet, as in `tidegate hub`.
+const STRANGERS: usize = 2048;
+const RELAY_KEY: [u8; 32] = [0x52; 32];
+
+pub(crate) struct Company {
+    dir: TempDir,
+    pub(crate) org: Org,
+    pub(crate) provider: Provider,
+    pub(crate) address: HubAddress,
+    pub(crate) target: Target,
+    pub(crate) outlet_keys: OutletKeys,
+    pub(crate) bundle: OrgBundle,
+    /// Where the relay leads key tunnels; a thief of the hub may lead them elsewhere.
+    pub(crate) key_host: watch::Sender<HubAddress>,
+    pub(crate) doorstep: Arc<Doorstep>,
+    authority: Arc<Authority>,
+    relay: Relay,
+    outlet: Outlet,
+    closing: CancellationToken,
+    door: JoinHandle<()>,
+    /// Held: the relay watches it.
+    _statement: watch::Sender<tidegate_proto::statement::AuthorityStatement>,
+}
+
+impl Company {
+    pub(crate) async fn start() -> Self {
+        let (dir, org, provider) = (
+            tempfile::tempdir().unwrap(),
+            Org::new(),
+            Provider::start().await,
+        );
+        let listener = listener();
+        let address: HubAddress = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let keys = OutletKeys::load_or_make(&dir.path().join("outlet"), &SystemEntropy)
+            .ok()
+            .unwrap();
+        let bundle = bundle(&dir, &org, &provider, &keys, &address);
+        let authority = authority(&dir, &org, bundle.clone()).await;
+        let statement = watch::Sender::new(authority.statement());
+        let key_host = watch::Sender::new(authority.key_host());
+        let relay = Relay::new(RelayConfig {
+            org: acme(),
+            authority: statement.subscribe(),
+            noise: NoiseSecret::from_bytes(&RELAY_KEY),
+            key_host: key_host.subscribe(),
+            limits: Limits::default(),
+            clock: Arc::new(now),
+        });
+        let (closing, doorstep) = (CancellationToken::new(), Doorstep::new(STRANGERS));
+        let hall = Hall {
+            authority: Arc::clone(&authority),
+            relay: relay.clone(),
+        };
+        let door = tokio::spawn(hall.serve(listener, Arc::clone(&doorstep), closing.clone()));
+        let target = Target::start().await;
+        let outlet = outlet(&dir, &org, &address, &target).await;
+        Self {
+            dir,
+            org,
+            provider,
+            address,
+            target,
+            outlet_keys: keys,
+            bundle,
+            key_host,
+            doorstep,
+            authority,
+            relay,
+            outlet,
+            closing,
+            door,
+            _statement: statement,
+        }
+    }
+
+    /// What a thief finds in the hub's data directory: the key that signs, and the one that answers.
+    pub(crate) fn stolen_hub_keys(&self) -> StolenHub {
+        let content = std::fs::read(self.hub_data().join("authority.keys")).unwrap();
+        let secret =
+            |n: usize| -> [u8; 32] { content[content.len() - 32 * n..][..32].try_into().unwrap() };
+        let signing = SigningKey::from_seed(&secret(3));
+        assert_eq!(signing.verify_key(), self.authority.statement().key);
+        StolenHub {
+            signing,
+            noise: NoiseSecret::from_bytes(&secret(2)),
+        }
+    }
+
+    fn hub_data(&self) -> PathBuf {
+        self.dir.path().join("hub")
+    }
+
+    fn audit(&self) -> PathBuf {
+        self.dir.path().join("audit.jsonl")
+    }
+
+    pub(crate) fn relay_key(&self) -> NoiseSecret {
+        NoiseSecret::from_bytes(&RELAY_KEY)
+    }
+
+    /// A new connection to the authority, as a device would make it.
+    pub(crate) async fn api(&self) -> Client {
+        let noise = NoiseSecret::generate(&SystemEntropy);
+        let root = self.org.root.verify_key().peer_id();
+        Client::over(
+            ApiConnection::connect(&self.address, &acme(), root, &noise)
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    /// A device of `sub`, enrolled by the administrator's ticket.
+    pub(crate) async fn device(&self, sub: &str) -> Device {
+        let (device, ticket) = (Device::new(), self.org.ticket(sub, now()));
+        let request = EnrolRequest {
+            ticket: ticket.join.jws.clone(),
+            enrolment: ticket.enrolment(&device.identity.verify_key(), now()),
+        };
+        let enrolled: Result<EnrolAnswer, Refused> =
+            self.api().await.post(path::ENROL, &request).await;
+        enrolled.unwrap();
+        device
+    }
+
+    /// What the provider says after `sub` signed in on `device`.
+    pub(crate) fn token(&self, device: &Device, sub: &str, groups: &[&str]) -> String {
+        self.provider
+            .sign(&device.claims(&self.provider, sub, groups, now()))
+    }
+
+    /// Somebody of the company at work: enrolled, signed in, linked to the relay.
+    pub(crate) async fn laptop(&self, sub: &str, groups: &[&str]) -> Laptop {
+        Laptop::start(self, sub, groups).await
+    }
+
+    /// Ana may use the warehouse.
+    pub(crate) async fn ana(&self) -> Laptop {
+        self.laptop("ana", &["data-science"]).await
+    }
+
+    /// The outlet's records so far, after proving that the chain holds.
+    pub(crate) fn events(&self) -> Vec<EventKind> {
+        let text = std::fs::read_to_string(self.audit()).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let key = self.outlet_keys.identity.verify_key();
+        whole
+            .lines()
+            .map(|line| Event::verify(line, &key).unwrap().what)
+            .collect()
+    }
+
+    /// Nobody reached the target and nothing was permitted: the attack came to nothing.
+    pub(crate) fn nothing_opened(&self) {
+        assert_eq!(self.target.came(), 0, "somebody reached the target");
+        let opened = |event: &EventKind| matches!(event, EventKind::PortalOpened(_));
+        assert!(!self.events().iter().any(opened), "somebody was permitted");
+    }
+
+    /// An honest person still gets in; then everything ends and nothing is left.
+    pub(crate) async fn end(self) {
+        let honest = self.laptop("honest", &["data-science"]).await;
+        honest.works(self.target.came() + 1, &self).await;
+        honest.shutdown().await;
+
+        within(self.outlet.shutdown()).await;
+        within(self.target.idle()).await;
+        let proof =
+            tidegate_outlet::audit::verify(&self.dir.path().join("audit.jsonl"), None).unwrap();
+        assert_eq!(proof.open, 0, "a record was left open");
+        self.authority.drain();
+        self.closing.cancel();
+        within(self.door).await.unwrap();
+        let relay = self.relay.clone();
+        within(self.relay.shutdown()).await;
+        assert_eq!((relay.links(), relay.circuits()), (0, 0));
+        within(Arc::into_inner(self.authority).unwrap().shutdown()).await;
+    }
+}
+
+/// The hub's secrets in the wrong hands.
+pub(crate) struct StolenHub {
+    pub(crate) signing: SigningKey,
+    pub(crate) noise: NoiseSecret,
+}
+
+pub(crate) fn acme() -> tidegate_proto::names::OrgName {
+    "acme".parse().unwrap()
+}
+
+/// Nothing in these tests takes this long unless it hangs.
+pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), what)
+        .await
+        .expect("it takes far too long")
+}
+
+/// With room for a crowd that comes all at once.
+fn listener() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    socket.listen(4096).unwrap()
+}
+
+fn bundle(
+    dir: &TempDir,
+    org: &Org,
+    provider: &Provider,
+    outlet: &OutletKeys,
+    hub: &HubAddress,
+) -> OrgBundle {
+    let hub_keys = AuthorityKeys::open_or_make(&dir.path().join("hub"), &SystemEntropy).unwrap();
+    let service = |name: &str, port| {
+        service_statement(name, port, outlet.noise.public(), hub, outlet).sign(&org.root)
+    };
+    OrgBundle {
+        services: vec![service("warehouse", 15432), service("vault", 15433)],
+        ..org.bundle(hub_keys.public(), provider.settings(), now().minus(1))
+    }
+}
+
+/// A catalogue entry; who signs it is another question.
+pub(crate) fn service_statement(
+    name: &str,
+    port: u16,
+    noise: tidegate_proto::identity::NoisePublic,
+    hub: &HubAddress,
+    outlet: &OutletKeys,
+) -> ServiceStatement {
+    ServiceStatement {
+        org: acme(),
+        service: name.parse().unwrap(),
+        kind: ServiceKind::Tcp,
+        outlets: vec![PublicKeys {
+            identity: outlet.identity.verify_key(),
+            noise,
+        }],
+        relays: vec![RelayAt {
+            address: hub.clone(),
+            noise: NoiseSecret::from_bytes(&RELAY_KEY).public(),
+        }],
+        port,
+        version: 1,
+        title: String::new(),
+        database: None,
+    }
+}
+
+async fn authority(dir: &TempDir, org: &Org, bundle: OrgBundle) -> Arc<Authority> {
+    let anchor = Anchor {
+        org: acme(),
+        root: org.root.verify_key().peer_id(),
+    };
+    let config = AuthorityConfig {
+        data: dir.path().join("hub"),
+        anchor,
+    };
+    Arc::new(
+        Authority::open(config, bundle, Arc::new(SystemClock))
+            .await
+            .unwrap(),
+    )
+}
+
+async fn outlet(dir: &TempDir, org: &Org, hub: &HubAddress, target: &Target) -> Outlet {
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(at("owner.cedar"), OWNER_POLICY).unwrap();
+    let text = format!(
+        "org = \"acme\"\nroot = \"{}\"\nhub = \"{hub}\"\ndata = \"{}\"\npolicy = \"{}\"\naudit = \"{}\"\n\
+         [[service]]\nname = \"warehouse\"\nkind = \"tcp\"\ntarget = \"{target}\"\n\
+         [[service]]\nname = \"vault\"\nkind = \"tcp\"\ntarget = \"{target}\"\n",
+        org.root.verify_key().peer_id(),
+        at("outlet"),
+        at("owner.cedar"),
+        at("audit.jsonl"),
+        target = target.address,
+    );
+    let outlet = Outlet::start(OutletConfig::from_toml(&text).unwrap())
+        .await
+        .unwrap();
+    within(outlet.ready()).await;
+    outlet
+}
+
+/// The hub's hall: as in `tidegate hub`, without its signals.
+struct Hall {
+    authority: Arc<Authority>,
+    relay: Relay,
+}
+
+impl Hall {
+    async fn serve(
+        self,
+        listener: TcpListener,
+        doorstep: Arc<Doorstep>,
+        closing: CancellationToken,
+    ) {
+        let mut connections = JoinSet::new();
+        while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
+            let Ok((mut tcp, from)) = accepted else {
+                continue;
+            };
+            let guest = doorstep.enter_from(from.ip());
+            let (authority, relay) = (Arc::clone(&self.authority), self.relay.clone());
+            connections.spawn(async move {
+                let _ = tune(&tcp);
+                match guest.within(read_preface(&mut tcp)).await {
+                    Ok(Preface::Api) => drop(authority.serve_api(tcp, guest).await),
+                    Ok(Preface::Link) => relay.serve_link(tcp, guest),
+                    Ok(Preface::Circuit(token)) => relay.serve_circuit(tcp, token),
+                    Err(_) => {}
+                }
+            });
+            while connections.try_join_next().is_some() {}
+        }
+        while let Some(ended) = connections.join_next().await {
+            ended.unwrap();
+        }
+    }
+}

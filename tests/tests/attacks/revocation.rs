@@ -1,0 +1,82 @@
+//! A revocation while work is running: the door closes at once, and the record says why.
+
+use std::time::Duration;
+
+use tidegate_link::{PortalError, now};
+use tidegate_proto::{
+    api::{RevokeAnswer, RevokeRequest, path},
+    event::EventKind,
+    problem::Code,
+    statement::RevokeTarget,
+};
+use tokio::io::AsyncReadExt;
+
+use crate::company::{Company, within};
+use crate::laptop::{echoes, timed};
+
+#[tokio::test]
+async fn a_revocation_ends_a_running_portal_within_a_second_and_closes_its_record() {
+    let company = Company::start().await;
+    let (ana, bob) = (
+        company.ana().await,
+        company.laptop("bob", &["data-science"]).await,
+    );
+    let (mut anas, mut bobs) = (ana.portal().await, bob.portal().await);
+    echoes(&mut anas).await;
+    echoes(&mut bobs).await;
+    let who = RevokeTarget::Subject("ana".parse().unwrap());
+    let order = company.org.revocation("r1", who, now());
+
+    let revoked = async {
+        let request = RevokeRequest { revocation: order };
+        let mut api = company.api().await;
+        let receipt: Result<RevokeAnswer, _> = api.post(path::REVOKE, &request).await;
+        receipt.unwrap();
+        within(anas.read_u8()).await.unwrap_err()
+    };
+    let (end, took) = timed(revoked).await;
+
+    assert_eq!(
+        PortalError::of(&end),
+        Some(PortalError::Reset(Code::RevokedByAdmin.number()))
+    );
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    println!(
+        "revocation reached the running portal after {} ms",
+        took.as_millis()
+    );
+    drop(anas);
+    let closed = loop {
+        let closed = company.events().into_iter().find_map(|event| match event {
+            EventKind::PortalClosed(closed) => Some(closed),
+            _ => None,
+        });
+        match closed {
+            Some(closed) => break closed,
+            None => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    assert_eq!(
+        (closed.reason, closed.sent, closed.received),
+        (Code::RevokedByAdmin, 5, 5)
+    );
+
+    // She does not come back, with the same credential or a new one; he goes on.
+    assert!(within(ana.portal_over(&company.address)).await.is_err());
+    let again = company
+        .api()
+        .await
+        .credential(&ana.device, &ana.token)
+        .await;
+    assert_eq!(
+        again.err().map(|(_, code)| code),
+        Some(Code::Revoked.number())
+    );
+    echoes(&mut bobs).await;
+    assert_eq!(company.target.came(), 2);
+    drop(bobs);
+    within(company.target.idle()).await;
+    ana.shutdown().await;
+    bob.shutdown().await;
+    company.end().await;
+}
