@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::testing::audit_in;
 
-    async fn running() -> (
+    fn running() -> (
         tempfile::TempDir,
         Arc<KillSwitch>,
         CancellationToken,
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_is_obeyed_and_the_socket_leaves_with_the_outlet() {
-        let (dir, switch, stop, task) = running().await;
+        let (dir, switch, stop, task) = running();
         let mode = std::fs::metadata(dir.path().join(SOCKET))
             .unwrap()
             .permissions()
@@ -232,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_outlet_cannot_take_a_running_ones_socket_but_a_crashed_ones() {
-        let (dir, _switch, stop, task) = running().await;
+        let (dir, _switch, stop, task) = running();
 
         assert_eq!(
             Control::bind(dir.path()).err().unwrap().kind(),
@@ -247,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn nonsense_and_silence_are_survived() {
-        let (dir, _switch, stop, task) = running().await;
+        let (dir, _switch, stop, task) = running();
         let _silent = UnixStream::connect(dir.path().join(SOCKET)).await.unwrap();
 
         let mut nonsense = UnixStream::connect(dir.path().join(SOCKET)).await.unwrap();

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 const MOST: usize = 8;
 
 /// By what right a target is dialled.
+#[allow(clippy::large_enum_variant)] // moved once on its way to be used up, never stored
 pub enum Right {
     /// Somebody may connect, once.
     Portal(Permit),

@@ -330,10 +330,12 @@ async fn a_peer_that_renews_and_does_not_read_cannot_outlive_its_revocation() {
     };
     secure.send(&flood).await.unwrap();
     // Nobody reads from here on, so the outlet's answers to renewals have no way out.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    within(world.target.is_stuck()).await;
     for _ in 0..20 {
         secure.send(&Frame::Reauth(&renewal)).await.unwrap();
     }
+    // The outlet is in the middle of answering them.
+    tokio::time::sleep(Duration::from_millis(100)).await;
 
     let begun = Instant::now();
     world.revoke("00uana", 1);

@@ -31,6 +31,7 @@ impl Kind {
 }
 
 /// What a portal will be carried to.
+#[allow(clippy::large_enum_variant)] // lives on one stack for one portal
 pub(super) enum Reached<'k> {
     Tcp(Opened),
     /// Dials when the program has said whether it wants a session or to cancel one.

@@ -283,3 +283,6 @@ impl Facts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

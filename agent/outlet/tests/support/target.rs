@@ -13,6 +13,7 @@ pub(crate) struct Target {
     pub(crate) address: HubAddress,
     came: Arc<AtomicUsize>,
     here: Arc<AtomicUsize>,
+    said: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -21,15 +22,16 @@ impl Target {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let (came, here) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let counts = (Arc::clone(&came), Arc::clone(&here));
+        let said = Arc::<AtomicUsize>::default();
+        let counts = (Arc::clone(&came), Arc::clone(&here), Arc::clone(&said));
         let accepting = tokio::spawn(async move {
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
                 counts.0.fetch_add(1, Ordering::SeqCst);
                 counts.1.fetch_add(1, Ordering::SeqCst);
-                let here = Arc::clone(&counts.1);
+                let (here, said) = (Arc::clone(&counts.1), Arc::clone(&counts.2));
                 tokio::spawn(async move {
-                    let _ = echo(tcp).await;
+                    let _ = echo(tcp, &said).await;
                     here.fetch_sub(1, Ordering::SeqCst);
                 });
             }
@@ -38,6 +40,7 @@ impl Target {
             address,
             came,
             here,
+            said,
             accepting,
         }
     }
@@ -54,6 +57,19 @@ impl Target {
         }
     }
 
+    /// Once a flood has filled every buffer on its way and stands still.
+    pub(crate) async fn is_stuck(&self) {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let said = self.said.load(Ordering::SeqCst);
+            if said > 0 && said == before {
+                return;
+            }
+            before = said;
+        }
+    }
+
     /// Nobody listens there any more.
     pub(crate) async fn close(&mut self) {
         self.accepting.abort();
@@ -62,7 +78,7 @@ impl Target {
 }
 
 /// Echoes, and says goodbye after the other side has finished.
-async fn echo(mut tcp: TcpStream) -> std::io::Result<()> {
+async fn echo(mut tcp: TcpStream, said: &AtomicUsize) -> std::io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = tcp.read(&mut buffer).await?;
@@ -71,19 +87,20 @@ async fn echo(mut tcp: TcpStream) -> std::io::Result<()> {
             return tcp.shutdown().await;
         }
         if buffer[..read].starts_with(b"flood") {
-            return flood(tcp).await;
+            return flood(tcp, said).await;
         }
         tcp.write_all(&buffer[..read]).await?;
     }
 }
 
 /// Says more than anybody reads, and listens to nothing.
-async fn flood(mut tcp: TcpStream) -> std::io::Result<()> {
+async fn flood(mut tcp: TcpStream, said: &AtomicUsize) -> std::io::Result<()> {
     let (mut reading, mut writing) = tcp.split();
     let mut nowhere = tokio::io::sink();
     let talk = async {
         loop {
-            writing.write_all(&[0; 16 * 1024]).await?
+            writing.write_all(&[0; 16 * 1024]).await?;
+            said.fetch_add(1, Ordering::SeqCst);
         }
     };
     tokio::select! {

@@ -1,0 +1,180 @@
+//! The outlet's verbs as a person or a service manager meets them: output, exit codes, and what is said.
+//! No hub is needed: an outlet starts without one.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn tidegate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn config(dir: &Path, policy: &str) -> String {
+    let path = dir.join("outlet.toml");
+    std::fs::write(dir.join("owner.cedar"), policy).unwrap();
+    let toml = "org = \"acme\"\nroot = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\nhub = \"127.0.0.1:9\"\n\
+        data = \"data\"\npolicy = \"owner.cedar\"\n[[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"127.0.0.1:7\"\n";
+    std::fs::write(&path, toml).unwrap();
+    path.display().to_string()
+}
+
+/// Runs the outlet until its kill switch answers, then ends it as a service manager would.
+fn run_and_end(config: &str, data: &str, meanwhile: impl FnOnce()) -> i32 {
+    let mut outlet = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+        .args(["outlet", "run", "--config", config])
+        .spawn()
+        .unwrap();
+    let socket = Path::new(data).join("outlet.sock");
+    for _ in 0..500 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    meanwhile();
+    let pid = rustix::process::Pid::from_child(&outlet);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    outlet.wait().unwrap().code().unwrap_or(-1)
+}
+
+#[test]
+fn keys_are_made_once_and_printed_as_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data").display().to_string();
+
+    let first = tidegate(&["outlet", "keys", "--data", &data]);
+    let again = tidegate(&["outlet", "keys", "--data", &data]);
+
+    assert!(first.status.success());
+    assert_eq!(first.stdout, again.stdout);
+    let keys: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(
+        (
+            keys["identity"].as_str().unwrap().len(),
+            keys["noise"].as_str().unwrap().len()
+        ),
+        (43, 43)
+    );
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_listed_with_its_fix() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outlet.toml");
+    std::fs::write(
+        &path,
+        "org = \"Acme!\"\nhub = 7\n[[service]]\nname = \"x\"\nkind = \"tcp\"\n",
+    )
+    .unwrap();
+
+    let refused = tidegate(&["outlet", "run", "--config", &path.display().to_string()]);
+
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    for key in [
+        "org:",
+        "root:",
+        "hub:",
+        "data:",
+        "policy:",
+        "service[0].target:",
+    ] {
+        assert!(said.contains(&format!("- {key}")), "{key} in {said}");
+    }
+}
+
+#[test]
+fn an_outlet_without_keys_says_how_to_make_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "");
+
+    let refused = tidegate(&["outlet", "run", "--config", &config]);
+
+    assert_eq!(refused.status.code(), Some(6));
+    assert!(text(&refused.stderr).contains("tidegate outlet keys"));
+}
+
+#[test]
+fn a_kill_reaches_a_running_outlet_and_one_that_starts_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "");
+    let data = dir.path().join("data").display().to_string();
+    tidegate(&["outlet", "keys", "--data", &data]);
+
+    let early = tidegate(&["outlet", "kill", "--data", &data, "--service", "echo"]);
+    assert_eq!(
+        text(&early.stdout).trim(),
+        r#"{"killed":{"all":false,"services":["echo"]}}"#
+    );
+    let code = run_and_end(&config, &data, || {
+        let second = tidegate(&["outlet", "run", "--config", &config]);
+        assert_eq!(
+            second.status.code(),
+            Some(6),
+            "one outlet for one data directory"
+        );
+        let undone = tidegate(&["outlet", "kill", "--config", &config, "--undo"]);
+        assert_eq!(
+            text(&undone.stdout).trim(),
+            r#"{"killed":{"all":false,"services":[]}}"#
+        );
+    });
+
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn an_audit_is_proved_and_a_changed_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), "");
+    let data = dir.path().join("data").display().to_string();
+    let keys = tidegate(&["outlet", "keys", "--data", &data]);
+    let keys: serde_json::Value = serde_json::from_slice(&keys.stdout).unwrap();
+    let identity = keys["identity"].as_str().unwrap();
+    assert_eq!(run_and_end(&config, &data, || {}), 0);
+    let audit = format!("{data}/audit");
+
+    let proved = tidegate(&[
+        "audit",
+        "verify",
+        &audit,
+        "--org",
+        "acme",
+        "--identity",
+        identity,
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&proved.stdout).unwrap();
+    assert_eq!(
+        (report["whole"].as_bool(), report["events"].as_u64()),
+        (Some(true), Some(2))
+    );
+    assert_eq!(report["end_was_compared"], true);
+
+    let file = std::fs::read_dir(&audit)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let file = file
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "jsonl"))
+        .unwrap();
+    let lines = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, lines.replacen("eyJ", "eyK", 1)).unwrap();
+    let broken = tidegate(&["audit", "verify", &audit]);
+    assert_eq!(broken.status.code(), Some(6));
+    assert!(
+        text(&broken.stderr).contains("line 1"),
+        "{}",
+        text(&broken.stderr)
+    );
+    assert_eq!(
+        tidegate(&["audit", "verify", "/nonexistent"]).status.code(),
+        Some(2)
+    );
+}
