@@ -12,6 +12,7 @@ use std::time::Duration;
 use tidegate_agent::{AccountView, Action, Clock, SignIn, Snapshot};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -66,6 +67,8 @@ pub struct Controller<D, A> {
     released: BTreeSet<ServiceName>,
     /// Told that they are about to close.
     warned: BTreeSet<ServiceName>,
+    /// The last problem that was told, and when.
+    told: Option<(Problem, UnixTime)>,
     acts: JoinSet<Answer>,
 }
 
@@ -118,6 +121,7 @@ where
             wanted: BTreeSet::new(),
             released: BTreeSet::new(),
             warned: BTreeSet::new(),
+            told: None,
             acts: JoinSet::new(),
         }
     }

@@ -248,6 +248,26 @@ async fn one_reason_that_ends_two_services_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reason_reported_twice_is_told_once_and_names_the_service() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let ended = warehouse(ServiceState::Failed(
+        Problem::new(Code::RevokedByAdmin).service(&named("warehouse")),
+    ));
+    let and_signed_out = Snapshot {
+        problems: vec![Problem::new(Code::RevokedByAdmin)],
+        ..ended.clone()
+    };
+
+    desk.agent_says(ended).await;
+    desk.agent_says(and_signed_out).await;
+
+    let told = notices(&desk.told());
+    assert_eq!(told.len(), 1);
+    assert!(told[0].body.contains("warehouse"), "{}", told[0].body);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_connect_does_not_copy_later() {
     let desk = Desk::with(warehouse(ServiceState::Idle)).await;
     desk.agent.lock().unwrap().answer = Some(Problem::new(Code::NotAvailable));

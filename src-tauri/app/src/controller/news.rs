@@ -17,6 +17,8 @@ use crate::time_left::time_left;
 
 /// Early enough to finish a query, late enough to be about this one.
 const WARNED_BEFORE_SECS: u64 = 5 * 60;
+/// What ends a service is often reported for the service and for the account, a moment apart.
+const SAME_REASON_SECS: u64 = 10;
 
 impl<D, A> Controller<D, A>
 where
@@ -90,18 +92,24 @@ where
     fn failed(&mut self, name: &ServiceName, problem: &Problem, all: &[Change]) {
         self.wanted.remove(name);
         self.notes.forget_copied(name);
-        // One notification for one reason, however many services it ends.
-        let told_for_all =
-            |other: &Change| matches!(other, Change::Arose(arose) if arose.code == problem.code);
-        if !all.iter().any(told_for_all) {
-            self.tell(problem);
+        let same = |change: &&Change| matches!(change, Change::Failed(_, other) if other.code == problem.code);
+        if all.iter().filter(same).count() > 1 {
+            let mut of_all = problem.clone();
+            of_all.facts.service = None;
+            return self.tell(&of_all);
         }
+        self.tell(problem);
     }
 
     fn tell(&mut self, problem: &Problem) {
-        if problem.code.severity() == Severity::Info {
+        let now = self.clock.now();
+        let again = self.told.as_ref().is_some_and(|(told, at)| {
+            at.until(now) < SAME_REASON_SECS && is_same_reason(told, problem)
+        });
+        if again || problem.code.severity() == Severity::Info {
             return;
         }
+        self.told = Some((problem.clone(), now));
         let words = words(problem);
         self.desktop.notify(&Notice {
             title: words.title,
@@ -133,4 +141,9 @@ where
             }
         }
     }
+}
+
+fn is_same_reason(one: &Problem, other: &Problem) -> bool {
+    let (of_one, of_other) = (&one.facts.service, &other.facts.service);
+    one.code == other.code && (of_one.is_none() || of_other.is_none() || of_one == of_other)
 }
