@@ -1,3 +1,4 @@
+//! Cancel keys: found by their owner only.
 #![allow(clippy::unwrap_used)]
 use super::*;
 

@@ -1,3 +1,4 @@
+//! The login against servers that ask for less, lie, or pour.
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 

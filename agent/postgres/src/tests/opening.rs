@@ -1,3 +1,4 @@
+//! First packets, whole and in pieces, honest and hostile.
 #![allow(clippy::unwrap_used)]
 use proptest::prelude::*;
 

@@ -1,3 +1,4 @@
+//! The last word: always between two messages, however the stream is cut.
 use proptest::prelude::*;
 
 use super::*;
