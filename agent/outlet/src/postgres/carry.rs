@@ -1,9 +1,10 @@
 //! Bytes both ways between a portal and a database, until one of them ends or somebody ends both.
 //! Each direction closes by itself: an answer that comes after the client's last word is not lost.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tidegate_postgres::{Inflow, Outflow};
@@ -116,8 +117,8 @@ async fn carry_up(
                 wrote(database.write(flow.pending()).await).map_err(|_| Broken::Database)?;
             flow.written(count);
         }
-        database.flush().await.map_err(|_| Broken::Database)?;
-        match client.read(flow.space()).await {
+        let read = read_on(&mut client, &mut database, flow.space()).await;
+        match read.map_err(|_| Broken::Database)? {
             Ok(0) => return database.shutdown().await.map_err(|_| Broken::Database),
             Ok(count) => flow.filled(count),
             Err(_) => return Err(Broken::Client),
@@ -136,15 +137,33 @@ async fn carry_down(
             let count = wrote(client.write(flow.pending()).await).map_err(|_| Broken::Client)?;
             flow.written(count);
         }
-        client.flush().await.map_err(|_| Broken::Client)?;
         if flow.is_over() {
-            return Ok(());
+            return client.flush().await.map_err(|_| Broken::Client);
         }
-        match database.read(flow.space()).await {
+        let read = read_on(&mut database, &mut client, flow.space()).await;
+        match read.map_err(|_| Broken::Client)? {
             Ok(0) | Err(_) => return Err(Broken::Database),
             Ok(count) => flow.filled(count),
         }
     }
+}
+
+/// Reads; while there is nothing to read, everything written before is on its way.
+async fn read_on(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    space: &mut [u8],
+) -> Result<io::Result<usize>, io::Error> {
+    let mut reading = pin!(from.read(space));
+    let at_once = poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(read) = at_once.await {
+        return Ok(read);
+    }
+    to.flush().await?;
+    Ok(reading.await)
 }
 
 fn wrote(result: io::Result<usize>) -> io::Result<usize> {

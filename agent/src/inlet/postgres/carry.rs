@@ -1,9 +1,10 @@
 //! Bytes both ways between a program and its portal, as at the outlet between portal and database.
 //! The two loops look alike and differ in every end: here a broken portal must still become a sentence.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -139,8 +140,8 @@ async fn carry_up(
             let count = wrote(portal.write(flow.pending()).await).map_err(Broken::Portal)?;
             flow.written(count);
         }
-        portal.flush().await.map_err(Broken::Portal)?;
-        match program.read(flow.space()).await {
+        let read = read_on(&mut program, &mut portal, flow.space()).await;
+        match read.map_err(Broken::Portal)? {
             Ok(0) => return portal.shutdown().await.map_err(Broken::Portal),
             Ok(count) => flow.filled(count),
             Err(_) => return Err(Broken::Program),
@@ -159,16 +160,34 @@ async fn carry_down(
             let count = wrote(program.write(flow.pending()).await).map_err(|_| Broken::Program)?;
             flow.written(count);
         }
-        program.flush().await.map_err(|_| Broken::Program)?;
         if flow.is_over() {
-            return Ok(());
+            return program.flush().await.map_err(|_| Broken::Program);
         }
-        match portal.read(flow.space()).await {
+        let read = read_on(&mut portal, &mut program, flow.space()).await;
+        match read.map_err(|_| Broken::Program)? {
             Ok(0) => return Ok(()),
             Ok(count) => flow.filled(count),
             Err(error) => return Err(Broken::Portal(error)),
         }
     }
+}
+
+/// Reads; while there is nothing to read, everything written before is on its way.
+async fn read_on(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    space: &mut [u8],
+) -> Result<io::Result<usize>, io::Error> {
+    let mut reading = pin!(from.read(space));
+    let at_once = poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(read) = at_once.await {
+        return Ok(read);
+    }
+    to.flush().await?;
+    Ok(reading.await)
 }
 
 fn wrote(result: io::Result<usize>) -> io::Result<usize> {
