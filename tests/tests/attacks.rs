@@ -6,6 +6,8 @@
 mod client;
 #[path = "attacks/company.rs"]
 mod company;
+#[path = "attacks/hostile_relay.rs"]
+mod hostile_relay;
 #[path = "attacks/laptop.rs"]
 mod laptop;
 #[path = "../../agent/authority/tests/api/support/org.rs"]
@@ -20,5 +22,9 @@ mod stolen_hub;
 mod stolen_keys;
 #[path = "attacks/stolen_papers.rs"]
 mod stolen_papers;
-#[path = "../../agent/outlet/tests/support/target.rs"]
+#[path = "attacks/target.rs"]
 mod target;
+#[path = "attacks/unknown_or_forbidden.rs"]
+mod unknown_or_forbidden;
+#[path = "attacks/wire.rs"]
+mod wire;
