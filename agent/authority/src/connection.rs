@@ -14,7 +14,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tidegate_link::{Doorstep, Guest, LinkError, SecureStream, api_link, respond, tune};
-use tidegate_proto::{api::Hello, channel::Prologue};
+use tidegate_proto::channel::Prologue;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -74,20 +74,17 @@ impl Door {
         let stranger = self.strangers.enter();
         drop(guest);
         let caller = Arc::new(Caller::new(stream.hash, Arc::clone(&self.guests)));
-        speak(core, caller, stream, stranger).await;
+        // Boxed: a stranger who stays in the handshake must not take up the room of a conversation.
+        Box::pin(speak(core, caller, stream, stranger)).await;
         Ok(())
     }
 }
 
 async fn introduce(core: &Core, mut tcp: TcpStream) -> Result<SecureStream, LinkError> {
     tune(&tcp)?;
-    let bundle = core.in_force.borrow().bundle.clone();
-    let hello = Hello {
-        roots: bundle.roots,
-        root: bundle.root,
-        authority: bundle.authority,
-    };
-    api_link::say_hello(&mut tcp, &hello).await?;
+    let in_force = core.in_force.borrow().clone();
+    api_link::say_hello(&mut tcp, &in_force.hello).await?;
+    drop(in_force);
     let prologue = |suite| Prologue::api(suite, core.anchor.org.clone());
     Ok(respond(tcp, prologue, &core.keys.noise)
         .await?

@@ -5,6 +5,7 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 use tidegate_proto::{
+    api::Hello,
     identity::{PeerId, VerifyKey},
     names::{OrgName, ServiceName},
     policy::{Action, PolicyError, RequestContext, Resource, Rules, Side},
@@ -82,6 +83,8 @@ impl Entry {
 /// The bundle in force.
 pub(crate) struct InForce {
     pub(crate) bundle: OrgBundle,
+    /// How the hub introduces itself.
+    pub(crate) hello: Hello,
     pub(crate) org: VerifiedOrg,
     pub(crate) entries: Vec<Entry>,
     rules: Rules,
@@ -110,8 +113,14 @@ impl InForce {
         let rules = Rules::compile(Side::Org, cedar)?;
         let catalogue = accept(&bundle, &org, store).await?;
         let entries = entries(&bundle, &org, keys);
+        let hello = Hello {
+            roots: bundle.roots.clone(),
+            root: bundle.root,
+            authority: bundle.authority.clone(),
+        };
         Ok(Self {
             bundle,
+            hello,
             org,
             entries,
             rules,

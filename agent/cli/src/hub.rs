@@ -32,7 +32,7 @@ use crate::{
 use config::HubConfig;
 
 /// Connections that have not said or proved anything yet.
-const STRANGERS: usize = 2048;
+const STRANGERS: usize = 1024;
 /// For connections to end by themselves when we stop; then they are ended.
 const DRAIN: Duration = Duration::from_secs(3);
 /// After an accept that failed: most likely there are no descriptors left, and trying at once finds none either.
@@ -189,7 +189,8 @@ impl Hall {
 
     async fn hand_over(self, mut tcp: TcpStream, guest: Guest) -> Result<(), LinkError> {
         match guest.within(read_preface(&mut tcp)).await? {
-            Preface::Api => self.authority.serve_api(tcp, guest).await?,
+            // Boxed: a stranger who says nothing must not take up the room of a conversation.
+            Preface::Api => Box::pin(self.authority.serve_api(tcp, guest)).await?,
             Preface::Link => self.relay.serve_link(tcp, guest),
             Preface::Circuit(token) => self.relay.serve_circuit(tcp, token),
         }
