@@ -1,3 +1,4 @@
+//! A provider that answers, lies, trickles or points elsewhere, over TLS of its own CA.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

@@ -1,3 +1,4 @@
+//! The audit as its outlet keeps it and as somebody who wants to hide something would leave it.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::testing::private_dir;

@@ -1,3 +1,4 @@
+//! Configurations as people write them, with the mistakes they make.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::login::LoginSource;

@@ -1,3 +1,4 @@
+//! What an outlet believes, whoever passes it on, and what it never forgets.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::testing::private_dir;

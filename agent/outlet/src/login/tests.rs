@@ -1,3 +1,4 @@
+//! Logins from every source, readable by too many, and never repeated in an error.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use std::ffi::OsString;
