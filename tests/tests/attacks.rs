@@ -6,6 +6,8 @@
 mod client;
 #[path = "attacks/company.rs"]
 mod company;
+#[path = "attacks/crowd.rs"]
+mod crowd;
 #[path = "attacks/hostile_relay.rs"]
 mod hostile_relay;
 #[path = "attacks/laptop.rs"]

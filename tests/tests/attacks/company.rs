@@ -40,7 +40,7 @@ const OWNER_POLICY: &str = r#"
             action == Tidegate::Action::"connect", resource == Tidegate::Service::"acme/warehouse");
 "#;
 /// Connections at the door that have not said anything yet, as in `tidegate hub`.
-const STRANGERS: usize = 2048;
+pub(crate) const STRANGERS: usize = 2048;
 const RELAY_KEY: [u8; 32] = [0x52; 32];
 
 pub(crate) struct Company {

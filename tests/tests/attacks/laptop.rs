@@ -81,7 +81,17 @@ impl Laptop {
 
     /// A running portal to the warehouse over whoever listens at `way`; every answer that is not the one hoped for is an error.
     pub(crate) async fn portal_over(&self, way: &HubAddress) -> Result<Portal, LinkError> {
-        let mut secure = self.handshake_over(way).await?;
+        let token = self.link.open(self.handle()).await?;
+        self.portal_with(token, way).await
+    }
+
+    /// The same with a token that was asked for before.
+    pub(crate) async fn portal_with(
+        &self,
+        token: CircuitToken,
+        way: &HubAddress,
+    ) -> Result<Portal, LinkError> {
+        let mut secure = handshake(way, token, "warehouse", self.outlet).await?;
         let auth = self.auth(&secure.hash);
         let said = present(&mut secure, &auth).await;
         match said.last() {
