@@ -44,7 +44,7 @@ impl AgentConfig {
     /// Programs served at once by one inlet, unless said otherwise.
     pub const MAX_CONNECTIONS: usize = 64;
 
-    /// The current user's agent: XDG directories, keyring, system browser, ports from `agent.toml`.
+    /// The current user's agent: XDG directories, keyring (or the file that was once asked for), system browser, ports from `agent.toml`.
     ///
     /// # Errors
     /// When there is no home directory, or `agent.toml` has a mistake.
@@ -54,6 +54,10 @@ impl AgentConfig {
         let mut config = Self::in_dir(home.data_dir());
         if let Some(runtime) = home.runtime_dir() {
             config.runtime_dir = runtime.to_owned();
+        }
+        // Somebody asked for the file before: the keys are there and nowhere else.
+        if config.key_file().exists() {
+            config.keys = KeyStoreKind::File;
         }
         config.ports = read_ports(&home.config_dir().join("agent.toml"))?;
         Ok(config)
@@ -79,14 +83,15 @@ impl AgentConfig {
         self.runtime_dir.join("agent.sock")
     }
 
+    fn key_file(&self) -> PathBuf {
+        self.data_dir.join("keys.json")
+    }
+
     pub(crate) fn store(&self) -> (Arc<dyn SecretStore>, KeyHome) {
         match self.keys {
             KeyStoreKind::Keyring => (Arc::new(KeyringStore), KeyHome::Keyring),
             KeyStoreKind::Memory => (Arc::new(MemoryStore::default()), KeyHome::Memory),
-            KeyStoreKind::File => (
-                Arc::new(FileStore::new(self.data_dir.join("keys.json"))),
-                KeyHome::File,
-            ),
+            KeyStoreKind::File => (Arc::new(FileStore::new(self.key_file())), KeyHome::File),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::api::{EnrolAnswer, EnrolRequest};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::{NoiseSecret, SigningKey};
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{
     Enrolment, JoinLink, JoinTicket, Statement, StatementError, TicketKind, TicketStatement,
@@ -45,6 +46,7 @@ pub(crate) async fn join(
         .map_err(|error| error.problem(&hub.address))?;
     let statement = check(&ticket, &api, &hub, now)?;
 
+    let before = vault.read(&hub.org, Entry::Identity).await.ok().flatten();
     let identity = Arc::new(SigningKey::generate(&SystemEntropy));
     let secret = Zeroizing::new(encode(&identity.seed()));
     let kept = vault.write(&hub.org, Entry::Identity, &secret).await;
@@ -61,8 +63,7 @@ pub(crate) async fn join(
     let answer = match enrol(&mut api, &request, &hub, noise).await {
         Ok(answer) => answer,
         Err(error) => {
-            // The key never became anybody's: no trace of it is wanted.
-            let _ = vault.delete(&hub.org, Entry::Identity).await;
+            put_back(vault, &hub.org, before).await;
             return Err(error.problem(&hub.address));
         }
     };
@@ -100,6 +101,14 @@ async fn enrol(
         return first;
     }
     Api::connect(hub, noise).await?.enrol(request).await
+}
+
+/// The new key never became anybody's: what was there before is there again.
+async fn put_back(vault: &Vault, org: &OrgName, before: Option<Zeroizing<String>>) {
+    match before {
+        Some(secret) => drop(vault.write(org, Entry::Identity, &secret).await),
+        None => drop(vault.delete(org, Entry::Identity).await),
+    }
 }
 
 /// A ticket that cannot work is not shown to the hub.

@@ -19,8 +19,8 @@ use crate::failure::Failure;
 #[derive(clap::Args, Clone)]
 pub(crate) struct SeatArgs {
     /// Where keys are kept when no agent runs yet: `file` is not encrypted, for servers without a keyring.
-    #[arg(long, value_enum, default_value_t = Keys::Keyring)]
-    keys: Keys,
+    #[arg(long, value_enum)]
+    keys: Option<Keys>,
     /// Open no browser; the address to visit is printed either way.
     #[arg(long)]
     no_browser: bool,
@@ -55,9 +55,10 @@ impl Seat {
             Err(error) => return Err(broken(error)),
         }
         config.keys = match args.keys {
-            Keys::Keyring => KeyStoreKind::Keyring,
-            Keys::Memory => KeyStoreKind::Memory,
-            Keys::File => KeyStoreKind::File,
+            None => config.keys,
+            Some(Keys::Keyring) => KeyStoreKind::Keyring,
+            Some(Keys::Memory) => KeyStoreKind::Memory,
+            Some(Keys::File) => KeyStoreKind::File,
         };
         if args.no_browser {
             config.browser = Box::new(NoBrowser);

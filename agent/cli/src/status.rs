@@ -137,7 +137,7 @@ fn service_row(service: &ServiceView, now: UnixTime) -> String {
 
 fn row(cells: [&str; 5]) -> String {
     let [service, state, left, port, portals] = cells;
-    format!("{service:<20} {state:<14} {left:<9} {port:<6} {portals}")
+    format!("{service:<20} {state:<14} {left:<12} {port:<6} {portals}")
         .trim_end()
         .to_owned()
 }
@@ -219,7 +219,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("warehouse            connected      4 min     15432  2\n"),
+            text.contains("warehouse            connected      4 min        15432  2\n"),
             "{text}"
         );
         assert!(

@@ -29,6 +29,8 @@ struct Ledger {
     open: Vec<Entry>,
     /// Bytes of portals that have ended.
     past: Traffic,
+    /// Whether a portal was opened since somebody last asked.
+    opened: bool,
 }
 
 struct Entry {
@@ -58,6 +60,7 @@ impl Live {
         let mut ledgers = self.lock();
         let ledger = ledgers.entry(service.clone()).or_default();
         ledger.prune();
+        ledger.opened = true;
         ledger.open.push(Entry {
             control,
             hash,
@@ -70,6 +73,13 @@ impl Live {
             .get_mut(service)
             .map(Ledger::tally)
             .unwrap_or_default()
+    }
+
+    /// Whether a portal was opened since this was last asked.
+    pub(crate) fn take_opened(&self, service: &ServiceName) -> bool {
+        self.lock()
+            .get_mut(service)
+            .is_some_and(|ledger| std::mem::take(&mut ledger.opened))
     }
 
     /// Starts counting anew, at Connect.

@@ -144,7 +144,7 @@ impl Owner {
         self.greet_hub();
     }
 
-    fn stop_hub(&mut self) {
+    pub(super) fn stop_hub(&mut self) {
         self.hub = None;
         self.greeting = None;
     }

@@ -52,11 +52,8 @@ impl Owner {
 
     pub(super) fn join(&mut self, link: &Secret) -> Result<(), Problem> {
         let link = JoinLink::parse(link.reveal()).map_err(|_| Problem::new(Code::JoinLinkBad))?;
-        if let Some(home) = &self.state.home {
-            let has_lost_its_key = home.membership.org == link.org && home.identity.is_none();
-            if !has_lost_its_key {
-                return Err(Problem::new(Code::AlreadyJoined));
-            }
+        if !self.may_join(&link) {
+            return Err(Problem::new(Code::AlreadyJoined));
         }
         self.state.better(ABOUT_JOINING);
         let attempt = self.attempt();
@@ -79,14 +76,27 @@ impl Owner {
         Ok(())
     }
 
+    /// A device is in one org. It may be enrolled there again, under the same root, while nobody is signed in.
+    fn may_join(&self, link: &JoinLink) -> bool {
+        let Some(home) = &self.state.home else {
+            return true;
+        };
+        let same = home.membership.org == link.org && home.membership.root == link.root;
+        same && self.state.session().is_none()
+    }
+
     fn on_joined(&mut self, result: Result<Box<Joined>, Problem>) {
         match result {
             Ok(joined) => {
                 let Joined {
-                    membership,
+                    mut membership,
                     identity,
                     trouble,
                 } = *joined;
+                if let Some(home) = self.state.home.take() {
+                    // The same root as before (`may_join`): what was seen stays seen.
+                    membership.trust = home.membership.trust;
+                }
                 let saved = self.disk.save(&membership).err();
                 self.settle(membership, Some(identity));
                 for problem in trouble.into_iter().chain(saved) {
@@ -108,6 +118,7 @@ impl Owner {
 
     /// Makes a membership the current one.
     fn settle(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
+        self.stop_hub();
         let noise = &self.tools.noise;
         let links = Links::new(membership.org.clone(), Arc::clone(noise));
         let circuits = Circuits::new(

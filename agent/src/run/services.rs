@@ -47,7 +47,13 @@ impl Owner {
 
     pub(super) fn disconnect(&mut self, service: &ServiceName) -> Result<(), Problem> {
         let Some(door) = self.state.doors.remove(service) else {
-            return Err(Problem::new(Code::NotAvailable).service(service));
+            // Nothing is open, which is what was asked for.
+            let is_known = self.is_listed(service);
+            return if is_known {
+                Ok(())
+            } else {
+                Err(Problem::new(Code::NotAvailable).service(service))
+            };
         };
         let why = Problem::new(Code::DisconnectedByYou).service(service);
         self.close_door(service, door, &why, false);
@@ -164,6 +170,7 @@ impl Owner {
     }
 
     fn visit_ended(&mut self, service: &ServiceName, end: VisitEnd) {
+        self.recount();
         let problem = match end {
             VisitEnd::Finished => return,
             VisitEnd::Refused(problem) | VisitEnd::Ended(problem) => problem,
@@ -176,11 +183,11 @@ impl Owner {
         }
     }
 
-    /// Bytes are counted anew; a portal that is open cures what was said about the way to it.
+    /// Bytes are counted anew; a portal that was opened cures what was said about the way to it.
     pub(super) fn recount(&mut self) {
         let Some(home) = &self.state.home else { return };
         for service in home.catalogue.keys() {
-            if home.circuits.live.tally(service).portals > 0 {
+            if home.circuits.live.take_opened(service) {
                 self.state
                     .problems
                     .retain(|problem| !is_cured_by_a_portal(problem, service));
