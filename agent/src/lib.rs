@@ -18,6 +18,10 @@ mod problems;
 mod run;
 mod signin;
 mod snapshot;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, Secret};
 pub use agent::Agent;

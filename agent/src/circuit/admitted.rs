@@ -24,6 +24,8 @@ const DIAL_LIMIT: Duration = Duration::from_secs(8);
 pub(crate) enum CircuitError {
     /// The way broke: another circuit may do better.
     Link(LinkError),
+    /// The outlet ended the circuit before it gave a portal: a spare that waited too long, or a change over there.
+    Ended(Problem),
     /// The outlet, or we ourselves, said no: final.
     Refused(Problem),
 }
@@ -38,7 +40,7 @@ impl CircuitError {
     pub(crate) fn problem(self, service: &ServiceName) -> Problem {
         match self {
             Self::Link(error) => problems::of_circuit(error, service),
-            Self::Refused(problem) => problem,
+            Self::Ended(problem) | Self::Refused(problem) => problem,
         }
     }
 }
@@ -184,7 +186,7 @@ impl Circuit {
                 )));
             }
             Frame::Reset { code } => {
-                return Err(CircuitError::Refused(problems::of_refusal(
+                return Err(CircuitError::Ended(problems::of_refusal(
                     code,
                     "",
                     &self.service,

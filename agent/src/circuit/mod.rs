@@ -10,6 +10,8 @@ mod warm;
 pub(crate) use links::Links;
 pub(crate) use live::{Live, Tally};
 pub(crate) use stoker::stoke;
+#[cfg(test)]
+pub(crate) use warm::SPARES;
 pub(crate) use warm::Warm;
 
 use std::pin::Pin;
@@ -121,7 +123,7 @@ impl Circuits {
         };
         match circuit.open(Purpose::Connect).await {
             Ok(opened) => Ok(Some(opened)),
-            Err(CircuitError::Link(_)) => Ok(None),
+            Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
             Err(CircuitError::Refused(problem)) => Err(problem),
         }
     }

@@ -55,7 +55,7 @@ fn throw_stale_away(circuits: &Circuits, service: &ServiceName) {
         return circuits.warm.retain(service, |_| false);
     };
     circuits.warm.retain(service, |circuit| {
-        Arc::ptr_eq(&circuit.access, &access) && circuit.link_is_up()
+        Arc::ptr_eq(&circuit.access, &access) && circuit.link_is_up() && circuit.is_alive()
     });
 }
 

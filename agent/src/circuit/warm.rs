@@ -73,9 +73,9 @@ impl Warm {
     }
 
     /// Keeps only spares that are `good`.
-    pub(crate) fn retain(&self, service: &ServiceName, good: impl Fn(&Circuit) -> bool) {
+    pub(crate) fn retain(&self, service: &ServiceName, good: impl Fn(&mut Circuit) -> bool) {
         if let Some(shelf) = self.lock().get_mut(service) {
-            shelf.spares.retain(good);
+            shelf.spares.retain_mut(good);
         }
     }
 

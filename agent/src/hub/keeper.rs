@@ -115,7 +115,7 @@ impl HubKeeper {
             self.report(HubReport::State(HubState::Away { since }))
                 .await;
             self.report(HubReport::Trouble(problem)).await;
-            self.expire(&current).await;
+            self.expire();
             sleep(backoff.wait()).await;
         }
     }
@@ -127,6 +127,9 @@ impl HubKeeper {
         refresher: &Refresher,
         away_since: &mut Option<UnixTime>,
     ) -> Result<(), Setback> {
+        if self.clock.now() >= session.ends() {
+            return Err(Setback::Final(Problem::new(Code::SessionExpired)));
+        }
         let (mut api, idp) = self.greet().await?;
         let renewal = self.fresh_token(session, refresher, &idp).await?;
         let answer = self.credential(&mut api, session).await?;
@@ -157,9 +160,8 @@ impl HubKeeper {
         let now = self.clock.now();
         let renewal = renewal_of(session);
         match renewal.due(now) {
-            Due::SignIn => return Err(Setback::Final(Problem::new(Code::SessionExpired))),
             Due::IdToken => {}
-            Due::Credential | Due::Nothing(_) => return Ok(renewal),
+            Due::SignIn | Due::Credential | Due::Nothing(_) => return Ok(renewal),
         }
         match self.refresh(session, refresher, idp).await {
             Ok((newer, kept)) => {
@@ -316,17 +318,13 @@ impl HubKeeper {
         }
     }
 
-    /// Rights that have run out while the hub is away are taken back: new portals must not wait for what cannot come.
-    async fn expire(&self, session: &Session) {
+    /// Rights that have run out while the hub is away are taken back: whoever opens a portal then waits for new ones.
+    fn expire(&self) {
         let now = self.clock.now();
         let over =
             matches!(&*self.admission.borrow(), Admission::Ready(access) if !access.holds(now));
         if over {
             self.admission.send_replace(Admission::Pending);
-        }
-        if now >= session.ends() {
-            self.report(HubReport::Trouble(Problem::new(Code::SessionExpired)))
-                .await;
         }
     }
 

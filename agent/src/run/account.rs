@@ -16,6 +16,7 @@ use crate::circuit::Admission;
 use crate::hub::keeper::HubKeeper;
 use crate::keys::Entry;
 use crate::signin::flow::{Flow, Progress, SignedIn, Tab};
+use crate::signin::provider::Asked;
 use crate::signin::tokens::Session;
 use crate::snapshot::{HubState, SignInStep};
 
@@ -36,9 +37,14 @@ impl Owner {
             return Ok(());
         };
         self.stop_hub();
+        let another_account = self
+            .state
+            .problems
+            .iter()
+            .any(|problem| problem.code == Code::WrongAccount);
         self.state.forget_sign_in();
         let attempt = self.attempt();
-        let task = self.sign_in_task(attempt, identity);
+        let task = self.sign_in_task(attempt, identity, another_account);
         let since = self.tools.clock.now();
         self.state.account = Account::SigningIn {
             step: SignInStep::OpeningBrowser,
@@ -49,7 +55,7 @@ impl Owner {
         Ok(())
     }
 
-    fn sign_in_task(&self, attempt: u64, identity: Arc<SigningKey>) -> Task {
+    fn sign_in_task(&self, attempt: u64, identity: Arc<SigningKey>, another_account: bool) -> Task {
         let (progress, mut steps) = mpsc::channel(8);
         let flow = self.state.home.as_ref().map(|home| Flow {
             hub: home.membership.hub(),
@@ -58,11 +64,14 @@ impl Owner {
             trust: home.membership.trust.clone(),
             vault: self.tools.vault.clone(),
             browser: Arc::clone(&self.tools.browser),
-            login_hint: home
-                .membership
-                .last
-                .clone()
-                .filter(|last| last.contains('@')),
+            asked: Asked {
+                login_hint: home
+                    .membership
+                    .last
+                    .clone()
+                    .filter(|last| last.contains('@') && !another_account),
+                another_account,
+            },
             clock: self.tools.clock.clone(),
             progress,
         });

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::browser::OpenBrowser;
 use super::page::Page;
-use super::provider::{Authorization, Provider};
+use super::provider::{Asked, Authorization, Provider};
 use super::redirect::{Answering, Callback, Redirect};
 use super::refresh::keep_session;
 use super::tokens::{Session, Tokens};
@@ -51,7 +51,7 @@ pub(crate) struct Flow {
     pub(crate) trust: Trust,
     pub(crate) vault: Vault,
     pub(crate) browser: Arc<dyn OpenBrowser>,
-    pub(crate) login_hint: Option<String>,
+    pub(crate) asked: Asked,
     pub(crate) clock: Clock,
     pub(crate) progress: mpsc::Sender<Progress>,
 }
@@ -99,7 +99,7 @@ impl Flow {
             state,
             verifier,
         } = provider
-            .authorize(&uri, nonce.clone(), self.login_hint.take())
+            .authorize(&uri, nonce.clone(), &self.asked)
             .map_err(|error| problems::of_provider(error, &idp.issuer))?;
 
         let mut answering = redirect.answer(state, idp.issuer.clone());

@@ -2,9 +2,9 @@
 //! The library believes a token from the future and several audiences unless told otherwise: every verifier here is told.
 
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient,
-    CoreClientAuthMethod, CoreErrorResponseType, CoreGrantType, CoreIdToken, CoreIdTokenClaims,
-    CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
+    CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreGrantType, CoreIdToken,
+    CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
     CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType,
     CoreSubjectIdentifierType, CoreTokenResponse,
 };
@@ -88,6 +88,15 @@ pub(crate) struct Provider {
     http: Http,
 }
 
+/// What the provider is asked about the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Who signed in here last.
+    pub(crate) login_hint: Option<String>,
+    /// The browser's own session belongs to somebody else: let the person type.
+    pub(crate) another_account: bool,
+}
+
 /// A sign-in about to happen. Its state and PKCE verifier are secrets: no `Debug`.
 pub(crate) struct Authorization {
     pub(crate) url: url::Url,
@@ -118,7 +127,7 @@ impl Provider {
         &self,
         redirect_uri: &str,
         nonce: String,
-        login_hint: Option<String>,
+        asked: &Asked,
     ) -> Result<Authorization, ProviderError> {
         let redirect =
             RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| ProviderError::Discovery)?;
@@ -134,8 +143,11 @@ impl Provider {
             .set_redirect_uri(std::borrow::Cow::Owned(redirect))
             .set_pkce_challenge(challenge)
             .set_max_age(Duration::from_secs(self.idp.max_session));
-        if let Some(hint) = login_hint {
-            request = request.set_login_hint(LoginHint::new(hint));
+        if let Some(hint) = &asked.login_hint {
+            request = request.set_login_hint(LoginHint::new(hint.clone()));
+        }
+        if asked.another_account {
+            request = request.add_prompt(CoreAuthPrompt::Login);
         }
         let (url, state, _) = request.url();
         Ok(Authorization {

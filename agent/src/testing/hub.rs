@@ -1,0 +1,370 @@
+//! A hub and the outlet behind it as far as an agent sees them, in one task: API, relay link, and circuits that echo.
+//! It does at the test's word what the real ones do by themselves, and counts what is open.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame as BodyFrame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tidegate_link::api_link::say_hello;
+use tidegate_link::{LinkError, Portal, Preface, Secure, read_preface, respond};
+use tidegate_proto::api::{ApiRefusal, CatalogueEntry, CredentialRequest, path};
+use tidegate_proto::auth::{Auth, proof_input};
+use tidegate_proto::channel::{CircuitToken, Prologue};
+use tidegate_proto::entropy::{Entropy, SystemEntropy};
+use tidegate_proto::frame::{Frame, Purpose};
+use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::problem::Code;
+use tidegate_proto::time::UnixTime;
+use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{broadcast, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::org::{Org, name};
+use crate::clock::Clock;
+
+/// What the outlet answers to OPEN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlet {
+    Echoes,
+    Refuses(Code),
+    /// Nobody is connected to the relay for the service.
+    Absent,
+}
+
+/// What happened, as counted at the hub's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) links: usize,
+    /// Circuits that were asked for at the relay, ever.
+    pub(crate) asked: usize,
+    /// Circuits that are open, warm ones included.
+    pub(crate) circuits: usize,
+    pub(crate) probes: usize,
+    pub(crate) portals: usize,
+    pub(crate) reauths: usize,
+}
+
+pub(crate) struct Inner {
+    org: Org,
+    clock: Clock,
+    pub(crate) outlet: watch::Sender<Outlet>,
+    pub(crate) services: Mutex<Vec<CatalogueEntry>>,
+    /// Refuse to renew with this.
+    pub(crate) refuse: Mutex<Option<Code>>,
+    events: broadcast::Sender<(&'static str, String)>,
+    pub(crate) count: watch::Sender<Count>,
+    tokens: Mutex<VecDeque<CircuitToken>>,
+}
+
+pub(crate) struct Hub {
+    pub(crate) address: HubAddress,
+    pub(crate) inner: Arc<Inner>,
+    task: JoinHandle<()>,
+}
+
+impl Hub {
+    pub(crate) async fn start(clock: Clock) -> Self {
+        Self::start_at("127.0.0.1:0", clock).await
+    }
+
+    async fn start_at(address: &str, clock: Clock) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let inner = Arc::new(Inner {
+            org: Org::new(),
+            clock,
+            outlet: watch::Sender::new(Outlet::Echoes),
+            services: Mutex::default(),
+            refuse: Mutex::default(),
+            events: broadcast::Sender::new(64),
+            count: watch::Sender::default(),
+            tokens: Mutex::default(),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&inner)));
+        Self {
+            address,
+            inner,
+            task,
+        }
+    }
+
+    pub(crate) fn org(&self) -> &Org {
+        &self.inner.org
+    }
+
+    pub(crate) fn lists(&self, service: &ServiceName, port: u16) {
+        let entry = self.inner.org.service(service, port, &self.address);
+        self.inner.services.lock().unwrap().push(entry);
+    }
+
+    pub(crate) fn say(&self, event: &'static str, data: String) {
+        let _ = self.inner.events.send((event, data));
+    }
+
+    pub(crate) fn count(&self) -> Count {
+        *self.inner.count.borrow()
+    }
+
+    /// Waits until what is counted is as it should be.
+    pub(crate) async fn counts(&self, fits: impl FnMut(&Count) -> bool) -> Count {
+        let mut count = self.inner.count.subscribe();
+        *count.wait_for(fits).await.unwrap()
+    }
+
+    /// Ends every connection and the listener; a new hub takes its place at the same address.
+    pub(crate) async fn restart(self) -> Self {
+        let (address, services) = (
+            self.address.to_string(),
+            self.inner.services.lock().unwrap().clone(),
+        );
+        let clock = self.inner.clock.clone();
+        self.stop().await;
+        let hub = Self::start_at(&address, clock).await;
+        *hub.inner.services.lock().unwrap() = services;
+        hub
+    }
+
+    pub(crate) async fn stop(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+async fn accept(listener: TcpListener, inner: Arc<Inner>) {
+    let mut guests = JoinSet::new();
+    loop {
+        let (tcp, _) = listener.accept().await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        guests.spawn(guest(tcp, Arc::clone(&inner)));
+    }
+}
+
+async fn guest(mut tcp: TcpStream, inner: Arc<Inner>) {
+    match read_preface(&mut tcp).await {
+        Ok(Preface::Api) => api(tcp, inner).await,
+        Ok(Preface::Link) => drop(link(tcp, &inner).await),
+        Ok(Preface::Circuit(token)) => drop(circuit(tcp, token, &inner).await),
+        Err(_) => {}
+    }
+}
+
+/// Counts something for as long as it lives.
+struct Counted<'a>(&'a Inner, fn(&mut Count) -> &mut usize);
+
+impl<'a> Counted<'a> {
+    fn new(inner: &'a Inner, what: fn(&mut Count) -> &mut usize) -> Self {
+        inner.count.send_modify(|count| *what(count) += 1);
+        Self(inner, what)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.count.send_modify(|count| *(self.1)(count) -= 1);
+    }
+}
+
+async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
+    let now = inner.clock.now();
+    if say_hello(&mut tcp, &inner.org.hello(now)).await.is_err() {
+        return;
+    }
+    let prologue = |suite| Prologue::api(suite, name());
+    let Ok(secure) = respond(tcp, prologue, &inner.org.authority_noise).await else {
+        return;
+    };
+    let hash = secure.hash;
+    let service = service_fn(move |request| {
+        let inner = Arc::clone(&inner);
+        async move { Ok::<_, Infallible>(answer(request, &inner, &hash).await) }
+    });
+    let io = TokioIo::new(secure.into_stream());
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(io, service)
+        .await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    inner: &Inner,
+    hash: &tidegate_proto::channel::HandshakeHash,
+) -> Response<BoxBody<Bytes, Infallible>> {
+    let now = inner.clock.now();
+    match request.uri().path() {
+        path::SETTINGS => whole(
+            200,
+            serde_json::to_string(&inner.org.settings(now)).unwrap(),
+        ),
+        path::CREDENTIAL => {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let asked: CredentialRequest = serde_json::from_slice(&body).unwrap();
+            asked
+                .identity
+                .verify(&proof_input(hash), &asked.proof)
+                .unwrap();
+            credential(inner, &asked, now)
+        }
+        path::EVENTS => {
+            let events = inner.events.subscribe();
+            let first = ("beacon", inner.org.beacon(None, now));
+            let stream =
+                futures_util::stream::unfold((events, Some(first)), |(mut events, first)| async {
+                    let (name, data) = match first {
+                        Some(first) => first,
+                        None => events.recv().await.ok()?,
+                    };
+                    let text = format!("event: {name}\ndata: {data}\n\n");
+                    Some((Ok(BodyFrame::data(Bytes::from(text))), (events, None)))
+                });
+            Response::new(BodyExt::boxed(StreamBody::new(stream)))
+        }
+        other => panic!("nobody should ask for {other}"),
+    }
+}
+
+fn credential(
+    inner: &Inner,
+    asked: &CredentialRequest,
+    now: UnixTime,
+) -> Response<BoxBody<Bytes, Infallible>> {
+    if let Some(code) = *inner.refuse.lock().unwrap() {
+        let refusal = ApiRefusal {
+            code: code.number(),
+            text: "no".into(),
+        };
+        return whole(403, serde_json::to_string(&refusal).unwrap());
+    }
+    let credential = inner.org.credential(asked.identity, 0, now);
+    let services = inner.services.lock().unwrap().clone();
+    whole(
+        200,
+        serde_json::to_string(&inner.org.answer(credential, services, now)).unwrap(),
+    )
+}
+
+fn whole(status: u16, body: String) -> Response<BoxBody<Bytes, Infallible>> {
+    Response::builder()
+        .status(status)
+        .body(Full::new(Bytes::from(body)).boxed())
+        .unwrap()
+}
+
+async fn link(tcp: TcpStream, inner: &Inner) -> Result<(), LinkError> {
+    let mut secure = respond(
+        tcp,
+        |suite| Prologue::link(suite, name()),
+        &inner.org.relay_noise,
+    )
+    .await?;
+    assert!(matches!(
+        ToRelay::decode(&secure.recv_record().await?),
+        Ok(ToRelay::Hello { .. })
+    ));
+    secure.send_record(&FromRelay::Welcome.encode()).await?;
+    let _counted = Counted::new(inner, |count| &mut count.links);
+    loop {
+        let reply = match ToRelay::decode(&secure.recv_record().await?)? {
+            ToRelay::Ping(number) => FromRelay::Pong(number),
+            ToRelay::Open { request, .. } => offer(inner, request),
+            ToRelay::Hello { .. } | ToRelay::NewPass { .. } | ToRelay::KeyTunnel { .. } => continue,
+        };
+        secure.send_record(&reply.encode()).await?;
+    }
+}
+
+fn offer(inner: &Inner, request: u32) -> FromRelay {
+    inner.count.send_modify(|count| count.asked += 1);
+    if *inner.outlet.borrow() == Outlet::Absent {
+        return FromRelay::Refused {
+            request,
+            code: RelayRefusal::Absent.code(),
+        };
+    }
+    let mut token = CircuitToken([0; 16]);
+    SystemEntropy.fill(&mut token.0);
+    inner.tokens.lock().unwrap().push_back(token);
+    FromRelay::Circuit { request, token }
+}
+
+/// The outlet's end of a circuit.
+async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(), LinkError> {
+    assert!(
+        inner.tokens.lock().unwrap().contains(&token),
+        "an unknown token"
+    );
+    let service: ServiceName = "echo".parse().unwrap();
+    let prologue = |suite| Prologue::portal(suite, name(), service.clone(), token);
+    let mut secure = respond(tcp, prologue, &inner.org.outlet_noise).await?;
+    let _counted = Counted::new(inner, |count| &mut count.circuits);
+    let record = secure.recv().await?;
+    let Frame::Auth(auth) = record.frame() else {
+        panic!("AUTH comes first")
+    };
+    let auth = Auth::decode(auth).unwrap();
+    auth.identity
+        .verify(&proof_input(&secure.hash), &auth.signature)
+        .unwrap();
+    let deadline = inner.clock.now().plus(900);
+    secure.send(&Frame::Admitted { deadline }).await?;
+    serve(secure, inner).await
+}
+
+async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
+    loop {
+        let record = secure.recv().await?;
+        let Frame::Open(open) = record.frame() else {
+            continue;
+        };
+        let outlet = *inner.outlet.borrow();
+        if let Outlet::Refuses(code) = outlet {
+            secure
+                .send(&Frame::Refused {
+                    code: code.number(),
+                    text: "no",
+                })
+                .await?;
+            continue;
+        }
+        secure
+            .send(&Frame::Opened {
+                portal: open.portal,
+            })
+            .await?;
+        match open.purpose {
+            Purpose::Probe => inner.count.send_modify(|count| count.probes += 1),
+            Purpose::Connect => return echo(Portal::new(secure), inner).await,
+        }
+    }
+}
+
+async fn echo(portal: Portal, inner: &Inner) -> Result<(), LinkError> {
+    let _counted = Counted::new(inner, |count| &mut count.portals);
+    let control = portal.control();
+    let (mut read, mut write) = tokio::io::split(portal);
+    let echoing = async {
+        if tokio::io::copy(&mut read, &mut write).await.is_ok() {
+            let _ = write.shutdown().await;
+        }
+    };
+    let hearing = async {
+        while control.next_reauth().await.is_some() {
+            inner.count.send_modify(|count| count.reauths += 1);
+            let _ = control.admitted(inner.clock.now().plus(900)).await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = echoing => {}
+        () = hearing => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! An agent that joined and signed in before, at a hub that does what the test says.
+//! The sign-in itself is played on the stage with a real provider and a real browser.
+#![allow(clippy::unwrap_used)]
+
+pub(crate) mod hub;
+pub(crate) mod log;
+pub(crate) mod org;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hub::Hub;
+use tidegate_proto::identity::SigningKey;
+use tidegate_proto::names::{ServiceName, Subject};
+use tidegate_proto::time::UnixTime;
+use tokio::net::TcpStream;
+use zeroize::Zeroizing;
+
+use crate::disk::{Disk, Membership};
+use crate::hub::trust::Trust;
+use crate::keys::{FileStore, SecretStore};
+use crate::signin::tokens::{Claims, Session, Tokens};
+use crate::{
+    Action, Agent, AgentConfig, Clock, KeyStoreKind, NoBrowser, Problem, ServiceState, Snapshot,
+};
+
+/// What must never be seen outside of the keyring and the channel.
+pub(crate) const CANARIES: [&str; 3] = [
+    "canary-id-token",
+    "canary-refresh",
+    "Y2FuYXJ5LWlkZW50aXR5LXNlZWQtMzItYnl0ZXMtLS0",
+];
+
+/// A clock the test can move.
+#[derive(Clone, Default)]
+pub(crate) struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    pub(crate) fn clock(&self) -> Clock {
+        let hand = self.clone();
+        Clock::from_fn(move || UnixTime(Clock::system().now().0 + hand.0.load(Ordering::SeqCst)))
+    }
+
+    pub(crate) fn forward(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) hub: Hub,
+    pub(crate) hand: Hand,
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) service: ServiceName,
+    pub(crate) port: u16,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        log::Log::shared();
+        let hand = Hand::default();
+        let hub = Hub::start(hand.clock()).await;
+        let port = free_port();
+        let service: ServiceName = "echo".parse().unwrap();
+        hub.lists(&service, port);
+        Self {
+            hub,
+            hand,
+            dir: tempfile::tempdir().unwrap(),
+            service,
+            port,
+        }
+    }
+
+    pub(crate) fn config(&self) -> AgentConfig {
+        let mut config = AgentConfig::in_dir(&self.dir.path().join("agent"));
+        config.keys = KeyStoreKind::File;
+        config.browser = Box::new(NoBrowser);
+        config.clock = self.hand.clock();
+        config
+    }
+
+    /// As an earlier run left it: joined, and signed in for the next hour.
+    pub(crate) fn signed_in_before(&self) {
+        let data = self.config().data_dir;
+        let (mut disk, _) = Disk::open(&data).unwrap();
+        let membership = Membership {
+            org: org::name(),
+            hub: self.hub.address.clone(),
+            root: self.hub.org().fingerprint(),
+            root_key: None,
+            device: "laptop".into(),
+            last: None,
+            trust: Trust::default(),
+            services: vec![],
+        };
+        disk.save(&membership).unwrap();
+        let store = FileStore::new(data.join("keys.json"));
+        store.write("acme/identity", CANARIES[2]).unwrap();
+        store.write("acme/refresh", CANARIES[1]).unwrap();
+        store
+            .write("acme/session", &self.session().to_secret().unwrap())
+            .unwrap();
+    }
+
+    fn session(&self) -> Session {
+        let now = self.hand.clock().now();
+        let tokens = Tokens {
+            id_token: Zeroizing::new(CANARIES[0].into()),
+            refresh: None,
+            claims: Claims {
+                subject: org::SUBJECT.parse::<Subject>().unwrap(),
+                name: "ana@example.org".into(),
+                issued: now,
+                expires: now.plus(3600),
+                auth_time: now,
+            },
+        };
+        Session::begin(&tokens, [9; 32], 43_200)
+    }
+
+    /// A running agent that is signed in, with the service in its catalogue.
+    pub(crate) async fn agent(&self) -> Agent {
+        self.signed_in_before();
+        let agent = Agent::start(self.config()).await.unwrap();
+        agent.signed_in().await.unwrap();
+        until(&agent, |snapshot| snapshot.services.len() == 1).await;
+        agent
+    }
+
+    /// A running agent with the service connected and its spares ready.
+    pub(crate) async fn connected(&self) -> Agent {
+        let agent = self.agent().await;
+        agent
+            .act(Action::Connect {
+                service: self.service.clone(),
+            })
+            .await
+            .unwrap();
+        until(&agent, |snapshot| state(snapshot).is_connected()).await;
+        self.hub
+            .counts(|count| count.circuits == crate::circuit::SPARES)
+            .await;
+        agent
+    }
+
+    pub(crate) async fn call(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(("127.0.0.1", self.port)).await
+    }
+
+    /// What the agent's files hold, all of them.
+    pub(crate) fn key_file(&self) -> String {
+        std::fs::read_to_string(self.config().data_dir.join("keys.json")).unwrap()
+    }
+}
+
+pub(crate) fn identity() -> SigningKey {
+    SigningKey::from_seed(b"canary-identity-seed-32-bytes---")
+}
+
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+pub(crate) fn state(snapshot: &Snapshot) -> &ServiceState {
+    &snapshot.services[0].state
+}
+
+pub(crate) fn failed(snapshot: &Snapshot) -> Option<&Problem> {
+    match snapshot.services.first().map(|service| &service.state) {
+        Some(ServiceState::Failed(problem)) => Some(problem),
+        _ => None,
+    }
+}
+
+/// Waits until the snapshot is as it should be.
+pub(crate) async fn until(agent: &Agent, mut fits: impl FnMut(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let mut snapshot = agent.snapshot();
+    let patience = std::time::Duration::from_secs(20);
+    let found = tokio::time::timeout(patience, snapshot.wait_for(|snapshot| fits(snapshot))).await;
+    Arc::clone(
+        &found
+            .expect("the snapshot never became what it should be")
+            .unwrap(),
+    )
+}

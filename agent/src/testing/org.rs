@@ -1,0 +1,182 @@
+//! An org's keys and what they sign, for a hub that exists only in tests.
+//! Everything an agent checks is signed for real; only what the hub itself would check is not.
+
+use tidegate_proto::api::{CatalogueEntry, CredentialAnswer, Hello, Settings};
+use tidegate_proto::identity::{NoiseSecret, PeerId, SigningKey, VerifyKey};
+use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
+use tidegate_proto::statement::{
+    Algorithm, Assurance, AuthorityStatement, Beacon, Credential, IdpStatement, Newest, OutletKeys,
+    Pass, PassRole, Relay, RevokeTarget, Revoked, RootStatement, ServiceHandle, ServiceKind,
+    ServiceStatement, Statement,
+};
+use tidegate_proto::time::UnixTime;
+
+pub(crate) const SUBJECT: &str = "00uana";
+
+pub(crate) struct Org {
+    pub(crate) root: SigningKey,
+    pub(crate) authority: SigningKey,
+    pub(crate) authority_noise: NoiseSecret,
+    pub(crate) relay_noise: NoiseSecret,
+    pub(crate) outlet_noise: NoiseSecret,
+}
+
+pub(crate) fn name() -> OrgName {
+    "acme".parse().unwrap()
+}
+
+impl Org {
+    pub(crate) fn new() -> Self {
+        Self {
+            root: SigningKey::from_seed(&[1; 32]),
+            authority: SigningKey::from_seed(&[2; 32]),
+            authority_noise: NoiseSecret::from_bytes(&[3; 32]),
+            relay_noise: NoiseSecret::from_bytes(&[4; 32]),
+            outlet_noise: NoiseSecret::from_bytes(&[5; 32]),
+        }
+    }
+
+    pub(crate) fn fingerprint(&self) -> PeerId {
+        self.root.verify_key().peer_id()
+    }
+
+    fn roots(&self) -> Vec<String> {
+        vec![
+            RootStatement {
+                org: name(),
+                key: self.root.verify_key(),
+                number: 1,
+            }
+            .sign(&self.root),
+        ]
+    }
+
+    fn authority(&self, now: UnixTime) -> String {
+        let statement = AuthorityStatement {
+            org: name(),
+            key: self.authority.verify_key(),
+            noise: self.authority_noise.public(),
+            not_before: now.minus(3600),
+            not_after: now.plus(86_400),
+            version: 1,
+        };
+        statement.sign(&self.root)
+    }
+
+    pub(crate) fn hello(&self, now: UnixTime) -> Hello {
+        Hello {
+            roots: self.roots(),
+            root: self.root.verify_key(),
+            authority: self.authority(now),
+        }
+    }
+
+    pub(crate) fn settings(&self, now: UnixTime) -> Settings {
+        let idp = IdpStatement {
+            org: name(),
+            issuer: "https://idp.invalid".into(),
+            client_id: "client".into(),
+            algorithms: vec![Algorithm::RS256],
+            redirect_ports: [8250, 18250, 28250],
+            groups_claim: "groups".into(),
+            key_host: "idp.invalid:443".parse().unwrap(),
+            ca_pem: None,
+            max_session: 43_200,
+            version: 1,
+        };
+        Settings {
+            org: name(),
+            roots: self.roots(),
+            root: self.root.verify_key(),
+            authority: self.authority(now),
+            idp: idp.sign(&self.root),
+        }
+    }
+
+    pub(crate) fn credential(&self, identity: VerifyKey, epoch: u64, now: UnixTime) -> String {
+        let credential = Credential {
+            org: name(),
+            sub: SUBJECT.parse().unwrap(),
+            cnf: identity.peer_id(),
+            device: "laptop".into(),
+            epoch,
+            assurance: Assurance::High,
+            not_before: now.minus(1),
+            not_after: now.plus(599),
+            id: format!("cred-{}", now.0),
+        };
+        credential.sign(&self.authority)
+    }
+
+    pub(crate) fn answer(
+        &self,
+        credential: String,
+        services: Vec<CatalogueEntry>,
+        now: UnixTime,
+    ) -> CredentialAnswer {
+        let pass = Pass {
+            org: name(),
+            pseudonym: "somebody".into(),
+            role: PassRole::Agent,
+            handles: services.iter().map(|entry| entry.handle).collect(),
+            cnf: [0; 32],
+            not_after: now.plus(600),
+        };
+        CredentialAnswer {
+            credential,
+            pass: pass.sign(&self.authority),
+            services,
+            beacon: self.beacon(None, now),
+            expires: now.plus(599),
+        }
+    }
+
+    /// A beacon, with a revocation of the person at an epoch or without.
+    pub(crate) fn beacon(&self, revoked: Option<u64>, now: UnixTime) -> String {
+        let who = RevokeTarget::Subject(SUBJECT.parse().unwrap());
+        let beacon = Beacon {
+            org: name(),
+            epoch: revoked.unwrap_or(0),
+            at: now,
+            versions: Newest::default(),
+            revoked: revoked
+                .into_iter()
+                .map(|epoch| Revoked {
+                    who: who.clone(),
+                    epoch,
+                })
+                .collect(),
+            floor: 0,
+        };
+        beacon.sign(&self.authority)
+    }
+
+    pub(crate) fn service(
+        &self,
+        service: &ServiceName,
+        port: u16,
+        hub: &HubAddress,
+    ) -> CatalogueEntry {
+        let statement = ServiceStatement {
+            org: name(),
+            service: service.clone(),
+            kind: ServiceKind::Tcp,
+            outlets: vec![OutletKeys {
+                identity: SigningKey::from_seed(&[6; 32]).verify_key(),
+                noise: self.outlet_noise.public(),
+            }],
+            relays: vec![Relay {
+                address: hub.clone(),
+                noise: self.relay_noise.public(),
+            }],
+            port,
+            version: 1,
+            title: "Echo".into(),
+            database: None,
+        };
+        CatalogueEntry {
+            jws: statement.sign(&self.root),
+            handle: ServiceHandle([7; 16]),
+        }
+    }
+}
