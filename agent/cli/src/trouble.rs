@@ -166,7 +166,7 @@ fn servers(trouble: &Trouble) -> Failure {
                 Exit::Network
             },
             format!("the hub at {hub} cannot be reached"),
-            &error.to_string(),
+            error.to_string(),
             "Check the address, and that the hub is running with a bundle of this org.",
         ),
         Trouble::HubRefused { hub, code, text } => Failure::new(
@@ -184,7 +184,7 @@ fn servers(trouble: &Trouble) -> Failure {
         Trouble::Listen { address, error } => Failure::new(
             Exit::ThisComputer,
             format!("cannot listen on {address}"),
-            &error.to_string(),
+            error.to_string(),
             "Choose another address in hub.toml, or stop what uses this one.",
         ),
         other => Failure::internal(
@@ -209,7 +209,7 @@ fn bundle(error: &BundleError) -> Failure {
     Failure::new(
         Exit::ThisComputer,
         "the bundle is not put in force",
-        &error.to_string(),
+        error.to_string(),
         next,
     )
 }
@@ -226,7 +226,7 @@ fn authority(error: &OpenError) -> Failure {
     Failure::new(
         Exit::ThisComputer,
         "the authority does not start",
-        &error.to_string(),
+        error.to_string(),
         next,
     )
 }

@@ -48,7 +48,10 @@ struct Place {
 }
 
 /// Files of an org that was founded and signed once for all tests: a passphrase costs a second, by design.
-static SIGNED: LazyLock<(String, Vec<(PathBuf, Vec<u8>)>)> = LazyLock::new(|| {
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
+/// Root fingerprint and files.
+static SIGNED: LazyLock<(String, Files)> = LazyLock::new(|| {
     let place = Place::founded();
     place.describe(15432);
     let sign = place.sign();
@@ -58,7 +61,7 @@ static SIGNED: LazyLock<(String, Vec<(PathBuf, Vec<u8>)>)> = LazyLock::new(|| {
     (place.root, files)
 });
 
-fn read_all(base: &Path, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+fn read_all(base: &Path, below: &Path, files: &mut Files) {
     for entry in std::fs::read_dir(base.join(below)).unwrap() {
         let path = below.join(entry.unwrap().file_name());
         if base.join(&path).is_dir() {

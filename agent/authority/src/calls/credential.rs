@@ -12,7 +12,7 @@ use tidegate_proto::{
     time::UnixTime,
 };
 
-use super::{Answer, From, Shared, Strict};
+use super::{Answer, Connection, Shared, Strict};
 use crate::{
     caller::Who,
     core::{Core, handed_out},
@@ -22,7 +22,7 @@ use crate::{
 
 pub(super) async fn credential(
     State(core): Shared,
-    Extension(caller): From,
+    Extension(caller): Connection,
     Strict(asked): Strict<CredentialRequest>,
 ) -> Answer<CredentialAnswer> {
     let in_force = core.in_force()?;

@@ -15,7 +15,7 @@ use http::header;
 use tidegate_proto::api::event;
 use tokio::sync::watch;
 
-use super::{From, Shared};
+use super::{Connection, Shared};
 use crate::{
     caller::{Caller, Who},
     core::Core,
@@ -26,7 +26,7 @@ use crate::{
 
 pub(super) async fn events(
     State(core): Shared,
-    Extension(caller): From,
+    Extension(caller): Connection,
 ) -> Result<Response, Refusal> {
     let who = caller.who().ok_or(Refusal::NoIdentity)?;
     caller.streaming.send_replace(true);

@@ -25,7 +25,7 @@ use crate::{caller::Caller, core::Core, refusal::Refusal};
 
 type Answer<T> = Result<Json<T>, Refusal>;
 type Shared = State<Arc<Core>>;
-type From = Extension<Arc<Caller>>;
+type Connection = Extension<Arc<Caller>>;
 
 /// All calls, for one connection.
 pub(crate) fn router(core: Arc<Core>, caller: Arc<Caller>) -> Router {

@@ -8,12 +8,12 @@ use tidegate_proto::{
     statement::PassRole,
 };
 
-use super::{Answer, From, Shared, Strict};
+use super::{Answer, Connection, Shared, Strict};
 use crate::{caller::Who, core::handed_out, refusal::Refusal};
 
 pub(super) async fn outlet(
     State(core): Shared,
-    Extension(caller): From,
+    Extension(caller): Connection,
     Strict(asked): Strict<OutletRequest>,
 ) -> Answer<OutletAnswer> {
     let in_force = core.in_force()?;

@@ -192,6 +192,6 @@ mod tests {
                 "byte {at}"
             );
         }
-        assert!(!sealed.windows(32).any(|window| window == &*root.key.seed()));
+        assert!(!sealed.windows(32).any(|window| window == *root.key.seed()));
     }
 }

@@ -1,4 +1,5 @@
 //! org.toml by example: one that is right, and one with every mistake a tired person makes.
+//! Keys of mistakes are asserted, not their words: words may change.
 #![allow(clippy::unwrap_used)]
 
 use tidegate_outlet::config::ConfigMistake;
