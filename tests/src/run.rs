@@ -72,6 +72,16 @@ impl Run {
         self.first_uid + user.offset()
     }
 
+    /// The uid under which a user's programs really run, where it is not our own.
+    #[must_use]
+    pub fn real_uid(&self, user: User) -> Option<u32> {
+        if self.own_users {
+            Some(self.uid(user))
+        } else {
+            self.stand_in(user)
+        }
+    }
+
     /// Whom root must become on loopback for a user's programs: PostgreSQL refuses to run as root.
     #[must_use]
     pub fn stand_in(&self, user: User) -> Option<u32> {
@@ -107,12 +117,7 @@ impl Run {
     /// # Errors
     /// When the file system refuses.
     pub fn give(&self, user: User, path: &Path) -> Outcome<()> {
-        let owner = if self.own_users {
-            Some(self.uid(user))
-        } else {
-            self.stand_in(user)
-        };
-        if let Some(uid) = owner {
+        if let Some(uid) = self.real_uid(user) {
             std::os::unix::fs::lchown(path, Some(uid), Some(uid))
                 .doing(format!("give {} away", path.display()))?;
         }

@@ -26,7 +26,7 @@ struct Verify {
     /// An audit file, or a directory of daily ones.
     path: PathBuf,
     /// The identity key that must have kept it, as `tidegate outlet keys` prints it.
-    #[arg(long, requires = "org")]
+    #[arg(long, requires = "org", allow_hyphen_values = true)]
     identity: Option<VerifyKey>,
     /// The org it must belong to.
     #[arg(long, requires = "identity")]

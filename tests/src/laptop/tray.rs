@@ -2,8 +2,11 @@
 //! The panel on the laptop is the real host; this only looks over its shoulder.
 
 use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::process::Uid;
+use rustix::thread::set_thread_res_uid;
 use zbus::Connection;
 use zbus::zvariant::{OwnedValue, Value};
 
@@ -37,11 +40,7 @@ impl Laptop {
     /// # Errors
     /// When none appears.
     pub async fn tray(&self) -> Outcome<Tray> {
-        let address = format!("unix:path={}", self.home().join("run/bus").display());
-        let bus = zbus::connection::Builder::address(address.as_str())?
-            .build()
-            .await
-            .doing("join the laptop's bus")?;
+        let bus = self.bus().await.doing("join the laptop's bus")?;
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(item) = first_item(&bus).await? {
@@ -55,6 +54,32 @@ impl Laptop {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+impl Laptop {
+    /// A connection to her session bus, which lets in nobody but her: so the connection is made as her.
+    async fn bus(&self) -> Outcome<Connection> {
+        let path = self.home().join("run/bus");
+        let uid = self.stage.run().real_uid(self.user);
+        let connect = move || -> std::io::Result<UnixStream> {
+            if let Some(uid) = uid {
+                let uid = Uid::from_raw(uid);
+                // For this thread only, which ends with this call.
+                set_thread_res_uid(uid, uid, uid)?;
+            }
+            UnixStream::connect(path)
+        };
+        let connected = std::thread::spawn(connect).join();
+        let stream =
+            connected.map_err(|_| Trouble::new("the thread that became her panicked"))??;
+        stream.set_nonblocking(true)?;
+        let mut builder =
+            zbus::connection::Builder::unix_stream(tokio::net::UnixStream::from_std(stream)?);
+        if let Some(uid) = uid {
+            builder = builder.user_id(uid);
+        }
+        Ok(builder.build().await?)
     }
 }
 
