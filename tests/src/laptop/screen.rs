@@ -35,26 +35,16 @@ impl Laptop {
         taken
     }
 
-    /// Where the panel put the icon: left of the clock, at the right end of the bar.
+    /// The middle of the tray: of the panel's plugin windows, the one furthest to the right.
     async fn tray_icon(&self) -> Outcome<(String, String)> {
-        let found = self
-            .xdotool(&[
-                "search",
-                "--class",
-                "wrapper-2.0",
-                "getwindowgeometry",
-                "--shell",
-            ])
-            .await?;
-        let value = |key: &str| -> Option<i32> {
-            found
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
+        let look = "for w in $(xdotool search --class wrapper-2.0); do xdotool getwindowgeometry --shell $w; done";
+        let found = self.terminal("tray-icon", "sh", &["-c", look]).await?;
+        let values = |key: &str| -> Vec<i32> {
+            let lines = found.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+            lines.collect()
         };
-        let (x, y) = (
-            value("X").doing("find the tray")?,
-            value("Y").doing("find the tray")?,
-        );
+        let corners = values("X").into_iter().zip(values("Y"));
+        let (x, y) = corners.max().doing("find the tray on the screen")?;
         Ok(((x + 16).to_string(), (y + 16).to_string()))
     }
 
