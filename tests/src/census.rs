@@ -7,6 +7,16 @@ pub(crate) struct Running {
     pub(crate) name: String,
 }
 
+impl Running {
+    /// Whether its environment holds exactly this pair.
+    pub(crate) fn was_told(&self, pair: &str) -> bool {
+        let environment = std::fs::read(format!("/proc/{}/environ", self.pid)).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|own| own == pair.as_bytes())
+    }
+}
+
 pub(crate) fn census() -> impl Iterator<Item = Running> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| {

@@ -157,10 +157,11 @@ impl Stage {
         Ok(())
     }
 
-    /// Everything that runs under one of this run's users, by name. Empty on loopback, where users are not separate.
+    /// Everything of this run that is alive, by name: known by its user, or by what the stage put into its environment.
     #[must_use]
     pub fn programs(&self) -> Vec<String> {
-        let ours = census().filter(|running| self.run.owns(running.uid));
+        let mark = format!("STAGE_RUN={}", self.run.folder().display());
+        let ours = census().filter(|running| self.run.owns(running.uid) || running.was_told(&mark));
         ours.map(|running| format!("{} ({})", running.name, running.pid))
             .collect()
     }

@@ -1,7 +1,11 @@
 //! The people and servers of the scene as users of the machine: each part runs under a uid of its own.
 //! The uids exist for one run only, in a copy of the password file that only the stage's processes see.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use rustix::process::Uid;
+use rustix::thread::set_thread_res_uid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum User {
@@ -51,4 +55,23 @@ impl User {
     pub fn home(self, run: &Path) -> PathBuf {
         run.join("home").join(self.name())
     }
+}
+
+/// Does something as another user. On a thread of its own, because a thread that gave its user away cannot get it back.
+///
+/// # Errors
+/// What `work` says, or that the change was refused.
+pub fn as_uid<T: Send + 'static>(
+    uid: Option<u32>,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let thread = std::thread::spawn(move || {
+        if let Some(uid) = uid.map(Uid::from_raw) {
+            set_thread_res_uid(uid, uid, uid)?;
+        }
+        work()
+    });
+    thread
+        .join()
+        .map_err(|_| io::Error::other("the thread of another user panicked"))?
 }

@@ -71,6 +71,25 @@ impl Ground {
         })
     }
 
+    /// A connection made from a place by a user, which is what the other end's kernel will say of it.
+    ///
+    /// # Errors
+    /// What `connect` says.
+    pub fn connect_as(
+        &self,
+        uid: Option<u32>,
+        site: Site,
+        to: SocketAddr,
+        limit: Duration,
+    ) -> std::io::Result<TcpStream> {
+        let connect =
+            move || crate::user::as_uid(uid, move || TcpStream::connect_timeout(&to, limit));
+        match self {
+            Self::Namespaces(network) => network.inside(site, connect)?,
+            Self::Loopback(_) => connect(),
+        }
+    }
+
     /// A connection made from a place. The socket stays in that place's network, whoever uses it.
     ///
     /// # Errors

@@ -40,7 +40,9 @@ impl Laptop {
         let look = "for w in $(xdotool search --class wrapper-2.0); do xdotool getwindowgeometry --shell $w; done";
         let found = self.terminal("tray-icon", "sh", &["-c", look]).await?;
         let values = |key: &str| -> Vec<i32> {
-            let lines = found.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
+            let lines = found
+                .lines()
+                .filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
             lines.collect()
         };
         let corners = values("X").into_iter().zip(values("Y"));

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use rustix::process::Uid;
-use rustix::thread::set_thread_res_uid;
 use zbus::Connection;
 use zbus::zvariant::{OwnedValue, Value};
 
 use super::Laptop;
 use crate::trouble::{Doing, Outcome, Trouble};
+use crate::user::as_uid;
 
 const MENU: &str = "com.canonical.dbusmenu";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -62,17 +61,7 @@ impl Laptop {
     async fn bus(&self) -> Outcome<Connection> {
         let path = self.home().join("run/bus");
         let uid = self.stage.run().real_uid(self.user);
-        let connect = move || -> std::io::Result<UnixStream> {
-            if let Some(uid) = uid {
-                let uid = Uid::from_raw(uid);
-                // For this thread only, which ends with this call.
-                set_thread_res_uid(uid, uid, uid)?;
-            }
-            UnixStream::connect(path)
-        };
-        let connected = std::thread::spawn(connect).join();
-        let stream =
-            connected.map_err(|_| Trouble::new("the thread that became her panicked"))??;
+        let stream = as_uid(uid, || UnixStream::connect(path))?;
         stream.set_nonblocking(true)?;
         let mut builder =
             zbus::connection::Builder::unix_stream(tokio::net::UnixStream::from_std(stream)?);

@@ -46,7 +46,7 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
     say_what_this_proves(narrator, stage.ground());
     let world = narrator
-        .step("1. The stage is set", s1_stage::set(narrator, &stage))
+        .step("1. The stage is set", s1_stage::set(narrator, stage))
         .await?;
     let desk = narrator
         .step(
@@ -111,12 +111,18 @@ fn say_what_this_proves(narrator: &Narrator, ground: &Ground) {
 }
 
 async fn take_down(narrator: &Narrator, world: World, desk: Desk) -> Outcome<()> {
-    let stage = Arc::clone(&world.stage);
+    let World {
+        stage,
+        provider,
+        warehouse,
+        company,
+        ca: _,
+    } = world;
     keep_logs(&stage)?;
     drop(desk);
-    world.company.stop().await?;
-    world.warehouse.stop().await?;
-    drop(world.provider);
+    company.stop().await?;
+    warehouse.stop().await?;
+    drop(provider);
     stage.close()?;
     narrator.say("No process, no namespace, no file of this run is left.");
     Ok(())

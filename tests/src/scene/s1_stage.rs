@@ -12,21 +12,21 @@ use crate::stage::Stage;
 use crate::trouble::Outcome;
 use crate::warehouse::Warehouse;
 
-pub(super) async fn set(narrator: &Narrator, stage: &Arc<Stage>) -> Outcome<World> {
+pub(super) async fn set(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<World> {
     let ca = CertificateAuthority::new("Acme internal CA")?;
-    let provider = Provider::start(stage, &ca).await?;
+    let provider = Provider::start(&stage, &ca).await?;
     narrator.say(format!("OpenID provider   {}", provider.issuer));
-    let warehouse = Warehouse::start(stage, &ca).await?;
+    let warehouse = Warehouse::start(&stage, &ca).await?;
     narrator.say(format!(
         "PostgreSQL 15     {} (SCRAM and TLS only, 336,776 flights)",
         warehouse.host
     ));
-    let company = Company::found(stage, &Blueprint::new(&provider, &warehouse, &ca)).await?;
+    let company = Company::found(&stage, &Blueprint::new(&provider, &warehouse, &ca)).await?;
     narrator.say(format!("hub               {}", company.hub.address));
     narrator.say("outlet            beside the database, dials out only");
     narrator.say(format!("org root key      {}", company.admin.root));
     Ok(World {
-        stage: Arc::clone(stage),
+        stage,
         ca,
         provider,
         warehouse,

@@ -2,14 +2,19 @@
 //! And the database's password is looked for everywhere on the laptop, and not found.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Desk, World};
+use crate::company::SERVICE_PORT;
+use crate::ground::Site;
 use crate::laptop::Findings;
 use crate::narrator::Narrator;
-use crate::trouble::{Outcome, Trouble};
+use crate::process::Program;
+use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
-use crate::warehouse::{FLIGHTS, LOGIN};
+use crate::warehouse::{DATABASE, FLIGHTS, LOGIN};
 
+const LIMIT: Duration = Duration::from_secs(10);
 /// July.
 const WORST_MONTH: u32 = 7;
 
@@ -36,6 +41,9 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
         .picture(&narrator.picture("window-7-used"))
         .await?;
 
+    if world.stage.ground().network().is_some() {
+        strangers_are_refused(narrator, world, desk).await?;
+    }
     for secret in [world.warehouse.password.as_str(), LOGIN] {
         let places = [
             files_with(&desk.laptop.home(), secret),
@@ -52,6 +60,31 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
     narrator
         .say("the database's login is nowhere on the laptop: no file, no argument, no environment");
     Ok(())
+}
+
+/// Another user of the same laptop, at the same port. Ana is told.
+async fn strangers_are_refused(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
+    let psql = Program::new("stranger", Site::Cafe, User::Colleague, "psql")
+        .args(["-X", "-c", "select 1", &url]);
+    if let Ok(said) = psql.output(&world.stage, LIMIT).await {
+        return Err(Trouble::new(format!(
+            "another user of the laptop got in: {said}"
+        )));
+    }
+    let told = desk
+        .window
+        .says("problem-TG-6002", "program")
+        .await
+        .doing("be told about the stranger")?;
+    narrator.say(format!(
+        "another user of the laptop is refused; the window: {}",
+        told.replace('\n', " ")
+    ));
+    desk.window
+        .picture(&narrator.picture("window-8-stranger"))
+        .await?;
+    desk.window.click("problem-dismiss-TG-6002").await
 }
 
 /// Files under a folder that contain the secret.

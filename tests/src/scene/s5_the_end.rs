@@ -30,7 +30,7 @@ pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) 
         .says(&format!("state-{SERVICE}"), "Not connected")
         .await?;
     desk.window
-        .picture(&narrator.picture("window-8-disconnected"))
+        .picture(&narrator.picture("window-9-disconnected"))
         .await
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
     query.ends(narrator, world, since, BY_ADMIN).await?;
     record(narrator, world, already, BY_ADMIN).await?;
     desk.window
-        .picture(&narrator.picture("window-9-revoked"))
+        .picture(&narrator.picture("window-10-revoked"))
         .await?;
     desk.laptop
         .picture_of_tray(&narrator.picture("tray-3-revoked"))

@@ -12,6 +12,7 @@ use crate::ground::Site;
 use crate::narrator::Narrator;
 use crate::process::Process;
 use crate::trouble::{Doing, Outcome, Trouble};
+use crate::user::User;
 use crate::warehouse::DATABASE;
 
 pub(super) const SOON: Duration = Duration::from_secs(10);
@@ -117,11 +118,13 @@ fn is_closed(event: &Value) -> bool {
 /// How long after `since` the inlet's port began to refuse.
 async fn refuses(world: &World, since: Instant) -> Outcome<Duration> {
     let port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SERVICE_PORT);
+    let ana = world.stage.run().real_uid(User::Analyst);
     loop {
-        let tried = world
-            .stage
-            .ground()
-            .connect(Site::Cafe, port, Duration::from_millis(300));
+        let tried =
+            world
+                .stage
+                .ground()
+                .connect_as(ana, Site::Cafe, port, Duration::from_millis(300));
         let took = since.elapsed();
         if tried.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
             return Ok(took);
