@@ -373,7 +373,7 @@ async fn an_outlet_that_is_dropped_without_a_shutdown_ends_its_portals() {
     world.drop_outlet();
 
     assert!(within(portal.read_u8()).await.is_err());
-    within(world.target.idle()).await;
+    assert_eq!(world.event(closed).await.reason, Code::OutletStopping);
     drop(portal);
     world.end().await;
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A longer line, in bytes, is not ours.
-const MAX_LINE: u64 = tidegate_proto::event::MAX_LINE as u64;
+pub(super) const MAX_LINE: u64 = tidegate_proto::event::MAX_LINE as u64;
 const SUFFIX: &str = "jsonl";
 
 /// The file that is being appended to.
@@ -224,7 +224,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(parent)?.sync_all()
 }
 
-fn no_follow() -> i32 {
+pub(super) fn no_follow() -> i32 {
     (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK)
         .bits()
         .cast_signed()

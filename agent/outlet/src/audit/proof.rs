@@ -2,10 +2,10 @@
 //! A cut at the end shows against the tip, a copy of the newest line; whoever can take back both leaves no trace here.
 
 use super::AuditError;
-use super::files::{for_each_line, tip_of};
+use super::files::{MAX_LINE, for_each_line, no_follow, tip_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tidegate_proto::event::{Chain, Event, EventKind, FirstBad, Head, Verifier, Why};
@@ -179,6 +179,22 @@ fn note(open: &mut BTreeMap<(String, u64), OpenPortal>, event: Event) {
     }
 }
 
+/// The note's bytes, if it is a file and no larger than one can be.
+fn read_tip(path: &Path) -> Option<Vec<u8>> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options
+        .read(true)
+        .custom_flags(no_follow())
+        .open(path)
+        .ok()?;
+    let mut bytes = Vec::new();
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    file.take(2 * MAX_LINE).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// A copy of the newest line, kept beside the audit.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Tip {
@@ -189,7 +205,7 @@ pub(super) struct Tip {
 impl Tip {
     /// Nothing when there is none or it cannot be understood: it can only add to what the chain proves.
     pub(super) fn load(path: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        serde_json::from_slice(&read_tip(path)?).ok()
     }
 
     /// In the place of the old one. Not synced: a crash may bring back an older one, which is still true.

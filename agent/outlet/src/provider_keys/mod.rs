@@ -102,7 +102,11 @@ impl Fetcher {
                 Some(waiting) = self.asked.recv() => self.fetch_for(waiting).await,
                 Ok(()) = footing.changed() => {}
                 // A way that was not there a moment ago.
-                Ok(()) = links.changed(), if self.issuer.is_none() => self.due = Instant::now(),
+                Ok(()) = links.changed(), if self.issuer.is_none() => {
+                    if *links.borrow_and_update() > 0 {
+                        self.due = Instant::now();
+                    }
+                }
             }
         }
     }
