@@ -12,6 +12,8 @@ mod crowd;
 mod hostile_relay;
 #[path = "attacks/laptop.rs"]
 mod laptop;
+#[path = "attacks/lying_hub.rs"]
+mod lying_hub;
 #[path = "../../agent/authority/tests/api/support/org.rs"]
 mod org;
 #[path = "../../agent/authority/tests/api/support/provider.rs"]

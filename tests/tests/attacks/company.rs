@@ -46,7 +46,7 @@ const RELAY_KEY: [u8; 32] = [0x52; 32];
 pub(crate) struct Company {
     dir: TempDir,
     pub(crate) org: Org,
-    pub(crate) provider: Provider,
+    pub(crate) provider: Arc<Provider>,
     pub(crate) address: HubAddress,
     pub(crate) target: Target,
     pub(crate) outlet_keys: OutletKeys,
@@ -68,7 +68,7 @@ impl Company {
         let (dir, org, provider) = (
             tempfile::tempdir().unwrap(),
             Org::new(),
-            Provider::start().await,
+            Arc::new(Provider::start().await),
         );
         let listener = listener();
         let address: HubAddress = listener.local_addr().unwrap().to_string().parse().unwrap();

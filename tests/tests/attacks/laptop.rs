@@ -9,7 +9,7 @@ use tidegate_proto::{
     auth::{Auth, prove},
     channel::{CircuitToken, HandshakeHash, Prologue, Suite},
     frame::{Frame, Open, Purpose},
-    identity::{NoisePublic, NoiseSecret, SigningKey},
+    identity::{NoisePublic, NoiseSecret, SigningKey, VerifyKey},
     names::HubAddress,
     statement::{Assurance, Credential, Pass, PassRole, ServiceHandle, Statement},
 };
@@ -190,11 +190,11 @@ pub(crate) async fn present(secure: &mut Secure, auth: &Auth) -> Vec<Said> {
 }
 
 /// A credential as the authority would sign it, signed by whoever has its key.
-pub(crate) fn minted(signer: &SigningKey, sub: &str, holder: &SigningKey) -> String {
+pub(crate) fn minted(signer: &SigningKey, sub: &str, holder: &VerifyKey) -> String {
     let credential = Credential {
         org: acme(),
         sub: sub.parse().unwrap(),
-        cnf: holder.verify_key().peer_id(),
+        cnf: holder.peer_id(),
         device: "laptop".into(),
         epoch: 0,
         assurance: Assurance::High,

@@ -71,7 +71,7 @@ async fn a_thief_with_the_whole_hub_opens_nothing_without_the_persons_device() {
     );
 
     let whole = |secure: &Secure| Auth {
-        credential: minted(&hub.signing, "ana", &thief.identity),
+        credential: minted(&hub.signing, "ana", &thief.identity.verify_key()),
         identity: thief.identity.verify_key(),
         signature: prove(&secure.hash, &thief.identity),
         ..ana.auth(&secure.hash)
@@ -148,7 +148,7 @@ async fn a_thief_with_the_hub_cannot_put_his_own_provider_behind_the_key_tunnel(
     );
 
     let said = shown(&company, &link, &ana, |secure| Auth {
-        credential: minted(&hub.signing, "ana", &thief.identity),
+        credential: minted(&hub.signing, "ana", &thief.identity.verify_key()),
         id_token_0: his_provider.sign(&claims),
         rz: thief.rz,
         identity: thief.identity.verify_key(),

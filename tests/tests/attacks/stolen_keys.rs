@@ -44,7 +44,7 @@ async fn the_authoritys_signing_key_alone_admits_nobody() {
         let circuit = handshake(&company.address, token_of_circuit, "warehouse", outlet);
         let mut secure = circuit.await.unwrap();
         let auth = Auth {
-            credential: minted(&stolen, sub, &eve.identity),
+            credential: minted(&stolen, sub, &eve.identity.verify_key()),
             id_token_0: token.clone(),
             rz: eve.rz,
             identity: eve.identity.verify_key(),
@@ -59,7 +59,7 @@ async fn the_authoritys_signing_key_alone_admits_nobody() {
     let circuit = handshake(&company.address, token, "warehouse", outlet);
     let mut secure = circuit.await.unwrap();
     let auth = Auth {
-        credential: minted(&stolen, "eve", &eve.identity),
+        credential: minted(&stolen, "eve", &eve.identity.verify_key()),
         id_token_0: eves.clone(),
         rz: eve.rz,
         identity: eve.identity.verify_key(),
@@ -108,7 +108,7 @@ async fn the_providers_signing_key_alone_admits_no_device_that_was_never_enrolle
     // Without the authority's word the outlet does not want it either.
     let mut secure = ana.handshake().await.unwrap();
     let auth = Auth {
-        credential: minted(&thief.identity, "ana", &thief.identity),
+        credential: minted(&thief.identity, "ana", &thief.identity.verify_key()),
         id_token_0: company.token(&thief, "ana", &["data-science"]),
         rz: thief.rz,
         identity: thief.identity.verify_key(),

@@ -101,7 +101,7 @@ async fn said_of(
     let mut secure = handshake(&company.address, token, prologue, outlet).await?;
     let auth = Auth {
         service: named.parse().unwrap(),
-        credential: minted(&hub, "ana", &ana.device.identity),
+        credential: minted(&hub, "ana", &ana.device.identity.verify_key()),
         signature: prove(&secure.hash, &ana.device.identity),
         ..ana.auth(&secure.hash)
     };
@@ -172,7 +172,7 @@ async fn who_is_forbidden_by_the_org_and_who_by_the_owner_hear_the_same_frames()
         let outlet = company.outlet_keys.noise.public();
         let mut secure = initiate(way, &prologue, &link_key(), outlet).await.unwrap();
         let auth = Auth {
-            credential: minted(&hub, "eve", &eve.identity),
+            credential: minted(&hub, "eve", &eve.identity.verify_key()),
             id_token_0: company.token(&eve, "eve", &["sales"]),
             rz: eve.rz,
             identity: eve.identity.verify_key(),

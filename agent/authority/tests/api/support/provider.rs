@@ -30,6 +30,8 @@ struct Inner {
     key: Mutex<(String, EcdsaKeyPair)>,
     asked: AtomicUsize,
     away: AtomicBool,
+    /// What whoever comes with a code is given.
+    token: Mutex<String>,
 }
 
 impl Provider {
@@ -43,6 +45,7 @@ impl Provider {
             key: Mutex::new(fresh("k1")),
             asked: AtomicUsize::new(0),
             away: AtomicBool::new(false),
+            token: Mutex::default(),
         });
         let task = tokio::spawn(accept(Arc::clone(&inner), listener));
         Self { inner, task }
@@ -82,6 +85,11 @@ impl Provider {
         self.inner.away.store(away, Ordering::SeqCst);
     }
 
+    /// Gives this ID token for any code from now on.
+    pub(crate) fn give(&self, token: String) {
+        *self.inner.token.lock().unwrap() = token;
+    }
+
     pub(crate) fn sign(&self, claims: &Value) -> String {
         let kid = self.inner.key.lock().unwrap().0.clone();
         self.sign_as(&kid, claims)
@@ -117,14 +125,21 @@ impl Inner {
         let body = if request[..read]
             .starts_with(b"GET /oauth2/default/.well-known/openid-configuration ")
         {
-            json!({"issuer": self.issuer(), "jwks_uri": format!("{}/v1/keys", self.issuer())})
+            self.description()
+        } else if request[..read].starts_with(b"POST /oauth2/default/v1/token ") {
+            if !request[..read].windows(5).any(|bytes| bytes == b"code=") {
+                // The code comes in a record of its own.
+                let _ = stream.read(&mut request).await.ok()?;
+            }
+            json!({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r",
+                "id_token": *self.token.lock().unwrap()})
         } else {
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.key_set()
         };
         let body = body.to_string();
         let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
         );
         stream
@@ -132,6 +147,14 @@ impl Inner {
             .await
             .ok()?;
         stream.shutdown().await.ok()
+    }
+
+    fn description(&self) -> Value {
+        let issuer = self.issuer();
+        json!({"issuer": issuer, "jwks_uri": format!("{issuer}/v1/keys"),
+            "authorization_endpoint": format!("{issuer}/v1/authorize"), "token_endpoint": format!("{issuer}/v1/token"),
+            "response_types_supported": ["code"], "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"]})
     }
 
     fn key_set(&self) -> Value {
