@@ -20,7 +20,7 @@ use tidegate_relay::{Limits, Relay, RelayConfig};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -115,7 +115,7 @@ impl Hub {
                     Signal::End => break,
                     Signal::Reload => self.reload().await,
                 },
-                _ = connections.join_next(), if !connections.is_empty() => {}
+                Some(ended) = connections.join_next() => told(ended),
                 accepted = listener.accept() => match accepted {
                     Ok((tcp, from)) => {
                         let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
@@ -141,7 +141,11 @@ impl Hub {
         );
         self.authority.drain();
         self.relay.drain();
-        let all = async { while connections.join_next().await.is_some() {} };
+        let all = async {
+            while let Some(ended) = connections.join_next().await {
+                told(ended);
+            }
+        };
         let _ = timeout(DRAIN, all).await;
         connections.shutdown().await;
         self.relay.shutdown().await;
@@ -195,6 +199,13 @@ impl Hall {
             Preface::Circuit(token) => self.relay.serve_circuit(tcp, token),
         }
         Ok(())
+    }
+}
+
+/// A panic is ours, and must not go unnoticed because the others went on.
+fn told(ended: Result<(), JoinError>) {
+    if ended.is_err_and(|error| error.is_panic()) {
+        tracing::error!("a connection ended in a panic");
     }
 }
 

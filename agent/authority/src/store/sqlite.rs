@@ -1,12 +1,15 @@
 //! The store in one SQLite file: the embedded default.
 //! Writers begin with `BEGIN IMMEDIATE`: a transaction that reads first and writes later would let two tickets win one race.
 
+mod enrol;
+mod versions;
+
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    Row, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Row, Sqlite, SqlitePool, Transaction,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
@@ -27,8 +30,6 @@ use super::{
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
 /// How long a call waits for the file, at most; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Name under which the changes of the catalogue are counted.
-const CATALOGUE: &str = "catalogue";
 
 /// Authority state in SQLite.
 pub struct SqliteStore {
@@ -82,7 +83,7 @@ impl SqliteStore {
 
     async fn enrol(&self, new: &NewDevice) -> Result<Enrolled, StoreError> {
         let mut tx = self.begin().await?;
-        let enrolled = enrol(&mut tx, new).await?;
+        let enrolled = enrol::enrol(&mut tx, new).await?;
         tx.commit().await?;
         Ok(enrolled)
     }
@@ -116,13 +117,11 @@ impl SqliteStore {
 
     async fn revoke(&self, order: &NewRevocation) -> Result<Receipt, StoreError> {
         let mut tx = self.begin().await?;
-        if let Some(epoch) = scalar(
-            &mut tx,
-            "SELECT epoch FROM revocation WHERE id = ?1",
-            &order.id,
-        )
-        .await?
-        {
+        let before: Option<i64> = sqlx::query_scalar("SELECT epoch FROM revocation WHERE id = ?1")
+            .bind(&order.id)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(epoch) = before {
             return Ok(Receipt {
                 epoch: number(epoch)?,
                 again: true,
@@ -179,152 +178,10 @@ impl SqliteStore {
 
     async fn accept(&self, seen: &[Seen], catalogue: [u8; 32]) -> Result<Accepted, StoreError> {
         let mut tx = self.begin().await?;
-        let (mut older, mut differing) = (Vec::new(), Vec::new());
-        for part in seen {
-            match before(&mut tx, &part.name).await? {
-                Some((version, _)) if part.version < version => older.push(part.name.clone()),
-                Some((version, digest))
-                    if part.version == version && part.digest.as_slice() != digest =>
-                {
-                    differing.push(part.name.clone());
-                }
-                Some(_) | None => {}
-            }
-        }
-        if !older.is_empty() || !differing.is_empty() {
-            return Ok(Accepted::No { older, differing });
-        }
-        for part in seen {
-            note(&mut tx, part).await?;
-        }
-        let catalogue = count(&mut tx, catalogue).await?;
-        tx.commit().await?;
-        Ok(Accepted::Yes { catalogue })
+        let accepted = versions::accept(&mut tx, seen, catalogue).await?;
+        tx.commit().await?; // after a no there is nothing in it
+        Ok(accepted)
     }
-}
-
-/// Decides inside the transaction, so that of two callers with one ticket exactly one is first.
-async fn enrol(tx: &mut SqliteConnection, new: &NewDevice) -> Result<Enrolled, StoreError> {
-    let identity = new.identity.to_string();
-    let peer = new.identity.peer_id();
-    let used = scalar(
-        tx,
-        "SELECT identity FROM device WHERE ticket = ?1",
-        &new.ticket,
-    )
-    .await?;
-    let holder =
-        sqlx::query("SELECT name, sub, ticket, revoked_epoch FROM device WHERE identity = ?1")
-            .bind(&identity)
-            .fetch_optional(&mut *tx)
-            .await?;
-
-    if let Some(row) = holder {
-        return held(&row, new);
-    }
-    if used.is_some_and(|key: String| key != identity) {
-        return Ok(Enrolled::TicketUsed);
-    }
-    let key_revoked: Option<i64> = last_revocation(tx, "device", &peer.to_string()).await?;
-    if key_revoked.is_some() {
-        return Ok(Enrolled::KeyRevoked);
-    }
-    let person_revoked = last_revocation(tx, "subject", new.sub.as_str()).await?;
-    if person_revoked.is_some_and(|at| signed(new.ticket_at.0) <= at) {
-        return Ok(Enrolled::TicketOutdated);
-    }
-    let name = super::device_name(peer);
-    sqlx::query("INSERT INTO device VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL)")
-        .bind(&identity)
-        .bind(peer.to_string())
-        .bind(&name)
-        .bind(new.sub.as_str())
-        .bind(&new.ticket)
-        .bind(signed(new.now.0))
-        .execute(tx)
-        .await?;
-    Ok(Enrolled::New(name))
-}
-
-/// The key is a device already.
-fn held(row: &SqliteRow, new: &NewDevice) -> Result<Enrolled, StoreError> {
-    if row.try_get::<Option<i64>, _>("revoked_epoch")?.is_some() {
-        return Ok(Enrolled::KeyRevoked);
-    }
-    if row.try_get::<String, _>("ticket")? == new.ticket {
-        return Ok(Enrolled::Again(row.try_get("name")?));
-    }
-    let same_person = row.try_get::<String, _>("sub")? == new.sub.as_str();
-    Ok(Enrolled::KeyTaken { same_person })
-}
-
-async fn last_revocation(
-    tx: &mut SqliteConnection,
-    kind: &str,
-    who: &str,
-) -> Result<Option<i64>, StoreError> {
-    Ok(
-        sqlx::query_scalar("SELECT max(ordered_at) FROM revocation WHERE kind = ?1 AND who = ?2")
-            .bind(kind)
-            .bind(who)
-            .fetch_one(tx)
-            .await?,
-    )
-}
-
-async fn before(
-    tx: &mut SqliteConnection,
-    name: &str,
-) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-    let row = sqlx::query("SELECT version, digest FROM seen WHERE name = ?1")
-        .bind(name)
-        .fetch_optional(tx)
-        .await?;
-    row.map(|row| Ok((number(row.try_get("version")?)?, row.try_get("digest")?)))
-        .transpose()
-}
-
-async fn note(tx: &mut SqliteConnection, part: &Seen) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO seen VALUES (?1, ?2, ?3)
-         ON CONFLICT (name) DO UPDATE SET version = excluded.version, digest = excluded.digest",
-    )
-    .bind(&part.name)
-    .bind(signed(part.version))
-    .bind(part.digest.as_slice())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Counts up when the catalogue as a whole is another one than before, be it only that an entry left.
-async fn count(tx: &mut SqliteConnection, digest: [u8; 32]) -> Result<u64, StoreError> {
-    let version = match before(tx, CATALOGUE).await? {
-        Some((version, old)) if old == digest => return Ok(version),
-        Some((version, _)) => version + 1,
-        None => 1,
-    };
-    note(
-        tx,
-        &Seen {
-            name: CATALOGUE.into(),
-            version,
-            digest,
-        },
-    )
-    .await?;
-    Ok(version)
-}
-
-async fn scalar<T>(
-    tx: &mut SqliteConnection,
-    sql: &'static str,
-    key: &str,
-) -> Result<Option<T>, StoreError>
-where
-    T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite> + Send + Unpin,
-{
-    Ok(sqlx::query_scalar(sql).bind(key).fetch_optional(tx).await?)
 }
 
 fn one_past(row: &SqliteRow) -> Result<Past, StoreError> {
