@@ -33,16 +33,17 @@ pub(crate) struct Revoke {
     #[arg(long)]
     hub: HubAddress,
     /// A person with all their devices, by the identity provider's `sub`.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     sub: Option<Subject>,
     /// One device, by its fingerprint.
-    #[arg(long, value_name = "FINGERPRINT")]
+    // One fingerprint in 64 begins with a dash.
+    #[arg(long, value_name = "FINGERPRINT", allow_hyphen_values = true)]
     device: Option<PeerId>,
     /// Send every order that was ever signed again.
     #[arg(long)]
     resend: bool,
     /// For the record.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     reason: String,
     #[command(flatten)]
     passphrase: PassphraseArgs,

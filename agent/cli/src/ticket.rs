@@ -23,7 +23,7 @@ pub(crate) struct Ticket {
     #[arg(long)]
     dir: PathBuf,
     /// The person, by the identity provider's `sub`.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     sub: Subject,
     /// How long it may wait to be used.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=168))]
