@@ -23,6 +23,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+mod wake;
+
 pub use action::{Action, Secret};
 pub use agent::Agent;
 pub use clock::Clock;

@@ -185,11 +185,11 @@ async fn a_revocation_closes_everything_at_once_and_forgets_the_session() {
         agent.open(&world.service).await.err().unwrap().code,
         Code::RevokedByAdmin
     );
+    agent.shutdown().await;
     assert!(
         !world.key_file().contains("canary-refresh")
             && !world.key_file().contains("canary-id-token")
     );
-    agent.shutdown().await;
 }
 
 #[tokio::test]
@@ -232,6 +232,65 @@ async fn an_hour_in_a_closed_laptop_asks_for_a_new_credential_before_anything_is
 
     // The clock said that the credential had run out; it was renewed first.
     assert!(opened.is_ok(), "{:?}", opened.err());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn after_a_sleep_nothing_from_before_is_trusted() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let before = world.hub.count().asked;
+
+    world.hand.forward(120);
+    let mut program = world.call().await.unwrap();
+    program.write_all(b"x").await.unwrap();
+    program.read_exact(&mut [0; 1]).await.unwrap();
+
+    // A circuit of its own for the program, and new spares, over a new link.
+    world
+        .hub
+        .counts(|count| count.asked >= before + 3 && count.links == 1)
+        .await;
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn connect_during_disconnect_opens_again() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    agent
+        .act(Action::Disconnect {
+            service: world.service.clone(),
+        })
+        .await
+        .unwrap();
+    agent
+        .act(Action::Connect {
+            service: world.service.clone(),
+        })
+        .await
+        .unwrap();
+
+    world.hub.counts(|count| count.probes == 2).await;
+    until(&agent, |snapshot| state(snapshot).is_connected()).await;
+    world.call().await.unwrap();
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn sign_out_ends_portals_that_have_no_door() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let mut portal = agent.open(&world.service).await.unwrap();
+
+    agent.act(Action::SignOut).await.unwrap();
+
+    assert!(portal.read(&mut [0; 1]).await.is_err());
+    world
+        .hub
+        .counts(|count| count.circuits == 0 && count.links == 0)
+        .await;
     agent.shutdown().await;
 }
 
@@ -331,13 +390,13 @@ async fn sign_out_keeps_the_device_and_forgets_the_session() {
     .await;
     assert_eq!(snapshot.org.as_ref().unwrap().name.as_str(), "acme");
     until(&agent, |snapshot| *state(snapshot) == ServiceState::Idle).await;
-    assert!(world.key_file().contains(CANARIES[2]));
-    assert!(!world.key_file().contains("canary-refresh"));
     assert_eq!(
         agent.open(&world.service).await.err().unwrap().code,
         Code::SignInNeeded
     );
     agent.shutdown().await;
+    assert!(!world.key_file().contains("canary-refresh"));
+    assert!(world.key_file().contains(CANARIES[2]));
 }
 
 #[tokio::test]
@@ -352,13 +411,13 @@ async fn leaving_forgets_the_org_and_its_key() {
     })
     .await;
     assert_eq!((&snapshot.org, snapshot.services.len()), (&None, 0));
-    assert_eq!(world.key_file(), "{}");
     assert!(!world.config().data_dir.join("state.json").exists());
     assert_eq!(
         agent.act(Action::SignIn).await.unwrap_err().code,
         Code::NotJoined
     );
     agent.shutdown().await;
+    assert_eq!(world.key_file(), "{}");
 }
 
 #[tokio::test]

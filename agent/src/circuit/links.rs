@@ -38,9 +38,11 @@ pub(crate) struct Links {
 /// The task that keeps one link up.
 struct Keeper {
     relay: Relay,
-    way: watch::Receiver<Way>,
+    way: watch::Sender<Way>,
     /// Somebody wants a portal now: do not sit out the back-off.
     hurry: Arc<Notify>,
+    /// The link may be dead without knowing it: make a new one.
+    anew: Arc<Notify>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -90,7 +92,13 @@ impl Links {
                 .iter()
                 .filter_map(|relay| keepers.get(&relay.address));
             known
-                .map(|k| (k.relay.address.clone(), k.way.clone(), Arc::clone(&k.hurry)))
+                .map(|k| {
+                    (
+                        k.relay.address.clone(),
+                        k.way.subscribe(),
+                        Arc::clone(&k.hurry),
+                    )
+                })
                 .collect()
         };
         for (address, way, _) in &ways {
@@ -112,35 +120,57 @@ impl Links {
         }
     }
 
-    /// Ends all links and waits for their tasks.
-    pub(crate) async fn shutdown(&self) {
+    /// Makes every link anew: after a sleep, or when a relay did not answer.
+    pub(crate) fn distrust(&self) {
+        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        for keeper in keepers.values() {
+            let was_up = keeper.way.send_if_modified(|way| {
+                let is_up = matches!(way, Way::Up(_));
+                if is_up {
+                    *way = Way::Connecting;
+                }
+                is_up
+            });
+            if was_up {
+                keeper.anew.notify_one();
+            }
+        }
+    }
+
+    /// Ends all links; the future waits for their tasks. A later `admit` starts over.
+    pub(crate) fn end(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.pass.send_replace(None);
         let keepers =
             std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
         for keeper in keepers.values() {
             keeper.stop.cancel();
         }
-        for keeper in keepers.into_values() {
-            let _ = keeper.task.await;
+        async move {
+            for keeper in keepers.into_values() {
+                let _ = keeper.task.await;
+            }
         }
     }
 
     fn keep(&self, relay: Relay) -> Keeper {
-        let (publish, way) = watch::channel(Way::Connecting);
-        let hurry = Arc::new(Notify::new());
+        let way = watch::Sender::new(Way::Connecting);
+        let (hurry, anew) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let stop = CancellationToken::new();
         let keeping = Keeping {
             org: self.org.clone(),
             noise: Arc::clone(&self.noise),
             relay: relay.clone(),
             pass: self.pass.subscribe(),
-            publish,
+            publish: way.clone(),
             hurry: Arc::clone(&hurry),
+            anew: Arc::clone(&anew),
         };
         let task = tokio::spawn(keeping.run(stop.clone()));
         Keeper {
             relay,
             way,
             hurry,
+            anew,
             stop,
             task,
         }
@@ -189,6 +219,7 @@ struct Keeping {
     pass: watch::Receiver<Option<String>>,
     publish: watch::Sender<Way>,
     hurry: Arc<Notify>,
+    anew: Arc<Notify>,
 }
 
 impl Keeping {
@@ -245,6 +276,7 @@ impl Keeping {
         loop {
             tokio::select! {
                 error = &mut gone => return error,
+                () = self.anew.notified() => return LinkError::Lost,
                 changed = self.pass.changed() => {
                     let pass = self.pass.borrow_and_update().clone();
                     let (Ok(()), Some(pass)) = (changed, pass) else { return LinkError::Lost };

@@ -90,13 +90,10 @@ impl Live {
         }
     }
 
-    /// Ends every portal of `service`, or of all.
-    pub(crate) fn end(&self, service: Option<&ServiceName>, why: Code) {
+    /// Ends every portal of the chosen services.
+    pub(crate) fn end(&self, chosen: impl Fn(&ServiceName) -> bool, why: Code) {
         let mut ledgers = self.lock();
-        let chosen = ledgers
-            .iter_mut()
-            .filter(|(name, _)| service.is_none_or(|service| service == *name));
-        for (_, ledger) in chosen {
+        for (_, ledger) in ledgers.iter_mut().filter(|(service, _)| chosen(service)) {
             for entry in &ledger.open {
                 entry.control.reset(why.number());
             }

@@ -18,17 +18,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::Portal;
+use tidegate_link::{LinkError, Portal};
 use tidegate_proto::frame::Purpose;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::door::OpenPortal;
+use crate::wake::Wakefulness;
 use admitted::{Circuit, CircuitError, Plan};
 
 /// How long everything together may take.
@@ -56,6 +57,9 @@ pub(crate) struct Circuits {
     pub(crate) links: Links,
     pub(crate) live: Live,
     pub(crate) warm: Warm,
+    /// Rings when somebody needs rights now that have run out: do not wait for the next look at the clock.
+    pub(crate) hurry: Notify,
+    wake: Wakefulness,
     noise: Arc<NoiseSecret>,
     clock: Clock,
 }
@@ -72,6 +76,8 @@ impl Circuits {
             links,
             live: Live::default(),
             warm: Warm::default(),
+            hurry: Notify::new(),
+            wake: Wakefulness::new(clock.now()),
             noise,
             clock,
         }
@@ -99,7 +105,20 @@ impl Circuits {
             .unwrap_or_else(|_| timed_out())
     }
 
+    /// After a sleep nothing that was connected before is trusted. Says whether there was one.
+    pub(crate) fn look_up(&self) -> bool {
+        let slept = self.wake.slept(self.clock.now());
+        if slept {
+            tracing::info!("computer woke up");
+            self.warm.drop_spares();
+            self.links.distrust();
+            self.hurry.notify_one();
+        }
+        slept
+    }
+
     async fn carry(&self, service: &ServiceName) -> Result<Portal, Problem> {
+        self.look_up();
         let opened = match self.on_spare(service).await? {
             Some(opened) => opened,
             None => self.fresh(service, Purpose::Connect).await?,
@@ -110,7 +129,14 @@ impl Circuits {
             opened.hash,
             opened.deadline,
         );
-        Ok(opened.portal)
+        // Access may have been taken back while the outlet was asked: what ended everything then did not see this one.
+        match &*self.admission.borrow() {
+            Admission::None(why) => {
+                opened.portal.control().reset(why.code.number());
+                Err(why.clone().service(service))
+            }
+            Admission::Pending | Admission::Ready(_) => Ok(opened.portal),
+        }
     }
 
     /// A portal on a spare circuit. `None` when there is no spare or it turned out to be broken.
@@ -142,7 +168,12 @@ impl Circuits {
             };
             match opened {
                 Ok(opened) => return Ok(opened),
-                Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => {
+                    attempt += 1;
+                    if error == CircuitError::Link(LinkError::TimedOut) {
+                        self.links.distrust();
+                    }
+                }
                 Err(error) => return Err(error.problem(service)),
             }
         }
@@ -184,6 +215,9 @@ impl Circuits {
             Admission::Pending => false,
             Admission::Ready(access) => access.holds(now()),
         };
+        if !settled(&admission.borrow()) {
+            self.hurry.notify_one();
+        }
         match timeout(ACCESS_LIMIT, admission.wait_for(settled)).await {
             Ok(Ok(settled)) => match &*settled {
                 Admission::Ready(access) => Ok(Arc::clone(access)),
@@ -198,17 +232,16 @@ impl Circuits {
     /// Ends everything that is open.
     pub(crate) async fn shutdown(&self, why: Code) {
         self.warm.clear();
-        self.live.end(None, why);
-        self.links.shutdown().await;
+        self.live.end(|_| true, why);
+        self.links.end().await;
     }
 }
 
 /// Whether another attempt can do better. A refusal cannot, and neither can a peer that is not the pinned one.
 fn is_broken_way(error: &CircuitError) -> bool {
-    use tidegate_link::LinkError;
     matches!(
         error,
-        CircuitError::Link(LinkError::Lost | LinkError::Io(_))
+        CircuitError::Link(LinkError::Lost | LinkError::Io(_) | LinkError::TimedOut)
     )
 }
 

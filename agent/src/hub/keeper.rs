@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tidegate_proto::api::{CatalogueEntry, CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
@@ -116,7 +117,16 @@ impl HubKeeper {
                 .await;
             self.report(HubReport::Trouble(problem)).await;
             self.expire();
-            sleep(backoff.wait()).await;
+            self.rest(backoff.wait()).await;
+        }
+    }
+
+    /// Waits before the next attempt; somebody who needs it now shortens that, but not to nothing.
+    async fn rest(&self, wait: Duration) {
+        sleep(wait.min(ROUND_GAP)).await;
+        tokio::select! {
+            () = sleep(wait.saturating_sub(ROUND_GAP)) => {}
+            () = self.circuits.hurry.notified() => {}
         }
     }
 
@@ -142,7 +152,7 @@ impl HubKeeper {
         self.report(HubReport::Better(BETTER)).await;
         let renewal = renewal.with_credential(access.credential_until, jitter());
         let events = api.events().await.map_err(|error| self.setback(&error))?;
-        self.listen(events, &listener, &renewal).await
+        self.listen(events, &listener, &renewal, &access).await
     }
 
     async fn greet(&mut self) -> Result<(Api, IdpStatement), Setback> {
@@ -270,7 +280,6 @@ impl HubKeeper {
         };
         self.report(HubReport::Learned(Box::new(learned))).await;
         self.report(HubReport::Granted(Arc::clone(access))).await;
-        self.circuits.live.renew(access).await;
     }
 
     /// Listens to the authority until something is due or changed.
@@ -279,8 +288,11 @@ impl HubKeeper {
         mut events: Events,
         listener: &Listener,
         renewal: &Renewal,
+        access: &Access,
     ) -> Result<(), Setback> {
         let mut silent_after = Instant::now() + AWAY_AFTER;
+        // Beside listening: a portal that is stuck must not keep a revocation waiting.
+        let mut renewing = std::pin::pin!(self.circuits.live.renew(access).fuse());
         loop {
             let wait = match renewal.due(self.clock.now()) {
                 Due::Nothing(wait) => wait,
@@ -299,7 +311,12 @@ impl HubKeeper {
                     }
                 }
                 () = sleep_until(silent_after) => return Err(Setback::Away(Problem::new(Code::AuthorityAway))),
+                () = &mut renewing => {}
+                () = self.circuits.hurry.notified() => {}
                 () = sleep(wait) => {}
+            }
+            if self.circuits.look_up() {
+                return Ok(());
             }
         }
     }

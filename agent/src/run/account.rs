@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_proto::identity::SigningKey;
+use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -24,7 +25,7 @@ use crate::snapshot::{HubState, SignInStep};
 const TAB_LIMIT: Duration = Duration::from_secs(20);
 
 impl Owner {
-    pub(super) fn sign_in(&mut self) -> Result<(), Problem> {
+    pub(super) async fn sign_in(&mut self) -> Result<(), Problem> {
         let Some(home) = &self.state.home else {
             return Err(Problem::new(Code::NotJoined));
         };
@@ -36,7 +37,7 @@ impl Owner {
             self.wake(true);
             return Ok(());
         };
-        self.stop_hub();
+        self.stop_hub().await;
         let another_account = self
             .state
             .problems
@@ -76,8 +77,10 @@ impl Owner {
             progress,
         });
         let reports = self.tools.task_reports.clone();
+        let forgotten = self.forgetting.forgotten();
         Task::spawn(async move {
             let Some(flow) = flow else { return };
+            forgotten.wait().await;
             let told = async {
                 while let Some(progress) = steps.recv().await {
                     let news = TaskNews::Progress(progress);
@@ -105,10 +108,8 @@ impl Owner {
                 self.end_access(&Problem::new(Code::SignInCancelled), false)
                     .await
             }
-            Account::NotJoined
-            | Account::Joining { .. }
-            | Account::SignedOut
-            | Account::SignedIn { .. } => {}
+            Account::Joining { .. } => self.not_joining(),
+            Account::NotJoined | Account::SignedOut | Account::SignedIn { .. } => {}
             Account::Waking { .. } => {
                 self.unwant(None);
                 self.wake(false);
@@ -130,7 +131,7 @@ impl Owner {
         if let Account::Arriving { tab: Some(tab), .. } = old {
             self.tell_tab(tab, Err(why.clone()));
         }
-        self.stop_hub();
+        self.stop_hub().await;
         let refusal = if shown {
             why.clone()
         } else {
@@ -144,18 +145,37 @@ impl Owner {
         }
         if let Some(home) = &self.state.home {
             home.circuits.warm.drop_spares();
-            let org = home.membership.org.clone();
-            for entry in [Entry::Refresh, Entry::Session] {
-                // A keyring that is locked now keeps a token that nobody will use: nothing to tell.
-                let _ = self.tools.vault.delete(&org, entry).await;
-            }
+            // Doors end their own portals, after a last word to the programs.
+            let has_door = |service: &ServiceName| {
+                self.state
+                    .doors
+                    .get(service)
+                    .is_some_and(|door| door.handle().is_some())
+            };
+            home.circuits
+                .live
+                .end(|service| !has_door(service), why.code);
+            self.farewells.spawn(home.circuits.links.end());
+            let org = &home.membership.org;
+            // What a locked keyring keeps is a token that nobody will use: nothing to tell.
+            self.forgetting.forget(
+                &self.tools.vault,
+                org,
+                &[Entry::Refresh, Entry::Session],
+                |_| (),
+            );
         }
         self.greet_hub();
     }
 
-    pub(super) fn stop_hub(&mut self) {
-        self.hub = None;
-        self.greeting = None;
+    /// Waits until it is gone: a keeper that was only told to end could still publish rights.
+    pub(super) async fn stop_hub(&mut self) {
+        if let Some(hub) = self.hub.take() {
+            hub.task.end().await;
+        }
+        if let Some(greeting) = self.greeting.take() {
+            greeting.end().await;
+        }
     }
 
     pub(super) fn on_progress(&mut self, progress: Progress) {

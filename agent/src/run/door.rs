@@ -109,7 +109,9 @@ impl DoorParts {
         };
         inlet.close(why.clone()).await;
         // Portals that a program opened without the inlet end here too: the door is gone.
-        self.circuits.live.end(Some(&self.service), why.code);
+        self.circuits
+            .live
+            .end(|service| *service == self.service, why.code);
         tracing::info!(service = %self.service, code = %why.code, "door was closed");
         self.say(DoorNews::Closed).await;
     }

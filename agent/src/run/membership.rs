@@ -63,7 +63,9 @@ impl Owner {
             self.tools.clock.now(),
         );
         let reports = self.tools.task_reports.clone();
+        let forgotten = self.forgetting.forgotten();
         let task = Task::spawn(async move {
+            forgotten.wait().await;
             let result = join::join(link, &vault, &noise, now).await.map(Box::new);
             let _ = reports
                 .send(TaskReport {
@@ -85,7 +87,7 @@ impl Owner {
         same && self.state.session().is_none()
     }
 
-    fn on_joined(&mut self, result: Result<Box<Joined>, Problem>) {
+    async fn on_joined(&mut self, result: Result<Box<Joined>, Problem>) {
         match result {
             Ok(joined) => {
                 let Joined {
@@ -97,6 +99,7 @@ impl Owner {
                     // The same root as before (`may_join`): what was seen stays seen.
                     membership.trust = home.membership.trust;
                 }
+                self.stop_hub().await;
                 let saved = self.disk.save(&membership).err();
                 self.settle(membership, Some(identity));
                 for problem in trouble.into_iter().chain(saved) {
@@ -105,20 +108,24 @@ impl Owner {
                 self.greet_hub();
             }
             Err(problem) => {
-                let joined_before = self.state.home.is_some();
-                self.state.account = if joined_before {
-                    Account::SignedOut
-                } else {
-                    Account::NotJoined
-                };
+                self.not_joining();
                 self.state.trouble(problem);
             }
         }
     }
 
+    /// Back to where a join began.
+    pub(super) fn not_joining(&mut self) {
+        let joined_before = self.state.home.is_some();
+        self.state.account = if joined_before {
+            Account::SignedOut
+        } else {
+            Account::NotJoined
+        };
+    }
+
     /// Makes a membership the current one.
     fn settle(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
-        self.stop_hub();
         let noise = &self.tools.noise;
         let links = Links::new(membership.org.clone(), Arc::clone(noise));
         let circuits = Circuits::new(
@@ -159,7 +166,7 @@ impl Owner {
         };
     }
 
-    fn on_woken(&mut self, result: Result<Woken, Problem>) {
+    async fn on_woken(&mut self, result: Result<Woken, Problem>) {
         let then_sign_in = matches!(
             self.state.account,
             Account::Waking {
@@ -179,7 +186,7 @@ impl Owner {
             Ok(None) => {
                 self.admission
                     .send_replace(Admission::None(Problem::new(Code::SignInNeeded)));
-                if !then_sign_in || self.sign_in().is_err() {
+                if !then_sign_in || self.sign_in().await.is_err() {
                     self.greet_hub();
                 }
             }
@@ -224,13 +231,20 @@ impl Owner {
         let Some(home) = self.state.home.take() else {
             return Ok(());
         };
-        home.circuits.shutdown(Code::SignedOut).await;
-        let deleted = self
-            .tools
-            .vault
-            .delete(&home.membership.org, Entry::Identity)
-            .await;
-        deleted.map_err(problems::of_store)
+        self.farewells
+            .spawn(async move { home.circuits.shutdown(Code::SignedOut).await });
+        let reports = self.tools.task_reports.clone();
+        self.forgetting.forget(
+            &self.tools.vault,
+            &home.membership.org,
+            &[Entry::Identity],
+            move |error| {
+                let news = TaskNews::NotForgotten(problems::of_store(error));
+                // A full queue means that there are worse problems.
+                let _ = reports.try_send(TaskReport { attempt: 0, news });
+            },
+        );
+        Ok(())
     }
 
     /// Finds out whether the hub is there while nobody is signed in, so that the window tells the truth.
@@ -288,13 +302,14 @@ impl Owner {
         }
     }
 
-    pub(super) fn on_task(&mut self, report: TaskReport) {
+    pub(super) async fn on_task(&mut self, report: TaskReport) {
         let TaskReport { attempt, news } = report;
         let is_current = attempt == self.newest_attempt();
         match news {
             TaskNews::Greeted(result) => self.on_greeted(result),
-            TaskNews::Joined(result) if is_current => self.on_joined(result),
-            TaskNews::Woken(result) if is_current => self.on_woken(result),
+            TaskNews::NotForgotten(problem) => self.state.trouble(problem),
+            TaskNews::Joined(result) if is_current => self.on_joined(result).await,
+            TaskNews::Woken(result) if is_current => self.on_woken(result).await,
             TaskNews::Progress(progress) if is_current => self.on_progress(progress),
             TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),
             TaskNews::Joined(_)

@@ -3,6 +3,7 @@
 
 mod account;
 mod door;
+mod forgetting;
 mod membership;
 mod orders;
 mod owner;

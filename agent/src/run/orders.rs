@@ -32,6 +32,8 @@ pub(crate) enum TaskNews {
     SignedIn(Result<SignedIn, Problem>),
     /// The hub answered while nobody is signed in, or did not.
     Greeted(Result<(), Problem>),
+    /// A secret may still be in the keyring.
+    NotForgotten(Problem),
 }
 
 /// What an earlier run left in the keyring.

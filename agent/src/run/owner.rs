@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::door::DoorReport;
+use super::forgetting::Forgetting;
 use super::orders::{Order, TaskReport};
 use super::state::{Account, Door, State, Task};
 use crate::Action;
@@ -69,8 +70,9 @@ pub(crate) struct Owner {
     pub(super) awaited: watch::Sender<Option<Awaited>>,
     pub(super) hub: Option<HubTask>,
     pub(super) greeting: Option<Task>,
-    /// Tabs in the browser that are still to hear how it ended.
+    /// Tabs in the browser that are still to hear how it ended, and links that say goodbye.
     pub(super) farewells: JoinSet<()>,
+    pub(super) forgetting: Forgetting,
     attempts: u64,
     task_reports: mpsc::Receiver<TaskReport>,
     door_reports: mpsc::Receiver<DoorReport>,
@@ -100,6 +102,7 @@ impl Owner {
             hub: None,
             greeting: None,
             farewells: JoinSet::new(),
+            forgetting: Forgetting::default(),
             attempts: 0,
             task_reports: task_reports_out,
             door_reports: door_reports_out,
@@ -119,8 +122,8 @@ impl Owner {
                     None => break,
                     Some(order) => if self.obey(order).await { break },
                 },
-                Some(report) = self.task_reports.recv() => self.on_task(report),
-                Some(report) = self.door_reports.recv() => self.on_door(report),
+                Some(report) = self.task_reports.recv() => self.on_task(report).await,
+                Some(report) = self.door_reports.recv() => self.on_door(report).await,
                 report = next(&mut self.hub) => self.on_hub(report).await,
                 Some(_) = self.farewells.join_next() => {}
                 _ = count.tick(), if self.state.is_any_open() => self.recount(),
@@ -138,13 +141,13 @@ impl Owner {
         let is_last = matches!(action, Action::Quit);
         let result = match action {
             Action::Join { link } => self.join(&link),
-            Action::SignIn => self.sign_in(),
+            Action::SignIn => self.sign_in().await,
             Action::CancelSignIn => {
                 self.cancel_sign_in().await;
                 Ok(())
             }
             Action::SignOut => self.sign_out().await,
-            Action::Connect { service } => self.connect(&service),
+            Action::Connect { service } => self.connect(&service).await,
             Action::Disconnect { service } => self.disconnect(&service),
             Action::DismissProblem { code } => {
                 self.state.better(&[code]);
@@ -188,6 +191,9 @@ impl Owner {
 
     /// Ends all that runs, in the order in which people would notice.
     async fn end(mut self) {
+        // Nobody reads reports any more: whoever sends one must not wait for that.
+        self.task_reports.close();
+        self.door_reports.close();
         let why = Problem::new(Code::AppQuitting);
         let doors = std::mem::take(&mut self.state.doors);
         join_all(
@@ -204,6 +210,7 @@ impl Owner {
             greeting.end().await;
         }
         self.state.account = Account::NotJoined;
+        self.forgetting.finish().await;
         self.farewells.shutdown().await;
         self.outside.circuits.send_replace(None);
         if let Some(home) = self.state.home.take() {

@@ -8,7 +8,7 @@ use tidegate_proto::problem::{Code, Problem};
 
 use super::door::{DoorHandle, DoorNews, DoorParts, DoorReport};
 use super::owner::Owner;
-use super::state::{Account, Door, closes_the_door, is_cured_by_a_portal};
+use super::state::{Account, After, Door, closes_the_door, is_cured_by_a_portal};
 use crate::circuit::Admission;
 use crate::hub::access::Access;
 use crate::hub::keeper::{HubReport, Learned};
@@ -16,14 +16,14 @@ use crate::inlet::visit::VisitEnd;
 use crate::snapshot::ConnectStep;
 
 impl Owner {
-    pub(super) fn connect(&mut self, service: &ServiceName) -> Result<(), Problem> {
-        if self
-            .state
-            .doors
-            .get(service)
-            .is_some_and(|door| door.handle().is_some())
-        {
-            return Ok(());
+    pub(super) async fn connect(&mut self, service: &ServiceName) -> Result<(), Problem> {
+        match self.state.doors.get_mut(service) {
+            Some(Door::Opening { .. } | Door::Open { .. }) => return Ok(()),
+            Some(Door::Closing { after, .. }) => {
+                *after = After::Again;
+                return Ok(());
+            }
+            Some(Door::Wanted | Door::Failed(_)) | None => {}
         }
         self.state.forget_about(service);
         self.state.doors.remove(service);
@@ -32,7 +32,7 @@ impl Owner {
                 return Err(Problem::new(Code::NotJoined));
             }
             Account::SignedOut | Account::Waking { .. } => {
-                self.sign_in()?;
+                self.sign_in().await?;
                 self.state.doors.insert(service.clone(), Door::Wanted);
             }
             Account::SignedIn { .. } if self.is_catalogue_fresh() => {
@@ -101,13 +101,20 @@ impl Owner {
 
     /// Starts closing whatever the door is; `shown`: the reason stays in its place.
     fn close_door(&mut self, service: &ServiceName, door: Door, why: &Problem, shown: bool) {
-        let after = shown.then(|| why.clone().service(service));
+        let after = if shown {
+            After::Failed(why.clone().service(service))
+        } else {
+            After::Nothing
+        };
         let next = match door.into_handle() {
             Some(handle) => {
                 handle.close(why.clone());
                 Some(Door::Closing { handle, after })
             }
-            None => after.map(Door::Failed),
+            None => match after {
+                After::Failed(problem) => Some(Door::Failed(problem)),
+                After::Nothing | After::Again => None,
+            },
         };
         if let Some(next) = next {
             self.state.doors.insert(service.clone(), next);
@@ -124,7 +131,7 @@ impl Owner {
         }
     }
 
-    pub(super) fn on_door(&mut self, report: DoorReport) {
+    pub(super) async fn on_door(&mut self, report: DoorReport) {
         let DoorReport {
             service,
             attempt,
@@ -150,13 +157,28 @@ impl Owner {
             }
             (DoorNews::Visit(end), Door::Open { .. }) => self.visit_ended(&service, end),
             (DoorNews::Failed(_) | DoorNews::Closed, Door::Closing { after, .. }) => {
-                match after.take() {
-                    Some(problem) => drop(self.state.doors.insert(service, Door::Failed(problem))),
-                    None => drop(self.state.doors.remove(&service)),
-                }
+                let after = std::mem::replace(after, After::Nothing);
+                self.door_closed(&service, after).await;
             }
             // A door that is closing has said its last interesting word.
             _ => {}
+        }
+    }
+
+    async fn door_closed(&mut self, service: &ServiceName, after: After) {
+        self.state.doors.remove(service);
+        match after {
+            After::Nothing => {}
+            After::Failed(problem) => drop(
+                self.state
+                    .doors
+                    .insert(service.clone(), Door::Failed(problem)),
+            ),
+            After::Again => {
+                if let Err(problem) = self.connect(service).await {
+                    self.state.trouble(problem);
+                }
+            }
         }
     }
 

@@ -93,12 +93,22 @@ pub(super) enum Door {
         since: UnixTime,
         handle: DoorHandle,
     },
-    /// Told to close; `after` is what stays.
+    /// Told to close.
     Closing {
         handle: DoorHandle,
-        after: Option<Problem>,
+        after: After,
     },
     Failed(Problem),
+}
+
+/// What comes when a door has closed.
+#[derive(Debug)]
+pub(super) enum After {
+    Nothing,
+    /// The person must see why.
+    Failed(Problem),
+    /// Somebody clicked Connect meanwhile.
+    Again,
 }
 
 impl Door {

@@ -1,0 +1,58 @@
+//! Deletes secrets in the background: a locked keyring must not hold the state's owner.
+//! What is being deleted must be gone before a new secret takes its place, so whoever writes one waits for this first.
+
+use tidegate_proto::names::OrgName;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::keys::{Entry, StoreError, Vault};
+
+/// Deletions under way.
+#[derive(Default)]
+pub(super) struct Forgetting {
+    tasks: JoinSet<()>,
+    pending: watch::Sender<usize>,
+}
+
+/// Waits until nothing is being deleted any more.
+pub(super) struct Forgotten(watch::Receiver<usize>);
+
+impl Forgetting {
+    /// Starts deleting; `failed` hears why something may still be there.
+    pub(super) fn forget(
+        &mut self,
+        vault: &Vault,
+        org: &OrgName,
+        entries: &'static [Entry],
+        failed: impl FnOnce(StoreError) + Send + 'static,
+    ) {
+        while self.tasks.try_join_next().is_some() {}
+        let (vault, org, pending) = (vault.clone(), org.clone(), self.pending.clone());
+        pending.send_modify(|pending| *pending += 1);
+        self.tasks.spawn(async move {
+            let mut last = Ok(());
+            for entry in entries {
+                last = vault.delete(&org, *entry).await.and(last);
+            }
+            last.map_or_else(failed, |()| ());
+            pending.send_modify(|pending| *pending -= 1);
+        });
+    }
+
+    /// For whoever writes a secret next.
+    pub(super) fn forgotten(&self) -> Forgotten {
+        Forgotten(self.pending.subscribe())
+    }
+
+    /// Waits for all deletions.
+    pub(super) async fn finish(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl Forgotten {
+    pub(super) async fn wait(mut self) {
+        // An error means that the owner is going away, and so is whoever waits here.
+        let _ = self.0.wait_for(|pending| *pending == 0).await;
+    }
+}
