@@ -30,7 +30,12 @@ impl Login {
 
 async fn login(seat: &mut Seat) -> Result<String, Failure> {
     seat.act(Action::SignIn).await?;
-    seat.watch().await?.until(LIMIT, judge()).await
+    let signed_in = seat.watch().await?.until(LIMIT, judge()).await;
+    if signed_in.is_err() {
+        // Whoever gave up here does not want a page to be waited for elsewhere; what has ended already does not mind.
+        seat.act(Action::CancelSignIn).await?;
+    }
+    signed_in
 }
 
 /// Signed out at first only means that nothing has begun yet, unless a problem says otherwise.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::failure::Failure;
+use crate::signals::{Signal, Signals};
 
 /// How an agent of our own is started.
 #[derive(clap::Args, Clone)]
@@ -117,7 +118,7 @@ impl Watch {
         }
     }
 
-    /// Follows the snapshots until `judge` has an answer, showing a person where to sign in meanwhile.
+    /// Follows the snapshots until `judge` has an answer, showing a person where to sign in meanwhile. Ctrl-C ends the wait.
     pub(crate) async fn until<T>(
         &mut self,
         limit: Duration,
@@ -133,9 +134,13 @@ impl Watch {
                 }
             }
         };
-        timeout(limit, follow)
-            .await
-            .unwrap_or_else(|_| Err(Code::TimedOut.into()))
+        let mut signals = Signals::listen()
+            .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
+        let interrupted = async { while !matches!(signals.next().await, Signal::End) {} };
+        tokio::select! {
+            followed = timeout(limit, follow) => followed.unwrap_or_else(|_| Err(Code::TimedOut.into())),
+            () = interrupted => Err(Code::SignInCancelled.into()),
+        }
     }
 }
 
