@@ -78,6 +78,15 @@ impl Narrator {
         }
     }
 
+    /// How long something may take that hands have to do.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        match self.hands {
+            Hands::Driver => Duration::from_secs(30),
+            Hands::Person => Duration::from_secs(600),
+        }
+    }
+
     /// What a person has to do now; a driver does it without being told.
     pub fn ask(&self, what: &str) {
         if self.hands == Hands::Person {

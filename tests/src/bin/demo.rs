@@ -27,10 +27,11 @@ async fn play() -> Outcome<()> {
     played
 }
 
+/// `--driven` and `--person` decide; without them a display and a terminal mean that somebody is there.
 fn hands() -> Hands {
-    let driven = std::env::args().any(|word| word == "--driven");
-    let display = std::env::var_os("DISPLAY").is_some() && std::io::stdin().is_terminal();
-    if display && !driven {
+    let asked = |wanted: &str| std::env::args().any(|word| word == wanted);
+    let somebody = std::env::var_os("DISPLAY").is_some() && std::io::stdin().is_terminal();
+    if asked("--person") || (somebody && !asked("--driven")) {
         Hands::Person
     } else {
         Hands::Driver

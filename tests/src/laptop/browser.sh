@@ -3,6 +3,6 @@
 # Without --password-store=basic it waits for the keyring before it loads anything.
 if [ -z "${BROWSER_SEEN:-}" ]; then set -- --headless "$@"; fi
 exec /usr/bin/chromium --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run \
-  --disable-background-networking --disable-component-update --disable-sync --disable-default-apps \
+  --disable-background-networking --disable-component-update --disable-sync --disable-default-apps --disable-save-password-bubble \
   --password-store=basic --window-size=1100,850 --user-data-dir="$HOME/.config/chromium" \
   --remote-debugging-port="$BROWSER_DRIVER_PORT" "$@" >>"$XDG_RUNTIME_DIR/browser.log" 2>&1

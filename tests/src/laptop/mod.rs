@@ -137,6 +137,23 @@ impl Laptop {
             .await
     }
 
+    /// So that a person can paste it.
+    ///
+    /// # Errors
+    /// When there is no clipboard.
+    pub async fn put_on_clipboard(&self, text: &str) -> Outcome<()> {
+        let file = self.home().join("run/clipboard");
+        self.stage.run().private_file(self.user, &file, text)?;
+        self.terminal(
+            "copy",
+            "xclip",
+            &["-selection", "clipboard", "-i", &file.to_string_lossy()],
+        )
+        .await?;
+        std::fs::remove_file(file)?;
+        Ok(())
+    }
+
     #[must_use]
     pub fn stage(&self) -> &Arc<Stage> {
         &self.stage

@@ -17,17 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A window, and the driver that must live as long.
 pub struct Window {
     driver: WebDriver,
+    patience: Duration,
     _process: Process,
 }
 
 impl Laptop {
     /// Starts the app under a driver and waits for its first window; `meanwhile` may open it from the tray.
+    /// `patience` is how long the window waits for what hands have to do.
     ///
     /// # Errors
     /// When no window appears.
     pub async fn start_app<T>(
         &self,
         binary: &Path,
+        patience: Duration,
         meanwhile: impl Future<Output = Outcome<T>>,
     ) -> Outcome<(Window, T)> {
         let port = self.stage.port(4444)?;
@@ -50,6 +53,7 @@ impl Laptop {
         Ok((
             Window {
                 driver,
+                patience,
                 _process: process,
             },
             opened,
@@ -63,21 +67,21 @@ impl Window {
     /// # Errors
     /// When it is not there.
     pub async fn click(&self, id: &str) -> Outcome<()> {
-        let element = self.driver.find(&css(id), PATIENCE).await?;
+        let element = self.driver.find(&css(id), self.patience).await?;
         self.driver.click(&element).await
     }
 
     /// # Errors
     /// When it is not there.
     pub async fn write(&self, id: &str, text: &str) -> Outcome<()> {
-        let element = self.driver.find(&css(id), PATIENCE).await?;
+        let element = self.driver.find(&css(id), self.patience).await?;
         self.driver.write(&element, text).await
     }
 
     /// # Errors
     /// When it does not appear.
     pub async fn shows(&self, id: &str) -> Outcome<()> {
-        self.driver.find(&css(id), PATIENCE).await.map(drop)
+        self.driver.find(&css(id), self.patience).await.map(drop)
     }
 
     /// Whether it is there right now.
@@ -88,7 +92,9 @@ impl Window {
     /// # Errors
     /// When it does not say so in time.
     pub async fn says(&self, id: &str, words: &str) -> Outcome<String> {
-        self.driver.wait_for_text(&css(id), words, PATIENCE).await
+        self.driver
+            .wait_for_text(&css(id), words, self.patience)
+            .await
     }
 
     /// Everything that can be read in the window.

@@ -19,15 +19,18 @@ pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
         tray.click("Open Tidegate").await?;
         Ok(tray)
     };
-    let (window, tray) = laptop.start_app(&binary, open).await?;
+    let (window, tray) = laptop.start_app(&binary, narrator.patience(), open).await?;
     window.shows("page-not_joined").await?;
     window.picture(&narrator.picture("window-1-join")).await?;
     laptop
         .picture_of_tray(&narrator.picture("tray-1-first-start"))
         .await?;
 
-    narrator.ask(&format!("paste this join link and click Join:\n{link}"));
-    if narrator.hands == Hands::Driver {
+    if narrator.hands == Hands::Person {
+        laptop.put_on_clipboard(&link).await?;
+        narrator
+            .ask("paste the join link (it is on the laptop's clipboard: Ctrl+V) and click Join");
+    } else {
         window.write("join-link", &link).await?;
         window.picture(&narrator.picture("window-2-link")).await?;
         window.click("join-button").await?;

@@ -43,32 +43,39 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
 }
 
 async fn sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
-    narrator.ask(&format!(
-        "click Sign in; the account is {} / {}",
-        world.provider.ana.login, world.provider.ana.password
-    ));
-    if narrator.hands == Hands::Driver {
-        desk.tray.click("Sign in").await?;
-        desk.window.shows("sign-in-step").await?;
-        desk.window
-            .picture(&narrator.picture("window-4-signing-in"))
-            .await?;
-        let browser = desk.laptop.browser().await?;
-        let page = browser.sign_in(&world.provider.ana, Some(narrator)).await?;
-        narrator.say(format!("browser: {}", page.text.replace('\n', " ")));
-        if !page.text.to_lowercase().contains("close") {
-            return Err(Trouble::new(format!(
-                "the tab does not say that it can be closed: {}",
-                page.text
-            )));
-        }
-        browser.let_go().await?;
+    let ana = &world.provider.ana;
+    if narrator.hands == Hands::Person {
+        desk.laptop.put_on_clipboard(&ana.password).await?;
+        narrator.ask(&format!(
+            "click Sign in; the browser opens; sign in as {} and paste the password",
+            ana.login
+        ));
+    } else {
+        drive_sign_in(narrator, world, desk).await?;
     }
     desk.window.shows("page-signed_in").await.doing("sign in")?;
     desk.window.shows(&format!("service-{SERVICE}")).await?;
     desk.window
         .picture(&narrator.picture("window-5-services"))
         .await
+}
+
+async fn drive_sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    desk.tray.click("Sign in").await?;
+    desk.window.shows("sign-in-step").await?;
+    desk.window
+        .picture(&narrator.picture("window-4-signing-in"))
+        .await?;
+    let browser = desk.laptop.browser().await?;
+    let page = browser.sign_in(&world.provider.ana, Some(narrator)).await?;
+    narrator.say(format!("browser: {}", page.text.replace('\n', " ")));
+    if !page.text.to_lowercase().contains("close") {
+        return Err(Trouble::new(format!(
+            "the tab does not say that it can be closed: {}",
+            page.text
+        )));
+    }
+    browser.let_go().await
 }
 
 /// Clicks Connect in the tray and waits until tray and window agree.

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::watch::{RunningQuery, closed_portal, closed_portals};
+use super::watch::{RunningQuery, closed_portal, closed_portals, door_closed};
 use super::{Desk, World, s3_connect};
 use crate::company::SERVICE;
 use crate::narrator::{Hands, Narrator};
@@ -15,14 +15,11 @@ const BY_ADMIN: &str = "TG-7002";
 pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
     let query = RunningQuery::start(world, desk).await?;
     let already = closed_portals(world)?;
-    narrator.ask(&format!("click Disconnect {SERVICE} in the tray"));
-    if narrator.hands == Hands::Driver {
-        desk.tray.click(&format!("Disconnect {SERVICE}")).await?;
+    if narrator.hands == Hands::Person {
+        narrator.ask(&format!("click Disconnect {SERVICE} in the tray"));
+        door_closed(world, narrator.patience()).await?;
     } else {
-        desk.window
-            .says(&format!("state-{SERVICE}"), "Closing")
-            .await
-            .ok();
+        desk.tray.click(&format!("Disconnect {SERVICE}")).await?;
     }
     query.ends(narrator, world, Instant::now(), BY_YOU).await?;
     record(narrator, world, already, BY_YOU).await?;

@@ -117,21 +117,38 @@ fn is_closed(event: &Value) -> bool {
 
 /// How long after `since` the inlet's port began to refuse.
 async fn refuses(world: &World, since: Instant) -> Outcome<Duration> {
+    door_closed(world, AT_ONCE.saturating_sub(since.elapsed())).await?;
+    Ok(since.elapsed())
+}
+
+/// Waits until the inlet's port refuses Ana herself.
+pub(super) async fn door_closed(world: &World, limit: Duration) -> Outcome<()> {
     let port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SERVICE_PORT);
-    let ana = world.stage.run().real_uid(User::Analyst);
+    let (ana, until) = (
+        world.stage.run().real_uid(User::Analyst),
+        Instant::now() + limit,
+    );
+    // Each look is a connection: while a person thinks, look rarely.
+    let pause = if limit > SOON {
+        Duration::from_millis(500)
+    } else {
+        Duration::from_millis(10)
+    };
     loop {
         let tried =
             world
                 .stage
                 .ground()
                 .connect_as(ana, Site::Cafe, port, Duration::from_millis(300));
-        let took = since.elapsed();
         if tried.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
-            return Ok(took);
+            return Ok(());
         }
-        if took > AT_ONCE {
-            return Err(Trouble::new("the port is still open a second later"));
+        if Instant::now() > until {
+            return Err(Trouble::new(format!(
+                "the port is still open {} ms later",
+                limit.as_millis()
+            )));
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep(pause).await;
     }
 }

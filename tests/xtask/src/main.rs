@@ -20,6 +20,7 @@ usage: cargo xtask <command> [--loud]
   bench  builds for release and measures Tidegate against `ssh -J`
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
+  --person, --driven  who clicks in the demo; without them a display and a terminal mean that you do
   --loud  show the output of every step while it runs (always so when CI is set)";
 
 fn main() -> ExitCode {
