@@ -286,7 +286,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::PortTaken => [
             "Port is taken",
             "{service|The service} cannot be opened because port {port|it needs} is held by {program|another program}.",
-            "Close that program, or choose another port in the settings.",
+            "Close that program, or give the service another port in agent.toml.",
         ],
         Code::ForeignProgram => [
             "Somebody else's program",
@@ -316,7 +316,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::AlreadyRunning => [
             "Already running",
             "Tidegate cannot start because it is already running.",
-            "Use the running one: its icon is in the tray.",
+            "Use the running one, or quit it first.",
         ],
         Code::BrowserAtInlet => [
             "A web page knocked",

@@ -84,7 +84,14 @@ fn button(problem: &Problem) -> Option<Button> {
                 what: Copyable::SignInUrl,
             },
         }),
-        Code::RevokedByAdmin
+        // What to change is in the program that knocked, not here.
+        Code::ForeignProgram
+        | Code::BrowserAtInlet
+        | Code::ClientTls
+        | Code::ClientAsksTooMuch
+        | Code::DatabaseNotOffered
+        | Code::TooManyConnections
+        | Code::RevokedByAdmin
         | Code::Revoked
         | Code::KillSwitch
         | Code::PolicyChanged
