@@ -49,7 +49,7 @@ enum Verb {
     Status(status::Status),
     /// Set up an organisation and sign what its servers may do.
     Org(org::Org),
-    /// Make a one-time join link for a person or an outlet.
+    /// Make a one-time join link for a person.
     Ticket(ticket::Ticket),
     /// Shut a person or a device out, now.
     Revoke(revoke::Revoke),
