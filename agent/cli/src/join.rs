@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{AccountView, Action, Problem, Secret, Snapshot};
-use tidegate_proto::problem::Code;
+use tidegate_proto::problem::{Code, Severity};
 
 use crate::failure::Failure;
 use crate::seat::{Seat, SeatArgs};
@@ -39,15 +39,18 @@ async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
     seat.watch().await?.until(LIMIT, judge).await
 }
 
+/// A join begins with no problem on the table: an error there is its own.
 fn judge(snapshot: &Snapshot) -> ControlFlow<Result<String, Problem>> {
-    match (&snapshot.account, &snapshot.org) {
-        (AccountView::Joining, _) => ControlFlow::Continue(()),
-        (AccountView::NotJoined, _) | (_, None) => {
-            let problem = snapshot.problems.last().cloned();
-            ControlFlow::Break(Err(problem.unwrap_or(Problem::new(Code::NotJoined))))
-        }
-        (_, Some(org)) => ControlFlow::Break(Ok(format!("Joined {} at {}.", org.name, org.hub))),
+    if snapshot.account == AccountView::Joining {
+        return ControlFlow::Continue(());
     }
+    let is_error = |problem: &&Problem| problem.code.severity() == Severity::Error;
+    let failed = snapshot.problems.iter().rfind(is_error);
+    ControlFlow::Break(match (failed, &snapshot.org) {
+        (Some(problem), _) => Err(problem.clone()),
+        (None, Some(org)) => Ok(format!("Joined {} at {}.", org.name, org.hub)),
+        (None, None) => Err(Problem::new(Code::NotJoined)),
+    })
 }
 
 fn read(link: String) -> Result<Secret, Failure> {

@@ -22,19 +22,6 @@ use crate::problems;
 use crate::signin::tokens::Session;
 use crate::snapshot::HubState;
 
-/// What a new attempt to join makes obsolete.
-const ABOUT_JOINING: &[Code] = &[
-    Code::JoinLinkBad,
-    Code::TicketUsed,
-    Code::TicketExpired,
-    Code::TicketForAnother,
-    Code::NotEnrolled,
-    Code::HubUnreachable,
-    Code::HubNotTrusted,
-    Code::ClockOff,
-    Code::TimedOut,
-];
-
 /// What a keyring that opened makes obsolete.
 const ABOUT_KEYS: &[Code] = &[
     Code::KeyringLocked,
@@ -55,7 +42,8 @@ impl Owner {
         if !self.may_join(&link) {
             return Err(Problem::new(Code::AlreadyJoined));
         }
-        self.state.better(ABOUT_JOINING);
+        // Nobody is signed in: whatever was wrong before is what joining is to repair.
+        self.state.problems.clear();
         let attempt = self.attempt();
         let (vault, noise, now) = (
             self.tools.vault.clone(),
