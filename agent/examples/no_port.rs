@@ -12,9 +12,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     agent.signed_in().await.map_err(words)?;
     let portal = agent.open(&service).await.map_err(words)?;
 
-    // The outlet logs in at the database; what is said here is only a label.
+    // The outlet knows the database and logs in; what is said here is only a label.
     let mut login = tokio_postgres::Config::new();
-    login.user("tidegate").dbname("warehouse");
+    login.user("tidegate");
     let (database, connection) = login.connect_raw(portal, tokio_postgres::NoTls).await?;
     let connection = tokio::spawn(connection);
     let row = database

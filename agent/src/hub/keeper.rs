@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tidegate_proto::api::{CatalogueEntry, CredentialAnswer, CredentialRequest, event};
+use tidegate_proto::api::{CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
 use tidegate_proto::problem::{Code, Problem};
@@ -19,6 +19,7 @@ use super::access::Access;
 use super::api::{Api, ApiError, Events, HubIdentity};
 use super::beacon::{Heard, Listener};
 use super::renewal::{Due, Renewal};
+use super::report::{BETTER, HubReport, Learned, Setback, is_final};
 use super::trust::Trust;
 use crate::backoff::{Backoff, jitter};
 use crate::circuit::{Admission, Circuits};
@@ -33,47 +34,6 @@ use crate::snapshot::HubState;
 /// Rounds never follow each other faster than this, however often the hub says that something changed.
 const ROUND_GAP: Duration = Duration::from_millis(300);
 const AWAY_AFTER: Duration = Duration::from_secs(Beacon::AWAY_AFTER);
-
-/// What the owner of the state learns from this task.
-pub(crate) enum HubReport {
-    State(HubState),
-    /// Rights were renewed; the catalogue may have changed.
-    Granted(Arc<Access>),
-    /// To be kept on disk.
-    Learned(Box<Learned>),
-    /// Goes on, but the person should know.
-    Trouble(Problem),
-    /// Troubles of these codes are over.
-    Better(&'static [Code]),
-    /// Access has ended: only a new sign-in, a new link or an administrator helps.
-    Ended(Problem),
-}
-
-/// What a round taught us that must survive a restart.
-pub(crate) struct Learned {
-    pub(crate) trust: Trust,
-    pub(crate) root: VerifyKey,
-    pub(crate) services: Vec<CatalogueEntry>,
-}
-
-/// What a round that went well proves to be over.
-const BETTER: &[Code] = &[
-    Code::HubUnreachable,
-    Code::HubNotTrusted,
-    Code::AuthorityAway,
-    Code::ProviderUnreachable,
-    Code::TimedOut,
-    Code::HubBusy,
-    Code::ClockOff,
-];
-
-/// Why a round ended early.
-enum Setback {
-    /// Try again later; what is open stays open.
-    Away(Problem),
-    /// Over.
-    Final(Problem),
-}
 
 /// Everything the task works with.
 pub(crate) struct HubKeeper {
@@ -385,21 +345,5 @@ fn renewal_of(session: &Session) -> Renewal {
         session.claims.expires,
         session.ends(),
         jitter(),
-    )
-}
-
-/// Whether asking again cannot help.
-fn is_final(code: Code) -> bool {
-    !matches!(
-        code,
-        Code::HubBusy
-            | Code::HubStopping
-            | Code::TimedOut
-            | Code::ProviderUnreachable
-            | Code::NotRecorded
-            | Code::AuthorityAway
-            | Code::ClockOff
-            | Code::Internal
-            | Code::PeerBrokeProtocol
     )
 }

@@ -6,4 +6,5 @@ pub(crate) mod api;
 mod beacon;
 pub(crate) mod keeper;
 mod renewal;
+pub(crate) mod report;
 pub(crate) mod trust;

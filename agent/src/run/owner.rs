@@ -23,7 +23,7 @@ use crate::circuit::{Admission, Circuits};
 use crate::clock::Clock;
 use crate::config::AgentConfig;
 use crate::disk::Disk;
-use crate::hub::keeper::HubReport;
+use crate::hub::report::HubReport;
 use crate::inlet::door::Awaited;
 use crate::inlet::postgres::Front;
 use crate::keys::Vault;

@@ -11,7 +11,7 @@ use super::owner::Owner;
 use super::state::{Account, After, Door, closes_the_door, is_cured_by_a_portal};
 use crate::circuit::Admission;
 use crate::hub::access::Access;
-use crate::hub::keeper::{HubReport, Learned};
+use crate::hub::report::{HubReport, Learned};
 use crate::inlet::visit::VisitEnd;
 use crate::snapshot::ConnectStep;
 

@@ -1,0 +1,214 @@
+//! What happens to doors and portals when access changes, pauses or ends.
+//! The hub says what a real one would; whether it is believed is decided by real signatures.
+
+use tidegate_proto::api::event;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::testing::{CANARIES, World, failed, state, until};
+use crate::{AccountView, Action, Agent, Code, HubState, ServiceState};
+
+#[tokio::test]
+async fn a_revocation_closes_everything_at_once_and_forgets_the_session() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let mut program = world.call().await.unwrap();
+    world.hub.counts(|count| count.portals == 1).await;
+
+    let revoked = world.hub.org().beacon(Some(5), world.hand.clock().now());
+    world.hub.say(event::BEACON, revoked);
+
+    assert!(program.read(&mut [0; 1]).await.is_err());
+    let snapshot = until(&agent, |snapshot| failed(snapshot).is_some()).await;
+    assert_eq!(failed(&snapshot).unwrap().code, Code::RevokedByAdmin);
+    assert!(matches!(snapshot.account, AccountView::SignedOut { .. }));
+    assert!(world.call().await.is_err());
+    assert_eq!(
+        agent.open(&world.service).await.err().unwrap().code,
+        Code::RevokedByAdmin
+    );
+    agent.shutdown().await;
+    assert!(
+        !world.key_file().contains("canary-refresh")
+            && !world.key_file().contains("canary-id-token")
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_leaves_the_catalogue_is_closed() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    world.hub.inner.services.lock().unwrap().clear();
+    world.hub.say(event::CHANGED, String::new());
+
+    let snapshot = until(&agent, |snapshot| snapshot.services.is_empty()).await;
+    assert_eq!(snapshot.problems.last().unwrap().code, Code::PolicyChanged);
+    world.hub.counts(|count| count.circuits == 0).await;
+    assert!(world.call().await.is_err());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_running_portal_is_shown_every_new_credential() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let mut program = world.call().await.unwrap();
+    world.hub.counts(|count| count.portals == 1).await;
+
+    world.hub.say(event::CHANGED, String::new());
+
+    world.hub.counts(|count| count.reauths == 1).await;
+    program.write_all(b"x").await.unwrap();
+    program.read_exact(&mut [0; 1]).await.unwrap();
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_hour_in_a_closed_laptop_asks_for_a_new_credential_before_anything_is_opened() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    world.hand.forward(700);
+
+    let opened = agent.open(&world.service).await;
+
+    // The clock said that the credential had run out; it was renewed first.
+    assert!(opened.is_ok(), "{:?}", opened.err());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn after_a_sleep_nothing_from_before_is_trusted() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let before = world.hub.count().asked;
+
+    world.hand.forward(120);
+    let mut program = world.call().await.unwrap();
+    program.write_all(b"x").await.unwrap();
+    program.read_exact(&mut [0; 1]).await.unwrap();
+
+    // A circuit of its own for the program, and new spares, over a new link.
+    world
+        .hub
+        .counts(|count| count.asked >= before + 3 && count.links == 1)
+        .await;
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn sign_out_ends_portals_that_have_no_door() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let mut portal = agent.open(&world.service).await.unwrap();
+
+    agent.act(Action::SignOut).await.unwrap();
+
+    assert!(portal.read(&mut [0; 1]).await.is_err());
+    world
+        .hub
+        .counts(|count| count.circuits == 0 && count.links == 0)
+        .await;
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_session_ends_everything() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    world.hand.forward(13 * 3600);
+    world.hub.say(event::CHANGED, String::new());
+
+    let snapshot = until(&agent, |snapshot| failed(snapshot).is_some()).await;
+    assert_eq!(failed(&snapshot).unwrap().code, Code::SessionExpired);
+    assert!(world.call().await.is_err());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_refusal_to_renew_is_final_and_says_why() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    *world.hub.inner.refuse.lock().unwrap() = Some(Code::NotEnrolled);
+    world.hub.say(event::CHANGED, String::new());
+
+    let snapshot = until(&agent, |snapshot| failed(snapshot).is_some()).await;
+    assert_eq!(failed(&snapshot).unwrap().code, Code::NotEnrolled);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_comes_back_is_used_again() {
+    let mut world = World::new().await;
+    let agent = world.connected().await;
+
+    world.hub = world.hub.restart().await;
+
+    world.hub.counts(|count| count.circuits == 2).await;
+    until(&agent, |snapshot| {
+        snapshot.hub == HubState::Connected && snapshot.problems.is_empty()
+    })
+    .await;
+    let mut program = world.call().await.unwrap();
+    program.write_all(b"x").await.unwrap();
+    program.read_exact(&mut [0; 1]).await.unwrap();
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn sign_out_keeps_the_device_and_forgets_the_session() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    agent.act(Action::SignOut).await.unwrap();
+
+    let snapshot = until(&agent, |snapshot| {
+        matches!(snapshot.account, AccountView::SignedOut { .. })
+    })
+    .await;
+    assert_eq!(snapshot.org.as_ref().unwrap().name.as_str(), "acme");
+    until(&agent, |snapshot| *state(snapshot) == ServiceState::Idle).await;
+    assert_eq!(
+        agent.open(&world.service).await.err().unwrap().code,
+        Code::SignInNeeded
+    );
+    agent.shutdown().await;
+    assert!(!world.key_file().contains("canary-refresh"));
+    assert!(world.key_file().contains(CANARIES[2]));
+}
+
+#[tokio::test]
+async fn leaving_forgets_the_org_and_its_key() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+
+    agent.act(Action::Leave).await.unwrap();
+
+    let snapshot = until(&agent, |snapshot| {
+        snapshot.account == AccountView::NotJoined
+    })
+    .await;
+    assert_eq!((&snapshot.org, snapshot.services.len()), (&None, 0));
+    assert!(!world.config().data_dir.join("state.json").exists());
+    assert_eq!(
+        agent.act(Action::SignIn).await.unwrap_err().code,
+        Code::NotJoined
+    );
+    agent.shutdown().await;
+    assert_eq!(world.key_file(), "{}");
+}
+
+#[tokio::test]
+async fn a_lost_key_is_said_and_a_new_link_is_needed() {
+    let world = World::new().await;
+    world.signed_in_before();
+    std::fs::remove_file(world.config().data_dir.join("keys.json")).unwrap();
+
+    let agent = Agent::start(world.config()).await.unwrap();
+
+    let snapshot = until(&agent, |snapshot| !snapshot.problems.is_empty()).await;
+    assert_eq!(snapshot.problems[0].code, Code::NotEnrolled);
+    assert_eq!(agent.signed_in().await.unwrap_err().code, Code::NotEnrolled);
+    agent.shutdown().await;
+}
