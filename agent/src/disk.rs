@@ -22,7 +22,7 @@ const LIMIT: usize = 8 << 20;
 pub(crate) struct Membership {
     pub(crate) org: OrgName,
     pub(crate) hub: HubAddress,
-    /// Fingerprint of the root key.
+    /// Fingerprint of the root key, as the join link said.
     pub(crate) root: PeerId,
     /// The newest root key that was walked to from it.
     pub(crate) root_key: Option<VerifyKey>,
@@ -36,11 +36,13 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
+    /// The hub, held to the newest root that was seen: a chain that ends before it is an old one.
     pub(crate) fn hub(&self) -> HubIdentity {
+        let root = self.root_key.map_or(self.root, |key| key.peer_id());
         HubIdentity {
             address: self.hub.clone(),
             org: self.org.clone(),
-            root: self.root,
+            root,
         }
     }
 }
@@ -136,6 +138,19 @@ mod tests {
         assert_eq!(none, None);
         assert_eq!(found, Some(membership()));
         assert_eq!(Disk::open(&data).unwrap().1, None);
+    }
+
+    #[test]
+    fn the_hub_is_held_to_the_newest_root_that_was_seen() {
+        let newer = tidegate_proto::identity::SigningKey::from_seed(&[8; 32]).verify_key();
+        let before = membership();
+        let after = Membership {
+            root_key: Some(newer),
+            ..membership()
+        };
+
+        assert_eq!(before.hub().root, before.root);
+        assert_eq!(after.hub().root, newer.peer_id());
     }
 
     #[test]

@@ -5,13 +5,17 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{
-    AccountView, Action, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
+    AccountView, Action, HubState, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
 };
-use tidegate_proto::problem::Code;
+use tidegate_link::now;
+use tidegate_proto::problem::{Actor, Code};
 
 use crate::failure::Failure;
 use crate::seat::{Seat, SeatArgs, Watch, sign_in_problem};
 use crate::signals::{Signal, Signals};
+
+/// Seconds that the hub may be away before this verb gives up.
+const AWAY_LIMIT: u64 = 15;
 
 #[derive(clap::Args)]
 pub(crate) struct Connect {
@@ -65,6 +69,9 @@ impl Connect {
 }
 
 fn judge(snapshot: &Snapshot, service: &ServiceName) -> ControlFlow<Result<ServiceView, Problem>> {
+    if let Some(problem) = hub_problem(snapshot) {
+        return ControlFlow::Break(Err(problem));
+    }
     match snapshot.service(service).map(|view| (&view.state, view)) {
         Some((ServiceState::Connected { .. }, view)) => {
             return ControlFlow::Break(Ok(view.clone()));
@@ -91,6 +98,19 @@ fn judge(snapshot: &Snapshot, service: &ServiceName) -> ControlFlow<Result<Servi
             ControlFlow::Break(Err(sign_in_problem(snapshot)))
         }
     }
+}
+
+/// Why the hub is away, once it has been for longer than a moment. The agent goes on trying; a script wants to know.
+fn hub_problem(snapshot: &Snapshot) -> Option<Problem> {
+    let HubState::Away { since } = snapshot.hub else {
+        return None;
+    };
+    if since.until(now()) < AWAY_LIMIT {
+        return None;
+    }
+    let about_the_way = |problem: &&Problem| problem.code.actor() == Actor::Network;
+    let known = snapshot.problems.iter().rfind(about_the_way);
+    Some(known.cloned().unwrap_or(Problem::new(Code::HubUnreachable)))
 }
 
 /// Until somebody presses Ctrl-C, or the connection ends by itself.

@@ -11,10 +11,13 @@ use tidegate_agent::{
 };
 use tidegate_proto::problem::Code;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
 use crate::signals::{Signal, Signals};
+
+/// How often the same snapshot is judged again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How an agent of our own is started.
 #[derive(clap::Args, Clone)]
@@ -126,12 +129,23 @@ impl Watch {
     ) -> Result<T, Failure> {
         let mut shown = None;
         let follow = async {
+            let mut last = None;
             loop {
-                let snapshot = self.next().await?;
+                let mut next = std::pin::pin!(self.next());
+                let snapshot = loop {
+                    tokio::select! {
+                        snapshot = &mut next => break snapshot?,
+                        // Time passes between snapshots: what was fine may take too long by now.
+                        () = sleep(LOOK_AGAIN) => if let Some(ControlFlow::Break(answer)) = last.as_ref().map(&mut judge) {
+                            return answer.map_err(Failure::from);
+                        },
+                    }
+                };
                 show_sign_in(&snapshot, &mut shown);
                 if let ControlFlow::Break(answer) = judge(&snapshot) {
                     return answer.map_err(Failure::from);
                 }
+                last = Some(snapshot);
             }
         };
         let mut signals = Signals::listen()

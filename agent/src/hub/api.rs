@@ -65,7 +65,7 @@ impl ApiError {
 pub(crate) struct HubIdentity {
     pub(crate) address: HubAddress,
     pub(crate) org: OrgName,
-    /// Fingerprint of the org root, from the join link.
+    /// Fingerprint of a root of the org: from the join link, later the newest that was seen.
     pub(crate) root: PeerId,
 }
 

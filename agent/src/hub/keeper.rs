@@ -104,6 +104,8 @@ impl HubKeeper {
         let renewal = self.fresh_token(session, refresher, &idp).await?;
         let answer = self.credential(&mut api, session).await?;
         let (access, listener) = self.believe(&api, &answer, session)?;
+        // From here on no chain that ends before this root is believed.
+        self.hub.root = api.root.peer_id();
         self.publish(&access, &answer, api.root).await;
         if away_since.take().is_some() {
             tracing::info!("hub came back");
