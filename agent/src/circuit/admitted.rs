@@ -133,26 +133,28 @@ impl Circuit {
         Ok(self)
     }
 
-    /// Asks for the portal and waits for the outlet's word.
-    pub(crate) async fn open(mut self, purpose: Purpose) -> Result<OpenPortal, CircuitError> {
+    /// Asks the outlet for a portal, or for a probe, and waits for its word. After a probe the circuit is as warm as before.
+    pub(crate) async fn ask(mut self, purpose: Purpose) -> Result<Self, CircuitError> {
         let portal = number();
-        self.secure
-            .send(&Frame::Open(Open {
-                portal,
-                purpose,
-                grant: None,
-            }))
-            .await?;
-        loop {
-            if self.step().await? != Some(portal) {
-                continue;
-            }
-            let deadline = self.deadline.ok_or(LinkError::OutOfTurn)?;
-            return Ok(OpenPortal {
-                hash: self.secure.hash,
-                portal: Portal::new(self.secure),
-                deadline,
-            });
+        let open = Open {
+            portal,
+            purpose,
+            grant: None,
+        };
+        self.secure.send(&Frame::Open(open)).await?;
+        while self.step().await? != Some(portal) {}
+        match self.deadline {
+            Some(_) => Ok(self),
+            None => Err(LinkError::OutOfTurn.into()),
+        }
+    }
+
+    /// The portal that was opened.
+    pub(crate) fn into_portal(self) -> OpenPortal {
+        OpenPortal {
+            hash: self.secure.hash,
+            deadline: self.deadline.unwrap_or_default(),
+            portal: Portal::new(self.secure),
         }
     }
 

@@ -51,6 +51,9 @@ pub(crate) enum Admission {
     Ready(Arc<Access>),
 }
 
+/// A circuit that is ready for a portal.
+pub(crate) struct Spare(Circuit);
+
 /// Opens portals for one membership. Shared by inlets, the warm-keeper and `Agent::open`.
 pub(crate) struct Circuits {
     pub(crate) admission: watch::Receiver<Admission>,
@@ -88,9 +91,9 @@ impl Circuits {
         self.within_limit(service, self.carry(service)).await
     }
 
-    /// Asks the outlet for a permitted, audited probe of the target.
-    pub(crate) async fn probe(&self, service: &ServiceName) -> Result<(), Problem> {
-        let probe = async { self.fresh(service, Purpose::Probe).await.map(drop) };
+    /// Asks the outlet for a permitted, audited probe of the target. The circuit it went over can carry a portal next.
+    pub(crate) async fn probe(&self, service: &ServiceName) -> Result<Spare, Problem> {
+        let probe = async { self.fresh(service, Purpose::Probe).await.map(Spare) };
         self.within_limit(service, probe).await
     }
 
@@ -121,7 +124,7 @@ impl Circuits {
         self.look_up();
         let opened = match self.on_spare(service).await? {
             Some(opened) => opened,
-            None => self.fresh(service, Purpose::Connect).await?,
+            None => self.fresh(service, Purpose::Connect).await?.into_portal(),
         };
         self.live.add(
             service,
@@ -147,27 +150,23 @@ impl Circuits {
         let Some(circuit) = self.warm.take(service, self.clock.now()) else {
             return Ok(None);
         };
-        match circuit.open(Purpose::Connect).await {
-            Ok(opened) => Ok(Some(opened)),
+        match circuit.ask(Purpose::Connect).await {
+            Ok(circuit) => Ok(Some(circuit.into_portal())),
             Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
             Err(CircuitError::Refused(problem)) => Err(problem),
         }
     }
 
-    /// A portal on a circuit of its own.
-    async fn fresh(
-        &self,
-        service: &ServiceName,
-        purpose: Purpose,
-    ) -> Result<admitted::OpenPortal, Problem> {
+    /// A circuit of its own on which the outlet has said yes.
+    async fn fresh(&self, service: &ServiceName, purpose: Purpose) -> Result<Circuit, Problem> {
         let mut attempt = 1;
         loop {
-            let opened = match self.circuit(service).await {
-                Ok(circuit) => circuit.open(purpose).await,
+            let asked = match self.circuit(service).await {
+                Ok(circuit) => circuit.ask(purpose).await,
                 Err(error) => Err(error),
             };
-            match opened {
-                Ok(opened) => return Ok(opened),
+            match asked {
+                Ok(circuit) => return Ok(circuit),
                 Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => {
                     attempt += 1;
                     if error == CircuitError::Link(LinkError::TimedOut) {

@@ -7,16 +7,17 @@ use std::time::Duration;
 use tidegate_proto::names::ServiceName;
 use tokio::time::{sleep, timeout};
 
-use super::{Admission, Circuits};
+use super::{Admission, Circuits, Spare};
 use crate::backoff::Backoff;
 
 /// How often idle spares are looked at: a dead one is replaced before somebody needs it.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const WARM_LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs until dropped.
-pub(crate) async fn stoke(circuits: Arc<Circuits>, service: ServiceName) {
+/// Runs until dropped, beginning with the spare that the probe left.
+pub(crate) async fn stoke(circuits: Arc<Circuits>, service: ServiceName, Spare(first): Spare) {
     let wanted = circuits.warm.connect(&service);
+    circuits.warm.put(&service, first);
     let _shelf = Cleared {
         circuits: Arc::clone(&circuits),
         service: service.clone(),

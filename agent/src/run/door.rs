@@ -9,7 +9,7 @@ use tidegate_proto::statement::ServiceKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::circuit::{Circuits, stoke};
+use crate::circuit::{Circuits, Spare, stoke};
 use crate::inlet::bind::bind;
 use crate::inlet::door::{Awaited, OpenPortal};
 use crate::inlet::listen::{Inlet, InletParts};
@@ -100,7 +100,7 @@ impl DoorParts {
             probed = self.circuits.probe(&self.service) => probed.map_err(|problem| (problem, false)),
         };
         let why = match probed {
-            Ok(()) => self.stay(&mut ends, &mut closing).await,
+            Ok(spare) => self.stay(spare, &mut ends, &mut closing).await,
             Err((why, true)) => why,
             Err((problem, false)) => {
                 inlet.close(problem.clone()).await;
@@ -138,6 +138,7 @@ impl DoorParts {
     /// Connected, until told to close. Gives the reason.
     async fn stay(
         &self,
+        spare: Spare,
         ends: &mut mpsc::Receiver<VisitEnd>,
         closing: &mut watch::Receiver<Option<Problem>>,
     ) -> Problem {
@@ -145,7 +146,11 @@ impl DoorParts {
         self.say(DoorNews::Connected).await;
         // Owned by this scope: the spares go when the door does.
         let mut spares = JoinSet::new();
-        spares.spawn(stoke(Arc::clone(&self.circuits), self.service.clone()));
+        spares.spawn(stoke(
+            Arc::clone(&self.circuits),
+            self.service.clone(),
+            spare,
+        ));
         loop {
             tokio::select! {
                 why = wait_for(closing) => {
