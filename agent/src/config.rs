@@ -38,6 +38,8 @@ pub struct AgentConfig {
     pub ports: BTreeMap<ServiceName, u16>,
     /// Programs served at once by one inlet.
     pub max_connections: usize,
+    /// Ends with one command: an identity that is only in memory would be lost with the ticket it cost, so it is not enrolled.
+    pub short_lived: bool,
 }
 
 impl AgentConfig {
@@ -74,6 +76,7 @@ impl AgentConfig {
             clock: Clock::system(),
             ports: BTreeMap::new(),
             max_connections: Self::MAX_CONNECTIONS,
+            short_lived: false,
         }
     }
 

@@ -28,12 +28,13 @@ pub(crate) struct Joined {
     pub(crate) trouble: Option<Problem>,
 }
 
-/// Enrols this device with `link`.
+/// Enrols this device with `link`. A key that `must_last` and cannot be kept costs no ticket.
 pub(crate) async fn join(
     link: JoinLink,
     vault: &Vault,
     noise: &NoiseSecret,
     now: UnixTime,
+    must_last: bool,
 ) -> Result<Joined, Problem> {
     let ticket = link.ticket.ok_or(Problem::new(Code::JoinLinkBad))?;
     let hub = HubIdentity {
@@ -50,6 +51,9 @@ pub(crate) async fn join(
     let identity = Arc::new(SigningKey::generate(&SystemEntropy));
     let secret = Zeroizing::new(encode(&identity.seed()));
     let kept = vault.write(&hub.org, Entry::Identity, &secret).await;
+    if let (Kept::InMemory(error), true) = (&kept, must_last) {
+        return Err(problems::of_store(*error));
+    }
     let enrolment = Enrolment {
         org: hub.org.clone(),
         ticket: statement.id,

@@ -20,7 +20,7 @@ const LENGTH: usize = MAGIC.len() + 3 * 32;
 /// Why there are no keys.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeysError {
-    #[error("the key file cannot be used: {0}")]
+    #[error("authority.keys in the data directory cannot be used: {0}")]
     File(#[from] KeyFileError),
     #[error("the key file does not hold an authority's keys")]
     Content,

@@ -105,6 +105,11 @@ fn hub_problem(snapshot: &Snapshot) -> Option<Problem> {
     let HubState::Away { since } = snapshot.hub else {
         return None;
     };
+    // Waiting sets no clock right.
+    let clock = |problem: &&Problem| problem.code == Code::ClockOff;
+    if let Some(problem) = snapshot.problems.iter().rfind(clock) {
+        return Some(problem.clone());
+    }
     if since.until(now()) < AWAY_LIMIT {
         return None;
     }

@@ -36,15 +36,19 @@ impl Join {
 
 async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
     seat.act(Action::Join { link }).await?;
+    let own = seat.is_own();
+    let judge = |snapshot: &Snapshot| judge(snapshot, own);
     seat.watch().await?.until(LIMIT, judge).await
 }
 
-/// A join begins with no problem on the table: an error there is its own.
-fn judge(snapshot: &Snapshot) -> ControlFlow<Result<String, Problem>> {
+/// A join begins with no problem on the table: an error there is its own. An agent of our own does not enrol a key that it cannot keep.
+fn judge(snapshot: &Snapshot, own: bool) -> ControlFlow<Result<String, Problem>> {
     if snapshot.account == AccountView::Joining {
         return ControlFlow::Continue(());
     }
-    let is_error = |problem: &&Problem| problem.code.severity() == Severity::Error;
+    let not_kept = |code| own && matches!(code, Code::KeyringAbsent | Code::KeyringLocked);
+    let is_error =
+        |problem: &&Problem| problem.code.severity() == Severity::Error || not_kept(problem.code);
     let failed = snapshot.problems.iter().rfind(is_error);
     ControlFlow::Break(match (failed, &snapshot.org) {
         (Some(problem), _) => Err(problem.clone()),

@@ -64,6 +64,8 @@ impl Seat {
             Some(Keys::Memory) => KeyStoreKind::Memory,
             Some(Keys::File) => KeyStoreKind::File,
         };
+        // Whoever asks for memory knows that it ends with the command.
+        config.short_lived = config.keys != KeyStoreKind::Memory;
         if args.no_browser {
             config.browser = Box::new(NoBrowser);
         }

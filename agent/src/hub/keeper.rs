@@ -104,6 +104,7 @@ impl HubKeeper {
         let renewal = self.fresh_token(session, refresher, &idp).await?;
         let answer = self.credential(&mut api, session).await?;
         let (access, listener) = self.believe(&api, &answer, session)?;
+        self.same_time(&listener, &answer.beacon)?;
         // From here on no chain that ends before this root is believed.
         self.hub.root = api.root.peer_id();
         self.publish(&access, &answer, api.root).await;
@@ -224,6 +225,18 @@ impl HubKeeper {
             catalogue,
         };
         Ok((Arc::new(access), listener))
+    }
+
+    /// A new credential looks old or unborn to a clock that is wrong: it would be fetched again at once, for ever.
+    /// So nothing is built on it, and whoever waits for it is told why; what is open stays open.
+    fn same_time(&self, listener: &Listener, beacon: &str) -> Result<(), Setback> {
+        if listener.hear(beacon, self.clock.now()) != Heard::ClockOff {
+            return Ok(());
+        }
+        let problem = Problem::new(Code::ClockOff);
+        self.admission
+            .send_replace(Admission::None(problem.clone()));
+        Err(Setback::Away(problem))
     }
 
     /// New portals use the new rights from here on; open ones are shown them.

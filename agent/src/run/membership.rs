@@ -50,11 +50,14 @@ impl Owner {
             Arc::clone(&self.tools.noise),
             self.tools.clock.now(),
         );
+        let must_last = self.tools.short_lived;
         let reports = self.tools.task_reports.clone();
         let forgotten = self.forgetting.forgotten();
         let task = Task::spawn(async move {
             forgotten.wait().await;
-            let result = join::join(link, &vault, &noise, now).await.map(Box::new);
+            let result = join::join(link, &vault, &noise, now, must_last)
+                .await
+                .map(Box::new);
             let _ = reports
                 .send(TaskReport {
                     attempt,

@@ -58,6 +58,7 @@ pub(super) struct Tools {
     pub(super) front: Arc<Front>,
     pub(super) refresh_lock: PathBuf,
     pub(super) max_connections: usize,
+    pub(super) short_lived: bool,
     pub(super) task_reports: mpsc::Sender<TaskReport>,
     pub(super) door_reports: mpsc::Sender<DoorReport>,
 }
@@ -94,6 +95,7 @@ impl Owner {
                 front: Arc::new(Front::new()),
                 refresh_lock: config.data_dir.join("refresh.lock"),
                 max_connections: config.max_connections,
+                short_lived: config.short_lived,
                 task_reports,
                 door_reports,
             },
