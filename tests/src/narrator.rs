@@ -56,6 +56,9 @@ impl Narrator {
         let ended = Box::pin(step).await;
         let took = started.elapsed();
         let good = ended.is_ok();
+        if let Err(trouble) = &ended {
+            self.say(trouble.to_string());
+        }
         println!(
             "  {} {:.1} s",
             if good { "✓" } else { "✗" },
@@ -94,6 +97,16 @@ impl Narrator {
         }
     }
 
+    /// Whether no step failed.
+    #[must_use]
+    pub fn all_went_well(&self) -> bool {
+        let told = self
+            .told
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        told.iter().all(|told| told.good)
+    }
+
     /// Every step that was played, in the words of a test runner.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -118,4 +131,16 @@ impl Narrator {
         ));
         text
     }
+}
+
+/// Whether a run of the test runner wants this play: `cargo test NAME` asks for tests by name, `--list` only wants to know.
+#[must_use]
+pub fn asked_for(play: &str) -> bool {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut named = words
+        .iter()
+        .filter(|word| !word.starts_with('-'))
+        .peekable();
+    !words.iter().any(|word| word == "--list")
+        && (named.peek().is_none() || named.any(|name| play.contains(name.as_str())))
 }

@@ -254,6 +254,11 @@ impl Process {
         self.ended(limit).await
     }
 
+    /// Ends it without asking, as a crash would.
+    pub fn kill(&mut self) {
+        self.end();
+    }
+
     /// Sends a signal to the program itself.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub struct Warehouse {
     /// The password of `postgres`, for the stage's own questions.
     pub admin_password: String,
     socket: PathBuf,
+    stage: Arc<Stage>,
     process: Process,
 }
 
@@ -55,6 +56,7 @@ impl Warehouse {
             password,
             admin_password,
             socket: home,
+            stage: Arc::clone(stage),
             process,
         })
     }
@@ -66,6 +68,22 @@ impl Warehouse {
     pub async fn stop(mut self) -> Outcome<()> {
         self.process.signal(Signal::INT)?;
         self.process.ended(START).await.map(drop)
+    }
+
+    /// Ends the server for a while: its port is closed.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn pause(&mut self) -> Outcome<()> {
+        self.process.signal(Signal::INT)?;
+        self.process.ended(START).await.map(drop)
+    }
+
+    /// # Errors
+    /// When it does not start.
+    pub async fn resume(&mut self) -> Outcome<()> {
+        self.process = serve(&self.stage, &self.socket.join("cluster")).await?;
+        Ok(())
     }
 
     /// The folder of its Unix socket.

@@ -62,17 +62,22 @@ impl Outlet {
                 .run()
                 .private_file(User::Outlet, &home.join(name), text)?;
         }
-        let mut process = tidegate(stage, "outlet", Site::Private, User::Outlet)?
-            .args(["outlet", "run", "--config"])
-            .arg(home.join("outlet.toml"))
-            .start(stage)?;
-        process.says("ready", START).await?;
+        let process = run(stage).await?;
         let identity = keys["identity"].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             stage: Arc::clone(stage),
             identity,
             process,
         })
+    }
+
+    /// After a crash or a stop.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_again(&mut self) -> Outcome<()> {
+        self.process = run(&self.stage).await?;
+        Ok(())
     }
 
     /// The audit record, line by line, as the events it holds. Signatures are proved by [`Outlet::verify_audit`].
@@ -142,6 +147,15 @@ impl Outlet {
             .arg(record);
         command.output(&self.stage, START).await
     }
+}
+
+async fn run(stage: &Arc<Stage>) -> Outcome<Process> {
+    let mut process = tidegate(stage, "outlet", Site::Private, User::Outlet)?
+        .args(["outlet", "run", "--config"])
+        .arg(stage.run().home(User::Outlet).join("outlet.toml"))
+        .start(stage)?;
+    process.says("outlet is ready", START).await?;
+    Ok(process)
 }
 
 /// The middle part of a JWS, wherever in the line it stands.

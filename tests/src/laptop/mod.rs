@@ -128,6 +128,17 @@ impl Laptop {
             .await
     }
 
+    /// Ends the keyring of the session. The bus starts another one on demand, which nobody has unlocked.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub async fn lock_the_keyring(&self) -> Outcome<()> {
+        let line = "kill $(pgrep -u $(id -u) gnome-keyring) && sleep 0.3";
+        self.terminal("keyring-lock", "sh", &["-c", line])
+            .await
+            .map(drop)
+    }
+
     /// What a paste would give.
     ///
     /// # Errors

@@ -86,6 +86,35 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
         .await
 }
 
+/// The world without a laptop, for other plays.
+///
+/// # Errors
+/// When a part of it does not come up.
+pub async fn set(narrator: &Narrator) -> Outcome<World> {
+    s1_stage::set(narrator, Stage::set()?).await
+}
+
+impl World {
+    /// Takes everything down and proves that nothing is left of it.
+    ///
+    /// # Errors
+    /// When something does not end well, or is left.
+    pub async fn end(self) -> Outcome<()> {
+        let World {
+            stage,
+            provider,
+            warehouse,
+            company,
+            ca: _,
+        } = self;
+        keep_logs(&stage)?;
+        company.stop().await?;
+        warehouse.stop().await?;
+        drop(provider);
+        stage.close()
+    }
+}
+
 /// Where pictures, charts and logs go.
 ///
 /// # Errors
@@ -111,19 +140,8 @@ fn say_what_this_proves(narrator: &Narrator, ground: &Ground) {
 }
 
 async fn take_down(narrator: &Narrator, world: World, desk: Desk) -> Outcome<()> {
-    let World {
-        stage,
-        provider,
-        warehouse,
-        company,
-        ca: _,
-    } = world;
-    keep_logs(&stage)?;
     drop(desk);
-    company.stop().await?;
-    warehouse.stop().await?;
-    drop(provider);
-    stage.close()?;
+    world.end().await?;
     narrator.say("No process, no namespace, no file of this run is left.");
     Ok(())
 }

@@ -27,6 +27,7 @@ const STAGE: &[&str] = &[
     "dbus",
     "dbus-x11",
     "dunst",
+    "faketime",
     "fonts-dejavu-core",
     "gnome-keyring",
     "imagemagick",

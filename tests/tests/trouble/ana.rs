@@ -1,0 +1,169 @@
+//! Ana at a terminal, signed in, and what she sees when she connects: the words, and how long they took.
+//! Her agent is a `tidegate connect` of its own; it ends when she lets go of it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tidegate_tests::company::{SERVICE, SERVICE_PORT};
+use tidegate_tests::scene::World;
+use tidegate_tests::trouble::{Doing, Outcome, Trouble};
+use tidegate_tests::warehouse::DATABASE;
+use tidegate_tests::{Laptop, Process, Site, User};
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
+
+const START: Duration = Duration::from_secs(30);
+
+pub(crate) struct Ana {
+    pub(crate) laptop: Laptop,
+    pub(crate) tidegate: PathBuf,
+}
+
+/// What a program of hers got, and when.
+pub(crate) struct Told {
+    pub(crate) answer: Result<String, String>,
+    pub(crate) took: Duration,
+}
+
+impl Ana {
+    pub(crate) async fn arrive(world: &World) -> Outcome<Self> {
+        let laptop = Laptop::switch_on(&world.stage, &world.ca).await?;
+        let tidegate = world.stage.binary("tidegate")?;
+        let link = world.company.admin.ticket(&world.provider.ana).await?;
+        laptop.terminal("join", &tidegate, &["join", &link]).await?;
+        let mut login = laptop
+            .program("login", &tidegate)
+            .arg("login")
+            .start(&world.stage)?;
+        let browser = laptop.browser().await?;
+        browser.sign_in(&world.provider.ana, None).await?;
+        browser.let_go().await?;
+        login.says("Signed in as", START).await?;
+        login.ended(START).await?;
+        Ok(Self { laptop, tidegate })
+    }
+
+    /// `tidegate connect warehouse`, until it is connected.
+    pub(crate) async fn connect(&self, world: &World) -> Outcome<Process> {
+        let mut agent = self
+            .laptop
+            .program("connect", &self.tidegate)
+            .args(["connect", SERVICE])
+            .start(&world.stage)?;
+        agent.says("postgresql://", START).await.doing("connect")?;
+        Ok(agent)
+    }
+
+    /// `tidegate connect warehouse` that must fail: its words.
+    pub(crate) async fn fails_to_connect(&self, world: &World, name: &str) -> Outcome<String> {
+        let mut agent = self
+            .laptop
+            .program(name, &self.tidegate)
+            .args(["connect", SERVICE])
+            .start(&world.stage)?;
+        let status = agent.ended(START).await?;
+        let said = agent.stderr();
+        if status.success() {
+            Err(Trouble::new("it connected"))
+        } else {
+            Ok(format!("{status}\n{said}"))
+        }
+    }
+
+    /// One query through the inlet, as a program of hers.
+    pub(crate) async fn query(&self, world: &World, query: &str) -> Outcome<Told> {
+        let started = Instant::now();
+        let answer = self.exchange(world, query).await;
+        Ok(Told {
+            answer,
+            took: started.elapsed(),
+        })
+    }
+
+    async fn exchange(&self, world: &World, query: &str) -> Result<String, String> {
+        let inlet = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SERVICE_PORT);
+        let (ground, ana) = (
+            world.stage.ground(),
+            world.stage.run().real_uid(User::Analyst),
+        );
+        let stream = ground
+            .connect_as(ana, Site::Cafe, inlet, Duration::from_secs(1))
+            .map_err(|error| error.to_string())?;
+        stream
+            .set_nonblocking(true)
+            .map_err(|error| error.to_string())?;
+        let stream = tokio::net::TcpStream::from_std(stream).map_err(|error| error.to_string())?;
+        let words = |error: tokio_postgres::Error| {
+            error
+                .as_db_error()
+                .map_or(error.to_string(), ToString::to_string)
+        };
+        let connecting = Config::new()
+            .user("ana")
+            .dbname(DATABASE)
+            .connect_raw(stream, NoTls)
+            .await;
+        let (client, connection) = connecting.map_err(words)?;
+        let answering = tokio::spawn(connection);
+        let rows = client.simple_query(query).await.map_err(words);
+        drop(client);
+        answering.await.ok();
+        let first = rows?.into_iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        first.ok_or_else(|| "no row".to_owned())
+    }
+
+    /// A copy out of the database that takes a while, seen running.
+    pub(crate) async fn copy(&self, world: &World) -> Outcome<Process> {
+        let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
+        let copy = "\\copy (select a.* from flights a, generate_series(1, 50)) to '/dev/null'";
+        let psql = self
+            .laptop
+            .program("copy", "psql")
+            .args(["-X", "-c", copy, &url])
+            .start(&world.stage)?;
+        let until = Instant::now() + START;
+        while world.warehouse.running_queries().await? == 0 {
+            if Instant::now() > until {
+                return Err(Trouble::new(format!(
+                    "the copy never ran: {}",
+                    psql.stderr()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok(psql)
+    }
+}
+
+impl Told {
+    /// A refusal with this code, soon.
+    pub(crate) fn must_refuse(&self, code: &str, within: Duration) -> Outcome<String> {
+        match &self.answer {
+            Ok(answer) => Err(Trouble::new(format!("it was answered: {answer}"))),
+            Err(words) if !words.contains(code) => {
+                Err(Trouble::new(format!("no {code} in: {words}")))
+            }
+            Err(_) if self.took > within => Err(Trouble::new(format!(
+                "it took {} ms",
+                self.took.as_millis()
+            ))),
+            Err(words) => Ok(format!("after {} ms: {words}", self.took.as_millis())),
+        }
+    }
+}
+
+/// The words must name these things; at the beginning of a sentence a name has a large letter.
+pub(crate) fn must_say(said: &str, words: &[&str]) -> Outcome<()> {
+    let small = said.to_lowercase();
+    match words
+        .iter()
+        .find(|word| !small.contains(&word.to_lowercase()))
+    {
+        Some(missing) => Err(Trouble::new(format!("it does not say `{missing}`: {said}"))),
+        None => Ok(()),
+    }
+}
