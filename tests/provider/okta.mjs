@@ -27,6 +27,7 @@ export class Okta {
   constructor(config, directory) {
     this.#config = config;
     this.#directory = directory;
+    this.issuer = config.issuer;
     this.mount = new URL(config.issuer).pathname;
     this.#build();
   }

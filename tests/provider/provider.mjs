@@ -5,23 +5,15 @@ import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { control } from './control.mjs';
 import { Directory } from './directory.mjs';
+import { front } from './front.mjs';
 import { Okta } from './okta.mjs';
-import { signIn } from './sign-in.mjs';
 
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const directory = new Directory(config.people);
 const okta = new Okta(config, directory);
 
-const door = createHttps(
-  { cert: readFileSync(config.tls.certificate), key: readFileSync(config.tls.key) },
-  (request, response) => {
-    const { pathname } = new URL(request.url, config.issuer);
-    if (pathname.startsWith('/signin/')) return signIn(okta, directory, request, response);
-    if (pathname.startsWith(`${okta.mount}/`)) return okta.handle(request, response);
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('nothing here\n');
-    return undefined;
-  },
-);
+const tls = { cert: readFileSync(config.tls.certificate), key: readFileSync(config.tls.key) };
+const door = createHttps(tls, front(okta, directory));
 rmSync(config.control, { force: true });
 const control_door = createHttp(control(okta, directory));
 

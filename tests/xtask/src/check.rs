@@ -15,6 +15,7 @@ pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
     let mut count = Count::default();
     if prepare::everything(place, board) && build(place, board) {
         lint(place, board);
+        provider(place, board, &mut count);
         test(place, board, &mut count);
         window(place, board, &mut count);
     }
@@ -46,6 +47,16 @@ fn lint(place: &Place, board: &mut Board) {
     doc.args(["--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "-D warnings");
     board.step("documentation", minutes(20), &doc);
+}
+
+/// What everything else is measured against: is the stand-in for Okta as strict as Okta?
+fn provider(place: &Place, board: &mut Board, count: &mut Count) {
+    let mut tests = Command::new("npm");
+    tests
+        .args(["test", "--silent"])
+        .current_dir(place.at("tests/provider"));
+    let ran = board.step("provider: tests", minutes(2), &tests);
+    count.add(Count::of(&ran.output));
 }
 
 /// Without `--all-targets`, which would leave out documentation tests: that a `Permit` cannot be forged is one of them.

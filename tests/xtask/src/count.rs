@@ -1,4 +1,4 @@
-//! Reads the sums that test runners print: cargo's `test result:` lines and vitest's `Tests` line.
+//! Reads the sums that test runners print: cargo's `test result:` lines, vitest's `Tests` line, node's `# pass` and `# fail`.
 //! Terminal colours may stand inside the lines, so they are taken out before anything is compared.
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ impl Count {
                     failed: number_before(line, "failed"),
                 });
             }
+            sum.passed += number_after(line, "# pass ");
+            sum.failed += number_after(line, "# fail ");
         }
         sum
     }
@@ -36,6 +38,11 @@ fn number_before(line: &str, word: &str) -> usize {
         .find(|pair| pair[1].trim_end_matches([';', ',']) == word)
         .and_then(|pair| pair[0].parse().ok())
         .unwrap_or(0)
+}
+
+fn number_after(line: &str, word: &str) -> usize {
+    let rest = line.strip_prefix(word);
+    rest.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn plain(line: &str) -> String {
@@ -56,16 +63,17 @@ mod tests {
     use super::Count;
 
     #[test]
-    fn sums_the_lines_of_both_runners() {
+    fn sums_the_lines_of_all_runners() {
         let output = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured\n\
                       test result: FAILED. 3 passed; 2 failed; 0 ignored\n\
-                      \u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m7 passed\u{1b}[39m (8)\n";
+                      \u{1b}[2m      Tests \u{1b}[22m \u{1b}[1m\u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m7 passed\u{1b}[39m (8)\n\
+                      # pass 10\n# fail 1\n";
 
         assert_eq!(
             Count::of(output),
             Count {
-                passed: 22,
-                failed: 3
+                passed: 32,
+                failed: 4
             }
         );
     }
