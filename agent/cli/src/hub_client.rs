@@ -85,6 +85,8 @@ impl HubClient {
             .header(header::HOST, "hub")
             .body(Full::from(json))
             .ok()?;
+        // The connection may still be busy putting the last answer away.
+        self.requests.ready().await.ok()?;
         let answer = self.requests.send_request(request).await.ok()?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MOST)

@@ -114,7 +114,12 @@ impl Api {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, ApiError> {
-        let sent = tokio::time::timeout(PATIENCE, self.sender.send_request(request)).await;
+        let sent = tokio::time::timeout(PATIENCE, async {
+            // The connection may still be busy putting the last answer away.
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        })
+        .await;
         let response = sent
             .map_err(|_| ApiError::Silent)?
             .map_err(|_| ApiError::Broken)?;

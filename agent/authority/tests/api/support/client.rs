@@ -118,6 +118,7 @@ impl Client {
             .header("host", "hub")
             .body(Full::from(body))
             .unwrap();
+        self.requests.ready().await.unwrap();
         let answer = timeout(SOON, self.requests.send_request(request))
             .await
             .unwrap()
@@ -159,6 +160,7 @@ impl Client {
             .header("host", "hub")
             .body(Full::default())
             .unwrap();
+        self.requests.ready().await.unwrap();
         let answer = self.requests.send_request(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         Events {
