@@ -124,7 +124,11 @@ impl Narrator {
                 told.took.as_secs_f64()
             ));
         }
-        let verdict = if failed == 0 { "ok" } else { "FAILED" };
+        let verdict = if failed == 0 && !told.is_empty() {
+            "ok"
+        } else {
+            "FAILED"
+        };
         text.push_str(&format!(
             "\ntest result: {verdict}. {} passed; {failed} failed",
             told.len() - failed

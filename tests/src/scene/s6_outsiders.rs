@@ -113,7 +113,7 @@ fn knock(
         .build()?;
     let answered = network.inside(Site::Cafe, move || {
         let mut answered = Vec::new();
-        for some in ports.chunks(2048) {
+        for some in ports.chunks(8192) {
             answered.extend(runtime.block_on(knock_at_once(address, some)));
         }
         answered
