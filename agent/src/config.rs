@@ -45,8 +45,10 @@ pub struct AgentConfig {
 impl AgentConfig {
     /// Programs served at once by one inlet, unless said otherwise.
     pub const MAX_CONNECTIONS: usize = 64;
+    /// More programs than this are no laptop's: each takes a descriptor here and a circuit at the outlet.
+    const MOST_CONNECTIONS: usize = 4096;
 
-    /// The current user's agent: XDG directories, keyring (or the file that was once asked for), system browser, ports from `agent.toml`.
+    /// The current user's agent: XDG directories, keyring (or the file that was once asked for), system browser, and what `agent.toml` says.
     ///
     /// # Errors
     /// When there is no home directory, or `agent.toml` has a mistake.
@@ -61,7 +63,9 @@ impl AgentConfig {
         if config.key_file().exists() {
             config.keys = KeyStoreKind::File;
         }
-        config.ports = read_ports(&home.config_dir().join("agent.toml"))?;
+        let settings = read_settings(&home.config_dir().join("agent.toml"))?;
+        config.ports = settings.ports;
+        config.max_connections = settings.max_connections;
         Ok(config)
     }
 
@@ -100,13 +104,36 @@ impl AgentConfig {
 }
 
 /// `agent.toml`, all of it.
-#[derive(Default, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
     ports: BTreeMap<ServiceName, u16>,
+    max_connections: usize,
 }
 
-fn read_ports(path: &Path) -> Result<BTreeMap<ServiceName, u16>, Problem> {
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ports: BTreeMap::new(),
+            max_connections: AgentConfig::MAX_CONNECTIONS,
+        }
+    }
+}
+
+impl Settings {
+    /// Why these values cannot be.
+    fn mistake(&self) -> Option<&'static str> {
+        if self.ports.values().any(|port| *port < 1024) {
+            return Some("ports must be 1024 or higher");
+        }
+        if !(1..=AgentConfig::MOST_CONNECTIONS).contains(&self.max_connections) {
+            return Some("max_connections must be from 1 to 4096");
+        }
+        None
+    }
+}
+
+fn read_settings(path: &Path) -> Result<Settings, Problem> {
     const LIMIT: u64 = 64 * 1024;
     let mistake = |said: &str| {
         Problem::new(Code::ConfigWrong)
@@ -116,14 +143,13 @@ fn read_ports(path: &Path) -> Result<BTreeMap<ServiceName, u16>, Problem> {
     match std::fs::metadata(path) {
         Ok(facts) if facts.is_file() && facts.len() <= LIMIT => {}
         Ok(_) => return Err(mistake("it is not a small file")),
-        Err(_) => return Ok(BTreeMap::new()),
+        Err(_) => return Ok(Settings::default()),
     }
     let text = std::fs::read_to_string(path).map_err(|_| mistake("it cannot be read"))?;
     let settings: Settings = toml::from_str(&text).map_err(|error| mistake(error.message()))?;
-    if settings.ports.values().any(|port| *port < 1024) {
-        return Err(mistake("ports must be 1024 or higher"));
-    }
-    Ok(settings.ports)
+    settings
+        .mistake()
+        .map_or(Ok(settings), |said| Err(mistake(said)))
 }
 
 #[cfg(test)]
@@ -131,29 +157,29 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn read(text: &str) -> Result<BTreeMap<ServiceName, u16>, Problem> {
+    fn read(text: &str) -> Result<Settings, Problem> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("agent.toml");
         std::fs::write(&path, text).unwrap();
-        read_ports(&path)
+        read_settings(&path)
     }
 
     #[test]
-    fn ports_can_be_chosen_and_mistakes_are_named() {
-        assert_eq!(
-            read("[ports]\nwarehouse = 15999\n").unwrap()[&"warehouse".parse().unwrap()],
-            15999
-        );
-        assert!(
-            read_ports(Path::new("/nowhere/agent.toml"))
-                .unwrap()
-                .is_empty()
-        );
+    fn ports_and_connections_can_be_chosen_and_mistakes_are_named() {
+        let chosen = read("max_connections = 1000\n[ports]\nwarehouse = 15999\n").unwrap();
+        assert_eq!(chosen.ports[&"warehouse".parse().unwrap()], 15999);
+        assert_eq!(chosen.max_connections, 1000);
+        let nothing = read_settings(Path::new("/nowhere/agent.toml")).unwrap();
+        assert!(nothing.ports.is_empty());
+        assert_eq!(nothing.max_connections, AgentConfig::MAX_CONNECTIONS);
         for bad in [
             "[ports]\nWarehouse = 1\n",
             "[ports]\nwarehouse = 80\n",
             "[port]\n",
             "[ports]\nwarehouse = 99999\n",
+            "max_connections = 0\n",
+            "max_connections = 4097\n",
+            "max_connections = -1\n",
             "=",
         ] {
             let problem = read(bad).unwrap_err();
