@@ -15,6 +15,7 @@ use tidegate_proto::event::{EventKind, PortalRefused};
 use tidegate_proto::frame::{Frame, Purpose};
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::Assurance;
 use tidegate_proto::words::words;
 use tokio::io::AsyncWriteExt;
 
@@ -156,6 +157,31 @@ async fn a_forbidden_person_is_told_what_is_said_of_a_service_that_does_not_exis
     );
     assert_eq!(records[0].peer.as_ref().unwrap().sub.as_str(), "00ueve");
     assert_eq!(world.target.came(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_device_code_sign_in_opens_only_what_both_policies_open_to_it_by_name() {
+    let world = World::start().await;
+    let [usual, field] =
+        ["data-science", "field"].map(|group| Person::new("00udev", group).by_device_code());
+
+    let mut secure = world.warm(&usual).await;
+    let said = open(&mut secure, 1, Purpose::Connect).await;
+    let unknown = words(&Problem::new(Code::NotAvailable)).line();
+    assert_eq!(said, Said::Refused(Code::NotAvailable.number(), unknown));
+    assert_eq!(world.target.came(), 0);
+    assert!(refusals(&world)[0].exact.ends_with("LowAssurance"));
+
+    let mut secure = world.warm(&field).await;
+    let said = open(&mut secure, 1, Purpose::Connect).await;
+    assert_eq!(said, Said::Opened(1));
+    drop(secure);
+    let recorded = |event: &EventKind| match event {
+        EventKind::PortalOpened(opened) => Some(opened.peer.assurance),
+        _ => None,
+    };
+    assert_eq!(world.event(recorded).await, Assurance::Low);
     world.end().await;
 }
 

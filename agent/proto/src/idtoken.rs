@@ -1,5 +1,5 @@
 //! Verifying what the identity provider says about a person: the second of the three legs (PROTOCOL section 5, checks 5 and 6).
-//! Only the first token of a session commits to the identity key; a refreshed one proves no more than that the account still lives.
+//! Only the first token of a session commits to the identity key, and after a device-code sign-in not even that one does.
 
 mod claims;
 mod commitment;
@@ -13,7 +13,7 @@ use crate::{
     identity::VerifyKey,
     jws::{self, JwsError},
     names::Subject,
-    statement::{Algorithm, IdpStatement},
+    statement::{Algorithm, Assurance, IdpStatement},
     strict::{self, StrictError},
     time::UnixTime,
 };
@@ -85,6 +85,8 @@ pub struct Person {
     pub auth_time: UnixTime,
     /// When the newest token ends.
     pub expires: UnixTime,
+    /// `High` when the first token commits to the identity key, `Low` when it has no nonce at all.
+    pub assurance: Assurance,
     /// From the newest token, as everything the provider owns.
     pub claims: PersonClaims,
 }
@@ -125,6 +127,7 @@ pub fn verify_id_token(
 }
 
 /// Verifies the first token of a session and, if there is one, a newer one (PROTOCOL sections 3 and 5).
+/// A first token without a nonce is believed too: whoever asks must look at `Person::assurance`.
 ///
 /// # Errors
 /// The first check that does not hold.
@@ -139,9 +142,7 @@ pub fn verify_pair(
     now: UnixTime,
 ) -> Result<Person, IdTokenError> {
     let first = verify_id_token(first, idp, keys, now)?;
-    if first.nonce.as_ref() != Some(&commitment(rz, key, &idp.org, &idp.client_id)) {
-        return Err(IdTokenError::Commitment);
-    }
+    let assurance = assurance(&first, &commitment(rz, key, &idp.org, &idp.client_id))?;
     if first.auth_time.plus(idp.max_session) <= now {
         return Err(IdTokenError::SessionTooOld);
     }
@@ -159,8 +160,18 @@ pub fn verify_pair(
         sub: newest.sub.clone(),
         auth_time: newest.auth_time,
         expires: newest.expires,
+        assurance,
         claims: newest,
     })
+}
+
+/// What the first token's nonce says. No nonce (device-code sign-in) binds to nothing; a wrong one belongs to somebody else.
+fn assurance(first: &PersonClaims, commitment: &str) -> Result<Assurance, IdTokenError> {
+    match first.nonce.as_deref() {
+        Some(nonce) if nonce == commitment => Ok(Assurance::High),
+        Some(_) => Err(IdTokenError::Commitment),
+        None => Ok(Assurance::Low),
+    }
 }
 
 /// The rules for a refreshed token: same person, same sign-in, nonce absent or equal, and not older.

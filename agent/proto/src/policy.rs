@@ -9,10 +9,11 @@ pub use screen::{MAX_NESTING, MAX_OPERATORS, MAX_POLICY, ScreenError};
 
 use crate::{principal::Principal, text::Shown, time::UnixTime};
 use cedar_policy::{
-    Authorizer, Decision, Effect, Entities, ParseErrors, PolicySet, Request, Schema,
+    Authorizer, Decision, Effect, Entities, ParseErrors, PolicySet, Response, Schema,
     ValidationMode, Validator,
 };
-use std::sync::LazyLock;
+use question::Question;
+use std::{collections::HashSet, sync::LazyLock};
 
 /// The published schema, `schema/tidegate.cedarschema`.
 pub const SCHEMA: &str = include_str!("../schema/tidegate.cedarschema");
@@ -55,6 +56,8 @@ pub enum Ground {
     NotPermitted,
     /// Something forbids it.
     Forbidden,
+    /// The sign-in is not bound to the device, and no policy that permits it names that.
+    LowAssurance,
     /// A policy could not be evaluated.
     Error,
 }
@@ -72,6 +75,8 @@ pub struct Denied {
 pub struct Rules {
     side: Side,
     policies: PolicySet,
+    /// The permits among them, under the same ids.
+    permits: PolicySet,
 }
 
 impl Rules {
@@ -82,13 +87,19 @@ impl Rules {
     pub fn compile(side: Side, text: &str) -> Result<Self, PolicyError> {
         screen::screen(text)?;
         let policies = on_a_deep_stack(|| validated(text))??;
-        Ok(Self { side, policies })
+        let permits = permits(&policies)?;
+        Ok(Self {
+            side,
+            policies,
+            permits,
+        })
     }
 
     /// Whether the principal may do this at this moment.
     ///
     /// # Errors
-    /// `Denied` unless a policy permits, none forbids and every one could be evaluated.
+    /// `Denied` unless a policy permits, none forbids and every one could be evaluated;
+    /// for a low assurance, unless a policy permits that names it.
     pub fn decide(
         &self,
         principal: &Principal,
@@ -98,22 +109,56 @@ impl Rules {
         now: UnixTime,
     ) -> Result<(), Denied> {
         match question::ask(principal, action, resource, context, now) {
-            Some((request, entities)) => self.answer(&request, &entities),
+            Some(question) => self.answer(&question),
             None => Err(self.denied(Ground::Error)),
         }
     }
 
-    fn answer(&self, request: &Request, entities: &Entities) -> Result<(), Denied> {
+    fn answer(&self, question: &Question) -> Result<(), Denied> {
         if self.policies.is_empty() {
             return Err(self.denied(Ground::NoPolicies));
         }
-        let response = Authorizer::new().is_authorized(request, &self.policies, entities);
+        let response = self.ask(&self.policies, question, &question.entities)?;
+        match (response.decision(), &question.unnamed) {
+            (Decision::Allow, None) => Ok(()),
+            (Decision::Allow, Some(unnamed)) => self.named(&response, question, unnamed),
+            (Decision::Deny, _) => Err(self.why(&response)),
+        }
+    }
+
+    /// Cedar's answer, if every policy could be evaluated.
+    fn ask(
+        &self,
+        policies: &PolicySet,
+        question: &Question,
+        entities: &Entities,
+    ) -> Result<Response, Denied> {
+        let response = Authorizer::new().is_authorized(&question.request, policies, entities);
         if response.diagnostics().errors().next().is_some() {
             return Err(self.denied(Ground::Error));
         }
-        if response.decision() == Decision::Allow {
-            return Ok(());
+        Ok(response)
+    }
+
+    /// Whether one of the permits behind `response` names the low assurance, rather than not caring about it.
+    /// One names it if it would not permit the same person with an assurance of which it cannot have heard.
+    fn named(
+        &self,
+        response: &Response,
+        question: &Question,
+        unnamed: &Entities,
+    ) -> Result<(), Denied> {
+        let anyway = self.ask(&self.permits, question, unnamed)?;
+        let careless: HashSet<_> = anyway.diagnostics().reason().collect();
+        let mut permits = response.diagnostics().reason();
+        if permits.any(|permit| !careless.contains(permit)) {
+            Ok(())
+        } else {
+            Err(self.denied(Ground::LowAssurance))
         }
+    }
+
+    fn why(&self, response: &Response) -> Denied {
         // Cedar names the policies that decided: on a denial, the `forbid`s that applied, or none at all.
         let forbids: Vec<_> = response
             .diagnostics()
@@ -124,16 +169,16 @@ impl Rules {
             .iter()
             .all(|policy| policy.effect() != Effect::Forbid)
         {
-            return Err(self.denied(Ground::NotPermitted));
+            return self.denied(Ground::NotPermitted);
         }
         let told = forbids
             .iter()
             .find_map(|policy| policy.annotation("tell"))
             .map(Shown::new);
-        Err(Denied {
+        Denied {
             told,
             ..self.denied(Ground::Forbidden)
-        })
+        }
     }
 
     fn denied(&self, ground: Ground) -> Denied {
@@ -159,6 +204,14 @@ fn validated(text: &str) -> Result<PolicySet, PolicyError> {
         None => Ok(policies),
         Some(error) => Err(PolicyError::Schema(Shown::new(&error.to_string()))),
     }
+}
+
+fn permits(policies: &PolicySet) -> Result<PolicySet, PolicyError> {
+    let permits = policies
+        .policies()
+        .filter(|policy| policy.effect() == Effect::Permit);
+    PolicySet::from_policies(permits.cloned())
+        .map_err(|error| PolicyError::Syntax(Shown::new(&error.to_string())))
 }
 
 /// Cedar's validator stops looking where the stack runs low, and then says that all is well.
@@ -221,12 +274,10 @@ impl Policies {
         context: &RequestContext,
         now: UnixTime,
     ) -> Result<(), Denied> {
-        let Some((request, entities)) = question::ask(principal, action, resource, context, now)
-        else {
-            return Err(self.org.denied(Ground::Error));
-        };
-        self.org.answer(&request, &entities)?;
-        self.owner.answer(&request, &entities)
+        let question = question::ask(principal, action, resource, context, now)
+            .ok_or_else(|| self.org.denied(Ground::Error))?;
+        self.org.answer(&question)?;
+        self.owner.answer(&question)
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Principal {
 
 impl Principal {
     /// Joins what the credential and the ID tokens say. The caller has compared their subjects.
+    /// Where they differ on how well the sign-in is bound, the lower one counts.
     #[must_use]
     pub fn new(credential: &Credential, person: &Person) -> Self {
         let claims = &person.claims;
@@ -38,7 +39,7 @@ impl Principal {
             sub: credential.sub.clone(),
             device: credential.cnf,
             device_name: credential.device.clone(),
-            assurance: credential.assurance,
+            assurance: credential.assurance.min(person.assurance),
             groups: claims.groups.clone(),
             department: claims.department.clone(),
             employee_type: claims.employee_type.clone(),

@@ -47,7 +47,13 @@ pub(super) async fn credential(
         return Err(Refusal::TooOften);
     }
     let session_ends = person.auth_time.plus(idp.max_session);
-    let credential = issue(&core, &asked, (&device, epoch), (now, session_ends));
+    let credential = issue(
+        &core,
+        &asked,
+        (&device, epoch),
+        (now, session_ends),
+        person.assurance,
+    );
     let principal = Principal::new(&credential, &person);
     let (entries, services) = handed_out(in_force.visible(&principal, now));
     let who = Who::Agent {
@@ -117,6 +123,7 @@ fn issue(
     asked: &CredentialRequest,
     (device, epoch): (&Device, u64),
     (now, session_ends): (UnixTime, UnixTime),
+    assurance: Assurance,
 ) -> Credential {
     Credential {
         org: core.anchor.org.clone(),
@@ -124,8 +131,7 @@ fn issue(
         cnf: asked.identity.peer_id(),
         device: device.name.clone(),
         epoch,
-        // The nonce committed to the key, or `person` would have refused.
-        assurance: Assurance::High,
+        assurance,
         not_before: now,
         not_after: now.plus(Credential::LIFE).min(session_ends),
         id: core.fresh_id(),

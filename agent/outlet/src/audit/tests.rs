@@ -6,6 +6,7 @@ use std::path::Path;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::{Peer, Why};
 use tidegate_proto::problem::Code;
+use tidegate_proto::statement::Assurance;
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
@@ -85,6 +86,7 @@ fn opened(portal: u64) -> PortalOpened {
             device_name: Shown::new("laptop"),
             groups: vec![],
             group_count: 0,
+            assurance: Assurance::High,
         },
         credential: "id".into(),
         deadline: UnixTime(1),

@@ -21,10 +21,12 @@ pub(crate) const CLIENT: &str = "0oaTidegate";
 pub(crate) const RZ: [u8; 32] = [9; 32];
 pub(crate) const ORG_POLICY: &str = r#"
     permit (principal in Tidegate::Group::"acme/data-science", action, resource);
+    permit (principal in Tidegate::Group::"acme/field", action, resource) when { principal.assurance == "low" };
 "#;
 pub(crate) const OWNER_POLICY: &str = r#"
     permit (principal in Tidegate::Group::"acme/data-science",
             action == Tidegate::Action::"connect", resource == Tidegate::Service::"acme/echo");
+    permit (principal in Tidegate::Group::"acme/field", action, resource) when { principal.assurance == "low" };
     forbid (principal, action, resource) when { principal.sub == "00ubad" };
 "#;
 
@@ -168,6 +170,19 @@ impl Person {
         }
     }
 
+    /// The same person after a device-code sign-in, which has no nonce.
+    pub(crate) fn by_device_code(mut self) -> Self {
+        self.claims.as_object_mut().unwrap().remove("nonce");
+        self
+    }
+
+    fn assurance(&self) -> Assurance {
+        match self.claims.get("nonce") {
+            Some(_) => Assurance::High,
+            None => Assurance::Low,
+        }
+    }
+
     pub(crate) fn auth(&self, org_keys: &Org, hash: &HandshakeHash) -> Auth {
         let credential = Credential {
             org: org(),
@@ -175,7 +190,7 @@ impl Person {
             cnf: self.identity.verify_key().peer_id(),
             device: "laptop".into(),
             epoch: self.epoch,
-            assurance: Assurance::High,
+            assurance: self.assurance(),
             not_before: self.credential_ends.minus(Credential::LIFE),
             not_after: self.credential_ends,
             id: "c1".into(),

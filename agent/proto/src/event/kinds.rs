@@ -8,7 +8,7 @@ use crate::{
     names::{ServiceName, Subject},
     principal::Principal,
     problem::Code,
-    statement::RevokeTarget,
+    statement::{Assurance, RevokeTarget},
     strict,
     text::Shown,
     time::UnixTime,
@@ -80,6 +80,17 @@ pub struct Peer {
     /// The first groups the provider named, and how many there were.
     pub groups: Vec<Shown>,
     pub group_count: u64,
+    /// Written only where it is low, as after a device-code sign-in.
+    #[serde(default = "high", skip_serializing_if = "is_high")]
+    pub assurance: Assurance,
+}
+
+fn high() -> Assurance {
+    Assurance::High
+}
+
+fn is_high(assurance: &Assurance) -> bool {
+    *assurance == Assurance::High
 }
 
 impl From<&Principal> for Peer {
@@ -95,6 +106,7 @@ impl From<&Principal> for Peer {
                 .map(|name| Shown::new(name))
                 .collect(),
             group_count: principal.groups.len() as u64,
+            assurance: principal.assurance,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::COMPILED_SCHEMA;
 use crate::{
     names::{OrgName, ServiceName},
     principal::Principal,
-    statement::{ServiceKind, ServiceStatement},
+    statement::{Assurance, ServiceKind, ServiceStatement},
     time::UnixTime,
 };
 use cedar_policy::{
@@ -79,25 +79,49 @@ impl RequestContext {
     }
 }
 
-/// The question as Cedar takes it; `None` if it cannot be put, which is a denial.
+/// A question as Cedar takes it.
+pub(super) struct Question {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
+    /// For a low assurance: the same with a word for it that stands in no policy. A permit that holds
+    /// here as well has not named the low assurance, it only has not thought of it.
+    pub(super) unnamed: Option<Entities>,
+}
+
+/// The word that no policy names.
+const UNNAMED: &str = "neither of these";
+
+/// Puts the question; `None` if it cannot be put, which is a denial.
 pub(super) fn ask(
     principal: &Principal,
     action: Action,
     resource: &Resource,
     context: &RequestContext,
     now: UnixTime,
-) -> Option<(Request, Entities)> {
+) -> Option<Question> {
     let user = uid("User", &format!("{}/{}", principal.org, principal.sub))?;
     let service = uid("Service", &format!("{}/{}", resource.org, resource.service))?;
-    let entities = [
-        user_entity(user.clone(), principal)?,
-        service_entity(service.clone(), resource)?,
-    ];
-    let entities = Entities::from_entities(entities, Some(&COMPILED_SCHEMA)).ok()?;
+    let about = |assurance: &str| {
+        let entities = [
+            user_entity(user.clone(), principal, assurance)?,
+            service_entity(service.clone(), resource)?,
+        ];
+        Entities::from_entities(entities, Some(&COMPILED_SCHEMA)).ok()
+    };
+    let entities = about(principal.assurance.as_str())?;
+    let unnamed = match principal.assurance {
+        Assurance::High => None,
+        Assurance::Low => Some(about(UNNAMED)?),
+    };
     let moment = Context::from_pairs(moment(principal, context, now)).ok()?;
     let action = uid("Action", action.as_str())?;
-    let request = Request::new(user, action, service, moment, Some(&COMPILED_SCHEMA)).ok()?;
-    Some((request, entities))
+    let (who, what) = (user.clone(), service.clone());
+    let request = Request::new(who, action, what, moment, Some(&COMPILED_SCHEMA)).ok()?;
+    Some(Question {
+        request,
+        entities,
+        unnamed,
+    })
 }
 
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {
@@ -105,7 +129,7 @@ fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
-fn user_entity(user: EntityUid, principal: &Principal) -> Option<Entity> {
+fn user_entity(user: EntityUid, principal: &Principal, assurance: &str) -> Option<Entity> {
     let group = |name: &String| uid("Group", &format!("{}/{name}", principal.org));
     let groups = principal
         .groups
@@ -116,7 +140,7 @@ fn user_entity(user: EntityUid, principal: &Principal) -> Option<Entity> {
         ("org", principal.org.to_string()),
         ("sub", principal.sub.to_string()),
         ("device", principal.device.to_string()),
-        ("assurance", principal.assurance.as_str().to_owned()),
+        ("assurance", assurance.to_owned()),
     ];
     let sometimes = [
         ("department", &principal.department),

@@ -2,6 +2,8 @@
 //! The question is always the same: may Ana connect to the warehouse on a Saturday afternoon.
 
 #![allow(clippy::unwrap_used)]
+mod low;
+
 use super::*;
 use crate::testing::{ALLOWING, NOW, at, org, warehouse};
 use crate::{

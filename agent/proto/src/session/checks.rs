@@ -10,7 +10,7 @@ use crate::{
     names::ServiceName,
     principal::Principal,
     refusal::RefusalReason,
-    statement::{Assurance, Credential, Statement},
+    statement::{Credential, Statement},
     time::UnixTime,
 };
 
@@ -86,10 +86,7 @@ fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, Re
     if s.revocations.covers(&credential) {
         return Err(RefusalReason::Revoked);
     }
-    match credential.assurance {
-        Assurance::High => Ok(credential),
-        Assurance::Low => Err(RefusalReason::LowAssurance),
-    }
+    Ok(credential)
 }
 
 /// Checks 5 and 6: the provider's word, and that both speak of the same person.
@@ -110,11 +107,14 @@ fn person(
         now,
     )
     .map_err(RefusalReason::IdToken)?;
-    if person.sub == credential.sub {
-        Ok(person)
-    } else {
-        Err(RefusalReason::OtherSubject)
+    if person.sub != credential.sub {
+        return Err(RefusalReason::OtherSubject);
     }
+    // An honest authority never says more than the token does; a low one is left to the policies.
+    if credential.assurance > person.assurance {
+        return Err(RefusalReason::LowAssurance);
+    }
+    Ok(person)
 }
 
 impl Proof {
@@ -179,15 +179,17 @@ impl Proof {
         }
     }
 
-    /// The newer proof, if it is of the same person on the same device.
+    /// The newer proof, if it is of the same person on the same device, and no weaker.
     pub(super) fn renewed_by(&self, newer: Self) -> Result<Self, RefusalReason> {
         let same = newer.principal.sub == self.principal.sub
             && newer.principal.device == self.principal.device
             && newer.principal.org == self.principal.org;
-        if same {
-            Ok(newer)
-        } else {
+        if !same {
             Err(RefusalReason::OtherPrincipal)
+        } else if newer.principal.assurance < self.principal.assurance {
+            Err(RefusalReason::LowAssurance)
+        } else {
+            Ok(newer)
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// How well the sign-in is bound to the device.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Assurance {
+    /// It has no nonce (device-code sign-in); policies deny it unless they name it.
+    Low,
     /// The ID token's nonce commits to the identity key.
     High,
-    /// It does not (device-code sign-in); policies deny it unless they name it.
-    Low,
 }
 
 impl Assurance {

@@ -20,6 +20,8 @@ permit (
     resource == Tidegate::Service::"acme/warehouse"
 );
 permit (principal in Tidegate::Group::"acme/ops", action, resource);
+permit (principal in Tidegate::Group::"acme/ops", action, resource == Tidegate::Service::"acme/vault")
+    when { principal.assurance == "low" };
 "#;
 
 pub(crate) struct Org {

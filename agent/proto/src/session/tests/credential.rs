@@ -161,10 +161,3 @@ fn a_proof_for_another_channel_is_no_proof() {
         Err(RefusalReason::Proof)
     );
 }
-
-#[test]
-fn rejects_a_sign_in_that_is_not_bound_to_the_device() {
-    let admitted = admit_credential(|c| c.assurance = Assurance::Low);
-
-    assert_eq!(admitted, Err(RefusalReason::LowAssurance));
-}

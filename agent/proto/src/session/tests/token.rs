@@ -79,11 +79,12 @@ fn rejects_a_first_token_without_the_commitment() {
 
     assert_eq!(
         admit_tokens(&world, &without, None),
-        token(IdTokenError::Commitment)
+        Err(RefusalReason::LowAssurance)
     );
     assert_eq!(
         admit_tokens(&world, &world.refreshed(), Some(&world.claims())),
-        token(IdTokenError::Commitment)
+        token(IdTokenError::OtherNonce),
+        "an older session's token in front, the real one behind it"
     );
 }
 
