@@ -14,6 +14,7 @@ mod inlet;
 mod join;
 mod keys;
 mod lock;
+pub mod pg_service;
 mod problems;
 mod run;
 mod signin;
@@ -31,7 +32,7 @@ pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
+    AccountView, ConnectStep, ConnectionStrings, Form, HubState, KeyHome, OrgView, ServiceState,
     ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_link::Portal;

@@ -1,7 +1,9 @@
 //! What the agent says about itself: one plain value, the whole truth each time it changes.
 //! A newcomer would keep a second copy of some field "for speed": don't. Window, tray and CLI are functions of this value, and it never holds a secret.
 
-use std::fmt;
+mod connection;
+
+pub use connection::{ConnectionStrings, Form};
 
 use crate::{HubAddress, OrgName, Problem, ServiceKind, ServiceName, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -115,15 +117,6 @@ pub enum ConnectStep {
     AskingOutlet,
 }
 
-/// Ready to paste. None of them holds a password: the outlet brings its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectionStrings {
-    /// `postgresql://localhost:15432/warehouse`, or `localhost:8080` for kind `tcp`.
-    pub url: String,
-    pub psql: Option<String>,
-    pub sqlalchemy: Option<String>,
-}
-
 /// Bytes through the inlet since Connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -165,73 +158,5 @@ impl Snapshot {
 impl ServiceState {
     pub fn is_connected(&self) -> bool {
         matches!(self, Self::Connected { .. })
-    }
-}
-
-impl ConnectionStrings {
-    /// What Copy puts on the clipboard and `tidegate connect` prints.
-    pub fn new(kind: ServiceKind, port: u16, database: Option<&str>) -> Self {
-        match kind {
-            ServiceKind::Tcp => Self {
-                url: format!("localhost:{port}"),
-                psql: None,
-                sqlalchemy: None,
-            },
-            ServiceKind::Postgres => {
-                let database = UrlPath(database.unwrap_or_default());
-                let at = format!("localhost:{port}/{database}");
-                Self {
-                    url: format!("postgresql://{at}"),
-                    psql: Some(format!("psql postgresql://{at}")),
-                    sqlalchemy: Some(format!("postgresql+psycopg://{at}")),
-                }
-            }
-        }
-    }
-}
-
-/// A database name as one URL path segment: everything but unreserved characters is percent-encoded, so the line is safe in a shell too.
-struct UrlPath<'a>(&'a str);
-
-impl fmt::Display for UrlPath<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                    write!(f, "{}", byte as char)?;
-                }
-                other => write!(f, "%{other:02X}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_name_cannot_leave_its_place_in_the_line() {
-        let strings = ConnectionStrings::new(ServiceKind::Postgres, 15432, Some("a b;$(id)/?x=1"));
-
-        assert_eq!(
-            strings.url,
-            "postgresql://localhost:15432/a%20b%3B%24%28id%29%2F%3Fx%3D1"
-        );
-    }
-
-    #[test]
-    fn a_tcp_service_is_only_an_address() {
-        let strings = ConnectionStrings::new(ServiceKind::Tcp, 8080, None);
-
-        assert_eq!(
-            strings,
-            ConnectionStrings {
-                url: "localhost:8080".into(),
-                psql: None,
-                sqlalchemy: None
-            }
-        );
     }
 }

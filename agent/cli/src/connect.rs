@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{
-    AccountView, Action, HubState, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
+    AccountView, Action, Form, HubState, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
 };
 use tidegate_link::now;
 use tidegate_proto::problem::{Actor, Code};
@@ -144,15 +144,9 @@ fn print(view: &ServiceView, json: bool) -> Result<(), Failure> {
         println!("{text}");
         return Ok(());
     }
-    let strings = &view.connection;
-    let lines = [
-        ("url", Some(&strings.url)),
-        ("psql", strings.psql.as_ref()),
-        ("sqlalchemy", strings.sqlalchemy.as_ref()),
-    ];
-    for (name, line) in lines {
-        if let Some(line) = line {
-            println!("{name:<11} {line}");
+    for form in [Form::Url, Form::Psql, Form::Sqlalchemy] {
+        if let Some(line) = view.connection.get(form) {
+            println!("{:<11} {line}", form.name());
         }
     }
     Ok(())

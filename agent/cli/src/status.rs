@@ -176,7 +176,12 @@ mod tests {
             kind: ServiceKind::Postgres,
             state,
             port: 15432,
-            connection: ConnectionStrings::new(ServiceKind::Postgres, 15432, None),
+            connection: ConnectionStrings::new(
+                &name.parse().unwrap(),
+                ServiceKind::Postgres,
+                15432,
+                None,
+            ),
             traffic: Traffic::default(),
             portals: 2,
         };

@@ -96,7 +96,12 @@ impl State {
             kind: statement.kind,
             state: self.service_state(name, &tally, now),
             port,
-            connection: ConnectionStrings::new(statement.kind, port, statement.database.as_deref()),
+            connection: ConnectionStrings::new(
+                name,
+                statement.kind,
+                port,
+                statement.database.as_deref(),
+            ),
             traffic: tally.traffic,
             portals: tally.portals,
         }

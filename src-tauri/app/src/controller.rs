@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use crate::agent::AgentHandle;
 use crate::desktop::Desktop;
 use crate::icon::{Icon, Panel, icon_state};
-use crate::intent::{Copyable, Doer, Errand, Form, Intent};
+use crate::intent::{Copyable, Doer, Errand, Intent};
 use crate::menu::{Menu, menu};
 use crate::scene::{Copied, Notes, Scene};
 use crate::view::{View, view};
@@ -302,11 +302,7 @@ where
             Copyable::SignInUrl => self.sign_in()?.url.clone(),
             Copyable::Connection { service, form } => {
                 let connection = &self.snapshot.as_ref()?.service(service)?.connection;
-                match form {
-                    Form::Url => Some(connection.url.clone()),
-                    Form::Psql => connection.psql.clone(),
-                    Form::Sqlalchemy => connection.sqlalchemy.clone(),
-                }
+                connection.get((*form).into())
             }
         }
     }

@@ -63,6 +63,26 @@ pub enum Form {
     Url,
     Psql,
     Sqlalchemy,
+    Pandas,
+    Jdbc,
+    Dbeaver,
+    Env,
+    PgService,
+}
+
+impl From<Form> for tidegate_agent::Form {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Url => Self::Url,
+            Form::Psql => Self::Psql,
+            Form::Sqlalchemy => Self::Sqlalchemy,
+            Form::Pandas => Self::Pandas,
+            Form::Jdbc => Self::Jdbc,
+            Form::Dbeaver => Self::Dbeaver,
+            Form::Env => Self::Env,
+            Form::PgService => Self::PgService,
+        }
+    }
 }
 
 /// Who carries an intent out.

@@ -258,22 +258,23 @@ fn state(scene: &Scene<'_>, service: &ServiceView) -> State {
 }
 
 fn snippets(service: &ServiceView) -> Vec<Snippet> {
-    let strings = &service.connection;
     let url_label = match service.kind {
         ServiceKind::Tcp => "Address",
         ServiceKind::Postgres => "URL",
     };
     let forms = [
-        (Form::Url, url_label, Some(&strings.url)),
-        (Form::Psql, "psql", strings.psql.as_ref()),
-        (Form::Sqlalchemy, "SQLAlchemy", strings.sqlalchemy.as_ref()),
+        (Form::Url, url_label),
+        (Form::Psql, "psql"),
+        (Form::Sqlalchemy, "SQLAlchemy"),
+        (Form::Pandas, "pandas"),
+        (Form::Jdbc, "JDBC"),
+        (Form::Dbeaver, "DBeaver"),
+        (Form::Env, ".env"),
+        (Form::PgService, "pg_service.conf"),
     ];
-    let present = forms.into_iter().filter_map(|(form, label, text)| {
-        Some(Snippet {
-            form,
-            label,
-            text: text?.clone(),
-        })
+    let present = forms.into_iter().filter_map(|(form, label)| {
+        let text = service.connection.get(form.into())?;
+        Some(Snippet { form, label, text })
     });
     present.collect()
 }

@@ -321,7 +321,12 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         kind: ServiceKind::Postgres,
         state,
         port,
-        connection: ConnectionStrings::new(ServiceKind::Postgres, port, Some("flights")),
+        connection: ConnectionStrings::new(
+            &named(name),
+            ServiceKind::Postgres,
+            port,
+            Some("flights"),
+        ),
         traffic: Traffic::default(),
         portals: 0,
     }

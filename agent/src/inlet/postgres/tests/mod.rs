@@ -5,6 +5,7 @@
 #[path = "../../../../outlet/src/postgres/tests/cluster.rs"]
 mod cluster;
 mod ends;
+mod lines;
 mod openings;
 mod programs;
 
@@ -248,6 +249,22 @@ impl Database {
             withdraw: watch::channel(None).0,
             login,
         }
+    }
+
+    /// Makes a database of that name, and serves it instead.
+    fn serves(&mut self, name: &str) {
+        let quoted = name.replace('"', "\"\"");
+        let known = "SELECT count(*) FROM pg_database WHERE datname = ";
+        let literal = name.replace('\'', "''");
+        if self
+            .cluster
+            .psql("postgres", &format!("{known}'{literal}'"))
+            == "0"
+        {
+            let make = format!("CREATE DATABASE \"{quoted}\" OWNER loader");
+            self.cluster.psql("postgres", &make);
+        }
+        fs::write(self.login.path().join("database"), name).unwrap();
     }
 
     fn outlet(&self) -> RealOutlet {
