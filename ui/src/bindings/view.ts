@@ -54,4 +54,4 @@ export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url" };
 
-export type Form = "url" | "psql" | "sqlalchemy";
+export type Form = "url" | "psql" | "sqlalchemy" | "pandas" | "jdbc" | "dbeaver" | "env" | "pg_service";
