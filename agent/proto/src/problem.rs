@@ -5,10 +5,6 @@ use crate::{names::ServiceName, text::Shown, time::UnixTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-mod shown;
-
-pub use shown::{next_shown, shown};
-
 /// Who must act to make a problem go away.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -22,20 +18,6 @@ pub enum Actor {
     Policy,
     /// The authors of Tidegate.
     Us,
-}
-
-impl Actor {
-    /// In words, as in `can be mended by: your administrator`.
-    #[must_use]
-    pub fn who(self) -> &'static str {
-        match self {
-            Self::Peer => "the other end",
-            Self::Network => "your network",
-            Self::ThisComputer => "you",
-            Self::Policy => "your administrator",
-            Self::Us => "the makers of Tidegate",
-        }
-    }
 }
 
 /// How loudly a problem is shown.
@@ -122,6 +104,20 @@ codes! {
     ProviderUnreachable = 3007, Error, Network;
     ProviderAnswerWrong = 3008, Error, Peer;
     BrowserDidNotOpen = 3009, Warning, ThisComputer;
+    /// Its certificate is vouched for by nobody this computer knows.
+    ProviderNotTrusted = 3010, Error, Network;
+    SignInReplaced = 3011, Info, ThisComputer;
+    /// `access_denied`: by the person on the page, or by the provider's rules.
+    SignInDeclined = 3012, Error, Peer;
+    SignInInterrupted = 3013, Info, ThisComputer;
+    /// The refresh token is worth nothing any more: disabled, signed out elsewhere, or too old.
+    SignedOutByProvider = 3014, Error, Peer;
+    /// Signed out here; the provider could not be told.
+    SignOutNotConfirmed = 3015, Warning, Network;
+    SignInCodeExpired = 3016, Error, ThisComputer;
+    SignInCodeNotOffered = 3017, Error, Policy;
+    /// Signed in with a code, where the rules ask for a browser.
+    BrowserSignInNeeded = 3018, Error, ThisComputer;
 
     // 4xxx: this device.
     JoinLinkBad = 4001, Error, ThisComputer;
@@ -246,9 +242,6 @@ pub struct Problem {
     pub code: Code,
     #[serde(default)]
     pub facts: Facts,
-    /// Set for what lasts and ends by itself: since when it has. `None` for what happened, or answers a click.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<UnixTime>,
 }
 
 impl Problem {
@@ -258,15 +251,7 @@ impl Problem {
         Self {
             code,
             facts: Facts::default(),
-            since: None,
         }
-    }
-
-    /// It lasts, and has since then.
-    #[must_use]
-    pub fn since(mut self, since: UnixTime) -> Self {
-        self.since = Some(since);
-        self
     }
 
     /// Names the service.

@@ -2,6 +2,9 @@
 //! A `{fact|else}` is filled in where the fact is known, so each sentence must read well with the words after the bar.
 
 mod fill;
+mod likely;
+
+pub use likely::likely;
 
 use crate::problem::{Code, Problem};
 use fill::fill;
@@ -15,8 +18,6 @@ pub struct Words {
     pub cause: String,
     /// One sentence: what to do.
     pub next: String,
-    /// Who can mend it: `your administrator`.
-    pub who: &'static str,
     /// `TG-1001`.
     pub code: String,
 }
@@ -37,7 +38,6 @@ pub fn words(problem: &Problem) -> Words {
         title: title.to_owned(),
         cause: fill(cause, &problem.facts),
         next: fill(next, &problem.facts),
-        who: problem.code.actor().who(),
         code: problem.code.to_string(),
     }
 }
@@ -185,6 +185,51 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Browser did not open",
             "You cannot sign in yet because no browser could be opened.",
             "Copy the address from the window into a browser.",
+        ],
+        Code::ProviderNotTrusted => [
+            "Sign-in page is not trusted",
+            "You cannot sign in because {host|your organisation's sign-in page} could not prove that it is the right one: {said|its certificate comes from somebody this computer does not know}.",
+            "If a network asks you to log in first, do that and try again; otherwise tell your administrator this code.",
+        ],
+        Code::SignInReplaced => [
+            "A newer sign-in was started",
+            "This sign-in cannot go on because a newer one was started.",
+            "Go on in the newest tab.",
+        ],
+        Code::SignInDeclined => [
+            "Sign-in was declined",
+            "You are not signed in because it was cancelled on the sign-in page, or your account may not use Tidegate.",
+            "Sign in again; if it is declined again, ask your administrator to give your account access.",
+        ],
+        Code::SignInInterrupted => [
+            "Tidegate was quit",
+            "You are not signed in because Tidegate was quit while it waited for you.",
+            "Start Tidegate and sign in again.",
+        ],
+        Code::SignedOutByProvider => [
+            "Your organisation ended the sign-in",
+            "You are signed out because {host|your organisation} does not accept your sign-in any more.",
+            "Sign in again; if that is refused, ask your administrator whether your account is still active.",
+        ],
+        Code::SignOutNotConfirmed => [
+            "Signed out on this computer only",
+            "You are signed out here, but your organisation could not be told because {host|its sign-in page} does not answer.",
+            "Nothing needs to be done on this computer; if you lost another one, tell your administrator.",
+        ],
+        Code::SignInCodeExpired => [
+            "Code has run out",
+            "You are not signed in because nobody typed the code in time.",
+            "Sign in again to get a new one.",
+        ],
+        Code::SignInCodeNotOffered => [
+            "No sign-in with a code",
+            "You cannot sign in with a code because {host|your organisation's sign-in} does not offer that.",
+            "Sign in with the browser on this computer, or ask your administrator to allow codes.",
+        ],
+        Code::BrowserSignInNeeded => [
+            "Sign in with the browser",
+            "{service|The service} cannot be connected because a sign-in with a code does not prove which computer you are at.",
+            "Sign out, then sign in with the browser on this computer; if it is refused again, ask the owner of the service.",
         ],
         Code::JoinLinkBad => [
             "Join link is damaged",
@@ -412,31 +457,11 @@ mod tests {
             let said = words(&Problem::new(*code));
             let _ = writeln!(
                 all,
-                "{} {}\n  {}\n  {}\n  {}",
-                said.code,
-                said.title,
-                said.cause,
-                said.next,
-                manner(*code)
+                "{} {}\n  {}\n  {}",
+                said.code, said.title, said.cause, said.next
             );
         }
         insta::assert_snapshot!("words", all);
-    }
-
-    /// How it is shown: `(error; your network; after 6 s; not beside TG-1006)`.
-    fn manner(code: Code) -> String {
-        let mut parts = vec![
-            format!("{:?}", code.severity()).to_lowercase(),
-            code.actor().who().to_owned(),
-        ];
-        if !code.shown_after().is_zero() {
-            parts.push(format!("after {} s", code.shown_after().as_secs()));
-        }
-        let explained: Vec<String> = code.depends_on().iter().map(Code::to_string).collect();
-        if !explained.is_empty() {
-            parts.push(format!("not beside {}", explained.join(", ")));
-        }
-        format!("({})", parts.join("; "))
     }
 
     #[test]

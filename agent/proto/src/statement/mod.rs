@@ -14,6 +14,7 @@ mod revocation;
 mod root;
 mod service;
 mod ticket;
+mod vouch;
 
 pub use authority::AuthorityStatement;
 pub use beacon::{Beacon, Newest, Revoked};
@@ -28,6 +29,7 @@ pub use revocation::{Revocation, RevokeTarget};
 pub use root::{RootStatement, walk_roots};
 pub use service::{OutletKeys, Relay, ServiceKind, ServiceStatement};
 pub use ticket::{TicketKind, TicketStatement};
+pub use vouch::{DeviceChain, Vouch};
 
 pub use crate::jws::{JwsError, MAX_STATEMENT};
 
