@@ -7,6 +7,8 @@ import { Storage } from './storage.mjs';
 const HOUR = 3600;
 const ROUTES = {
   authorization: '/v1/authorize',
+  code_verification: '/activate',
+  device_authorization: '/v1/device/authorize',
   end_session: '/v1/logout',
   introspection: '/v1/introspect',
   jwks: '/v1/keys',
@@ -17,7 +19,7 @@ const ROUTES = {
 
 export class Okta {
   storage = new Storage();
-  lifetimes = { idToken: HOUR, accessToken: HOUR, refreshToken: 90 * 24 * HOUR };
+  lifetimes = { idToken: HOUR, accessToken: HOUR, refreshToken: 90 * 24 * HOUR, deviceCode: 600 };
   /** What happened, for tests: `{ what, sub, at }`, newest last. */
   events = [];
   #config;
@@ -84,6 +86,7 @@ export class Okta {
       interactions: { url: (_ctx, interaction) => `/signin/${interaction.uid}`, policy: noConsent() },
       features: {
         devInteractions: { enabled: false },
+        deviceFlow: { enabled: true, userCodeInputSource: codePage, userCodeConfirmSource: confirmPage, successSource: donePage },
         introspection: { enabled: true },
         revocation: { enabled: true },
       },
@@ -94,6 +97,7 @@ export class Okta {
       ttl: {
         AccessToken: () => this.lifetimes.accessToken,
         AuthorizationCode: 60,
+        DeviceCode: () => this.lifetimes.deviceCode,
         Grant: this.lifetimes.refreshToken,
         IdToken: () => this.lifetimes.idToken,
         Interaction: HOUR,
@@ -109,7 +113,7 @@ export class Okta {
       client_id: this.#config.client_id,
       application_type: 'web',
       token_endpoint_auth_method: 'none',
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
       response_types: ['code'],
       redirect_uris: this.#config.redirect_uris,
       require_auth_time: true,
@@ -151,6 +155,27 @@ async function wholeGrant(ctx) {
   grant.addOIDCScope('openid offline_access profile email groups');
   await grant.save();
   return grant;
+}
+
+/** The pages of the device code: the library's form with a page around it. The ids are what tests look for. */
+function codePage(ctx, form, _out, err) {
+  const problem = err ? '<p id="problem">That code is not good. Try again.</p>' : '';
+  ctx.body = devicePage('Type the code from your computer', `${problem}${form}<button id="next" form="op.deviceInputForm">Next</button>`);
+}
+
+function confirmPage(ctx, form, client, _info, code) {
+  const buttons = `<button id="allow" form="op.deviceConfirmForm">Allow</button>
+<button id="deny" form="op.deviceConfirmForm" name="abort" value="yes">Deny</button>`;
+  ctx.body = devicePage(`Does the other screen show ${code}?`, `${form}${buttons}`);
+}
+
+function donePage(ctx) {
+  ctx.body = devicePage('Done', '<p id="done">You can close this page.</p>');
+}
+
+function devicePage(title, inner) {
+  return `<!doctype html><meta charset="utf-8"><title>${title}</title>
+<body style="font:16px system-ui;max-width:32rem;margin:4rem auto"><h1>${title}</h1>${inner}</body>`;
 }
 
 function errorPage({ error, error_description: description }) {

@@ -142,3 +142,58 @@ test('rotation keeps the old key published; an emergency does not', async () => 
   const last = okta.rotate({ emergency: true });
   assert.deepEqual(await published(), [last]);
 });
+
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+async function askForCode() {
+  const words = new URLSearchParams({ client_id: 'c', scope: 'openid groups offline_access' });
+  const response = await fetch(`${okta.issuer}/v1/device/authorize`, { method: 'POST', body: words });
+  return response.json();
+}
+
+/** Somebody types the code on another computer and presses a button. */
+async function typeCode(asked, button) {
+  const go = browser();
+  const field = (page, name) => page.text.match(new RegExp(`name="${name}" value="([^"]+)"`))[1];
+  const first = await go(asked.verification_uri);
+  const sent = await go(asked.verification_uri, { xsrf: field(first, 'xsrf'), user_code: asked.user_code });
+  const words = { xsrf: field(sent, 'xsrf'), user_code: field(sent, 'user_code'), confirm: 'yes', ...button };
+  const page = await go(asked.verification_uri, words);
+  if (!page.next) return page;
+  const back = await go(page.next, { username: 'ana', password: 'pw' });
+  return go(back.next);
+}
+
+test('a device code is waited for, typed elsewhere, and gives a dated id token without a nonce', async () => {
+  const asked = await askForCode();
+  const grant = { grant_type: DEVICE_CODE, device_code: asked.device_code };
+  assert.equal((await token(grant)).error, 'authorization_pending');
+
+  const done = await typeCode(asked, {});
+
+  assert.match(done.text, /id="done"/);
+  const tokens = await token(grant);
+  const { sub, nonce, auth_time, groups } = claims(tokens);
+  assert.deepEqual({ sub, nonce, groups }, { sub: '00uana', nonce: undefined, groups: ANA.groups });
+  assert.ok(tokens.refresh_token && Number.isInteger(auth_time));
+});
+
+test('a device code that is denied says so, and one that ran out too', async () => {
+  const denied = await askForCode();
+  await typeCode(denied, { abort: 'yes' });
+  assert.equal((await token({ grant_type: DEVICE_CODE, device_code: denied.device_code })).error, 'access_denied');
+
+  okta.lifetimes.deviceCode = -1;
+  const late = await askForCode();
+  okta.lifetimes.deviceCode = 600;
+  assert.match((await token({ grant_type: DEVICE_CODE, device_code: late.device_code })).error, /expired_token|invalid_grant/);
+});
+
+test('a revoked refresh token is worth nothing, and neither is what it was traded for', async () => {
+  const first = await signIn();
+  const second = await refresh(first);
+  const words = new URLSearchParams({ client_id: 'c', token: second.refresh_token, token_type_hint: 'refresh_token' });
+  const answer = await fetch(`${okta.issuer}/v1/revoke`, { method: 'POST', body: words });
+  assert.equal(answer.status, 200);
+  assert.equal((await refresh(second)).error, 'invalid_grant');
+});
