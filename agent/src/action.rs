@@ -14,6 +14,8 @@ pub enum Action {
         link: Secret,
     },
     SignIn,
+    /// Without a browser on this computer: a code to type on another one. Its assurance is low.
+    SignInWithCode,
     CancelSignIn,
     /// Ends every portal and forgets the refresh token; the device stays enrolled.
     SignOut,

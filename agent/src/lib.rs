@@ -33,11 +33,12 @@ pub use config::{AgentConfig, KeyStoreKind};
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, Form, HubState, KeyHome, OrgView, ServiceState,
-    ServiceView, SignIn, SignInStep, Snapshot, Traffic,
+    ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_link::Portal;
+pub use tidegate_proto::likely::LikelyCause;
 pub use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
 pub use tidegate_proto::problem::{Code, Problem};
 pub use tidegate_proto::statement::ServiceKind;
 pub use tidegate_proto::time::UnixTime;
-pub use tidegate_proto::words::{Words, words};
+pub use tidegate_proto::words::{Words, likely, words};

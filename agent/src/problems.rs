@@ -139,29 +139,51 @@ pub(crate) fn of_provider(error: ProviderError, issuer: &str) -> Problem {
         ProviderError::Http(HttpError::Unreachable | HttpError::TimedOut) | ProviderError::Busy => {
             Code::ProviderUnreachable
         }
+        ProviderError::Http(HttpError::Untrusted) => Code::ProviderNotTrusted,
+        ProviderError::Http(HttpError::CertificateTime) => {
+            return Problem::new(Code::ProviderNotTrusted)
+                .host(host_of(issuer))
+                .said("its certificate has expired, or this computer's clock is wrong");
+        }
         ProviderError::Http(HttpError::Ca | HttpError::Tls | HttpError::TooLarge)
         | ProviderError::Discovery
         | ProviderError::NoPkce
+        | ProviderError::NoRevocation
         | ProviderError::NoIdToken
         | ProviderError::BadIdToken => Code::ProviderAnswerWrong,
         ProviderError::SessionOver | ProviderError::Refused => Code::ProviderRefused,
         ProviderError::WrongTime => Code::ClockOff,
+        ProviderError::NoDeviceCode => Code::SignInCodeNotOffered,
+        ProviderError::CodeExpired => Code::SignInCodeExpired,
+        ProviderError::Declined => Code::SignInDeclined,
     };
     Problem::new(code).host(host_of(issuer))
 }
 
+/// The answer to a code. One that is refused was used before, came too late, or the person was disabled meanwhile.
+pub(crate) fn of_code(error: ProviderError, issuer: &str) -> Problem {
+    let problem = of_provider(error, issuer);
+    match error {
+        ProviderError::SessionOver => {
+            problem.said("the page's answer had run out or was used before")
+        }
+        _ => problem,
+    }
+}
+
 pub(crate) fn of_refresh(error: RefreshError, issuer: &str) -> Problem {
     match error {
-        RefreshError::Provider(ProviderError::SessionOver)
-        | RefreshError::NoToken
-        | RefreshError::OtherSession(_) => Problem::new(Code::SessionExpired),
+        RefreshError::Provider(ProviderError::SessionOver) => {
+            Problem::new(Code::SignedOutByProvider).host(host_of(issuer))
+        }
+        RefreshError::NoToken | RefreshError::OtherSession(_) => Problem::new(Code::SessionExpired),
         RefreshError::Provider(error) => of_provider(error, issuer),
         RefreshError::Store(error) => of_store(error),
         RefreshError::Locked => Problem::new(Code::AlreadyRunning),
     }
 }
 
-fn host_of(issuer: &str) -> &str {
+pub(crate) fn host_of(issuer: &str) -> &str {
     issuer
         .trim_start_matches("https://")
         .split('/')

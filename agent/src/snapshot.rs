@@ -5,7 +5,7 @@ mod connection;
 
 pub use connection::{ConnectionStrings, Form};
 
-use crate::{HubAddress, OrgName, Problem, ServiceKind, ServiceName, UnixTime};
+use crate::{HubAddress, LikelyCause, OrgName, Problem, ServiceKind, ServiceName, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// The state of the agent at one moment. Compare with `==` before acting on a new one.
@@ -55,13 +55,36 @@ pub struct SignIn {
     /// The provider's page, for copying when the browser did not open. It holds no secret: state and challenge are single use and bound to this process.
     pub url: Option<String>,
     pub since: UnixTime,
+    /// Why the browser may not have come back, most likely first; empty for the first minute. `words::likely` says them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likely: Vec<LikelyCause>,
+    /// What to type on another computer, in a sign-in without a browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<SignInCode>,
+}
+
+/// A sign-in with a code (RFC 8628). Its assurance is low: only services whose policies name that let it in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInCode {
+    pub code: String,
+    /// Where to type it.
+    pub address: String,
+    /// The same with the code in it, for a QR code or a click.
+    pub whole_address: Option<String>,
+    pub until: UnixTime,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignInStep {
+    /// Which provider, and under which settings.
+    AskingHub,
+    /// How it works, and whether it is there.
+    AskingProvider,
     OpeningBrowser,
     WaitingForBrowser,
+    /// For somebody who types the code on another computer.
+    WaitingForCode,
     ExchangingCode,
     GettingCredential,
 }

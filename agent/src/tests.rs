@@ -5,3 +5,5 @@
 mod access;
 mod doors;
 mod household;
+mod sign_in;
+mod sign_in_code;

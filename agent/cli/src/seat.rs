@@ -160,11 +160,21 @@ impl Watch {
     }
 }
 
-/// Prints the address of the sign-in page once.
+/// Prints the address of the sign-in page once, with the code to type there if there is one.
 fn show_sign_in(snapshot: &Snapshot, shown: &mut Option<String>) {
     let AccountView::SigningIn(sign_in) = &snapshot.account else {
         return;
     };
+    if let Some(code) = &sign_in.code {
+        if shown.as_ref() != Some(&code.code) {
+            *shown = Some(code.code.clone());
+            eprintln!(
+                "On any computer, go to:\n{}\nand type this code:\n{}",
+                code.address, code.code
+            );
+        }
+        return;
+    }
     if sign_in.step == SignInStep::WaitingForBrowser
         && sign_in.url.is_some()
         && *shown != sign_in.url

@@ -75,7 +75,7 @@ impl HubKeeper {
             let since = *away_since.get_or_insert(self.clock.now());
             self.report(HubReport::State(HubState::Away { since }))
                 .await;
-            self.report(HubReport::Trouble(problem.since(since))).await;
+            self.report(HubReport::Trouble(problem)).await;
             self.expire();
             self.rest(backoff.wait()).await;
         }
@@ -107,7 +107,7 @@ impl HubKeeper {
         self.same_time(&listener, &answer.beacon)?;
         // From here on no chain that ends before this root is believed.
         self.hub.root = api.root.peer_id();
-        self.publish(&access, &answer, api.root).await;
+        self.publish(&access, &answer, (api.root, idp)).await;
         if away_since.take().is_some() {
             tracing::info!("hub came back");
         }
@@ -240,7 +240,12 @@ impl HubKeeper {
     }
 
     /// New portals use the new rights from here on; open ones are shown them.
-    async fn publish(&self, access: &Arc<Access>, answer: &CredentialAnswer, root: VerifyKey) {
+    async fn publish(
+        &self,
+        access: &Arc<Access>,
+        answer: &CredentialAnswer,
+        (root, idp): (VerifyKey, IdpStatement),
+    ) {
         let relays = access
             .catalogue
             .values()
@@ -252,6 +257,7 @@ impl HubKeeper {
             trust: self.trust.clone(),
             root,
             services: answer.services.clone(),
+            idp,
         };
         self.report(HubReport::Learned(Box::new(learned))).await;
         self.report(HubReport::Granted(Arc::clone(access))).await;

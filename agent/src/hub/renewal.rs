@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tidegate_proto::statement::Credential;
 use tidegate_proto::time::UnixTime;
 
 /// A credential is renewed this many seconds before it ends, less some jitter.
@@ -36,6 +37,7 @@ pub(crate) struct Renewal {
 
 impl Renewal {
     /// `jitter` in 0..=255 spreads the agents of an office: ID tokens at 70 to 90 % of their life, credentials up to a minute early.
+    /// An ID token is replaced with each credential, however long it lives: somebody who was shut out at the provider is out here by then.
     pub(crate) fn new(
         issued: UnixTime,
         expires: UnixTime,
@@ -46,7 +48,7 @@ impl Renewal {
         let share = 70 * 256 + 20 * u64::from(jitter);
         Self {
             session_ends,
-            token_due: issued.plus(life * share / 25_600),
+            token_due: issued.plus((life * share / 25_600).min(Credential::LIFE - early(jitter))),
             token_until: expires,
             credential_due: UnixTime(0),
         }
@@ -55,7 +57,7 @@ impl Renewal {
     /// The same with a credential that ends at `until`.
     pub(crate) fn with_credential(self, until: UnixTime, jitter: u8) -> Self {
         Self {
-            credential_due: until.minus(CREDENTIAL_MARGIN + u64::from(jitter) / 4),
+            credential_due: until.minus(early(jitter)),
             ..self
         }
     }
@@ -90,6 +92,11 @@ impl Renewal {
             .min(self.credential_due);
         Due::Nothing(LOOK_AGAIN.min(Duration::from_secs(now.until(next).max(1))))
     }
+}
+
+/// So many seconds before its end a credential is renewed.
+fn early(jitter: u8) -> u64 {
+    CREDENTIAL_MARGIN + u64::from(jitter) / 4
 }
 
 #[cfg(test)]
@@ -159,7 +166,7 @@ mod tests {
             "{}",
             life.credentials
         );
-        assert!((190..230).contains(&life.tokens), "{}", life.tokens);
+        assert!((1_200..1_500).contains(&life.tokens), "{}", life.tokens);
     }
 
     #[test]
@@ -167,7 +174,7 @@ mod tests {
         let renewal = Renewal::new(UnixTime(0), UnixTime(HOUR), UnixTime(12 * HOUR), 0)
             .with_credential(UnixTime(600), 0);
 
-        assert_eq!(renewal.due(UnixTime(500)), Due::Credential);
+        assert_eq!(renewal.due(UnixTime(500)), Due::IdToken);
         assert_eq!(renewal.due(UnixTime(2 * HOUR)), Due::IdToken);
         assert_eq!(renewal.due(UnixTime(13 * HOUR)), Due::SignIn);
         assert!(!renewal.token_holds(UnixTime(2 * HOUR)));
@@ -175,11 +182,26 @@ mod tests {
 
     #[test]
     fn an_office_does_not_renew_in_step() {
-        let due = |jitter| {
-            Renewal::new(UnixTime(0), UnixTime(HOUR), UnixTime(12 * HOUR), jitter).token_due
+        let due = |life, jitter| {
+            Renewal::new(UnixTime(0), UnixTime(life), UnixTime(12 * HOUR), jitter).token_due
         };
 
-        assert_eq!(due(0), UnixTime(2520));
-        assert!(due(255) > UnixTime(3200) && due(255) < UnixTime(3240));
+        assert_eq!(due(300, 0), UnixTime(210));
+        assert!(due(300, 255) > UnixTime(268) && due(300, 255) < UnixTime(270));
+        assert_eq!(due(HOUR, 0), UnixTime(480));
+        assert_eq!(due(HOUR, 255), UnixTime(417));
+    }
+
+    #[test]
+    fn the_provider_is_asked_again_within_the_life_of_a_credential() {
+        for jitter in 0..=255 {
+            let renewal = Renewal::new(UnixTime(0), UnixTime(HOUR), UnixTime(12 * HOUR), jitter)
+                .with_credential(UnixTime(Credential::LIFE), jitter);
+
+            assert_eq!(
+                renewal.due(UnixTime(Credential::LIFE - CREDENTIAL_MARGIN)),
+                Due::IdToken
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::IdpStatement;
 
 use super::access::Access;
 use super::trust::Trust;
@@ -31,6 +32,7 @@ pub(crate) struct Learned {
     pub(crate) trust: Trust,
     pub(crate) root: VerifyKey,
     pub(crate) services: Vec<CatalogueEntry>,
+    pub(crate) idp: IdpStatement,
 }
 
 /// What a round that went well proves to be over.

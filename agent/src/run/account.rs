@@ -2,30 +2,27 @@
 //! A retry replaces: there is never more than one sign-in or hub keeper at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use super::orders::{TaskNews, TaskReport};
 use super::owner::{HubTask, Owner};
-use super::state::{Account, Door, Task};
+use super::state::{Account, Door, Running, Task, Way};
 use crate::circuit::Admission;
 use crate::hub::keeper::HubKeeper;
 use crate::keys::Entry;
-use crate::signin::flow::{Flow, Progress, SignedIn, Tab};
+use crate::signin::flow::{Failed, Flow, Progress, SignedIn, Stop, Tab};
+use crate::signin::goodbye::{Goodbye, LastToken};
 use crate::signin::provider::Asked;
 use crate::signin::tokens::Session;
-use crate::snapshot::{HubState, SignInStep};
-
-/// How long the browser's tab is kept waiting for the first credential.
-const TAB_LIMIT: Duration = Duration::from_secs(20);
+use crate::snapshot::{HubState, SignIn, SignInStep};
 
 impl Owner {
-    pub(super) async fn sign_in(&mut self) -> Result<(), Problem> {
+    /// Starts signing in, in the place of a sign-in that is under way.
+    pub(super) async fn sign_in(&mut self, way: Way) -> Result<(), Problem> {
         let Some(home) = &self.state.home else {
             return Err(Problem::new(Code::NotJoined));
         };
@@ -34,7 +31,7 @@ impl Owner {
         }
         let Some(identity) = home.identity.clone() else {
             // Still being read, or the keyring was locked and may be open now.
-            self.wake(true);
+            self.wake(Some(way));
             return Ok(());
         };
         self.stop_hub().await;
@@ -43,20 +40,44 @@ impl Owner {
             .problems
             .iter()
             .any(|problem| problem.code == Code::WrongAccount);
+        self.end_sign_in(Code::SignInReplaced);
         self.state.forget_sign_in();
         let attempt = self.attempt();
-        let task = self.sign_in_task(attempt, identity, another_account);
-        let since = self.tools.clock.now();
-        self.state.account = Account::SigningIn {
-            step: SignInStep::OpeningBrowser,
+        let running = self.sign_in_task(attempt, identity, (way, another_account));
+        let view = SignIn {
+            step: SignInStep::AskingHub,
             url: None,
-            since,
-            _task: task,
+            since: self.tools.clock.now(),
+            likely: Vec::new(),
+            code: None,
         };
+        self.state.account = Account::SigningIn { view, running };
         Ok(())
     }
 
-    fn sign_in_task(&self, attempt: u64, identity: Arc<SigningKey>, another_account: bool) -> Task {
+    /// Ends the sign-in that is under way, if there is one; its tab is told why, now or when it comes back.
+    pub(super) fn end_sign_in(&mut self, why: Code) {
+        match std::mem::replace(&mut self.state.account, Account::SignedOut) {
+            Account::SigningIn { running, .. } => {
+                running.stop.send_replace(Some(Problem::new(why)));
+                self.farewells.spawn(running.task.ended());
+            }
+            Account::Arriving { tab, .. } => {
+                if let Some(tab) = tab {
+                    self.tell_tab(tab, Err(Problem::new(why)));
+                }
+            }
+            other => self.state.account = other,
+        }
+    }
+
+    fn sign_in_task(
+        &self,
+        attempt: u64,
+        identity: Arc<SigningKey>,
+        (way, another_account): (Way, bool),
+    ) -> Running {
+        let (stop, stopped) = Stop::new();
         let (progress, mut steps) = mpsc::channel(8);
         let flow = self.state.home.as_ref().map(|home| Flow {
             hub: home.membership.hub(),
@@ -65,6 +86,7 @@ impl Owner {
             trust: home.membership.trust.clone(),
             vault: self.tools.vault.clone(),
             browser: Arc::clone(&self.tools.browser),
+            porch: self.tools.porch.clone(),
             asked: Asked {
                 login_hint: home
                     .membership
@@ -78,7 +100,7 @@ impl Owner {
         });
         let reports = self.tools.task_reports.clone();
         let forgotten = self.forgetting.forgotten();
-        Task::spawn(async move {
+        let task = Task::spawn(async move {
             let Some(flow) = flow else { return };
             forgotten.wait().await;
             let told = async {
@@ -87,21 +109,31 @@ impl Owner {
                     let _ = reports.send(TaskReport { attempt, news }).await;
                 }
             };
-            let (result, ()) = tokio::join!(flow.run(), told);
-            let _ = reports
-                .send(TaskReport {
-                    attempt,
-                    news: TaskNews::SignedIn(result),
-                })
-                .await;
-        })
+            let running = async {
+                match way {
+                    Way::Browser => flow.run(stopped).await,
+                    Way::Code => flow.run_with_code(stopped).await,
+                }
+            };
+            let (result, ()) = tokio::join!(running, told);
+            let (result, late) = match result {
+                Ok(signed_in) => (Ok(signed_in), None),
+                Err(Failed { problem, tab }) => (Err(problem.clone()), tab.zip(Some(problem))),
+            };
+            let news = TaskNews::SignedIn(result);
+            let _ = reports.send(TaskReport { attempt, news }).await;
+            if let Some((tab, problem)) = late {
+                tab.tell(Err(&problem)).await;
+            }
+        });
+        Running { stop, task }
     }
 
     pub(super) async fn cancel_sign_in(&mut self) {
         match &self.state.account {
             Account::SigningIn { .. } => {
                 self.unwant(None);
-                self.state.account = Account::SignedOut;
+                self.end_sign_in(Code::SignInCancelled);
                 self.greet_hub();
             }
             Account::Arriving { .. } => {
@@ -112,7 +144,7 @@ impl Owner {
             Account::NotJoined | Account::SignedOut | Account::SignedIn { .. } => {}
             Account::Waking { .. } => {
                 self.unwant(None);
-                self.wake(false);
+                self.wake(None);
             }
         }
     }
@@ -158,14 +190,36 @@ impl Owner {
             self.farewells.spawn(home.circuits.links.end());
             let org = &home.membership.org;
             // What a locked keyring keeps is a token that nobody will use: nothing to tell.
-            self.forgetting.forget(
+            let token = self.forgetting.forget(
                 &self.tools.vault,
                 org,
                 &[Entry::Refresh, Entry::Session],
                 |_| (),
             );
+            self.say_goodbye(token, why.code);
         }
         self.greet_hub();
+    }
+
+    /// Lets the provider know that the session is over, in the background. Whoever asked for that is told when it could not be done.
+    fn say_goodbye(&mut self, token: LastToken, why: Code) {
+        let Some(home) = &self.state.home else { return };
+        if why == Code::SignedOutByProvider {
+            return;
+        }
+        let goodbye = Goodbye {
+            idp: home.idp.clone(),
+            hub: home.membership.hub(),
+            noise: Arc::clone(&self.tools.noise),
+            trust: home.membership.trust.clone(),
+        };
+        let reports = self.tools.task_reports.clone();
+        self.farewells.spawn(async move {
+            if let (Err(problem), Code::SignedOut) = (goodbye.say(token).await, why) {
+                let news = TaskNews::NotForgotten(problem);
+                let _ = reports.send(TaskReport { attempt: 0, news }).await;
+            }
+        });
     }
 
     /// Waits until it is gone: a keeper that was only told to end could still publish rights.
@@ -179,41 +233,67 @@ impl Owner {
     }
 
     pub(super) fn on_progress(&mut self, progress: Progress) {
-        match progress {
-            Progress::Trouble(problem) => self.state.trouble(problem),
-            Progress::Step {
-                step: new,
-                url: shown,
-            } => {
-                if let Account::SigningIn { step, url, .. } = &mut self.state.account {
-                    *step = new;
-                    *url = shown;
-                }
+        match (progress, &mut self.state.account) {
+            (Progress::Trouble(problem), _) => self.state.trouble(problem),
+            (Progress::Step { step, url }, Account::SigningIn { view, .. }) => {
+                view.step = step;
+                view.url = url;
+                view.likely.clear();
+                view.code = None;
             }
+            (Progress::Quiet(likely), Account::SigningIn { view, .. }) => view.likely = likely,
+            (Progress::Code(code), Account::SigningIn { view, .. }) => {
+                view.step = SignInStep::WaitingForCode;
+                view.code = Some(code);
+            }
+            // The last words of one that was told to end.
+            (Progress::Step { .. } | Progress::Quiet(_) | Progress::Code(_), _) => {}
         }
     }
 
+    /// How the newest sign-in ended. One that was told to end meanwhile may still have come through: nobody wants it.
     pub(super) fn on_signed_in(&mut self, result: Result<SignedIn, Problem>) {
-        let Account::SigningIn { since, .. } = self.state.account else {
-            return;
+        let old = std::mem::replace(&mut self.state.account, Account::SignedOut);
+        let Account::SigningIn { view, running } = old else {
+            self.state.account = old;
+            return self.on_late_sign_in(result);
         };
+        self.farewells.spawn(running.task.ended());
         match result {
             Ok(SignedIn { session, tab }) => {
                 self.state.better(&[Code::BrowserDidNotOpen]);
-                let arriving = Account::Arriving {
+                self.state.account = Account::Arriving {
                     session: Arc::clone(&session),
-                    since,
-                    tab: Some(tab),
+                    since: view.since,
+                    tab,
                 };
-                self.state.account = arriving;
                 self.keep_hub(session);
             }
             Err(problem) => {
-                self.state.account = Account::SignedOut;
                 self.unwant(Some(&problem));
                 self.state.trouble(problem);
                 self.greet_hub();
             }
+        }
+    }
+
+    /// A sign-in that came through after it had been replaced or cancelled.
+    pub(super) fn on_late_sign_in(&mut self, result: Result<SignedIn, Problem>) {
+        let Ok(SignedIn { tab, .. }) = result else {
+            return;
+        };
+        if let Some(tab) = tab {
+            self.tell_tab(tab, Err(Problem::new(Code::SignInCancelled)));
+        }
+        // A newer one keeps its own session over this one; without one, the next start must not find it.
+        if let (Account::SignedOut, Some(home)) = (&self.state.account, &self.state.home) {
+            let token = self.forgetting.forget(
+                &self.tools.vault,
+                &home.membership.org,
+                &[Entry::Refresh, Entry::Session],
+                |_| (),
+            );
+            self.say_goodbye(token, Code::SignInCancelled);
         }
     }
 
@@ -247,9 +327,8 @@ impl Owner {
 
     /// Lets the tab in the browser know, in the background and not for long.
     pub(super) fn tell_tab(&mut self, tab: Tab, outcome: Result<(), Problem>) {
-        self.farewells.spawn(async move {
-            let _ = timeout(TAB_LIMIT, tab.tell(outcome.as_ref().copied())).await;
-        });
+        self.farewells
+            .spawn(async move { tab.tell(outcome.as_ref().copied()).await });
     }
 
     /// Connects that waited for sign-in do not wait any more.

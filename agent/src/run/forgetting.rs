@@ -2,10 +2,11 @@
 //! What is being deleted must be gone before a new secret takes its place, so whoever writes one waits for this first.
 
 use tidegate_proto::names::OrgName;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::keys::{Entry, StoreError, Vault};
+use crate::signin::goodbye::LastToken;
 
 /// Deletions under way.
 #[derive(Default)]
@@ -18,25 +19,33 @@ pub(super) struct Forgetting {
 pub(super) struct Forgotten(watch::Receiver<usize>);
 
 impl Forgetting {
-    /// Starts deleting; `failed` hears why something may still be there.
+    /// Starts deleting; `failed` hears why something may still be there. Gives the refresh token once it is forgotten here.
     pub(super) fn forget(
         &mut self,
         vault: &Vault,
         org: &OrgName,
         entries: &'static [Entry],
         failed: impl FnOnce(StoreError) + Send + 'static,
-    ) {
+    ) -> LastToken {
         while self.tasks.try_join_next().is_some() {}
         let (vault, org, pending) = (vault.clone(), org.clone(), self.pending.clone());
         pending.send_modify(|pending| *pending += 1);
+        let (gone, token) = oneshot::channel();
         self.tasks.spawn(async move {
+            let refresh = match entries.contains(&Entry::Refresh) {
+                true => vault.read(&org, Entry::Refresh).await.ok().flatten(),
+                false => None,
+            };
             let mut last = Ok(());
             for entry in entries {
                 last = vault.delete(&org, *entry).await.and(last);
             }
             last.map_or_else(failed, |()| ());
             pending.send_modify(|pending| *pending -= 1);
+            // Not everybody wants it.
+            let _ = gone.send(refresh);
         });
+        token
     }
 
     /// For whoever writes a secret next.

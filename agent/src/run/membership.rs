@@ -6,11 +6,10 @@ use std::sync::Arc;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::JoinLink;
-use tidegate_proto::time::UnixTime;
 
 use super::orders::{TaskNews, TaskReport, Woken};
 use super::owner::Owner;
-use super::state::{Account, Home, Task};
+use super::state::{Account, Home, Task, Way};
 use crate::action::Secret;
 use crate::backoff::Backoff;
 use crate::circuit::{Admission, Circuits, Links};
@@ -35,7 +34,7 @@ impl Owner {
     /// Goes on where the last run stopped.
     pub(crate) fn resume(&mut self, membership: Membership) {
         self.settle(membership, None);
-        self.wake(false);
+        self.wake(None);
     }
 
     pub(super) fn join(&mut self, link: &Secret) -> Result<(), Problem> {
@@ -136,12 +135,13 @@ impl Owner {
             identity,
             circuits,
             catalogue,
+            idp: None,
         });
         self.state.account = Account::SignedOut;
     }
 
     /// Reads key and session from the keyring, and then, if asked, opens the browser where that is needed.
-    pub(super) fn wake(&mut self, then_sign_in: bool) {
+    pub(super) fn wake(&mut self, then_sign_in: Option<Way>) {
         let Some(home) = &self.state.home else { return };
         let (vault, membership) = (self.tools.vault.clone(), home.membership.clone());
         let attempt = self.attempt();
@@ -159,13 +159,10 @@ impl Owner {
     }
 
     async fn on_woken(&mut self, result: Result<Woken, Problem>) {
-        let then_sign_in = matches!(
-            self.state.account,
-            Account::Waking {
-                then_sign_in: true,
-                ..
-            }
-        );
+        let then_sign_in = match self.state.account {
+            Account::Waking { then_sign_in, .. } => then_sign_in,
+            _ => None,
+        };
         self.state.account = Account::SignedOut;
         match result.and_then(|woken| self.take_key(woken)) {
             Err(problem) => self.stay_out(problem),
@@ -178,7 +175,11 @@ impl Owner {
             Ok(None) => {
                 self.admission
                     .send_replace(Admission::None(Problem::new(Code::SignInNeeded)));
-                if !then_sign_in || self.sign_in().await.is_err() {
+                let signing_in = match then_sign_in {
+                    Some(way) => self.sign_in(way).await.is_ok(),
+                    None => false,
+                };
+                if !signing_in {
                     self.greet_hub();
                 }
             }
@@ -226,7 +227,7 @@ impl Owner {
         self.farewells
             .spawn(async move { home.circuits.shutdown(Code::SignedOut).await });
         let reports = self.tools.task_reports.clone();
-        self.forgetting.forget(
+        let _ = self.forgetting.forget(
             &self.tools.vault,
             &home.membership.org,
             &[Entry::Identity],
@@ -279,20 +280,19 @@ impl Owner {
                     .better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
             }
             Err(problem) => {
-                let since = self.away();
-                self.state.trouble(problem.since(since));
+                self.away();
+                self.state.trouble(problem);
             }
         }
     }
 
     /// The hub is away, since the first time this was noticed.
-    fn away(&mut self) -> UnixTime {
-        let since = match self.state.hub {
-            HubState::Away { since } => since,
-            HubState::Connected | HubState::Connecting => self.tools.clock.now(),
-        };
-        self.state.hub = HubState::Away { since };
-        since
+    fn away(&mut self) {
+        if !matches!(self.state.hub, HubState::Away { .. }) {
+            self.state.hub = HubState::Away {
+                since: self.tools.clock.now(),
+            };
+        }
     }
 
     pub(super) async fn on_task(&mut self, report: TaskReport) {
@@ -305,10 +305,8 @@ impl Owner {
             TaskNews::Woken(result) if is_current => self.on_woken(result).await,
             TaskNews::Progress(progress) if is_current => self.on_progress(progress),
             TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),
-            TaskNews::Joined(_)
-            | TaskNews::Woken(_)
-            | TaskNews::Progress(_)
-            | TaskNews::SignedIn(_) => {}
+            TaskNews::SignedIn(result) => self.on_late_sign_in(result),
+            TaskNews::Joined(_) | TaskNews::Woken(_) | TaskNews::Progress(_) => {}
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::door::DoorReport;
 use super::forgetting::Forgetting;
 use super::orders::{Order, TaskReport};
-use super::state::{Account, Door, State, Task};
+use super::state::{Account, Door, State, Task, Way};
 use crate::Action;
 use crate::circuit::{Admission, Circuits};
 use crate::clock::Clock;
@@ -28,10 +28,13 @@ use crate::inlet::door::Awaited;
 use crate::inlet::postgres::Front;
 use crate::keys::Vault;
 use crate::signin::browser::OpenBrowser;
+use crate::signin::porch::Porch;
 use crate::snapshot::Snapshot;
 
 /// How often bytes are counted anew while something is connected.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// How long tabs may take to be told.
+const TABS: Duration = Duration::from_secs(1);
 /// How long everything may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -53,6 +56,8 @@ pub(super) struct Tools {
     pub(super) vault: Vault,
     pub(super) clock: Clock,
     pub(super) browser: Arc<dyn OpenBrowser>,
+    /// Where tabs of sign-ins come back to.
+    pub(super) porch: Porch,
     /// Fresh at each start, in memory only.
     pub(super) noise: Arc<NoiseSecret>,
     pub(super) front: Arc<Front>,
@@ -91,6 +96,7 @@ impl Owner {
                 vault,
                 clock: config.clock,
                 browser: Arc::from(config.browser),
+                porch: Porch::default(),
                 noise: Arc::new(NoiseSecret::generate(&SystemEntropy)),
                 front: Arc::new(Front::new()),
                 refresh_lock: config.data_dir.join("refresh.lock"),
@@ -143,7 +149,8 @@ impl Owner {
         let is_last = matches!(action, Action::Quit);
         let result = match action {
             Action::Join { link } => self.join(&link),
-            Action::SignIn => self.sign_in().await,
+            Action::SignIn => self.sign_in(Way::Browser).await,
+            Action::SignInWithCode => self.sign_in(Way::Code).await,
             Action::CancelSignIn => {
                 self.cancel_sign_in().await;
                 Ok(())
@@ -211,8 +218,15 @@ impl Owner {
         if let Some(greeting) = self.greeting.take() {
             greeting.end().await;
         }
+        self.end_sign_in(Code::SignInInterrupted);
         self.state.account = Account::NotJoined;
         self.forgetting.finish().await;
+        // Nobody waits for tabs that have not come back; one that has is told.
+        self.tools.porch.close();
+        let _ = timeout(TABS, async {
+            while self.farewells.join_next().await.is_some() {}
+        })
+        .await;
         self.farewells.shutdown().await;
         self.outside.circuits.send_replace(None);
         if let Some(home) = self.state.home.take() {

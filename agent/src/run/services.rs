@@ -8,7 +8,7 @@ use tidegate_proto::problem::{Code, Problem};
 
 use super::door::{DoorHandle, DoorNews, DoorParts, DoorReport};
 use super::owner::Owner;
-use super::state::{Account, After, Door, closes_the_door, is_cured_by_a_portal};
+use super::state::{Account, After, Door, Way, closes_the_door, is_cured_by_a_portal};
 use crate::circuit::Admission;
 use crate::hub::access::Access;
 use crate::hub::report::{HubReport, Learned};
@@ -32,7 +32,7 @@ impl Owner {
                 return Err(Problem::new(Code::NotJoined));
             }
             Account::SignedOut | Account::Waking { .. } => {
-                self.sign_in().await?;
+                self.sign_in(Way::Browser).await?;
                 self.state.doors.insert(service.clone(), Door::Wanted);
             }
             Account::SignedIn { .. } if self.is_catalogue_fresh() => {
@@ -285,6 +285,7 @@ impl Owner {
         home.membership.trust = learned.trust;
         home.membership.root_key = Some(learned.root);
         home.membership.services = learned.services;
+        home.idp = Some(learned.idp);
         home.membership.last = name.or(home.membership.last.take());
         if let Err(problem) = self.disk.save(&home.membership) {
             self.state.trouble(problem);

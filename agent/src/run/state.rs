@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
+use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::time::UnixTime;
-use tidegate_proto::words::words;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::door::DoorHandle;
@@ -17,7 +18,7 @@ use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::signin::flow::Tab;
 use crate::signin::tokens::Session;
-use crate::snapshot::{ConnectStep, HubState, SignInStep};
+use crate::snapshot::{ConnectStep, HubState, SignIn};
 
 /// Most problems that are kept; the oldest goes first.
 const MAX_PROBLEMS: usize = 20;
@@ -28,6 +29,11 @@ pub(super) struct Task(JoinHandle<()>);
 impl Task {
     pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
+    }
+
+    /// Waits until it has ended by itself.
+    pub(super) async fn ended(mut self) {
+        let _ = (&mut self.0).await;
     }
 
     /// Aborts it and waits until it is gone.
@@ -43,6 +49,20 @@ impl Drop for Task {
     }
 }
 
+/// How a person signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Browser,
+    /// A code for the browser of another computer.
+    Code,
+}
+
+/// A sign-in that can be told to end; dropping it ends it without a word to its tab.
+pub(super) struct Running {
+    pub(super) stop: watch::Sender<Option<Problem>>,
+    pub(super) task: Task,
+}
+
 /// Who the person is to us. The tasks in here end with the state they belong to.
 pub(super) enum Account {
     NotJoined,
@@ -53,13 +73,11 @@ pub(super) enum Account {
     /// The keyring is being read; looks like signed out. Somebody may have asked to sign in meanwhile.
     Waking {
         _task: Task,
-        then_sign_in: bool,
+        then_sign_in: Option<Way>,
     },
     SigningIn {
-        step: SignInStep,
-        url: Option<String>,
-        since: UnixTime,
-        _task: Task,
+        view: SignIn,
+        running: Running,
     },
     /// The session stands, the first credential is still missing.
     Arriving {
@@ -80,6 +98,8 @@ pub(super) struct Home {
     pub(super) circuits: Arc<Circuits>,
     /// For showing. What portals are opened by is in `Access`.
     pub(super) catalogue: Catalogue,
+    /// As the hub said last.
+    pub(super) idp: Option<IdpStatement>,
 }
 
 /// What a person did with a service.
@@ -160,7 +180,7 @@ impl State {
         if self.problems.contains(&problem) {
             return;
         }
-        tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
+        tracing::info!(code = %problem.code, "problem arose");
         self.problems
             .retain(|old| old.code != problem.code || old.facts.service != problem.facts.service);
         self.problems.push(problem);
@@ -230,7 +250,7 @@ pub(super) fn closes_the_door(code: Code) -> bool {
 fn ends_a_session(code: Code) -> bool {
     matches!(
         code,
-        Code::RevokedByAdmin | Code::Revoked | Code::SessionExpired
+        Code::RevokedByAdmin | Code::Revoked | Code::SessionExpired | Code::SignedOutByProvider
     )
 }
 

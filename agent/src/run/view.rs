@@ -62,17 +62,13 @@ impl State {
                     .and_then(|home| home.membership.last.clone());
                 AccountView::SignedOut { last }
             }
-            Account::SigningIn {
-                step, url, since, ..
-            } => AccountView::SigningIn(SignIn {
-                step: *step,
-                url: url.clone(),
-                since: *since,
-            }),
+            Account::SigningIn { view, .. } => AccountView::SigningIn(view.clone()),
             Account::Arriving { since, .. } => AccountView::SigningIn(SignIn {
                 step: SignInStep::GettingCredential,
                 url: None,
                 since: *since,
+                likely: Vec::new(),
+                code: None,
             }),
             Account::SignedIn { session } => AccountView::SignedIn {
                 name: session.claims.name.clone(),

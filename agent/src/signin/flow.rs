@@ -1,21 +1,24 @@
 //! One sign-in from click to session: hub, provider, browser, callback, code, tokens.
-//! Dropping the future cancels it at any point and closes the port; a new one never meets an old one.
+//! It ends at any point when it is told to, and says so to its tab, also to one that comes back later; dropping it closes the port at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use openidconnect::PkceCodeVerifier;
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::identity::{NoiseSecret, SigningKey};
 use tidegate_proto::idtoken::commitment;
+use tidegate_proto::likely::LikelyCause;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::words::words;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::browser::OpenBrowser;
 use super::page::Page;
+use super::porch::Porch;
 use super::provider::{Asked, Authorization, Provider};
 use super::redirect::{Answering, Callback, Redirect};
 use super::refresh::keep_session;
@@ -26,10 +29,12 @@ use crate::hub::keeper::greet;
 use crate::hub::trust::Trust;
 use crate::keys::{Entry, Kept, Vault};
 use crate::problems;
-use crate::snapshot::SignInStep;
+use crate::snapshot::{SignInCode, SignInStep};
 
 /// How long a person may take in the browser.
 const PERSON_LIMIT: Duration = Duration::from_secs(300);
+/// How long a person is expected to take without anything being the matter.
+const QUIET: Duration = Duration::from_secs(60);
 /// A browser that has not come back by then is a text browser, or stuck: the wait goes on without it.
 const BROWSER_LIMIT: Duration = Duration::from_secs(5);
 
@@ -41,6 +46,10 @@ pub(crate) enum Progress {
     },
     /// Goes on, but the person should know.
     Trouble(Problem),
+    /// Nothing has come back for a minute: what may be the matter.
+    Quiet(Vec<LikelyCause>),
+    /// What to type elsewhere.
+    Code(SignInCode),
 }
 
 /// Everything one sign-in works with.
@@ -51,48 +60,109 @@ pub(crate) struct Flow {
     pub(crate) trust: Trust,
     pub(crate) vault: Vault,
     pub(crate) browser: Arc<dyn OpenBrowser>,
+    pub(crate) porch: Porch,
     pub(crate) asked: Asked,
     pub(crate) clock: Clock,
     pub(crate) progress: mpsc::Sender<Progress>,
 }
 
+/// The word to end, with its reason.
+pub(crate) struct Stop(watch::Receiver<Option<Problem>>);
+
+impl Stop {
+    /// The word, and who hears it.
+    pub(crate) fn new() -> (watch::Sender<Option<Problem>>, Self) {
+        let (tell, told) = watch::channel(None);
+        (tell, Self(told))
+    }
+
+    /// Waits for it.
+    pub(super) async fn told(&mut self) -> Problem {
+        match self.0.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(why)) => why.clone(),
+            // Whoever could have said it is gone, and so is whoever would hear the result.
+            _ => Problem::new(Code::SignInInterrupted),
+        }
+    }
+}
+
+/// What a sign-in stands on while the person is in the browser. Holds secrets: no `Debug`.
+struct Begun {
+    answering: Answering,
+    provider: Provider,
+    idp: IdpStatement,
+    url: url::Url,
+    rz: [u8; 32],
+    nonce: String,
+    uri: String,
+    verifier: Option<PkceCodeVerifier>,
+}
+
 /// A session, and the browser tab that waits to hear how it ends.
 pub(crate) struct SignedIn {
     pub(crate) session: Arc<Session>,
-    pub(crate) tab: Tab,
+    /// `None` after a sign-in with a code.
+    pub(crate) tab: Option<Tab>,
 }
 
-/// The tab in the browser, still open on our page.
+/// A sign-in that ended, and the tab that is or may come back.
+pub(crate) struct Failed {
+    pub(crate) problem: Problem,
+    pub(crate) tab: Option<Tab>,
+}
+
+/// The tab in the browser: still open on our page, or not back yet.
 pub(crate) struct Tab(Answering);
 
 impl Tab {
-    /// Tells the person in the browser, and closes the port.
+    /// Tells the person in the browser, and closes the port. Waits for a tab that has not come back, unless another sign-in needs the place.
     pub(crate) async fn tell(self, outcome: Result<(), &Problem>) {
         self.0.finish(page(outcome)).await;
     }
 }
 
 impl Flow {
-    pub(crate) async fn run(mut self) -> Result<SignedIn, Problem> {
-        self.step(SignInStep::OpeningBrowser, None).await;
+    /// Runs until there is a session, it fails, or `stop` says why it must end. A tab that may still be open goes with either.
+    pub(crate) async fn run(mut self, mut stop: Stop) -> Result<SignedIn, Failed> {
+        let begun = tokio::select! {
+            biased;
+            why = stop.told() => Err(why),
+            begun = self.begin() => begun,
+        };
+        let mut begun = begun.map_err(|problem| Failed { problem, tab: None })?;
+        let tokens = tokio::select! {
+            biased;
+            why = stop.told() => Err(why),
+            tokens = self.go_on(&mut begun) => tokens,
+        };
+        // From here on it is not stopped: what is kept by halves would be found at the next start.
+        match tokens {
+            Ok(tokens) => Ok(self.finish(begun, &tokens).await),
+            Err(problem) => Err(Failed {
+                problem,
+                tab: Some(Tab(begun.answering)),
+            }),
+        }
+    }
+
+    /// Everything before the person is asked.
+    async fn begin(&mut self) -> Result<Begun, Problem> {
+        self.step(SignInStep::AskingHub, None).await;
         let (_, idp) = greet(&self.hub, &self.noise, &mut self.trust)
             .await
             .map_err(|error| error.problem(&self.hub.address))?;
-        let redirect = Redirect::bind(&idp.redirect_ports)
-            .await
-            .map_err(|error| problems::of_redirect(&error))?;
+        self.step(SignInStep::AskingProvider, None).await;
         let provider = Provider::discover(&idp)
             .await
             .map_err(|error| problems::of_provider(error, &idp.issuer))?;
+        let redirect = Redirect::bind(&idp.redirect_ports, self.porch.enter().await)
+            .await
+            .map_err(|error| problems::of_redirect(&error))?;
 
         let mut rz = [0; 32];
         SystemEntropy.fill(&mut rz);
-        let nonce = commitment(
-            &rz,
-            &self.identity.verify_key(),
-            &self.hub.org,
-            &idp.client_id,
-        );
+        let key = self.identity.verify_key();
+        let nonce = commitment(&rz, &key, &self.hub.org, &idp.client_id);
         let uri = redirect.uri();
         let Authorization {
             url,
@@ -101,33 +171,47 @@ impl Flow {
         } = provider
             .authorize(&uri, nonce.clone(), &self.asked)
             .map_err(|error| problems::of_provider(error, &idp.issuer))?;
-
-        let mut answering = redirect.answer(state, idp.issuer.clone());
-        self.open_browser(url).await;
-        let code = match self.wait_for_person(&mut answering, &idp).await {
-            Ok(code) => code,
-            Err(problem) => return Err(self.fail(answering, problem).await),
-        };
-        self.step(SignInStep::ExchangingCode, None).await;
-        let tokens = match provider
-            .exchange(&code, verifier, &uri, &nonce, self.clock.now())
-            .await
-        {
-            Ok(tokens) => tokens,
-            Err(error) => {
-                let problem = problems::of_provider(error, &idp.issuer);
-                return Err(self.fail(answering, problem).await);
-            }
-        };
-        let session = self.keep(&tokens, rz, &idp).await;
-        self.step(SignInStep::GettingCredential, None).await;
-        Ok(SignedIn {
-            session,
-            tab: Tab(answering),
+        Ok(Begun {
+            answering: redirect.answer(state, idp.issuer.clone()),
+            provider,
+            idp,
+            url,
+            rz,
+            nonce,
+            uri,
+            verifier: Some(verifier),
         })
     }
 
-    async fn open_browser(&self, url: url::Url) {
+    /// The person's part, and the provider's answer to it.
+    async fn go_on(&self, begun: &mut Begun) -> Result<Tokens, Problem> {
+        let opened = self.open_browser(&begun.url).await;
+        let code = self
+            .wait_for_person(&mut begun.answering, &begun.idp, opened)
+            .await?;
+        self.step(SignInStep::ExchangingCode, None).await;
+        let verifier = begun.verifier.take().ok_or(Code::Internal)?;
+        let now = self.clock.now();
+        begun
+            .provider
+            .exchange(&code, verifier, &begun.uri, &begun.nonce, now)
+            .await
+            .map_err(|error| problems::of_code(error, &begun.idp.issuer))
+    }
+
+    async fn finish(&self, begun: Begun, tokens: &Tokens) -> SignedIn {
+        let session = self.keep(tokens, begun.rz, &begun.idp).await;
+        self.step(SignInStep::GettingCredential, None).await;
+        SignedIn {
+            session,
+            tab: Some(Tab(begun.answering)),
+        }
+    }
+
+    /// Whether a browser was started, as far as anybody can tell.
+    async fn open_browser(&self, url: &url::Url) -> bool {
+        self.step(SignInStep::OpeningBrowser, Some(url.to_string()))
+            .await;
         let (browser, target) = (Arc::clone(&self.browser), url.clone());
         // On a thread of its own: a text browser blocks until it ends.
         let opened = tokio::task::spawn_blocking(move || browser.open(&target));
@@ -136,21 +220,27 @@ impl Flow {
             Ok(Ok(Err(_)) | Err(_))
         );
         if failed {
-            let _ = self
-                .progress
-                .send(Progress::Trouble(Problem::new(Code::BrowserDidNotOpen)))
+            self.say(Progress::Trouble(Problem::new(Code::BrowserDidNotOpen)))
                 .await;
         }
-        self.step(SignInStep::WaitingForBrowser, Some(url.into()))
+        self.step(SignInStep::WaitingForBrowser, Some(url.to_string()))
             .await;
+        !failed
     }
 
     async fn wait_for_person(
         &self,
         answering: &mut Answering,
         idp: &IdpStatement,
+        opened: bool,
     ) -> Result<Zeroizing<String>, Problem> {
-        match timeout(PERSON_LIMIT, answering.callback()).await {
+        let mut came = timeout(QUIET, answering.callback()).await;
+        if came.is_err() {
+            let likely = likely_causes(opened, answering.has_seen_strays());
+            self.say(Progress::Quiet(likely)).await;
+            came = timeout(PERSON_LIMIT.saturating_sub(QUIET), answering.callback()).await;
+        }
+        match came {
             Err(_) => Err(Problem::new(Code::SignInTimedOut)),
             Ok(None) => Err(Problem::new(Code::Internal)),
             Ok(Some(Callback::Code(code))) => Ok(code),
@@ -159,17 +249,19 @@ impl Flow {
     }
 
     /// The refresh token is kept before anything is done with the rest.
-    async fn keep(&self, tokens: &Tokens, rz: [u8; 32], idp: &IdpStatement) -> Arc<Session> {
+    pub(super) async fn keep(
+        &self,
+        tokens: &Tokens,
+        rz: [u8; 32],
+        idp: &IdpStatement,
+    ) -> Arc<Session> {
         let org = &self.hub.org;
         let kept = match &tokens.refresh {
             Some(token) => self.vault.write(org, Entry::Refresh, token).await,
             None => Kept::Stored,
         };
         if let Kept::InMemory(error) = kept {
-            let _ = self
-                .progress
-                .send(Progress::Trouble(problems::of_store(error)))
-                .await;
+            self.say(Progress::Trouble(problems::of_store(error))).await;
         }
         let session = Session::begin(tokens, rz, idp.max_session);
         keep_session(&self.vault, org, &session).await;
@@ -177,22 +269,38 @@ impl Flow {
         Arc::new(session)
     }
 
-    async fn fail(&self, answering: Answering, problem: Problem) -> Problem {
-        answering.finish(page(Err(&problem))).await;
-        problem
+    pub(super) async fn step(&self, step: SignInStep, url: Option<String>) {
+        self.say(Progress::Step { step, url }).await;
     }
 
-    async fn step(&self, step: SignInStep, url: Option<String>) {
+    pub(super) async fn say(&self, progress: Progress) {
         // Nobody listens only while the agent is going away.
-        let _ = self.progress.send(Progress::Step { step, url }).await;
+        let _ = self.progress.send(progress).await;
     }
+}
+
+/// What may be the matter, most likely first.
+fn likely_causes(opened: bool, strays: bool) -> Vec<LikelyCause> {
+    let known = [
+        (!opened, LikelyCause::BrowserDidNotOpen),
+        (strays, LikelyCause::OlderTab),
+        (opened, LikelyCause::PageWaits),
+        (opened, LikelyCause::PageBlocked),
+        (true, LikelyCause::AnotherAccount),
+        (true, LikelyCause::NeedsVpn),
+        (true, LikelyCause::WayBackBlocked),
+    ];
+    known
+        .into_iter()
+        .filter_map(|(fits, cause)| fits.then_some(cause))
+        .collect()
 }
 
 /// The provider's `error` in our words (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6). The provider's own text is not repeated.
 fn refusal(error: &str, idp: &IdpStatement) -> Problem {
     let problem = Problem::new(Code::ProviderRefused).host(&idp.issuer);
     match error {
-        "access_denied" => problem.said("you or your organisation declined"),
+        "access_denied" => Problem::new(Code::SignInDeclined),
         "login_required"
         | "interaction_required"
         | "consent_required"

@@ -1,12 +1,13 @@
 //! How the agent talks to the identity provider: HTTPS only, no redirects, small bodies, the system's trust plus the org's own CA.
 //! Never a switch to skip verification: a company that inspects TLS has its root in the system store already.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
-use rustls::RootCertStore;
+use rustls::{CertificateError, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -24,6 +25,11 @@ pub(crate) enum HttpError {
     Tls,
     #[error("the provider cannot be reached")]
     Unreachable,
+    /// Nobody this computer trusts vouches for it: a wrong server, or one in between.
+    #[error("the provider's certificate is not trusted")]
+    Untrusted,
+    #[error("the provider's certificate is from another time")]
+    CertificateTime,
     #[error("the provider does not answer in time")]
     TimedOut,
     #[error("the answer is too large")]
@@ -50,6 +56,25 @@ impl Http {
             .build()
             .map_err(|_| HttpError::Tls)?;
         Ok(Self(client))
+    }
+
+    /// Posts a form; only the status of the answer counts.
+    pub(crate) async fn post(
+        &self,
+        url: &url::Url,
+        form: &[(&str, &str)],
+    ) -> Result<http::StatusCode, HttpError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let request = http::Request::post(url.as_str())
+            .header(
+                http::header::CONTENT_TYPE,
+                "application/x-www-form-urlencoded",
+            )
+            .body(body.into_bytes())
+            .map_err(|_| HttpError::Unreachable)?;
+        Ok(self.send(request).await?.status())
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -91,9 +116,31 @@ impl<'c> AsyncHttpClient<'c> for Http {
 #[allow(clippy::needless_pass_by_value)]
 fn meaning(error: reqwest::Error) -> HttpError {
     if error.is_timeout() {
-        HttpError::TimedOut
-    } else {
-        HttpError::Unreachable
+        return HttpError::TimedOut;
+    }
+    match certificate_error(&error) {
+        None => HttpError::Unreachable,
+        Some(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => HttpError::CertificateTime,
+        Some(_) => HttpError::Untrusted,
+    }
+}
+
+/// What TLS had against the certificate, wherever in the chain of causes it is; an I/O error wraps it without naming it as its source.
+fn certificate_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CertificateError> {
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return Some(why);
+    }
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(inner) => certificate_error(inner),
+        None => error.source().and_then(certificate_error),
     }
 }
 

@@ -37,6 +37,24 @@ impl Page {
         }
     }
 
+    /// The address was opened again after it had done its work.
+    pub(crate) fn used_before() -> Self {
+        Self {
+            good: false,
+            title: "This page was used before".into(),
+            lines: vec!["A sign-in page works once, and this one has done its work. Look at Tidegate to see how it ended. You can close this tab.".into()],
+        }
+    }
+
+    /// An answer that belongs to no sign-in of this Tidegate.
+    pub(crate) fn of_another() -> Self {
+        Self {
+            good: false,
+            title: "Not the sign-in that is under way".into(),
+            lines: vec!["This tab belongs to another sign-in, perhaps an older one. Go on in the newest tab, or sign in again from Tidegate. You can close this tab.".into()],
+        }
+    }
+
     pub(crate) fn not_here() -> Self {
         Self {
             good: false,
@@ -100,6 +118,8 @@ mod tests {
         for page in [
             Page::signed_in(),
             Page::still_working(),
+            Page::used_before(),
+            Page::of_another(),
             Page::failed("a", "b", "c"),
         ] {
             let html = page.html();

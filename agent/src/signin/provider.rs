@@ -1,6 +1,8 @@
 //! The identity provider as OpenID Connect describes it: discovery, authorisation URL, code exchange, refresh, ID-token checks.
 //! The library believes a token from the future and several audiences unless told otherwise: every verifier here is told.
 
+pub(crate) mod device;
+
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
     CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreGrantType, CoreIdToken,
@@ -9,8 +11,8 @@ use openidconnect::core::{
     CoreSubjectIdentifierType, CoreTokenResponse,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthorizationCode, ClientId, CsrfToken, DiscoveryError,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, LoginHint, Nonce,
+    AdditionalProviderMetadata, AuthorizationCode, ClientId, CsrfToken, DeviceAuthorizationUrl,
+    DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, LoginHint, Nonce,
     OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl,
     RefreshToken, RequestTokenError, Scope, StandardErrorResponse, TokenResponse,
 };
@@ -39,6 +41,14 @@ pub(crate) enum ProviderError {
     Busy,
     #[error("the provider refused the request")]
     Refused,
+    #[error("the provider has no way to end a session")]
+    NoRevocation,
+    #[error("the provider does not offer device codes")]
+    NoDeviceCode,
+    #[error("the code was not used in time")]
+    CodeExpired,
+    #[error("the sign-in was declined")]
+    Declined,
     #[error("the answer holds no id token")]
     NoIdToken,
     /// Not yet valid or already over although fresh: somebody's clock is wrong.
@@ -53,6 +63,10 @@ pub(crate) enum ProviderError {
 struct Extra {
     /// RFC 8414; some providers support PKCE without saying so.
     code_challenge_methods_supported: Option<Vec<String>>,
+    /// RFC 7009.
+    revocation_endpoint: Option<url::Url>,
+    /// RFC 8628.
+    device_authorization_endpoint: Option<DeviceAuthorizationUrl>,
 }
 
 impl AdditionalProviderMetadata for Extra {}
@@ -86,7 +100,12 @@ pub(crate) struct Provider {
     idp: IdpStatement,
     client: Client,
     http: Http,
+    revocation: Option<url::Url>,
+    device: Option<DeviceAuthorizationUrl>,
 }
+
+/// Beside `openid`: what policies look at, the person's name, and a refresh token.
+const SCOPES: [&str; 3] = ["groups", "email", "offline_access"];
 
 /// What the provider is asked about the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,12 +132,15 @@ impl Provider {
             .await
             .map_err(discovery_error)?;
         check(&metadata)?;
+        let extra = metadata.additional_metadata().clone();
         let client_id = ClientId::new(idp.client_id.clone());
         let client = CoreClient::from_provider_metadata(metadata, client_id, None);
         Ok(Self {
             idp: idp.clone(),
             client,
             http,
+            revocation: extra.revocation_endpoint,
+            device: extra.device_authorization_endpoint,
         })
     }
 
@@ -139,7 +161,7 @@ impl Provider {
                 CsrfToken::new_random,
                 move || Nonce::new(nonce),
             )
-            .add_scopes(["groups", "email", "offline_access"].map(|scope| Scope::new(scope.into())))
+            .add_scopes(SCOPES.map(|scope| Scope::new(scope.into())))
             .set_redirect_uri(std::borrow::Cow::Owned(redirect))
             .set_pkce_challenge(challenge)
             .set_max_age(Duration::from_secs(self.idp.max_session));
@@ -200,6 +222,24 @@ impl Provider {
             |got| got.is_none_or(|nonce| nonce == first_nonce),
             now,
         )
+    }
+
+    /// Makes the refresh token worthless, and with it whatever it was traded for (RFC 7009). A token that is unknown there is no error.
+    pub(crate) async fn revoke(&self, refresh_token: &str) -> Result<(), ProviderError> {
+        let endpoint = self
+            .revocation
+            .as_ref()
+            .ok_or(ProviderError::NoRevocation)?;
+        let form = [
+            ("token", refresh_token),
+            ("token_type_hint", "refresh_token"),
+            ("client_id", &self.idp.client_id),
+        ];
+        match self.http.post(endpoint, &form).await?.as_u16() {
+            200..=299 => Ok(()),
+            429 | 500.. => Err(ProviderError::Busy),
+            _ => Err(ProviderError::Refused),
+        }
     }
 
     fn tokens(

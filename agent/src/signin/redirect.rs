@@ -1,7 +1,8 @@
 //! The listener on 127.0.0.1 that catches the browser on its way back from the provider, once.
-//! A wrong or missing `state` changes nothing here: if it ended the sign-in, any web page could end it.
+//! A wrong or missing `state` ends nothing: else any web page could end a sign-in. It is told what it is, and counted.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::page::Page;
+use super::porch::{Place, Porch};
 use super::request::{Asked, MAX_HEAD, Query, parse};
 use crate::inlet::holder::{Holder, holder_of};
 use crate::inlet::peer::{NotAdmitted, admit_same_user};
@@ -23,8 +25,10 @@ use crate::inlet::peer::{NotAdmitted, admit_same_user};
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// How long the tab waits for the outcome before it says "almost there".
 const OUTCOME_LIMIT: Duration = Duration::from_secs(15);
-/// How long the listener stays for the tab after the outcome is known.
+/// How long the listener stays after the outcome is known, for a tab that came back and waits for it.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The same for a tab that is still at the provider: it may come back to a sign-in that was cancelled.
+const LATE: Duration = Duration::from_secs(300);
 /// Connections served at the same time; more wait in the backlog.
 const MAX_CONNECTIONS: usize = 16;
 
@@ -44,6 +48,7 @@ pub(crate) struct PortsTaken(pub(crate) Vec<(u16, Option<Holder>)>);
 pub(crate) struct Redirect {
     listener: TcpListener,
     port: u16,
+    place: Place,
 }
 
 impl Redirect {
@@ -51,13 +56,17 @@ impl Redirect {
     ///
     /// # Errors
     /// When all are taken.
-    pub(crate) async fn bind(ports: &[u16]) -> Result<Self, PortsTaken> {
+    pub(crate) async fn bind(ports: &[u16], place: Place) -> Result<Self, PortsTaken> {
         let mut taken = Vec::new();
         for &port in ports {
             match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
                 Ok(listener) => {
                     let port = listener.local_addr().map_or(port, |address| address.port());
-                    return Ok(Self { listener, port });
+                    return Ok(Self {
+                        listener,
+                        port,
+                        place,
+                    });
                 }
                 Err(_) => taken.push((port, holder_of(port))),
             }
@@ -74,21 +83,29 @@ impl Redirect {
     pub(crate) fn answer(self, state: Zeroizing<String>, issuer: String) -> Answering {
         let (caught_in, caught) = oneshot::channel();
         let (outcome, outcome_out) = watch::channel(None);
-        let seen = watch::Sender::new(false);
         let desk = Arc::new(Desk {
             port: self.port,
             state,
             issuer,
+            porch: self.place.porch.clone(),
             caught: Mutex::new(Some(caught_in)),
             outcome: outcome_out,
-            seen: seen.clone(),
+            seen: watch::Sender::new(false),
+            strays: AtomicU32::new(0),
         });
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(self.listener, desk, stop.clone()));
+        let leave = self.place.leave.clone();
+        let task = tokio::spawn(serve(
+            self.place,
+            self.listener,
+            Arc::clone(&desk),
+            stop.clone(),
+        ));
         Answering {
             caught,
             outcome,
-            seen,
+            desk,
+            leave,
             stop,
             task,
         }
@@ -99,7 +116,8 @@ impl Redirect {
 pub(crate) struct Answering {
     caught: oneshot::Receiver<Callback>,
     outcome: watch::Sender<Option<Page>>,
-    seen: watch::Sender<bool>,
+    desk: Arc<Desk>,
+    leave: CancellationToken,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -110,12 +128,28 @@ impl Answering {
         (&mut self.caught).await.ok()
     }
 
-    /// Tells the waiting tab what became of it, then closes the port.
+    /// Whether answers came that belong to other sign-ins.
+    pub(crate) fn has_seen_strays(&self) -> bool {
+        self.desk.strays.load(Ordering::Relaxed) > 0
+    }
+
+    /// Tells the tab what became of it, then closes the port: the tab that waits, or the one that may still come, for as long as nobody needs the port.
     pub(crate) async fn finish(mut self, page: Page) {
+        let came = self.desk.is_taken();
+        let later = if came {
+            Page::used_before()
+        } else {
+            page.clone()
+        };
+        self.desk.porch.remember(&self.desk.state, later);
         self.outcome.send_replace(Some(page));
-        let mut seen = self.seen.subscribe();
-        // Whether the tab fetched its page or was closed early: the port closes.
-        let _ = timeout(FAREWELL, seen.wait_for(|seen| *seen)).await;
+        let mut seen = self.desk.seen.subscribe();
+        let patience = if came { FAREWELL } else { LATE };
+        tokio::select! {
+            // Whether the tab fetched its page or was closed early: the port closes.
+            _ = timeout(patience, seen.wait_for(|seen| *seen)) => {}
+            () = self.leave.cancelled(), if !came => {}
+        }
         self.stop.cancel();
         let _ = (&mut self.task).await;
     }
@@ -132,13 +166,17 @@ struct Desk {
     port: u16,
     state: Zeroizing<String>,
     issuer: String,
+    porch: Porch,
     /// Empty once the answer was taken: there is no second one.
     caught: Mutex<Option<oneshot::Sender<Callback>>>,
     outcome: watch::Receiver<Option<Page>>,
     seen: watch::Sender<bool>,
+    /// Answers to other sign-ins.
+    strays: AtomicU32,
 }
 
-async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) {
+/// `place` comes first so that it is dropped last: whoever waits for it finds the port free.
+async fn serve(place: Place, listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -154,7 +192,7 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) 
             }
         }
     }
-    drop(listener);
+    drop((listener, place));
     // Whoever is in the middle of reading its page may finish; the rest is cut off.
     let _ = timeout(Duration::from_millis(500), async {
         while connections.join_next().await.is_some() {}
@@ -203,31 +241,44 @@ impl Desk {
             _ => return response("400 Bad Request", "", &Page::not_here()),
         };
         if !ours || !right_issuer {
-            return response("400 Bad Request", "", &Page::not_here());
+            return self.stray(query.state.as_ref().map(|state| state.as_str()));
         }
         let first = self
             .caught
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match first.map(|caught| caught.send(callback)) {
-            // The code leaves the address bar and the history with this redirect.
-            Some(Ok(())) => response(
-                "303 See Other",
-                "Location: /done\r\n",
-                &Page::still_working(),
-            ),
-            _ => response("410 Gone", "", &Page::not_here()),
+        let Some(caught) = first else {
+            return response("410 Gone", "", &Page::used_before());
+        };
+        // Nobody takes it when the sign-in has ended meanwhile: then the tab learns how.
+        let _ = caught.send(callback);
+        // The code leaves the address bar and the history with this redirect.
+        response(
+            "303 See Other",
+            "Location: /done\r\n",
+            &Page::still_working(),
+        )
+    }
+
+    /// An answer to another sign-in: one of ours that is over, or none of ours.
+    fn stray(&self, state: Option<&str>) -> String {
+        self.strays.fetch_add(1, Ordering::Relaxed);
+        match state.and_then(|state| self.porch.recall(state)) {
+            Some(page) => response("410 Gone", "", &page),
+            None => response("400 Bad Request", "", &Page::of_another()),
         }
     }
 
-    async fn done(&self) -> String {
-        if self
-            .caught
+    fn is_taken(&self) -> bool {
+        self.caught
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
-        {
+            .is_none()
+    }
+
+    async fn done(&self) -> String {
+        if !self.is_taken() {
             return response("404 Not Found", "", &Page::not_here());
         }
         let mut outcome = self.outcome.clone();

@@ -21,6 +21,7 @@ use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Purpose};
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Code;
+use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
 use tokio::io::AsyncWriteExt;
@@ -28,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::org::{Org, name};
+use super::org::{Org, name, no_provider};
 use crate::clock::Clock;
 
 /// What the outlet answers to OPEN.
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     clock: Clock,
     pub(crate) outlet: watch::Sender<Outlet>,
     pub(crate) services: Mutex<Vec<CatalogueEntry>>,
+    pub(crate) idp: Mutex<IdpStatement>,
     /// Refuse to renew with this.
     pub(crate) refuse: Mutex<Option<Code>>,
     events: broadcast::Sender<(&'static str, String)>,
@@ -84,6 +86,7 @@ impl Hub {
             clock,
             outlet: watch::Sender::new(Outlet::Echoes),
             services: Mutex::default(),
+            idp: Mutex::new(no_provider()),
             refuse: Mutex::default(),
             events: broadcast::Sender::new(64),
             count: watch::Sender::default(),
@@ -202,7 +205,7 @@ async fn answer(
     match request.uri().path() {
         path::SETTINGS => whole(
             200,
-            serde_json::to_string(&inner.org.settings(now)).unwrap(),
+            serde_json::to_string(&inner.org.settings(&inner.idp.lock().unwrap(), now)).unwrap(),
         ),
         path::CREDENTIAL => {
             let body = request.into_body().collect().await.unwrap().to_bytes();

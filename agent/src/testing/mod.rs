@@ -5,6 +5,7 @@
 pub(crate) mod hub;
 pub(crate) mod log;
 pub(crate) mod org;
+pub(crate) mod provider;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,6 +82,15 @@ impl World {
 
     /// As an earlier run left it: joined, and signed in for the next hour.
     pub(crate) fn signed_in_before(&self) {
+        let store = self.joined_before();
+        store.write("acme/refresh", CANARIES[1]).unwrap();
+        store
+            .write("acme/session", &self.session().to_secret().unwrap())
+            .unwrap();
+    }
+
+    /// As an earlier run left it: joined, and signed out.
+    pub(crate) fn joined_before(&self) -> FileStore {
         let data = self.config().data_dir;
         let (mut disk, _) = Disk::open(&data).unwrap();
         let membership = Membership {
@@ -96,10 +106,7 @@ impl World {
         disk.save(&membership).unwrap();
         let store = FileStore::new(data.join("keys.json"));
         store.write("acme/identity", CANARIES[2]).unwrap();
-        store.write("acme/refresh", CANARIES[1]).unwrap();
         store
-            .write("acme/session", &self.session().to_secret().unwrap())
-            .unwrap();
     }
 
     fn session(&self) -> Session {

@@ -25,6 +25,22 @@ pub(crate) fn name() -> OrgName {
     "acme".parse().unwrap()
 }
 
+/// A provider that nobody can reach.
+pub(crate) fn no_provider() -> IdpStatement {
+    IdpStatement {
+        org: name(),
+        issuer: "https://idp.invalid".into(),
+        client_id: "client".into(),
+        algorithms: vec![Algorithm::RS256],
+        redirect_ports: [8250, 18250, 28250],
+        groups_claim: "groups".into(),
+        key_host: "idp.invalid:443".parse().unwrap(),
+        ca_pem: None,
+        max_session: 43_200,
+        version: 1,
+    }
+}
+
 impl Org {
     pub(crate) fn new() -> Self {
         Self {
@@ -71,19 +87,7 @@ impl Org {
         }
     }
 
-    pub(crate) fn settings(&self, now: UnixTime) -> Settings {
-        let idp = IdpStatement {
-            org: name(),
-            issuer: "https://idp.invalid".into(),
-            client_id: "client".into(),
-            algorithms: vec![Algorithm::RS256],
-            redirect_ports: [8250, 18250, 28250],
-            groups_claim: "groups".into(),
-            key_host: "idp.invalid:443".parse().unwrap(),
-            ca_pem: None,
-            max_session: 43_200,
-            version: 1,
-        };
+    pub(crate) fn settings(&self, idp: &IdpStatement, now: UnixTime) -> Settings {
         Settings {
             org: name(),
             roots: self.roots(),

@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 use tidegate_proto::problem::{Code, Problem, Severity};
-use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 use ts_rs::TS;
 
@@ -17,14 +16,8 @@ pub struct ProblemView {
     pub title: String,
     pub cause: String,
     pub next: String,
-    /// Who can mend it: `your administrator`.
-    pub who: &'static str,
-    /// Set for what lasts: since when.
-    #[ts(type = "number | null")]
-    pub since: Option<UnixTime>,
     pub button: Option<Button>,
-    /// `None` for what lasts: it goes by itself when it is over.
-    pub dismiss: Option<Intent>,
+    pub dismiss: Intent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
@@ -53,13 +46,8 @@ pub fn problem_view(problem: &Problem) -> ProblemView {
         title: words.title,
         cause: words.cause,
         next: words.next,
-        who: words.who,
-        since: problem.since,
         button: button(problem),
-        dismiss: problem
-            .since
-            .is_none()
-            .then_some(Intent::Dismiss { code: problem.code }),
+        dismiss: Intent::Dismiss { code: problem.code },
     }
 }
 

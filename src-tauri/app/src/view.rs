@@ -6,7 +6,7 @@ use tidegate_agent::{
     AccountView, ConnectStep, HubState, KeyHome, ServiceState, ServiceView, SignIn, SignInStep,
     Snapshot,
 };
-use tidegate_proto::problem::{Code, Problem, shown};
+use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
@@ -136,9 +136,7 @@ pub fn view(scene: &Scene<'_>) -> View {
         .map_or(&[][..], |snapshot| &snapshot.services);
     View {
         account: account(scene),
-        hub: scene
-            .snapshot
-            .map_or(Hub::None, |snapshot| hub(scene, snapshot)),
+        hub: scene.snapshot.map_or(Hub::None, hub),
         services: services
             .iter()
             .map(|service| service_view(scene, service))
@@ -181,7 +179,9 @@ fn account(scene: &Scene<'_>) -> Account {
 }
 
 fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
-    const ORDER: [SignInStep; 4] = [
+    const ORDER: [SignInStep; 6] = [
+        SignInStep::AskingHub,
+        SignInStep::AskingProvider,
         SignInStep::OpeningBrowser,
         SignInStep::WaitingForBrowser,
         SignInStep::ExchangingCode,
@@ -207,22 +207,16 @@ fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
     }
 }
 
-fn hub(scene: &Scene<'_>, snapshot: &Snapshot) -> Hub {
+fn hub(snapshot: &Snapshot) -> Hub {
     let Some(org) = &snapshot.org else {
         return Hub::None;
     };
     let address = org.hub.to_string();
     match snapshot.hub {
         HubState::Connected => Hub::Connected { address },
-        HubState::Away { since } if is_news(scene, since) => Hub::Away { address, since },
-        HubState::Connecting | HubState::Away { .. } => Hub::Connecting { address },
+        HubState::Connecting => Hub::Connecting { address },
+        HubState::Away { since } => Hub::Away { address, since },
     }
-}
-
-/// Away for as long as the problem needs to be shown.
-fn is_news(scene: &Scene<'_>, since: UnixTime) -> bool {
-    let away = Problem::new(Code::HubUnreachable).since(since);
-    !shown([&away], scene.now).is_empty()
 }
 
 fn service_view(scene: &Scene<'_>, service: &ServiceView) -> Service {
@@ -343,8 +337,11 @@ fn keys_note(scene: &Scene<'_>) -> Option<String> {
 
 pub(crate) fn sign_in_step_text(step: SignInStep) -> &'static str {
     match step {
+        SignInStep::AskingHub => "Asking the hub",
+        SignInStep::AskingProvider => "Asking your organisation's sign-in",
         SignInStep::OpeningBrowser => "Opening your browser",
         SignInStep::WaitingForBrowser => "Waiting for you in the browser",
+        SignInStep::WaitingForCode => "Waiting for the code to be typed",
         SignInStep::ExchangingCode => "Checking the answer",
         SignInStep::GettingCredential => "Getting your credential",
     }

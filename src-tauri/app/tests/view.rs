@@ -40,6 +40,8 @@ fn signing_in_shows_how_far_it_got() {
         [
             Progress::Done,
             Progress::Done,
+            Progress::Done,
+            Progress::Done,
             Progress::Now,
             Progress::Later
         ]
@@ -76,9 +78,7 @@ fn an_open_service_says_how_it_is_used() {
 #[test]
 fn the_hub_being_away_does_not_hide_the_services() {
     let away = Snapshot {
-        hub: HubState::Away {
-            since: MORNING.minus(60),
-        },
+        hub: HubState::Away { since: MORNING },
         ..warehouse(connecting())
     };
 
@@ -88,7 +88,7 @@ fn the_hub_being_away_does_not_hide_the_services() {
         view.hub,
         Hub::Away {
             address: "hub.acme.example:443".into(),
-            since: MORNING.minus(60)
+            since: MORNING
         }
     );
     assert_eq!(
@@ -126,9 +126,6 @@ fn every_problem_has_words_and_a_way_to_put_it_aside() {
         let shown = &of(&snapshot).problems[0];
 
         assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
-        assert_eq!(
-            shown.dismiss,
-            Some(tidegate_app::Intent::Dismiss { code: *code })
-        );
+        assert_eq!(shown.dismiss, tidegate_app::Intent::Dismiss { code: *code });
     }
 }

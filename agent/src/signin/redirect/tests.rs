@@ -7,7 +7,11 @@ use super::*;
 const ISSUER: &str = "https://idp.example/oauth2/default";
 
 async fn listening() -> (Answering, u16) {
-    let redirect = Redirect::bind(&[0]).await.unwrap();
+    listening_on(&Porch::default()).await
+}
+
+async fn listening_on(porch: &Porch) -> (Answering, u16) {
+    let redirect = Redirect::bind(&[0], porch.enter().await).await.unwrap();
     let port = redirect.port;
     (
         redirect.answer(Zeroizing::new("right-state".into()), ISSUER.into()),
@@ -158,9 +162,17 @@ async fn takes_the_first_free_port_and_names_who_holds_the_others() {
     let second = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let free = second.local_addr().unwrap().port();
 
-    let error = Redirect::bind(&[taken, free]).await.err().unwrap();
+    let place = async || Porch::default().enter().await;
+
+    let error = Redirect::bind(&[taken, free], place().await)
+        .await
+        .err()
+        .unwrap();
     drop(second);
-    let redirect = Redirect::bind(&[taken, free]).await.ok().unwrap();
+    let redirect = Redirect::bind(&[taken, free], place().await)
+        .await
+        .ok()
+        .unwrap();
 
     assert_eq!(error.0.len(), 2);
     assert!(

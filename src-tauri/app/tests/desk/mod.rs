@@ -297,6 +297,8 @@ pub(crate) fn signing_in(step: SignInStep) -> Snapshot {
             step,
             url: Some("https://acme.okta.example/authorize?state=1".to_owned()),
             since: MORNING,
+            likely: Vec::new(),
+            code: None,
         }),
         ..signed_out()
     }
