@@ -119,6 +119,8 @@ export const badLink: ProblemView = {
   title: "The join link is not complete",
   cause: "This computer cannot join, because a part of the link is missing.",
   next: "Copy the whole link and paste it again.",
+  who: "you",
+  since: null,
   button: null,
   dismiss: { do: "dismiss", code: 4001 },
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tidegate_agent::{AccountView, HubState, ServiceState, ServiceView, Snapshot};
 use tidegate_link::now;
+use tidegate_proto::problem::shown;
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 
@@ -78,7 +79,7 @@ fn table(snapshot: &Snapshot, now: UnixTime) -> String {
             .iter()
             .map(|service| service_row(service, now)),
     );
-    for problem in &snapshot.problems {
+    for problem in shown(&snapshot.problems, now) {
         lines.push(String::new());
         let words = words(problem);
         lines.push(format!(

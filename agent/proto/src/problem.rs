@@ -5,6 +5,10 @@ use crate::{names::ServiceName, text::Shown, time::UnixTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+mod shown;
+
+pub use shown::{next_shown, shown};
+
 /// Who must act to make a problem go away.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,6 +22,20 @@ pub enum Actor {
     Policy,
     /// The authors of Tidegate.
     Us,
+}
+
+impl Actor {
+    /// In words, as in `can be mended by: your administrator`.
+    #[must_use]
+    pub fn who(self) -> &'static str {
+        match self {
+            Self::Peer => "the other end",
+            Self::Network => "your network",
+            Self::ThisComputer => "you",
+            Self::Policy => "your administrator",
+            Self::Us => "the makers of Tidegate",
+        }
+    }
 }
 
 /// How loudly a problem is shown.
@@ -242,6 +260,9 @@ pub struct Problem {
     pub code: Code,
     #[serde(default)]
     pub facts: Facts,
+    /// Set for what lasts and ends by itself: since when it has. `None` for what happened, or answers a click.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<UnixTime>,
 }
 
 impl Problem {
@@ -251,7 +272,15 @@ impl Problem {
         Self {
             code,
             facts: Facts::default(),
+            since: None,
         }
+    }
+
+    /// It lasts, and has since then.
+    #[must_use]
+    pub fn since(mut self, since: UnixTime) -> Self {
+        self.since = Some(since);
+        self
     }
 
     /// Names the service.

@@ -18,6 +18,8 @@ pub struct Words {
     pub cause: String,
     /// One sentence: what to do.
     pub next: String,
+    /// Who can mend it: `your administrator`.
+    pub who: &'static str,
     /// `TG-1001`.
     pub code: String,
 }
@@ -38,6 +40,7 @@ pub fn words(problem: &Problem) -> Words {
         title: title.to_owned(),
         cause: fill(cause, &problem.facts),
         next: fill(next, &problem.facts),
+        who: problem.code.actor().who(),
         code: problem.code.to_string(),
     }
 }
@@ -457,11 +460,31 @@ mod tests {
             let said = words(&Problem::new(*code));
             let _ = writeln!(
                 all,
-                "{} {}\n  {}\n  {}",
-                said.code, said.title, said.cause, said.next
+                "{} {}\n  {}\n  {}\n  {}",
+                said.code,
+                said.title,
+                said.cause,
+                said.next,
+                manner(*code)
             );
         }
         insta::assert_snapshot!("words", all);
+    }
+
+    /// How it is shown: `(error; your network; after 6 s; not beside TG-1006)`.
+    fn manner(code: Code) -> String {
+        let mut parts = vec![
+            format!("{:?}", code.severity()).to_lowercase(),
+            code.actor().who().to_owned(),
+        ];
+        if !code.shown_after().is_zero() {
+            parts.push(format!("after {} s", code.shown_after().as_secs()));
+        }
+        let explained: Vec<String> = code.depends_on().iter().map(Code::to_string).collect();
+        if !explained.is_empty() {
+            parts.push(format!("not beside {}", explained.join(", ")));
+        }
+        format!("({})", parts.join("; "))
     }
 
     #[test]

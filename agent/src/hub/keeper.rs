@@ -75,7 +75,7 @@ impl HubKeeper {
             let since = *away_since.get_or_insert(self.clock.now());
             self.report(HubReport::State(HubState::Away { since }))
                 .await;
-            self.report(HubReport::Trouble(problem)).await;
+            self.report(HubReport::Trouble(problem.since(since))).await;
             self.expire();
             self.rest(backoff.wait()).await;
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::JoinLink;
+use tidegate_proto::time::UnixTime;
 
 use super::orders::{TaskNews, TaskReport, Woken};
 use super::owner::Owner;
@@ -280,19 +281,20 @@ impl Owner {
                     .better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
             }
             Err(problem) => {
-                self.away();
-                self.state.trouble(problem);
+                let since = self.away();
+                self.state.trouble(problem.since(since));
             }
         }
     }
 
     /// The hub is away, since the first time this was noticed.
-    fn away(&mut self) {
-        if !matches!(self.state.hub, HubState::Away { .. }) {
-            self.state.hub = HubState::Away {
-                since: self.tools.clock.now(),
-            };
-        }
+    fn away(&mut self) -> UnixTime {
+        let since = match self.state.hub {
+            HubState::Away { since } => since,
+            HubState::Connected | HubState::Connecting => self.tools.clock.now(),
+        };
+        self.state.hub = HubState::Away { since };
+        since
     }
 
     pub(super) async fn on_task(&mut self, report: TaskReport) {

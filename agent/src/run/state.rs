@@ -9,6 +9,7 @@ use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
 use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::words;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -180,7 +181,7 @@ impl State {
         if self.problems.contains(&problem) {
             return;
         }
-        tracing::info!(code = %problem.code, "problem arose");
+        tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
         self.problems
             .retain(|old| old.code != problem.code || old.facts.service != problem.facts.service);
         self.problems.push(problem);

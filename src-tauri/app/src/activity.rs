@@ -42,7 +42,6 @@ fn told(change: &Change) -> String {
         Change::Left => "This computer left the organisation.".to_owned(),
         Change::SignedIn(name) => format!("Signed in as {name}."),
         Change::SignedOut => "Signed out.".to_owned(),
-        Change::HubLost => "The hub could not be reached.".to_owned(),
         Change::HubBack => "The hub is back.".to_owned(),
         Change::Connected(service) => format!("{service} was connected."),
         Change::Ended(service) => format!("{service} was disconnected."),

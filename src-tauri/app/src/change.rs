@@ -3,7 +3,7 @@
 
 use tidegate_agent::{AccountView, HubState, ServiceState, Snapshot};
 use tidegate_proto::names::{OrgName, ServiceName};
-use tidegate_proto::problem::Problem;
+use tidegate_proto::problem::{Code, Problem};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -11,7 +11,7 @@ pub enum Change {
     Left,
     SignedIn(String),
     SignedOut,
-    HubLost,
+    /// After it was said that it cannot be reached.
     HubBack,
     Connected(ServiceName),
     /// Open before, and now neither open nor failed.
@@ -21,27 +21,33 @@ pub enum Change {
     Arose(Problem),
 }
 
+/// What is known at one moment: the agent's word, and which of its problems are old enough to be shown.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub snapshot: &'a Snapshot,
+    pub problems: &'a [Problem],
+}
+
 /// In the order in which they are told.
-pub fn changes(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
+pub fn changes(before: Known<'_>, after: Known<'_>) -> Vec<Change> {
+    let (was, is) = (before.snapshot, after.snapshot);
     let mut changes = Vec::new();
-    changes.extend(org_change(before, after));
-    changes.extend(account_change(before, after));
+    changes.extend(org_change(was, is));
+    changes.extend(account_change(was, is));
     changes.extend(hub_change(before, after));
-    changes.extend(before.services.iter().filter_map(|service| {
-        let now = after.service(&service.name).map(|now| &now.state);
+    changes.extend(was.services.iter().filter_map(|service| {
+        let now = is.service(&service.name).map(|now| &now.state);
         end_of(&service.name, &service.state, now)
     }));
-    changes.extend(after.services.iter().filter_map(|service| {
-        let was = before.service(&service.name).map(|was| &was.state);
+    changes.extend(is.services.iter().filter_map(|service| {
+        let was = was.service(&service.name).map(|was| &was.state);
         let opened = service.state.is_connected() && !was.is_some_and(ServiceState::is_connected);
         opened.then(|| Change::Connected(service.name.clone()))
     }));
-    let known = |problem: &&Problem| !before.problems.contains(problem);
+    let arisen = after.problems.iter();
     changes.extend(
-        after
-            .problems
-            .iter()
-            .filter(known)
+        arisen
+            .filter(|problem| !before.problems.contains(problem))
             .cloned()
             .map(Change::Arose),
     );
@@ -72,13 +78,15 @@ fn account_change(before: &Snapshot, after: &Snapshot) -> Option<Change> {
     }
 }
 
-fn hub_change(before: &Snapshot, after: &Snapshot) -> Option<Change> {
-    let away = |snapshot: &Snapshot| matches!(snapshot.hub, HubState::Away { .. });
-    match (away(before), away(after)) {
-        (false, true) => Some(Change::HubLost),
-        (true, _) if after.hub == HubState::Connected => Some(Change::HubBack),
-        (true | false, _) => None,
-    }
+fn hub_change(before: Known<'_>, after: Known<'_>) -> Option<Change> {
+    let is_away = |problem: &Problem| {
+        matches!(
+            problem.code,
+            Code::HubUnreachable | Code::AuthorityAway | Code::HubBusy | Code::HubStopping
+        ) && problem.since.is_some()
+    };
+    let was_said = before.problems.iter().any(is_away);
+    (was_said && after.snapshot.hub == HubState::Connected).then_some(Change::HubBack)
 }
 
 fn end_of(name: &ServiceName, was: &ServiceState, is: Option<&ServiceState>) -> Option<Change> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tidegate_agent::{AccountView, Action, Clock, SignIn, Snapshot};
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{Code, Problem, next_shown, shown};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -67,6 +67,8 @@ pub struct Controller<D, A> {
     released: BTreeSet<ServiceName>,
     /// Told that they are about to close.
     warned: BTreeSet<ServiceName>,
+    /// The agent's problems that were old enough to be shown, when last looked at.
+    said: Vec<Problem>,
     /// The last problem that was told, and when.
     told: Option<(Problem, UnixTime)>,
     acts: JoinSet<Answer>,
@@ -121,6 +123,7 @@ where
             wanted: BTreeSet::new(),
             released: BTreeSet::new(),
             warned: BTreeSet::new(),
+            said: Vec::new(),
             told: None,
             acts: JoinSet::new(),
         }
@@ -130,14 +133,16 @@ where
     pub async fn run(mut self, starting: impl Future<Output = Result<A, Problem>> + Send) {
         let mut starting = std::pin::pin!(starting);
         loop {
+            self.watch_the_clock();
             self.warn_of_ends();
             self.show();
+            let pace = self.pace();
             let event = tokio::select! {
                 started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),
                 snapshot = self.engine.next() => Event::Snapshot(snapshot),
                 input = self.inputs.recv() => Event::Input(input),
                 Some(answer) = self.acts.join_next() => Event::Answer(answer.unwrap_or_else(|_| Answer::lost())),
-                () = tokio::time::sleep(PACE), if self.is_timed() => Event::Tick,
+                () = tokio::time::sleep(pace.unwrap_or(PACE)), if pace.is_some() => Event::Tick,
             };
             if self.handle(event).is_break() {
                 break;
@@ -170,6 +175,9 @@ where
         if matches!(first.account, AccountView::NotJoined) {
             self.desktop.open_window();
         }
+        // What is there from the start is shown, but is no news.
+        let known = shown(&first.problems, self.clock.now());
+        self.said = known.into_iter().cloned().collect();
         self.snapshot = Some(first);
     }
 
@@ -335,13 +343,14 @@ where
         }
     }
 
-    /// Whether anything shown changes by time alone.
-    fn is_timed(&self) -> bool {
-        let signed_in = self
-            .snapshot
-            .as_ref()
-            .is_some_and(|snapshot| matches!(snapshot.account, AccountView::SignedIn { .. }));
-        signed_in || self.notes.copied.is_some()
+    /// When to look again although nothing happened; `None` when nothing shown changes by time alone.
+    fn pace(&self) -> Option<Duration> {
+        let snapshot = self.snapshot.as_ref()?;
+        let next = next_shown(&snapshot.problems, self.clock.now()).map(Duration::from_secs);
+        let is_timed =
+            matches!(snapshot.account, AccountView::SignedIn { .. }) || self.notes.copied.is_some();
+        let pace = is_timed.then_some(PACE);
+        pace.into_iter().chain(next).min()
     }
 
     async fn end(mut self) {

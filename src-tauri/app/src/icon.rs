@@ -1,8 +1,7 @@
 //! Which picture the tray shows. Shapes differ by state, colours by panel.
 //! A newcomer would let "connected" hide a problem: somebody must act, so the problem wins.
 
-use tidegate_agent::{AccountView, HubState, ServiceState};
-
+use tidegate_agent::{AccountView, ServiceState};
 use tidegate_proto::problem::{Problem, Severity};
 
 use crate::scene::Scene;
@@ -61,10 +60,7 @@ pub fn icon_state(scene: &Scene<'_>) -> IconState {
         return IconState::Problem;
     }
     if any(ServiceState::is_connected) {
-        return match snapshot.hub {
-            HubState::Away { .. } => IconState::Problem,
-            HubState::Connected | HubState::Connecting => IconState::Connected,
-        };
+        return IconState::Connected;
     }
     let signing_in = matches!(
         snapshot.account,

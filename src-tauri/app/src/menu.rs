@@ -1,7 +1,7 @@
 //! The tray menu as a value: two that are equal look the same, so the desktop is only bothered when something changed.
 //! A newcomer would put a callback on an item: an item carries an `Intent`, and only what is on the menu can be asked for.
 
-use tidegate_agent::{AccountView, HubState, ServiceState, ServiceView, Snapshot};
+use tidegate_agent::{AccountView, ServiceState, ServiceView, Snapshot};
 use tidegate_proto::words::words;
 
 use crate::Intent;
@@ -99,12 +99,6 @@ fn account_line(scene: &Scene<'_>) -> String {
 }
 
 fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
-    if let Some(snapshot) = scene.snapshot
-        && snapshot.org.is_some()
-        && matches!(snapshot.hub, HubState::Away { .. })
-    {
-        menu.line("The hub cannot be reached");
-    }
     for problem in scene.problems() {
         let id = format!("problem:{}", problem.code);
         menu.entry(id, format!("{}…", words(problem).title), Intent::OpenWindow);

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use tidegate_proto::problem::{Code, Problem, Severity};
+use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 use ts_rs::TS;
 
@@ -16,8 +17,14 @@ pub struct ProblemView {
     pub title: String,
     pub cause: String,
     pub next: String,
+    /// Who can mend it: `your administrator`.
+    pub who: &'static str,
+    /// Set for what lasts: since when.
+    #[ts(type = "number | null")]
+    pub since: Option<UnixTime>,
     pub button: Option<Button>,
-    pub dismiss: Intent,
+    /// `None` for what lasts: it goes by itself when it is over.
+    pub dismiss: Option<Intent>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
@@ -46,8 +53,13 @@ pub fn problem_view(problem: &Problem) -> ProblemView {
         title: words.title,
         cause: words.cause,
         next: words.next,
+        who: words.who,
+        since: problem.since,
         button: button(problem),
-        dismiss: Intent::Dismiss { code: problem.code },
+        dismiss: problem
+            .since
+            .is_none()
+            .then_some(Intent::Dismiss { code: problem.code }),
     }
 }
 
@@ -77,6 +89,12 @@ fn button(problem: &Problem) -> Option<Button> {
         | Code::WrongAccount
         | Code::ProviderUnreachable
         | Code::ProviderAnswerWrong
+        | Code::ProviderNotTrusted
+        | Code::SignInDeclined
+        | Code::SignInInterrupted
+        | Code::SignedOutByProvider
+        | Code::SignInCodeExpired
+        | Code::SignInCodeNotOffered
         | Code::SignedOut => sign_in("Sign in again"),
         Code::BrowserDidNotOpen => Some(Button {
             label: "Copy the address",
@@ -97,6 +115,8 @@ fn button(problem: &Problem) -> Option<Button> {
         | Code::PolicyChanged
         | Code::DisconnectedByYou
         | Code::AppQuitting
+        | Code::SignInReplaced
+        | Code::SignOutNotConfirmed
         | Code::NoTray
         | Code::ClipboardFailed => None,
         Code::Expired => again("Connect again"),

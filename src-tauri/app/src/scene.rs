@@ -3,7 +3,7 @@
 
 use tidegate_agent::{ServiceState, Snapshot};
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::time::UnixTime;
 
 use crate::activity::Activity;
@@ -40,18 +40,19 @@ pub struct Copied {
 impl<'a> Scene<'a> {
     /// Problems to show on their own: not those a service's own card shows.
     pub fn problems(&self) -> Vec<&'a Problem> {
-        let mut shown: Vec<&Problem> = Vec::new();
+        let mut known: Vec<&Problem> = Vec::new();
         let reported = self.snapshot.map_or(&[][..], |snapshot| &snapshot.problems);
         for problem in reported
             .iter()
             .chain(&self.notes.refused)
             .chain(&self.notes.desktop)
         {
-            let twice = shown.iter().any(|other| other.code == problem.code);
-            if !twice && !self.shown_by_a_service(problem) {
-                shown.push(problem);
+            if !known.iter().any(|other| other.code == problem.code) {
+                known.push(problem);
             }
         }
+        let mut shown = shown(known, self.now);
+        shown.retain(|problem| !self.shown_by_a_service(problem));
         shown
     }
 

@@ -6,7 +6,7 @@ use tidegate_agent::{
     AccountView, ConnectStep, HubState, KeyHome, ServiceState, ServiceView, SignIn, SignInStep,
     Snapshot,
 };
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
@@ -136,7 +136,9 @@ pub fn view(scene: &Scene<'_>) -> View {
         .map_or(&[][..], |snapshot| &snapshot.services);
     View {
         account: account(scene),
-        hub: scene.snapshot.map_or(Hub::None, hub),
+        hub: scene
+            .snapshot
+            .map_or(Hub::None, |snapshot| hub(scene, snapshot)),
         services: services
             .iter()
             .map(|service| service_view(scene, service))
@@ -207,16 +209,22 @@ fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
     }
 }
 
-fn hub(snapshot: &Snapshot) -> Hub {
+fn hub(scene: &Scene<'_>, snapshot: &Snapshot) -> Hub {
     let Some(org) = &snapshot.org else {
         return Hub::None;
     };
     let address = org.hub.to_string();
     match snapshot.hub {
         HubState::Connected => Hub::Connected { address },
-        HubState::Connecting => Hub::Connecting { address },
-        HubState::Away { since } => Hub::Away { address, since },
+        HubState::Away { since } if is_news(scene, since) => Hub::Away { address, since },
+        HubState::Connecting | HubState::Away { .. } => Hub::Connecting { address },
     }
+}
+
+/// Away for as long as the problem needs to be shown.
+fn is_news(scene: &Scene<'_>, since: UnixTime) -> bool {
+    let away = Problem::new(Code::HubUnreachable).since(since);
+    !shown([&away], scene.now).is_empty()
 }
 
 fn service_view(scene: &Scene<'_>, service: &ServiceView) -> Service {

@@ -9,11 +9,12 @@ use desk::{
     Desk, HOUR, Told, connected, connecting, copied, last_menu, last_view, named, not_joined,
     notices, signed_out, signing_in, warehouse,
 };
-use tidegate_agent::{Action, ServiceState, SignInStep, Snapshot};
+use tidegate_agent::{Action, HubState, ServiceState, SignInStep, Snapshot};
 use tidegate_app::intent::{Copyable, Form};
 use tidegate_app::view::{Account, State};
 use tidegate_app::{Icon, IconState, Input, Intent, Panel};
 use tidegate_proto::problem::{Code, Problem};
+use tokio::time::advance;
 
 const ADDRESS: &str = "postgresql://localhost:15432/flights";
 
@@ -150,7 +151,7 @@ async fn a_dismissed_problem_is_gone() {
     let view = last_view(&desk.told());
     assert_eq!(view.problems[0].code, Code::NoTray.to_string());
 
-    desk.person(view.problems[0].dismiss.clone()).await;
+    desk.person(view.problems[0].dismiss.clone().unwrap()).await;
 
     assert_eq!(last_view(&desk.told()).problems, []);
     desk.close().await;
@@ -444,5 +445,41 @@ async fn a_week_of_work_takes_no_time() {
         .filter(|told| matches!(told, Told::Icon(_)))
         .collect();
     assert_eq!(icons.last(), Some(&&Told::Icon(off)));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_is_away_for_a_moment_is_no_news_and_later_it_is_said_once() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    let away = Snapshot {
+        hub: HubState::Away { since: desk.now() },
+        problems: vec![Problem::new(Code::HubUnreachable).since(desk.now())],
+        ..warehouse(ServiceState::Idle)
+    };
+    desk.told();
+
+    desk.agent_says(away.clone()).await;
+    advance(Duration::from_secs(2)).await;
+    desk.agent_says(warehouse(ServiceState::Idle)).await;
+    let blinked = desk.told();
+    let away = Snapshot {
+        hub: HubState::Away { since: desk.now() },
+        problems: vec![Problem::new(Code::HubUnreachable).since(desk.now())],
+        ..away
+    };
+    desk.agent_says(away).await;
+    advance(Duration::from_secs(7)).await;
+    desk.settle().await;
+    let away = desk.told();
+    desk.agent_says(warehouse(ServiceState::Idle)).await;
+    let back = desk.told();
+
+    assert_eq!(notices(&blinked), []);
+    assert!(last_view(&blinked).activity.is_empty());
+    assert_eq!(notices(&away).len(), 1);
+    assert_eq!(last_view(&away).problems.len(), 1);
+    assert!(last_view(&away).problems[0].dismiss.is_none());
+    assert_eq!(notices(&back), []);
+    assert_eq!(last_view(&back).activity[0].text, "The hub is back.");
     desk.close().await;
 }

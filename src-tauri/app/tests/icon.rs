@@ -4,7 +4,7 @@
 mod desk;
 
 use desk::{MORNING, connected, connecting, not_joined, signed_out, signing_in, warehouse};
-use tidegate_agent::{HubState, ServiceState, SignInStep, Snapshot};
+use tidegate_agent::{ServiceState, SignInStep, Snapshot};
 use tidegate_app::icon::icon_state;
 use tidegate_app::scene::{Notes, Scene};
 use tidegate_app::{IconState, Panel};
@@ -38,7 +38,7 @@ fn a_problem_is_not_hidden_by_what_still_works() {
         ..warehouse(connected())
     };
     let away = Snapshot {
-        hub: HubState::Away { since: MORNING },
+        problems: vec![Problem::new(Code::HubUnreachable).since(MORNING.minus(60))],
         ..warehouse(connected())
     };
     let failed = ServiceState::Failed(Problem::new(Code::TargetClosed));

@@ -230,15 +230,25 @@ fn a_failed_service_says_why_and_can_be_tried_again() {
 
 #[test]
 fn the_hub_being_away_is_said_and_hides_nothing() {
-    let snapshot = Snapshot {
-        hub: HubState::Away { since: MORNING },
+    let away = |since| Snapshot {
+        hub: HubState::Away { since },
+        problems: vec![Problem::new(Code::HubUnreachable).since(since)],
         ..warehouse(connected())
     };
 
-    let menu = of(&snapshot);
+    let at_once = of(&away(MORNING.minus(2)));
+    let later = of(&away(MORNING.minus(60)));
 
-    assert_eq!(menu.items[1], line("The hub cannot be reached"));
-    assert!(menu.intent("disconnect:warehouse").is_some());
+    assert_eq!(
+        at_once,
+        of(&warehouse(connected())),
+        "two seconds are no news"
+    );
+    assert_eq!(
+        later.items[1],
+        entry("problem:TG-1001", "Hub not reachable…", Intent::OpenWindow)
+    );
+    assert!(later.intent("disconnect:warehouse").is_some());
 }
 
 #[test]

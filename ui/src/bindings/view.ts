@@ -36,7 +36,19 @@ export type ProblemView = {
 /**
  * `TG-2001`
  */
-code: string, severity: Level, title: string, cause: string, next: string, button: Button | null, dismiss: Intent, };
+code: string, severity: Level, title: string, cause: string, next: string, 
+/**
+ * Who can mend it: `your administrator`.
+ */
+who: string, 
+/**
+ * Set for what lasts: since when.
+ */
+since: number | null, button: Button | null, 
+/**
+ * `None` for what lasts: it goes by itself when it is over.
+ */
+dismiss: Intent | null, };
 
 export type Level = "info" | "warning" | "error";
 

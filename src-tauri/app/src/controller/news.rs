@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tidegate_agent::{ServiceState, Snapshot};
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Problem, Severity};
+use tidegate_proto::problem::{Problem, Severity, shown};
 use tidegate_proto::words::words;
 
 use super::Controller;
 use crate::agent::AgentHandle;
-use crate::change::{Change, changes};
+use crate::change::{Change, Known, changes};
 use crate::desktop::{Desktop, Notice};
 use crate::intent::{Copyable, Form};
 use crate::time_left::time_left;
@@ -28,16 +28,38 @@ where
     pub(super) fn learn(&mut self, after: Arc<Snapshot>) {
         let before = self.snapshot.replace(Arc::clone(&after));
         let Some(before) = before else { return };
-        let changes = changes(&before, &after);
+        self.compare(&before, &after);
+    }
+
+    /// Time alone makes some problems worth a word.
+    pub(super) fn watch_the_clock(&mut self) {
+        if let Some(snapshot) = self.snapshot.clone() {
+            self.compare(&snapshot, &snapshot);
+        }
+    }
+
+    fn compare(&mut self, before: &Snapshot, after: &Snapshot) {
+        let shown = shown(&after.problems, self.clock.now());
+        let problems: Vec<Problem> = shown.into_iter().cloned().collect();
+        let said = std::mem::replace(&mut self.said, problems);
+        let was = Known {
+            snapshot: before,
+            problems: &said,
+        };
+        let is = Known {
+            snapshot: after,
+            problems: &self.said,
+        };
+        let changes = changes(was, is);
         for change in &changes {
             self.note(change, &changes);
             match change {
-                Change::Connected(service) => self.connected(service, &after),
+                Change::Connected(service) => self.connected(service, after),
                 Change::Ended(service) => self.ended(service, &changes),
                 Change::Failed(service, problem) => self.failed(service, problem, &changes),
                 Change::Arose(problem) => self.tell(problem),
                 Change::SignedOut | Change::Left => self.wanted.clear(),
-                Change::Joined(_) | Change::SignedIn(_) | Change::HubLost | Change::HubBack => {}
+                Change::Joined(_) | Change::SignedIn(_) | Change::HubBack => {}
             }
         }
     }
