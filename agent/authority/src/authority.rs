@@ -30,6 +30,7 @@ use crate::{
     connection::Door,
     core::{Core, make_signs},
     in_force::{Anchor, BundleError, Change, InForce},
+    introductions::Introductions,
     keys::{AuthorityKeys, KeysError},
     pace::Pace,
     provider_keys::ProviderKeys,
@@ -117,6 +118,7 @@ impl Authority {
             beating: Mutex::default(),
             draining: CancellationToken::new(),
             pace: Pace::default(),
+            introductions: Introductions::default(),
             duties: TaskTracker::new(),
         });
         let version = env!("CARGO_PKG_VERSION").to_owned();

@@ -34,6 +34,11 @@ pub(crate) enum Who {
     Outlet {
         identity: VerifyKey,
     },
+    /// A device that is not enrolled and waits to be let in by another one.
+    Newcomer {
+        key: VerifyKey,
+        until: UnixTime,
+    },
 }
 
 impl Who {
@@ -41,6 +46,7 @@ impl Who {
         match self {
             Self::Agent { device, .. } => *device,
             Self::Outlet { identity } => identity.peer_id(),
+            Self::Newcomer { key, .. } => key.peer_id(),
         }
     }
 
@@ -49,7 +55,7 @@ impl Who {
         match (self, target) {
             (Self::Agent { sub, .. }, RevokeTarget::Subject(revoked)) => sub == revoked,
             (_, RevokeTarget::Device(revoked)) => self.key() == *revoked,
-            (Self::Outlet { .. }, RevokeTarget::Subject(_)) => false,
+            (Self::Outlet { .. } | Self::Newcomer { .. }, RevokeTarget::Subject(_)) => false,
         }
     }
 }

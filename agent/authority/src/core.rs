@@ -21,6 +21,7 @@ use crate::{
     caller::Who,
     clock::Clock,
     in_force::{Anchor, BundleError, Change, Entry, InForce},
+    introductions::Introductions,
     keys::AuthorityKeys,
     pace::Pace,
     provider_keys::ProviderKeys,
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) beating: Mutex<()>,
     pub(crate) draining: CancellationToken,
     pub(crate) pace: Pace,
+    pub(crate) introductions: Introductions,
     /// What must be finished even if whoever asked has gone.
     pub(crate) duties: TaskTracker,
 }

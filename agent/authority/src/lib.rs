@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 mod core;
 mod in_force;
+mod introductions;
 mod keys;
 mod pace;
 mod patience;

@@ -62,6 +62,18 @@ pub(crate) enum Refusal {
     KeyOfAnother,
     #[error("the revocation is not believed: {0}")]
     Revocation(StatementError),
+    #[error("the inquiry is too old")]
+    StaleInquiry,
+    #[error("there is no such introduction, or not in this state")]
+    NoIntroduction,
+    #[error("another device compares already")]
+    ComparedElsewhere,
+    #[error("the device may not vouch for another one")]
+    SponsorUnfit,
+    #[error("the device's name is too long or deceives")]
+    BadLabel,
+    #[error("the device is not one of this person")]
+    NotYourDevice,
     #[error("events are for those who got a credential or outlet answer on the same connection")]
     NoIdentity,
     #[error("the statement about this authority has run out")]
@@ -102,7 +114,16 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         }
         Refusal::TicketUsed => (StatusCode::CONFLICT, Code::TicketUsed),
         Refusal::AlreadyEnrolled => (StatusCode::CONFLICT, Code::AlreadyJoined),
-        Refusal::Revocation(_) => (StatusCode::FORBIDDEN, Code::NotAdmitted),
+        Refusal::Revocation(_) | Refusal::StaleInquiry => {
+            (StatusCode::FORBIDDEN, Code::NotAdmitted)
+        }
+        // The caller is signed in as the person whose devices these are.
+        Refusal::NoIntroduction | Refusal::NotYourDevice => {
+            (StatusCode::NOT_FOUND, Code::IntroductionOver)
+        }
+        Refusal::ComparedElsewhere => (StatusCode::CONFLICT, Code::IntroductionElsewhere),
+        Refusal::SponsorUnfit => (StatusCode::FORBIDDEN, Code::IntroductionNotAllowed),
+        Refusal::BadLabel => (StatusCode::BAD_REQUEST, Code::PeerBrokeProtocol),
         Refusal::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded),
         Refusal::Lapsed => (StatusCode::SERVICE_UNAVAILABLE, Code::AuthorityAway),
         Refusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Internal),

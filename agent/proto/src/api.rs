@@ -1,6 +1,8 @@
 //! What is asked of the authority and what it answers: JSON bodies of HTTP/1.1 inside the channel (role `Api`).
 //! The authority relays what the org root signed (`jws` fields); whoever receives it verifies it, whatever the channel says.
 
+pub mod devices;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,6 +33,14 @@ pub mod path {
     pub const EVENTS: &str = "/v1/events";
     /// `POST` [`super::RevokeRequest`] → [`super::RevokeAnswer`].
     pub const REVOKE: &str = "/v1/revoke";
+    /// `POST` [`super::devices::IntroductionRequest`] → [`super::devices::Introduction`].
+    pub const INTRODUCE: &str = "/v1/introductions";
+    /// `POST` [`super::devices::IntroductionStep`] → [`super::devices::Introduction`].
+    pub const INTRODUCTION: &str = "/v1/introductions/step";
+    /// `POST` [`super::devices::DevicesRequest`] → [`super::devices::DevicesAnswer`].
+    pub const DEVICES: &str = "/v1/devices";
+    /// `POST` [`super::devices::InquiryRequest`] → [`super::devices::DevicesAnswer`].
+    pub const INQUIRY: &str = "/v1/devices/of";
 }
 
 /// Names of the server-sent events.
@@ -39,6 +49,8 @@ pub mod event {
     pub const BEACON: &str = "beacon";
     /// The data is empty: settings, catalogue or policy changed; ask for them again.
     pub const CHANGED: &str = "changed";
+    /// The data is a JSON list of [`super::devices::Introduction`]: all that concern the listener. Sent when it is not empty, and on change.
+    pub const INTRODUCTIONS: &str = "introductions";
 }
 
 /// What the server sends in clear before the handshake: nothing in it is secret, all of it is signed by the root.
@@ -200,18 +212,18 @@ pub struct ApiRefusal {
 }
 
 /// Byte arrays as unpadded base64url, in one spelling only.
-mod bytes {
+pub(crate) mod bytes {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(super) fn serialize<const N: usize, S: Serializer>(
+    pub(crate) fn serialize<const N: usize, S: Serializer>(
         bytes: &[u8; N],
         to: S,
     ) -> Result<S::Ok, S::Error> {
         to.serialize_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
         from: D,
     ) -> Result<[u8; N], D::Error> {
         let text = String::deserialize(from)?;

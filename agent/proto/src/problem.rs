@@ -147,6 +147,13 @@ codes! {
     NotJoined = 4007, Warning, ThisComputer;
     AlreadyJoined = 4008, Error, ThisComputer;
     TicketForAnother = 4009, Error, Policy;
+    /// An introduction that has run out, was declined, or never was.
+    IntroductionOver = 4010, Error, ThisComputer;
+    IntroductionElsewhere = 4011, Error, ThisComputer;
+    /// The other device may not let devices in.
+    IntroductionNotAllowed = 4012, Error, Policy;
+    /// The nonce is not the one that was bound: somebody in between chose it.
+    IntroductionForged = 4013, Error, Policy;
 
     // 5xxx: the target behind the outlet.
     TargetClosed = 5001, Error, Peer;

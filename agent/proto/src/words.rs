@@ -279,6 +279,26 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "This computer cannot be used by you because its join link was made for another person.",
             "Ask your administrator for a join link of your own.",
         ],
+        Code::IntroductionOver => [
+            "New computer was not let in",
+            "The new computer cannot be used because nobody let it in within ten minutes, or somebody declined.",
+            "Ask again on the new computer, and look at both screens.",
+        ],
+        Code::IntroductionElsewhere => [
+            "Already on another computer",
+            "The words cannot be compared here because another of your computers shows them already.",
+            "Go on there, or ask again on the new computer.",
+        ],
+        Code::IntroductionNotAllowed => [
+            "Not from this computer",
+            "The new computer cannot be let in because your organisation does not let this one vouch for others.",
+            "Use the computer that joined with a link, or ask your administrator for a new link.",
+        ],
+        Code::IntroductionForged => [
+            "Words cannot be shown",
+            "The new computer cannot be let in because somebody in between changed what it said.",
+            "Do not go on; tell your administrator this code.",
+        ],
         Code::TargetClosed => [
             "Service is down",
             "{service|The service} cannot be connected because what is behind it refuses connections.",

@@ -64,6 +64,10 @@ pub(super) async fn credential(
     };
     caller.proved(who.clone())?;
     core.record(issued(&credential)).await?;
+    if let Err(error) = core.store.saw(&asked.identity, now).await {
+        // Only for people: nobody is kept out for it.
+        tracing::warn!(%error, "device was not noted as seen");
+    }
     tracing::info!(device = %device.name, services = services.len(), "credential was issued");
 
     Ok(Json(CredentialAnswer {
@@ -87,7 +91,7 @@ async fn standing(core: &Core, asked: &CredentialRequest) -> Result<(Device, u64
 }
 
 /// Verifies the ID tokens; asks the provider for newer keys if one names a key nobody knows.
-async fn person(
+pub(super) async fn person(
     core: &Core,
     asked: &CredentialRequest,
     idp: &IdpStatement,

@@ -68,6 +68,7 @@ fn why(asked: &EnrolRequest, org: &VerifiedOrg, now: UnixTime, error: StatementE
 async fn take(core: Arc<Core>, new: NewDevice) -> Result<String, Refusal> {
     let device = match core.store.enrol(&new).await? {
         Enrolled::New(device) | Enrolled::Again(device) => device,
+        Enrolled::SponsorUnfit => return Err(Refusal::SponsorUnfit),
         Enrolled::TicketUsed => return Err(Refusal::TicketUsed),
         Enrolled::TicketOutdated => return Err(Refusal::TicketOutdated),
         Enrolled::KeyRevoked => return Err(Refusal::Revoked),

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::stream;
 use http::header;
-use tidegate_proto::api::event;
+use tidegate_proto::api::{devices::Introduction, event};
 use tokio::sync::watch;
 
 use super::{Connection, Shared};
@@ -50,6 +50,9 @@ struct Listener {
     who: Who,
     signs: watch::Receiver<Arc<Signs>>,
     in_force: watch::Receiver<Arc<InForce>>,
+    introductions: watch::Receiver<u64>,
+    /// What was said about introductions last.
+    introduced: Vec<Introduction>,
     over: bool,
 }
 
@@ -58,12 +61,16 @@ impl Listener {
         let mut signs = core.signs.subscribe();
         signs.mark_changed(); // the first beacon at once
         let in_force = core.in_force.subscribe();
+        let mut introductions = core.introductions.subscribe();
+        introductions.mark_changed(); // those that are open already
         Self {
             core,
             caller,
             who,
             signs,
             in_force,
+            introductions,
+            introduced: Vec::new(),
             over: false,
         }
     }
@@ -73,16 +80,40 @@ impl Listener {
         if self.over || self.has_expired() {
             return None;
         }
-        // Both senders live in `core`, which we hold: `changed` cannot fail.
-        tokio::select! {
-            biased;
-            () = self.core.draining.cancelled() => None,
-            _ = self.signs.changed() => Some(self.beacon()),
-            _ = self.in_force.changed() => {
-                self.in_force.mark_unchanged();
-                self.changed()
+        // All senders live in `core`, which we hold: `changed` cannot fail.
+        loop {
+            tokio::select! {
+                biased;
+                () = self.core.draining.cancelled() => return None,
+                _ = self.signs.changed() => return Some(self.beacon()),
+                _ = self.in_force.changed() => {
+                    self.in_force.mark_unchanged();
+                    return self.changed();
+                }
+                _ = self.introductions.changed() => {
+                    self.introductions.mark_unchanged();
+                    if let Some(event) = self.introductions() {
+                        return Some(event);
+                    }
+                }
             }
         }
+    }
+
+    /// Those that concern the listener, if they have changed.
+    fn introductions(&mut self) -> Option<Bytes> {
+        let (all, now) = (&self.core.introductions, self.core.now());
+        let mine = match &self.who {
+            Who::Agent { sub, .. } => all.of_person(sub, now),
+            Who::Newcomer { key, .. } => all.of_newcomer(key, now),
+            Who::Outlet { .. } => return None,
+        };
+        if mine == self.introduced {
+            return None;
+        }
+        let data = serde_json::to_string(&mine).ok()?;
+        self.introduced = mine;
+        Some(line(event::INTRODUCTIONS, &data))
     }
 
     fn beacon(&mut self) -> Bytes {
@@ -90,7 +121,7 @@ impl Listener {
         // Whoever was shut out learns that, and nothing more.
         self.over = match &self.who {
             Who::Agent { epoch, .. } => signs.shuts_out(&self.who, *epoch),
-            Who::Outlet { .. } => false,
+            Who::Outlet { .. } | Who::Newcomer { .. } => false,
         };
         line(event::BEACON, &signs.for_caller(&self.core.keys, &self.who))
     }
@@ -111,7 +142,7 @@ impl Listener {
 
     fn has_expired(&self) -> bool {
         match &self.who {
-            Who::Agent { until, .. } => *until <= self.core.now(),
+            Who::Agent { until, .. } | Who::Newcomer { until, .. } => *until <= self.core.now(),
             Who::Outlet { .. } => false,
         }
     }

@@ -2,8 +2,10 @@
 //! A body is read strictly: a repeated key or an unknown field is a refusal, not a guess.
 
 mod credential;
+mod devices;
 mod enrol;
 mod events;
+mod introduce;
 mod outlet;
 mod revoke;
 
@@ -35,6 +37,10 @@ pub(crate) fn router(core: Arc<Core>, caller: Arc<Caller>) -> Router {
         .route(path::CREDENTIAL, post(credential::credential))
         .route(path::OUTLET, post(outlet::outlet))
         .route(path::REVOKE, post(revoke::revoke))
+        .route(path::INTRODUCE, post(introduce::introduce))
+        .route(path::INTRODUCTION, post(introduce::step))
+        .route(path::DEVICES, post(devices::own))
+        .route(path::INQUIRY, post(devices::of))
         .route(path::EVENTS, get(events::events))
         .fallback(async || Refusal::NoSuchCall)
         .method_not_allowed_fallback(async || Refusal::NoSuchCall)

@@ -43,7 +43,7 @@ pub(super) async fn revoke(
     }))
 }
 
-async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
+pub(super) async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
     let receipt = core.store.revoke(&order).await?;
     core.beat().await?;
     tracing::info!(

@@ -5,6 +5,7 @@ mod sqlite;
 
 use futures_util::future::BoxFuture;
 use tidegate_proto::{
+    api::devices::DeviceInfo,
     identity::{PeerId, VerifyKey},
     names::Subject,
     statement::{RevokeTarget, Revoked},
@@ -37,6 +38,19 @@ pub struct NewDevice {
     pub now: UnixTime,
 }
 
+/// A device that another one vouches for, with a vouch that was verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vouched {
+    /// The vouch's id.
+    pub vouch: String,
+    pub sub: Subject,
+    pub identity: VerifyKey,
+    pub sponsor: VerifyKey,
+    /// As the device called itself.
+    pub label: String,
+    pub now: UnixTime,
+}
+
 /// What became of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Enrolled {
@@ -45,6 +59,8 @@ pub enum Enrolled {
     /// The same key with the same ticket again: an answer was lost on the way.
     Again(String),
     TicketUsed,
+    /// The device that vouches is not one of this person, was revoked, or is too far from a ticket itself.
+    SponsorUnfit,
     /// The person was revoked after the ticket had been made.
     TicketOutdated,
     /// The key was revoked: it never enrols again.
@@ -122,6 +138,23 @@ pub enum Accepted {
 pub trait Store: Send + Sync {
     /// Uses up a ticket and enrols a key, both or neither.
     fn enrol<'a>(&'a self, device: &'a NewDevice) -> BoxFuture<'a, Result<Enrolled, StoreError>>;
+
+    /// Enrols a key that another device vouches for.
+    fn vouch<'a>(&'a self, device: &'a Vouched) -> BoxFuture<'a, Result<Enrolled, StoreError>>;
+
+    /// The newest `most` devices of a person, newest first.
+    fn devices_of<'a>(
+        &'a self,
+        sub: &'a Subject,
+        most: u32,
+    ) -> BoxFuture<'a, Result<Vec<DeviceInfo>, StoreError>>;
+
+    /// Takes note that a device was given a credential.
+    fn saw<'a>(
+        &'a self,
+        identity: &'a VerifyKey,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// The device with this identity key, and the epoch.
     fn known<'a>(&'a self, identity: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>>;

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: the embedded default.
 //! Writers begin with `BEGIN IMMEDIATE`: a transaction that reads first and writes later would let two tickets win one race.
 
+mod devices;
 mod enrol;
 mod versions;
 
@@ -16,6 +17,7 @@ use sqlx::{
 };
 use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::{
+    api::devices::DeviceInfo,
     identity::{PeerId, VerifyKey},
     names::Subject,
     statement::{RevokeTarget, Revoked},
@@ -24,10 +26,13 @@ use tidegate_proto::{
 
 use super::{
     Accepted, Device, Enrolled, Known, NewDevice, NewRevocation, Past, Receipt, Seen, Store,
-    StoreError,
+    StoreError, Vouched,
 };
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+];
 /// How long a call waits for the file, at most; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -84,6 +89,13 @@ impl SqliteStore {
     async fn enrol(&self, new: &NewDevice) -> Result<Enrolled, StoreError> {
         let mut tx = self.begin().await?;
         let enrolled = enrol::enrol(&mut tx, new).await?;
+        tx.commit().await?;
+        Ok(enrolled)
+    }
+
+    async fn vouch(&self, new: &Vouched) -> Result<Enrolled, StoreError> {
+        let mut tx = self.begin().await?;
+        let enrolled = enrol::vouch(&mut tx, new).await?;
         tx.commit().await?;
         Ok(enrolled)
     }
@@ -236,6 +248,26 @@ impl From<sqlx::Error> for StoreError {
 impl Store for SqliteStore {
     fn enrol<'a>(&'a self, device: &'a NewDevice) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
         Box::pin(self.enrol(device))
+    }
+
+    fn vouch<'a>(&'a self, device: &'a Vouched) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
+        Box::pin(self.vouch(device))
+    }
+
+    fn devices_of<'a>(
+        &'a self,
+        sub: &'a Subject,
+        most: u32,
+    ) -> BoxFuture<'a, Result<Vec<DeviceInfo>, StoreError>> {
+        Box::pin(devices::of(&self.pool, sub, most))
+    }
+
+    fn saw<'a>(
+        &'a self,
+        identity: &'a VerifyKey,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(devices::saw(&self.pool, identity, now))
     }
 
     fn known<'a>(&'a self, identity: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>> {

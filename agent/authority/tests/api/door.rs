@@ -10,12 +10,15 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
     Accepted, Enrolled, Known, NewDevice, NewRevocation, Past, Receipt, Seen, Store, StoreError,
+    Vouched,
 };
 use tidegate_proto::{
-    api::{RevokeRequest, Settings, path},
+    api::{RevokeRequest, Settings, devices::DeviceInfo, path},
     identity::VerifyKey,
+    names::Subject,
     problem::Code,
     statement::RevokeTarget,
+    time::UnixTime,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -231,6 +234,22 @@ struct Broken;
 
 impl Store for Broken {
     fn enrol<'a>(&'a self, _: &'a NewDevice) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn vouch<'a>(&'a self, _: &'a Vouched) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn devices_of<'a>(
+        &'a self,
+        _: &'a Subject,
+        _: u32,
+    ) -> BoxFuture<'a, Result<Vec<DeviceInfo>, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn saw<'a>(&'a self, _: &'a VerifyKey, _: UnixTime) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Err(StoreError::Unavailable) })
     }
 

@@ -6,6 +6,7 @@ mod bundle;
 mod credential;
 mod door;
 mod enrolment;
+mod introduction;
 mod provider_trouble;
 mod revocation;
 mod support;

@@ -58,6 +58,13 @@ pub enum EventKind {
         device: PeerId,
         ticket: String,
     },
+    /// One device of a person let another one in.
+    DeviceVouched {
+        sub: Subject,
+        device: PeerId,
+        by: PeerId,
+        vouch: String,
+    },
     OutletEnrolled {
         service: ServiceName,
         outlet: PeerId,
