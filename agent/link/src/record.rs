@@ -72,6 +72,11 @@ impl RecordReader {
         }
     }
 
+    /// The connection underneath.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.buffer.as_ref().map_or(&[], |buffer| &buffer[range])
     }
@@ -210,6 +215,11 @@ impl RecordWriter {
         let length = u16::try_from(out.len() - at - LENGTH).map_err(|_| ChannelError::Plaintext)?;
         out[at..at + LENGTH].copy_from_slice(&length.to_be_bytes());
         Ok(())
+    }
+
+    /// The connection underneath, to wait on without holding the writer.
+    pub(crate) fn tcp(&self) -> Arc<TcpStream> {
+        Arc::clone(&self.tcp)
     }
 
     /// Bytes sealed and not yet taken by the socket.

@@ -16,7 +16,12 @@ pub struct Secure {
     pub peer: NoisePublic,
     reader: RecordReader,
     writer: RecordWriter,
-    tcp: Arc<TcpStream>,
+}
+
+/// What is known of a circuit apart from its bytes.
+pub(crate) struct Facts {
+    hash: HandshakeHash,
+    peer: NoisePublic,
 }
 
 /// One received record that is known to be a frame.
@@ -40,8 +45,7 @@ impl Secure {
             hash: channel.hash,
             peer: channel.peer,
             reader: RecordReader::new(Arc::clone(&tcp), channel.opener),
-            writer: RecordWriter::new(Arc::clone(&tcp), channel.sealer),
-            tcp,
+            writer: RecordWriter::new(tcp, channel.sealer),
         }
     }
 
@@ -92,7 +96,20 @@ impl Secure {
         SecureStream::new(self)
     }
 
-    pub(crate) fn into_parts(self) -> (RecordReader, RecordWriter, Arc<TcpStream>) {
-        (self.reader, self.writer, self.tcp)
+    pub(crate) fn into_parts(self) -> (Facts, RecordReader, RecordWriter) {
+        let facts = Facts {
+            hash: self.hash,
+            peer: self.peer,
+        };
+        (facts, self.reader, self.writer)
+    }
+
+    pub(crate) fn from_parts(facts: Facts, reader: RecordReader, writer: RecordWriter) -> Self {
+        Self {
+            hash: facts.hash,
+            peer: facts.peer,
+            reader,
+            writer,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A circuit that has finished handshake and AUTH: it holds no permit and no target socket, and can carry one portal.
+//! A circuit that has finished handshake and AUTH: it holds no permit and no target socket, and carries one portal at a time.
 //! AUTH and OPEN leave in one flight when a portal is wanted at once; a warm circuit sends its OPEN later.
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use tidegate_proto::identity::{NoisePublic, NoiseSecret};
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Problem;
 use tidegate_proto::time::UnixTime;
+use tokio::sync::watch;
 
 use crate::hub::access::{Access, Listing};
 use crate::problems;
@@ -57,11 +58,16 @@ pub(crate) struct Plan<'a> {
 /// A circuit whose AUTH was sent.
 pub(crate) struct Circuit {
     secure: Secure,
-    service: ServiceName,
-    pub(crate) access: Arc<Access>,
-    link: Arc<RelayLink>,
+    roots: Roots,
     /// Known once ADMITTED has arrived.
     deadline: Option<UnixTime>,
+}
+
+/// What a circuit stands on, also while a portal has it.
+struct Roots {
+    service: ServiceName,
+    access: Arc<Access>,
+    link: watch::Receiver<LinkState>,
 }
 
 /// A portal and what its registration needs.
@@ -114,11 +120,14 @@ impl Plan<'_> {
             .auth(service, &secure.hash)
             .map_err(CircuitError::Refused)?;
         secure.send(&Frame::Auth(&record)).await?;
-        Ok(Circuit {
-            secure,
+        let roots = Roots {
             service: service.clone(),
             access: Arc::clone(self.access),
-            link: Arc::clone(self.link),
+            link: self.link.state(),
+        };
+        Ok(Circuit {
+            secure,
+            roots,
             deadline: None,
         })
     }
@@ -149,13 +158,37 @@ impl Circuit {
         }
     }
 
-    /// The portal that was opened.
-    pub(crate) fn into_portal(self) -> OpenPortal {
+    /// The portal that was opened. When it has ended cleanly on both sides, `home` gets the circuit, or gives it back to be closed.
+    pub(crate) fn into_portal(
+        self,
+        home: impl FnOnce(Self) -> Option<Self> + Send + Sync + 'static,
+    ) -> OpenPortal {
+        let Self {
+            secure,
+            roots,
+            deadline,
+        } = self;
         OpenPortal {
-            hash: self.secure.hash,
-            deadline: self.deadline.unwrap_or_default(),
-            portal: Portal::new(self.secure),
+            hash: secure.hash,
+            deadline: deadline.unwrap_or_default(),
+            portal: Portal::lent(secure, move |returned| {
+                let circuit = Self {
+                    secure: returned.circuit,
+                    roots,
+                    deadline: returned.admitted.or(deadline),
+                };
+                home(circuit).map(|unwanted| unwanted.secure)
+            }),
         }
+    }
+
+    pub(crate) fn service(&self) -> &ServiceName {
+        &self.roots.service
+    }
+
+    /// The rights it was admitted with.
+    pub(crate) fn access(&self) -> &Arc<Access> {
+        &self.roots.access
     }
 
     /// Whether an idle circuit is still good; answers pings that came meanwhile.
@@ -171,7 +204,7 @@ impl Circuit {
 
     /// Whether the link it was asked for on still stands: if not, the network has probably changed under it.
     pub(crate) fn link_is_up(&self) -> bool {
-        *self.link.state().borrow() == LinkState::Up
+        *self.roots.link.borrow() == LinkState::Up
     }
 
     /// Handles one frame; gives the portal's number at OPENED. Safe to abandon while it waits for a frame.
@@ -184,14 +217,14 @@ impl Circuit {
                 return Err(CircuitError::Refused(problems::of_refusal(
                     code,
                     text,
-                    &self.service,
+                    &self.roots.service,
                 )));
             }
             Frame::Reset { code } => {
                 return Err(CircuitError::Ended(problems::of_refusal(
                     code,
                     "",
-                    &self.service,
+                    &self.roots.service,
                 )));
             }
             Frame::Ping(number) => self.secure.send(&Frame::Pong(number)).await?,

@@ -9,6 +9,7 @@ mod warm;
 
 pub(crate) use links::Links;
 pub(crate) use live::{Live, Tally};
+use stoker::stands_on;
 pub(crate) use stoker::stoke;
 #[cfg(test)]
 pub(crate) use warm::SPARES;
@@ -59,7 +60,7 @@ pub(crate) struct Circuits {
     pub(crate) admission: watch::Receiver<Admission>,
     pub(crate) links: Links,
     pub(crate) live: Live,
-    pub(crate) warm: Warm,
+    pub(crate) warm: Arc<Warm>,
     /// Rings when somebody needs rights now that have run out: do not wait for the next look at the clock.
     pub(crate) hurry: Notify,
     wake: Wakefulness,
@@ -78,7 +79,7 @@ impl Circuits {
             admission,
             links,
             live: Live::default(),
-            warm: Warm::default(),
+            warm: Arc::default(),
             hurry: Notify::new(),
             wake: Wakefulness::new(clock.now()),
             noise,
@@ -122,10 +123,11 @@ impl Circuits {
 
     async fn carry(&self, service: &ServiceName) -> Result<Portal, Problem> {
         self.look_up();
-        let opened = match self.on_spare(service).await? {
-            Some(opened) => opened,
-            None => self.fresh(service, Purpose::Connect).await?.into_portal(),
+        let circuit = match self.on_spare(service).await? {
+            Some(circuit) => circuit,
+            None => self.fresh(service, Purpose::Connect).await?,
         };
+        let opened = circuit.into_portal(self.home());
         self.live.add(
             service,
             opened.portal.control(),
@@ -142,16 +144,34 @@ impl Circuits {
         }
     }
 
-    /// A portal on a spare circuit. `None` when there is no spare or it turned out to be broken.
-    async fn on_spare(
-        &self,
-        service: &ServiceName,
-    ) -> Result<Option<admitted::OpenPortal>, Problem> {
-        let Some(circuit) = self.warm.take(service, self.clock.now()) else {
+    /// Where circuits go whose portal ended cleanly: back on the shelf, if they stand on what is true now.
+    fn home(&self) -> impl FnOnce(Circuit) -> Option<Circuit> + Send + Sync + 'static {
+        let (warm, admission) = (Arc::clone(&self.warm), self.admission.clone());
+        move |circuit| match &*admission.borrow() {
+            Admission::Ready(access) if stands_on(&circuit, access) => warm.take_back(circuit),
+            Admission::Ready(_) | Admission::Pending | Admission::None(_) => Some(circuit),
+        }
+    }
+
+    /// A spare circuit that is alive and speaks for whoever is signed in now.
+    fn spare(&self, service: &ServiceName) -> Option<Circuit> {
+        let Admission::Ready(access) = self.admission.borrow().clone() else {
+            return None;
+        };
+        let now = self.clock.now();
+        self.warm.take(service, |circuit| {
+            let rights = circuit.access();
+            rights.holds(now) && rights.is_of_the_same_sign_in(&access) && circuit.is_alive()
+        })
+    }
+
+    /// A spare circuit on which the outlet has said yes. `None` when there is no spare or it turned out to be broken.
+    async fn on_spare(&self, service: &ServiceName) -> Result<Option<Circuit>, Problem> {
+        let Some(circuit) = self.spare(service) else {
             return Ok(None);
         };
         match circuit.ask(Purpose::Connect).await {
-            Ok(circuit) => Ok(Some(circuit.into_portal())),
+            Ok(circuit) => Ok(Some(circuit)),
             Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
             Err(CircuitError::Refused(problem)) => Err(problem),
         }

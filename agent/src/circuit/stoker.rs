@@ -7,8 +7,10 @@ use std::time::Duration;
 use tidegate_proto::names::ServiceName;
 use tokio::time::{sleep, timeout};
 
+use super::admitted::Circuit;
 use super::{Admission, Circuits, Spare};
 use crate::backoff::Backoff;
+use crate::hub::access::Access;
 
 /// How often idle spares are looked at: a dead one is replaced before somebody needs it.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -56,8 +58,13 @@ fn throw_stale_away(circuits: &Circuits, service: &ServiceName) {
         return circuits.warm.retain(service, |_| false);
     };
     circuits.warm.retain(service, |circuit| {
-        Arc::ptr_eq(&circuit.access, &access) && circuit.link_is_up() && circuit.is_alive()
+        stands_on(circuit, &access) && circuit.is_alive()
     });
+}
+
+/// Whether a circuit stands on the newest rights and on a link that is up.
+pub(super) fn stands_on(circuit: &Circuit, access: &Arc<Access>) -> bool {
+    Arc::ptr_eq(circuit.access(), access) && circuit.link_is_up()
 }
 
 async fn refill(circuits: &Circuits, service: &ServiceName) -> bool {

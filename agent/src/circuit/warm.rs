@@ -1,17 +1,19 @@
 //! A few circuits per connected service that are ready to carry a portal: opening one then costs one round trip.
-//! They hold nothing at the outlet but memory, and they are thrown away as soon as anything they were built on changes.
+//! Some were built ahead, some carried a portal before. They hold nothing at the outlet but memory, and they are
+//! thrown away as soon as anything they were built on changes: a renewal of rights at the latest, so none gets old.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::time::UnixTime;
 use tokio::sync::Notify;
 
 use super::admitted::Circuit;
 
-/// Spares kept for each connected service.
+/// Spares made ahead for each connected service.
 pub(crate) const SPARES: usize = 2;
+/// Circuits kept for each connected service, used ones included: what a program that opens and closes a few at a time uses again.
+const KEPT: usize = 8;
 
 /// The spares of all connected services. A service that is not connected has no shelf.
 #[derive(Default)]
@@ -41,8 +43,12 @@ impl Warm {
         self.lock().remove(service);
     }
 
-    /// A spare that still stands on what is valid at `now`, and is alive.
-    pub(crate) fn take(&self, service: &ServiceName, now: UnixTime) -> Option<Circuit> {
+    /// The first spare that is `good`; those before it end.
+    pub(crate) fn take(
+        &self,
+        service: &ServiceName,
+        good: impl Fn(&mut Circuit) -> bool,
+    ) -> Option<Circuit> {
         loop {
             let mut circuit = {
                 let mut shelves = self.lock();
@@ -50,19 +56,30 @@ impl Warm {
                 shelf.wanted.notify_one();
                 shelf.spares.pop_front()?
             };
-            if circuit.access.holds(now) && circuit.is_alive() {
+            if good(&mut circuit) {
                 return Some(circuit);
             }
         }
     }
 
-    /// Puts a spare on the shelf; without a shelf, or with a full one, it ends.
+    /// Puts a new spare on the shelf; without a shelf, or without room, it ends.
+    /// One that was built while another came back stays too: it is the one that lets two programs come at once.
     pub(crate) fn put(&self, service: &ServiceName, circuit: Circuit) {
         if let Some(shelf) = self.lock().get_mut(service)
-            && shelf.spares.len() < SPARES
+            && shelf.spares.len() < KEPT
         {
             shelf.spares.push_back(circuit);
         }
+    }
+
+    /// Takes a circuit back whose portal ended cleanly: the next one goes over it first, since it worked a moment ago.
+    /// Gives it up when there is no shelf or no room.
+    pub(crate) fn take_back(&self, circuit: Circuit) -> Option<Circuit> {
+        match self.lock().get_mut(circuit.service()) {
+            Some(shelf) if shelf.spares.len() < KEPT => shelf.spares.push_front(circuit),
+            _ => return Some(circuit),
+        }
+        None
     }
 
     /// How many spares are missing.

@@ -60,6 +60,12 @@ impl Access {
             .map_err(|_| Problem::new(Code::TooManyGroups).service(service))
     }
 
+    /// Whether both speak for the same sign-in: `rz` is drawn anew for each.
+    pub(crate) fn is_of_the_same_sign_in(&self, other: &Self) -> bool {
+        self.session.rz == other.session.rz
+            && self.identity.verify_key() == other.identity.verify_key()
+    }
+
     /// Whether it can still be presented at `now`.
     pub(crate) fn holds(&self, now: UnixTime) -> bool {
         now < self.credential_until && now < self.session.ends()

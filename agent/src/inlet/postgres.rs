@@ -99,6 +99,9 @@ async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
             carry
                 .finish_alone(if silent { Vec::new() } else { words })
                 .await;
+            if end == VisitEnd::Finished {
+                carry.finish_portal().await;
+            }
             end
         }
         Carried::PortalBroke(error) => {

@@ -26,7 +26,7 @@ use tidegate_proto::time::UnixTime;
 use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::org::{Org, name, no_provider};
@@ -51,6 +51,8 @@ pub(crate) struct Count {
     pub(crate) circuits: usize,
     pub(crate) probes: usize,
     pub(crate) portals: usize,
+    /// The most portals that one circuit has carried.
+    pub(crate) most_on_one_circuit: usize,
     pub(crate) reauths: usize,
 }
 
@@ -322,6 +324,7 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
 }
 
 async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
+    let mut carried = 0;
     loop {
         let record = secure.recv().await?;
         let Frame::Open(open) = record.frame() else {
@@ -344,12 +347,24 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
             .await?;
         match open.purpose {
             Purpose::Probe => inner.count.send_modify(|count| count.probes += 1),
-            Purpose::Connect => return echo(Portal::new(secure), inner).await,
+            Purpose::Connect => {
+                carried += 1;
+                inner.count.send_modify(|count| {
+                    count.most_on_one_circuit = count.most_on_one_circuit.max(carried);
+                });
+                let (home, mut returned) = oneshot::channel();
+                echo(
+                    Portal::lent(secure, |back| home.send(back.circuit).err()),
+                    inner,
+                )
+                .await;
+                secure = returned.try_recv().map_err(|_| LinkError::Lost)?;
+            }
         }
     }
 }
 
-async fn echo(portal: Portal, inner: &Inner) -> Result<(), LinkError> {
+async fn echo(portal: Portal, inner: &Inner) {
     let _counted = Counted::new(inner, |count| &mut count.portals);
     let control = portal.control();
     let (mut read, mut write) = tokio::io::split(portal);
@@ -369,5 +384,4 @@ async fn echo(portal: Portal, inner: &Inner) -> Result<(), LinkError> {
         () = echoing => {}
         () = hearing => {}
     }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 
 use std::io::ErrorKind;
 
+use tidegate_proto::api::event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::circuit::SPARES;
 use crate::testing::hub::Outlet;
 use crate::testing::{World, failed, state, until};
 use crate::{Action, Code, Problem, ServiceState};
@@ -51,6 +53,100 @@ async fn a_spare_carries_the_next_portal_without_asking_the_relay() {
     portal.flush().await.unwrap();
     portal.read_exact(&mut [0; 1]).await.unwrap();
 
+    agent.shutdown().await;
+}
+
+/// A program that says something, hears it, and leaves in good order.
+async fn visit(world: &World) {
+    let mut program = world.call().await.unwrap();
+    program.write_all(b"hello").await.unwrap();
+    program.shutdown().await.unwrap();
+    let mut back = Vec::new();
+    program.read_to_end(&mut back).await.unwrap();
+    assert_eq!(back, b"hello");
+}
+
+#[tokio::test]
+async fn programs_that_come_one_after_the_other_share_a_circuit() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    visit(&world).await;
+    // The spare that was taken is replaced once, because nobody knew that it would come back.
+    world.hub.counts(|count| count.circuits == SPARES + 1).await;
+    let asked = world.hub.count().asked;
+
+    for _ in 0..20 {
+        visit(&world).await;
+    }
+
+    let count = world.hub.count();
+    assert_eq!((count.asked, count.most_on_one_circuit), (asked, 21));
+    let snapshot = until(&agent, |snapshot| {
+        snapshot.services[0].traffic.received == 21 * 5
+    })
+    .await;
+    assert_eq!(snapshot.services[0].portals, 0);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn of_many_circuits_that_come_back_only_a_few_are_kept() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let mut programs = Vec::new();
+    for _ in 0..12 {
+        programs.push(world.call().await.unwrap());
+    }
+    world.hub.counts(|count| count.portals == 12).await;
+
+    for mut program in programs {
+        program.shutdown().await.unwrap();
+        program.read_to_end(&mut Vec::new()).await.unwrap();
+    }
+
+    world.hub.counts(|count| count.circuits == 8).await;
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_program_that_breaks_off_costs_its_circuit() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let program = world.call().await.unwrap();
+    world
+        .hub
+        .counts(|count| count.portals == 1 && count.circuits == SPARES + 1)
+        .await;
+
+    tidegate_link::abort(program);
+
+    world.hub.counts(|count| count.circuits == SPARES).await;
+    visit(&world).await;
+    assert_eq!(world.hub.count().most_on_one_circuit, 1);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_circuit_from_before_a_renewal_is_not_kept() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let mut program = world.call().await.unwrap();
+    world
+        .hub
+        .counts(|count| count.portals == 1 && count.circuits == SPARES + 1)
+        .await;
+    world.hub.say(event::CHANGED, String::new());
+    world.hub.counts(|count| count.reauths == 1).await;
+
+    program.shutdown().await.unwrap();
+    program.read_to_end(&mut Vec::new()).await.unwrap();
+
+    world
+        .hub
+        .counts(|count| count.portals == 0 && count.circuits == SPARES)
+        .await;
+    visit(&world).await;
+    assert_eq!(world.hub.count().most_on_one_circuit, 1);
     agent.shutdown().await;
 }
 

@@ -28,6 +28,7 @@ async fn shutdown_leaves_no_port_no_socket_no_connection_and_no_lock() {
                 == Count {
                     asked: count.asked,
                     probes: 1,
+                    most_on_one_circuit: 1,
                     ..Count::default()
                 }
         })

@@ -87,10 +87,7 @@ impl PortalControl {
     }
 
     async fn writable(&self) -> Result<(), PortalError> {
-        self.0
-            .tcp
-            .writable()
-            .await
-            .map_err(|_| PortalError::CircuitLost)
+        let tcp = self.0.out().tcp()?;
+        tcp.writable().await.map_err(|_| PortalError::CircuitLost)
     }
 }

@@ -8,7 +8,7 @@ mod stream;
 pub use control::PortalControl;
 pub use stream::SecureStream;
 
-use crate::{LinkError, PortalError, RecordReader, Secure};
+use crate::{LinkError, PortalError, RecordReader, Secure, secure::Facts};
 use out::Out;
 use socket2::SockRef;
 use std::{
@@ -26,7 +26,6 @@ use std::{
 use tidegate_proto::{frame::Frame, time::UnixTime};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::{Mutex as AsyncMutex, mpsc, watch},
     time::{Sleep, sleep},
 };
@@ -51,7 +50,6 @@ pub struct Traffic {
 
 /// What the portal and its controls share.
 struct Shared {
-    tcp: Arc<TcpStream>,
     out: Mutex<Out>,
     received: AtomicU64,
     reauths: AsyncMutex<mpsc::Receiver<Vec<u8>>>,
@@ -65,13 +63,25 @@ impl Shared {
     }
 }
 
+/// A circuit whose portal ended cleanly on both sides, on its way back.
+pub struct Returned {
+    pub circuit: Secure,
+    /// The deadline of the newest REAUTH that was admitted while the portal was open.
+    pub admitted: Option<UnixTime>,
+}
+
+/// Takes a circuit back, or gives it up to be closed.
+type Home = Box<dyn FnOnce(Returned) -> Option<Secure> + Send + Sync>;
+
 /// A portal after OPENED, at either end.
 ///
 /// Writing buffers: flush before waiting for an answer (the pipe does). Shutting down sends FIN; dropping before both
 /// sides have finished sends RESET if the socket takes it.
 pub struct Portal {
     shared: Arc<Shared>,
-    reader: RecordReader,
+    /// Gone once the circuit was handed back.
+    line: Option<(Facts, RecordReader)>,
+    home: Option<Home>,
     /// Payload in the reader's buffer that the user has not taken yet.
     unread: Range<usize>,
     finished: bool,
@@ -82,15 +92,29 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// The stream of a circuit on which OPENED has just been sent or received.
+    /// The stream of a circuit on which OPENED has just been sent or received. The circuit ends with it.
     #[must_use]
     pub fn new(secure: Secure) -> Self {
-        let (reader, writer, tcp) = secure.into_parts();
+        Self::of(secure, None)
+    }
+
+    /// As `new`, on a circuit that can carry another portal. `home` is given it at the moment when both sides have
+    /// finished and everything was sent and taken; after any other end it is never called, and the circuit ends.
+    /// What `home` gives back is closed.
+    #[must_use]
+    pub fn lent(
+        secure: Secure,
+        home: impl FnOnce(Returned) -> Option<Secure> + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(secure, Some(Box::new(home)))
+    }
+
+    fn of(secure: Secure, home: Option<Home>) -> Self {
+        let (facts, reader, writer) = secure.into_parts();
         let (reauths, reauths_in) = mpsc::channel(REAUTHS);
         let (notices, notices_in) = mpsc::channel(NOTICES);
         let (admitted, admitted_in) = watch::channel(None);
         let shared = Shared {
-            tcp,
             out: Mutex::new(Out::new(writer)),
             received: AtomicU64::new(0),
             reauths: AsyncMutex::new(reauths_in),
@@ -99,7 +123,8 @@ impl Portal {
         };
         Self {
             shared: Arc::new(shared),
-            reader,
+            line: Some((facts, reader)),
+            home,
             unread: 0..0,
             finished: false,
             linger: None,
@@ -130,16 +155,25 @@ impl Portal {
 
     /// Reads and handles one frame.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
-        let handled = match ready!(self.reader.poll_record(cx)) {
+        let Some((_, reader)) = &mut self.line else {
+            return Poll::Ready(Err(PortalError::Withdrawn(NO_REASON)));
+        };
+        let handled = match ready!(reader.poll_record(cx)) {
             Ok(record) => self.handle(record),
             Err(error) => Err(error.into()),
         };
         Poll::Ready(handled.map_err(|error| self.shared.out().end(error)))
     }
 
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.line
+            .as_ref()
+            .map_or(&[], |(_, reader)| reader.bytes(range))
+    }
+
     fn handle(&mut self, record: Range<usize>) -> Result<(), PortalError> {
         let received = self.shared.received.load(Ordering::Relaxed);
-        let frame = Frame::decode(self.reader.bytes(record.clone())).map_err(LinkError::from)?;
+        let frame = Frame::decode(self.bytes(record.clone())).map_err(LinkError::from)?;
         match frame {
             Frame::Data { offset, bytes } if offset == received && !self.finished => {
                 self.shared
@@ -166,16 +200,57 @@ impl Portal {
         Ok(())
     }
 
-    /// Both sides have finished: closes our direction of the transport and waits for the peer to close its own.
+    /// Both sides have finished: the circuit goes home, or is closed with care.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.hand_back() {
+            return Poll::Ready(());
+        }
+        self.poll_linger(cx)
+    }
+
+    /// Whether nothing of this portal is under way any more, in either direction.
+    fn is_over(&self) -> bool {
+        self.finished && self.unread.is_empty() && self.shared.out().is_through()
+    }
+
+    /// Gives the circuit to whoever lent it; whether it is theirs now.
+    fn hand_back(&mut self) -> bool {
+        if self.line.is_none() {
+            return true;
+        }
+        let Some(home) = self.home.take() else {
+            return false;
+        };
+        let writer = self.shared.out().give_up_writer();
+        let (Some((facts, reader)), Some(writer)) = (self.line.take(), writer) else {
+            return false;
+        };
+        let returned = Returned {
+            circuit: Secure::from_parts(facts, reader, writer),
+            admitted: *self.admitted.borrow(),
+        };
+        let Some(unwanted) = home(returned) else {
+            self.shared.out().end(PortalError::Withdrawn(NO_REASON));
+            return true;
+        };
+        let (facts, reader, writer) = unwanted.into_parts();
+        self.line = Some((facts, reader));
+        self.shared.out().take_back_writer(writer);
+        false
+    }
+
+    /// Closes our direction of the transport and waits for the peer to close its own.
     /// Closing at once could make the kernel throw away what the peer has not received yet.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let tcp = &self.shared.tcp;
+        let Some((_, reader)) = &mut self.line else {
+            return Poll::Ready(());
+        };
         let timer = self.linger.get_or_insert_with(|| {
-            let _ = SockRef::from(&**tcp).shutdown(Shutdown::Write);
+            let _ = SockRef::from(reader.tcp()).shutdown(Shutdown::Write);
             Box::pin(sleep(LINGER))
         });
         loop {
-            match self.reader.poll_record(cx) {
+            match reader.poll_record(cx) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => return timer.as_mut().poll(cx),
@@ -195,16 +270,19 @@ impl AsyncRead for Portal {
             if !this.unread.is_empty() || buf.remaining() == 0 {
                 let length = this.unread.len().min(buf.remaining());
                 let start = this.unread.start;
-                buf.put_slice(this.reader.bytes(start..start + length));
+                buf.put_slice(this.bytes(start..start + length));
                 this.unread.start += length;
+                return Poll::Ready(Ok(()));
+            }
+            if this.line.is_none() {
                 return Poll::Ready(Ok(()));
             }
             if let Some(error) = this.shared.out().check_in(cx) {
                 return Poll::Ready(Err(error.into()));
             }
             if this.finished {
-                if this.shared.out().finished() {
-                    ready!(this.poll_linger(cx));
+                if this.is_over() {
+                    ready!(this.poll_over(cx));
                 }
                 return Poll::Ready(Ok(()));
             }
@@ -227,9 +305,12 @@ impl AsyncWrite for Portal {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.line.is_none() {
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.shared.out().poll_fin(cx))?;
-        if self.finished {
-            ready!(self.poll_linger(cx));
+        if self.is_over() {
+            ready!(self.poll_over(cx));
         }
         Poll::Ready(Ok(()))
     }
@@ -237,22 +318,28 @@ impl AsyncWrite for Portal {
 
 impl Drop for Portal {
     fn drop(&mut self) {
-        let clean = self.finished && self.unread.is_empty();
+        let over = self.line.is_none() || self.is_over();
+        if over && self.hand_back() {
+            return;
+        }
         {
             let mut out = self.shared.out();
-            if !(clean && out.finished()) {
+            if !over {
                 out.reset(NO_REASON);
             }
             out.end(PortalError::Withdrawn(NO_REASON));
         }
+        let Some((_, reader)) = &self.line else {
+            return;
+        };
         // Unread bytes in the kernel would turn the close into a TCP reset and take our RESET with them.
         let mut scratch = [0; 4096];
         for _ in 0..DISCARD / scratch.len() {
-            if !matches!(self.shared.tcp.try_read(&mut scratch), Ok(1..)) {
+            if !matches!(reader.tcp().try_read(&mut scratch), Ok(1..)) {
                 break;
             }
         }
         // Controls may outlive the portal; the connection must not.
-        let _ = SockRef::from(&*self.shared.tcp).shutdown(Shutdown::Both);
+        let _ = SockRef::from(reader.tcp()).shutdown(Shutdown::Both);
     }
 }

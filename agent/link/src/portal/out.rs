@@ -2,11 +2,19 @@
 //! Nothing here waits while it holds the lock.
 
 use crate::{PortalError, RecordWriter, pool};
-use std::task::{Context, Poll, Waker, ready};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
 use tidegate_proto::frame::{Frame, MAX_DATA};
+use tokio::net::TcpStream;
+
+/// What is said to whoever still holds a portal whose circuit has gone on.
+const OVER: PortalError = PortalError::Withdrawn(0);
 
 pub(super) struct Out {
-    writer: RecordWriter,
+    /// Gone once the circuit was handed back: what is left of this portal cannot say anything on it any more.
+    writer: Option<RecordWriter>,
     /// Payload bytes sealed so far.
     offset: u64,
     fin: bool,
@@ -22,7 +30,7 @@ pub(super) struct Out {
 impl Out {
     pub(super) fn new(writer: RecordWriter) -> Self {
         Self {
-            writer,
+            writer: Some(writer),
             offset: 0,
             fin: false,
             ended: None,
@@ -37,13 +45,36 @@ impl Out {
         self.offset
     }
 
-    /// Whether FIN has been sealed.
-    pub(super) fn finished(&self) -> bool {
-        self.fin
-    }
-
     pub(super) fn ended(&self) -> Option<PortalError> {
         self.ended
+    }
+
+    /// Whether FIN has been sealed and the socket has taken everything.
+    pub(super) fn is_through(&mut self) -> bool {
+        self.fin && self.ended.is_none() && self.try_flush() == Ok(true)
+    }
+
+    /// The writer, for the circuit's next user. A ping that was not answered yet stays unanswered.
+    pub(super) fn give_up_writer(&mut self) -> Option<RecordWriter> {
+        self.writer.take()
+    }
+
+    pub(super) fn take_back_writer(&mut self, writer: RecordWriter) {
+        self.writer = Some(writer);
+    }
+
+    /// The connection underneath, while it is this portal's.
+    pub(super) fn tcp(&self) -> Result<Arc<TcpStream>, PortalError> {
+        self.alive()?;
+        self.writer().map(RecordWriter::tcp)
+    }
+
+    fn writer(&self) -> Result<&RecordWriter, PortalError> {
+        self.writer.as_ref().ok_or(OVER)
+    }
+
+    fn writer_mut(&mut self) -> Result<&mut RecordWriter, PortalError> {
+        self.writer.as_mut().ok_or(OVER)
     }
 
     /// The end, if there is one; else the reading task is woken when there is.
@@ -68,7 +99,7 @@ impl Out {
         if self.ended.is_none() {
             let told = self
                 .push(&Frame::Reset { code })
-                .and_then(|()| Ok(self.writer.try_flush()?));
+                .and_then(|()| Ok(self.writer_mut()?.try_flush()?));
             let _ = told;
             self.end(self.broken.unwrap_or(PortalError::Withdrawn(code)));
         }
@@ -76,9 +107,11 @@ impl Out {
 
     pub(super) fn pong(&mut self, number: u64) {
         self.pong = Some(number);
-        if self.ended.is_none() && self.writer.waiting() == 0 {
+        if self.ended.is_none() && self.waiting() == 0 {
             // A failure comes up again at the next read or write.
-            let _ = self.push_pong().and_then(|()| Ok(self.writer.try_flush()?));
+            let _ = self
+                .push_pong()
+                .and_then(|()| Ok(self.writer_mut()?.try_flush()?));
         }
     }
 
@@ -89,13 +122,17 @@ impl Out {
     }
 
     fn push(&mut self, frame: &Frame<'_>) -> Result<(), PortalError> {
-        Ok(self.writer.push(|out| frame.encode_into(out))?)
+        Ok(self.writer_mut()?.push(|out| frame.encode_into(out))?)
+    }
+
+    fn waiting(&self) -> usize {
+        self.writer.as_ref().map_or(0, RecordWriter::waiting)
     }
 
     /// Seals one control frame behind the data, unless too much waits already: whether it was taken.
     pub(super) fn try_control(&mut self, frame: &Frame<'_>) -> Result<bool, PortalError> {
         self.alive()?;
-        if self.writer.waiting() >= pool::SIZE {
+        if self.waiting() >= pool::SIZE {
             return self.try_flush().map(|_| false);
         }
         self.push(frame)?;
@@ -105,9 +142,8 @@ impl Out {
     /// Gives the socket what it takes; whether everything is gone.
     pub(super) fn try_flush(&mut self) -> Result<bool, PortalError> {
         self.alive()?;
-        self.writer
-            .try_flush()
-            .map_err(|error| *self.broken.insert(error.into()))
+        let flushed = self.writer_mut()?.try_flush();
+        flushed.map_err(|error| *self.broken.insert(error.into()))
     }
 
     fn alive(&self) -> Result<(), PortalError> {
@@ -122,7 +158,7 @@ impl Out {
     ) -> Poll<Result<usize, PortalError>> {
         ready!(self.poll_flush(cx))?;
         if self.fin {
-            return Poll::Ready(Err(PortalError::Withdrawn(0)));
+            return Poll::Ready(Err(OVER));
         }
         let most = 4 * MAX_DATA;
         let taken = &bytes[..bytes.len().min(most)];
@@ -141,9 +177,8 @@ impl Out {
         remember(&mut self.writing, cx);
         self.alive()?;
         self.push_pong()?;
-        self.writer
-            .poll_flush(cx)
-            .map_err(|error| *self.broken.insert(error.into()))
+        let flushed = ready!(self.writer_mut()?.poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| *self.broken.insert(error.into())))
     }
 
     /// Seals FIN once, and flushes.

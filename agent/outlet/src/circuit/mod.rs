@@ -1,4 +1,4 @@
-//! One circuit, from a relay's offer to its end: admission, a warm wait, a portal.
+//! One circuit, from a relay's offer to its end: admission, a warm wait, a portal, a warm wait, …
 //! Every step has a limit in time and number, and every way out of it gives back what it held.
 
 mod admission;

@@ -18,7 +18,7 @@ use tidegate_proto::session::Session;
 pub(super) enum After {
     /// The circuit is over.
     Gone,
-    /// A probe was answered; the circuit waits for the next OPEN.
+    /// A probe was answered, or a portal ended cleanly; the circuit waits for the next OPEN.
     Warm(Box<Secure>, Session),
     /// Somebody was turned away; the circuit waits.
     Refused(Box<Secure>, Session),
@@ -38,25 +38,24 @@ pub(super) async fn open(
             Purpose::Probe => match probe(premises, service, watch, &mut session, permit).await {
                 Ok(()) => {
                     record.close(Code::ClosedByProgram);
-                    return after_probe(premises, secure, session, open.portal).await;
+                    end_portal(premises, &mut session);
+                    return after_probe(secure, session, open.portal).await;
                 }
                 Err(problem) => not_reached(record, &problem),
             },
             Purpose::Connect => match reach(premises, service, watch, &mut session, permit).await {
                 Ok(reached) => {
-                    if say(
-                        &mut secure,
-                        &Frame::Opened {
-                            portal: open.portal,
-                        },
-                    )
-                    .await
-                    {
-                        portal::carry(secure, reached, record, watch, &mut session).await;
-                    } else {
+                    let opened = Frame::Opened {
+                        portal: open.portal,
+                    };
+                    if !say(&mut secure, &opened).await {
                         record.close(Code::CircuitLost);
+                        return After::Gone;
                     }
-                    return After::Gone;
+                    let back = portal::carry(secure, reached, record, watch, &mut session).await;
+                    end_portal(premises, &mut session);
+                    return back
+                        .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
                 }
                 Err(problem) => not_reached(record, &problem),
             },
@@ -137,13 +136,7 @@ async fn probe(
     }
 }
 
-async fn after_probe(
-    premises: &Premises,
-    mut secure: Secure,
-    mut session: Session,
-    portal: u64,
-) -> After {
-    end_portal(premises, &mut session);
+async fn after_probe(mut secure: Secure, session: Session, portal: u64) -> After {
     if say(&mut secure, &Frame::Opened { portal }).await {
         After::Warm(Box::new(secure), session)
     } else {

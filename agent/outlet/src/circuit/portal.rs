@@ -1,5 +1,5 @@
 //! A running portal: bytes between the circuit and the target until one side ends, or the right to it does.
-//! Whatever ends it, the target's socket, the circuit and the record end with it.
+//! Whatever ends it, the target's socket and the record end with it, and the circuit too unless both sides had finished.
 
 use super::watch::Watch;
 use crate::audit::OpenRecord;
@@ -12,6 +12,7 @@ use tidegate_proto::names::HubAddress;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::session::Session;
+use tokio::sync::oneshot;
 
 /// What stands behind a service while portals use it, by kind.
 pub(crate) enum Kind {
@@ -77,23 +78,32 @@ async fn tcp_target(
         })
 }
 
-/// Carries the portal to its end and closes its record.
+/// Carries the portal to its end and closes its record. Gives the circuit back if it may carry the next one.
 pub(super) async fn carry(
     secure: Secure,
     reached: Reached<'_>,
     mut record: OpenRecord,
     watch: &mut Watch,
     session: &mut Session,
-) {
-    let portal = Portal::new(secure);
+) -> Option<Secure> {
+    let (home, mut returned) = oneshot::channel();
+    let portal = Portal::lent(secure, |back| home.send(back.circuit).err());
     record.count(portal.control());
-    let reason = match reached {
+    let Ended { reason, clean } = match reached {
         Reached::Tcp(opened) => tcp(portal, opened, watch, session).await,
         Reached::Postgres(service, permit) => {
             postgres(portal, service, permit, watch, session).await
         }
     };
     record.close(reason);
+    // Both sides may have finished a moment before the right ended: such a circuit ends all the same.
+    returned.try_recv().ok().filter(|_| clean)
+}
+
+/// How a portal ended, and whether nobody had to end it.
+struct Ended {
+    reason: Code,
+    clean: bool,
 }
 
 async fn postgres(
@@ -102,36 +112,44 @@ async fn postgres(
     permit: Permit,
     watch: &mut Watch,
     session: &mut Session,
-) -> Code {
+) -> Ended {
     let control = portal.control();
     let ended = async {
         let code = watch.ended(session, Some(&control)).await;
         Problem::new(code).service(service.name())
     };
-    match service.serve(portal, permit, ended).await {
-        PortalEnd::Closed | PortalEnd::Cancel { .. } => Code::ClosedByProgram,
-        PortalEnd::Lost => lost(control.ended()),
-        PortalEnd::Refused(problem) | PortalEnd::Ended(problem) => problem.code,
-    }
+    let (reason, clean) = match service.serve(portal, permit, ended).await {
+        PortalEnd::Closed | PortalEnd::Cancel { .. } => (Code::ClosedByProgram, true),
+        PortalEnd::Refused(problem) => (problem.code, true),
+        PortalEnd::Lost => (lost(control.ended()), false),
+        PortalEnd::Ended(problem) => (problem.code, false),
+    };
+    Ended { reason, clean }
 }
 
 fn lost(how: Option<PortalError>) -> Code {
     how.map_or(Code::CircuitLost, by_portal)
 }
 
-async fn tcp(mut portal: Portal, opened: Opened, watch: &mut Watch, session: &mut Session) -> Code {
+async fn tcp(
+    mut portal: Portal,
+    opened: Opened,
+    watch: &mut Watch,
+    session: &mut Session,
+) -> Ended {
     let control = portal.control();
     let mut socket = opened.socket;
     let meter = Meter::new();
     let ended = watch.ended(session, Some(&control));
     let end = pipe(&mut socket, &mut portal, &meter, ended).await;
     let reason = reason(&end);
-    if end != PipeEnd::Finished {
+    let clean = end == PipeEnd::Finished;
+    if !clean {
         // Neither side may take a broken end for a clean one.
         control.reset(reason.number());
         abort(socket);
     }
-    reason
+    Ended { reason, clean }
 }
 
 fn reason(end: &PipeEnd<Code>) -> Code {

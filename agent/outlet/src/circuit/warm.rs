@@ -1,4 +1,4 @@
-//! A warm circuit: handshake and AUTH are done, there is no permit and no target socket. It waits for OPEN.
+//! A warm circuit: handshake and AUTH are done, there is no permit and no target socket. It waits for OPEN, again after each portal.
 //! How many wait, and for how long, is bounded; what was proved is looked at again when OPEN comes.
 
 use super::admission::Admitted;
@@ -17,7 +17,7 @@ use tidegate_proto::session::Session;
 /// Refusals on one circuit, before it is ended: asking again and again is no way in.
 const REFUSALS: usize = 16;
 
-/// Until the circuit ends or a portal has taken it over and ended.
+/// One portal after the other, until the circuit ends.
 pub(super) async fn serve(premises: &Arc<Premises>, service: &Arc<Service>, admitted: Admitted) {
     let Admitted {
         mut secure,

@@ -104,6 +104,11 @@ impl Carry {
         let _ = timeout(FINISH_LIMIT, finished).await;
     }
 
+    /// Nothing that the program still says can arrive: finishes our direction too, so that the circuit can be used again.
+    pub(super) async fn finish_portal(&mut self) {
+        let _ = timeout(FINISH_LIMIT, self.portal.shutdown()).await;
+    }
+
     /// An outlet that ends a session tells the program in its own protocol, and us beside it.
     pub(super) fn end_told_beside(&self, door: &Door) -> VisitEnd {
         let told =
