@@ -13,6 +13,7 @@ mod hub;
 mod hub_client;
 mod join;
 mod login;
+mod lost_laptop;
 mod org;
 mod outlet;
 mod process;
@@ -53,6 +54,8 @@ enum Verb {
     Ticket(ticket::Ticket),
     /// Shut a person or a device out, now.
     Revoke(revoke::Revoke),
+    /// Shut a lost laptop out, and say what is left to do.
+    LostLaptop(lost_laptop::LostLaptop),
     /// Run the hub: authority and relay in one process.
     Hub(hub::HubArgs),
     /// Run an outlet beside a service.
@@ -100,6 +103,7 @@ async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Org(verb) => verb.run(),
         Verb::Ticket(verb) => verb.run(),
         Verb::Revoke(verb) => verb.run().await,
+        Verb::LostLaptop(verb) => verb.run().await,
         Verb::Hub(verb) => verb.run().await,
         Verb::Outlet(verb) => verb.run().await,
         Verb::Audit(verb) => verb.run(),

@@ -84,6 +84,18 @@ impl Revoke {
     }
 }
 
+/// Signs an order, keeps it and hands it in.
+pub(crate) async fn send(
+    root: &RootKey,
+    (dir, hub): (&Path, &HubAddress),
+    who: RevokeTarget,
+    reason: &str,
+) -> Result<RevokeAnswer, Failure> {
+    let revocation = order(root, who, reason, &dir.join("revocations"))?;
+    let mut hub = HubClient::connect(hub, &root.org, root.key.verify_key().peer_id()).await?;
+    hub.post(path::REVOKE, &RevokeRequest { revocation }).await
+}
+
 /// Signs an order and keeps it before anybody is told.
 fn order(root: &RootKey, who: RevokeTarget, reason: &str, kept: &Path) -> Result<String, Failure> {
     let mut id = [0; 16];
