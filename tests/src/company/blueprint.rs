@@ -16,6 +16,8 @@ pub struct Blueprint<'a> {
     pub ca: &'a CertificateAuthority,
     /// Beside the warehouse.
     pub also: Vec<TcpService>,
+    /// Circuits the outlet bears of one person; nothing: as many as it does by itself.
+    pub circuits: Option<usize>,
 }
 
 /// Something that only moves bytes.
@@ -57,7 +59,15 @@ impl<'a> Blueprint<'a> {
             warehouse,
             ca,
             also: Vec::new(),
+            circuits: None,
         }
+    }
+
+    /// An outlet that bears so many circuits of one person, and of everybody together.
+    #[must_use]
+    pub fn bears_circuits(mut self, circuits: usize) -> Self {
+        self.circuits = Some(circuits);
+        self
     }
 
     #[must_use]
@@ -110,13 +120,16 @@ database = "{DATABASE}"
     /// `outlet.toml`, relative to the outlet's home.
     pub(super) fn outlet_settings(&self, root: &str, hub: &str) -> String {
         let (host, port) = (&self.warehouse.host, self.warehouse.address.port());
+        let limits = self.circuits.map_or_else(String::new, |circuits| {
+            format!("limits = {{ circuits = {circuits}, per_person = {circuits} }}\n")
+        });
         let mut settings = format!(
             r#"org = "{ORG}"
 root = "{root}"
 hub = "{hub}"
 data = "data"
 policy = "owner.cedar"
-
+{limits}
 [[service]]
 name = "{SERVICE}"
 kind = "postgres"

@@ -55,17 +55,15 @@ pub(super) fn ask(road: SocketAddr, bytes: u64) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-pub(super) fn compare_bulk(roads: &[(&str, SocketAddr)]) -> Outcome<()> {
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); roads.len()];
+/// Gbit/s of one stream, by road, in turn.
+pub(super) fn bulk(roads: &[SocketAddr; 3]) -> Outcome<[Vec<f64>; 3]> {
+    let mut rates: [Vec<f64>; 3] = Default::default();
     for _ in 0..ROUNDS {
-        for ((_, road), rates) in roads.iter().zip(&mut rates) {
+        for (road, rates) in roads.iter().zip(&mut rates) {
             rates.push(download(*road)?);
         }
     }
-    for ((name, _), rates) in roads.iter().zip(&mut rates) {
-        println!("  {name:<9} {:>6.2} Gbit/s", median(rates));
-    }
-    Ok(())
+    Ok(rates)
 }
 
 fn download(road: SocketAddr) -> std::io::Result<f64> {
@@ -81,12 +79,13 @@ fn download(road: SocketAddr) -> std::io::Result<f64> {
     Ok(BULK as f64 * 8.0 / started.elapsed().as_secs_f64() / 1e9)
 }
 
-pub(super) fn compare_round_trips(roads: &[(&str, SocketAddr)]) -> Outcome<()> {
+/// Microseconds of one byte there and back, by road, in turn.
+pub(super) fn round_trips(roads: &[SocketAddr; 3]) -> Outcome<[Vec<f64>; 3]> {
     let mut streams = Vec::new();
-    for (_, road) in roads {
+    for road in roads {
         streams.push(ask(*road, 0)?);
     }
-    let mut trips: Vec<Vec<f64>> = vec![Vec::new(); roads.len()];
+    let mut trips: [Vec<f64>; 3] = Default::default();
     for _ in 0..TRIPS {
         for (stream, trips) in streams.iter_mut().zip(&mut trips) {
             let sent = Instant::now();
@@ -95,13 +94,5 @@ pub(super) fn compare_round_trips(roads: &[(&str, SocketAddr)]) -> Outcome<()> {
             trips.push(sent.elapsed().as_secs_f64() * 1e6);
         }
     }
-    for ((name, _), trips) in roads.iter().zip(&mut trips) {
-        println!("  {name:<9} {:>6.0} µs", median(trips));
-    }
-    Ok(())
-}
-
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    Ok(trips)
 }

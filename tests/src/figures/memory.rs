@@ -1,31 +1,39 @@
 //! What the agent weighs, alone and with a thousand idle portals.
 //! Resident memory from `/proc`: it counts shared pages too, so it is an upper bound.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::table::Weight;
 use crate::process::Process;
 use crate::trouble::{Doing, Outcome};
 
 const PORTALS: usize = 1000;
+/// For what opening them took to be given back.
+const SETTLE: Duration = Duration::from_secs(2);
 
-pub(super) fn idle_and_busy(agent: &Process, road: SocketAddr) -> Outcome<()> {
-    println!("  {:<24} {:>6.1} MiB", "idle", resident(agent)?);
+pub(super) fn idle_and_busy(agent: &Process, road: SocketAddr) -> Outcome<Weight> {
+    let idle = resident(agent)?;
     let mut portals = Vec::new();
-    for _ in 0..PORTALS {
-        let mut portal = super::bytes::ask(road, 0).doing("open one more portal")?;
-        // One byte there and back: the portal is really open.
-        std::io::Write::write_all(&mut portal, b"x")?;
-        std::io::Read::read_exact(&mut portal, &mut [0])?;
+    for number in 1..=PORTALS {
+        let portal = open(road).doing(&format!("open portal {number}"))?;
         portals.push(portal);
     }
-    std::thread::sleep(Duration::from_secs(2));
-    println!(
-        "  {:<24} {:>6.1} MiB",
-        "with 1,000 idle portals",
-        resident(agent)?
-    );
-    Ok(())
+    std::thread::sleep(SETTLE);
+    Ok(Weight {
+        idle,
+        portals: portals.len(),
+        busy: resident(agent)?,
+    })
+}
+
+/// One byte there and back: the portal is really open.
+fn open(road: SocketAddr) -> std::io::Result<TcpStream> {
+    let mut portal = super::bytes::ask(road, 0)?;
+    portal.write_all(b"x")?;
+    portal.read_exact(&mut [0])?;
+    Ok(portal)
 }
 
 fn resident(agent: &Process) -> Outcome<f64> {

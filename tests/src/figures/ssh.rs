@@ -1,4 +1,4 @@
-//! The road to compare with: `ssh -J` over a jump host, with a local forward, all on loopback.
+//! The road to compare with: `ssh -J` over a jump host, with local forwards, all on loopback.
 //! Two private OpenSSH servers with keys of this run; nothing of the machine's own SSH is touched.
 
 use std::net::SocketAddr;
@@ -9,15 +9,22 @@ use std::time::{Duration, Instant};
 
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
+use crate::warehouse::Warehouse;
 
 pub(super) struct Road {
-    /// Where the forward begins.
-    pub(super) entrance: SocketAddr,
+    /// Where the forward to the server of plain bytes begins.
+    pub(super) bytes: SocketAddr,
+    /// Where the forward to the database begins.
+    pub(super) database: SocketAddr,
     children: Vec<Child>,
 }
 
 impl Road {
-    pub(super) async fn build(stage: &Arc<Stage>, target: SocketAddr) -> Outcome<Self> {
+    pub(super) async fn build(
+        stage: &Arc<Stage>,
+        target: SocketAddr,
+        warehouse: &Warehouse,
+    ) -> Outcome<Self> {
         let folder = stage.run().at("ssh");
         std::fs::create_dir_all(&folder)?;
         std::fs::create_dir_all("/run/sshd").doing("make the folder that sshd wants")?;
@@ -25,7 +32,8 @@ impl Road {
             keygen(&folder.join(name))?;
         }
         std::fs::copy(folder.join("user.pub"), folder.join("authorized"))?;
-        let (jump, far, near) = (stage.port(0)?, stage.port(0)?, stage.port(0)?);
+        let (jump, far) = (stage.port(0)?, stage.port(0)?);
+        let (bytes, database) = (stage.port(0)?, stage.port(0)?);
         let config = format!(
             "Host *\n User root\n IdentityFile {0}/user\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n\
              Host jump\n HostName 127.0.0.1\n Port {jump}\nHost far\n HostName 127.0.0.1\n Port {far}\n ProxyJump jump\n",
@@ -33,17 +41,25 @@ impl Road {
         );
         std::fs::write(folder.join("config"), config)?;
         let mut road = Self {
-            entrance: SocketAddr::from(([127, 0, 0, 1], near)),
+            bytes: SocketAddr::from(([127, 0, 0, 1], bytes)),
+            database: SocketAddr::from(([127, 0, 0, 1], database)),
             children: Vec::new(),
         };
         road.children.push(serve(&folder, jump)?);
         road.children.push(serve(&folder, far)?);
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let forward = format!("{near}:{target}");
+        let forwards = [
+            format!("{bytes}:{target}"),
+            format!(
+                "{database}:{}/.s.PGSQL.{}",
+                warehouse.socket().display(),
+                warehouse.address.port()
+            ),
+        ];
         let client = quiet("ssh")
             .arg("-F")
             .arg(folder.join("config"))
-            .args(["-N", "-L", &forward, "far"])
+            .args(["-N", "-L", &forwards[0], "-L", &forwards[1], "far"])
             .spawn()?;
         road.children.push(client);
         road.open().await?;
@@ -52,9 +68,10 @@ impl Road {
 
     async fn open(&self) -> Outcome<()> {
         let until = Instant::now() + Duration::from_secs(15);
-        while std::net::TcpStream::connect(self.entrance).is_err() {
+        let is_open = |entrance| std::net::TcpStream::connect(entrance).is_ok();
+        while !(is_open(self.bytes) && is_open(self.database)) {
             if Instant::now() > until {
-                return Err(Trouble::new("ssh did not open its forward"));
+                return Err(Trouble::new("ssh did not open its forwards"));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
