@@ -76,7 +76,8 @@ impl Door {
         self.awaited.clone()
     }
 
-    /// Waits until the door closes and says why: the reason for the program's last line and the portal's RESET.
+    /// Waits until the door closes and says why, by this service's name: the reason for the program's last line and
+    /// the portal's RESET. What ends every door at once names none.
     pub(crate) async fn closed(&self) -> Problem {
         let mut closed = self.closed.clone();
         let why = closed
@@ -88,5 +89,6 @@ impl Door {
             // The inlet is gone without a word: the agent is.
             _ => Problem::new(crate::Code::AppQuitting),
         }
+        .service(&self.service)
     }
 }

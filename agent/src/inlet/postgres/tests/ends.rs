@@ -309,7 +309,7 @@ async fn an_outlets_reset_code_becomes_its_words() {
 }
 
 /// An outlet that does what a test says with its end of the channel.
-struct Scripted<F>(F);
+pub(super) struct Scripted<F>(pub(super) F);
 
 impl<F, Done> OpenPortal for Scripted<F>
 where
@@ -328,7 +328,7 @@ where
     }
 }
 
-fn startup() -> Vec<u8> {
+pub(super) fn startup() -> Vec<u8> {
     tidegate_postgres::Startup::new(tidegate_postgres::Version::V3_0)
         .with("user", "ana")
         .encode()

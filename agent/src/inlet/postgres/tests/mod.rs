@@ -8,6 +8,7 @@ mod ends;
 mod lines;
 mod openings;
 mod programs;
+mod reasons;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
