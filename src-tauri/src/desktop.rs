@@ -2,12 +2,14 @@
 //! A newcomer would call Tauri's setters from the controller: they wait for the main thread, which may be waiting for us.
 
 use tauri::{AppHandle, Manager};
-use tidegate_app::{CopyFailed, Desktop, Icon, Menu, Notice, View};
+use tidegate_app::stop::quit_watch;
+use tidegate_app::{CopyFailed, Desktop, Icon, Input, Menu, Notice, View};
+use tokio::sync::mpsc;
 
 use crate::clipboard::Clipboard;
 use crate::notices::Notices;
 use crate::window::WindowState;
-use crate::{quit_watch, tray, window};
+use crate::{tray, window};
 
 pub(crate) struct TauriDesktop {
     app: AppHandle,
@@ -16,11 +18,11 @@ pub(crate) struct TauriDesktop {
 }
 
 impl TauriDesktop {
-    pub(crate) fn new(app: AppHandle) -> Self {
+    pub(crate) fn new(app: AppHandle, inputs: mpsc::Sender<Input>) -> Self {
         Self {
             app,
             clipboard: Clipboard::default(),
-            notices: Notices::start(),
+            notices: Notices::start(inputs),
         }
     }
 
@@ -50,8 +52,8 @@ impl Desktop for TauriDesktop {
         self.on_main_thread(window::open);
     }
 
-    fn keep_window(&mut self) {
-        self.app.state::<WindowState>().keep();
+    fn keep_window(&mut self, kept: bool) {
+        self.app.state::<WindowState>().keep(kept);
     }
 
     fn notify(&mut self, notice: &Notice) {

@@ -10,11 +10,11 @@ mod notices;
 mod tray;
 mod window;
 
-use std::time::Duration;
-
 use tauri::{App, Manager, RunEvent};
 use tidegate_agent::{Agent, AgentConfig, Clock};
-use tidegate_app::{Controller, Input};
+use tidegate_app::stop::{quit_watch, told_to_stop};
+use tidegate_app::surroundings::{has_display, look_around};
+use tidegate_app::{Call, Controller, Input, Own};
 use tokio::sync::mpsc;
 
 use crate::desktop::TauriDesktop;
@@ -22,16 +22,10 @@ use crate::window::WindowState;
 
 /// Clicks wait here while the controller works; a full queue means a page gone wild, and drops them.
 const INPUTS_WAITING: usize = 64;
-/// Whatever hangs, the process is gone by then.
-const QUIT_LIMIT: Duration = Duration::from_millis(4_700);
 
 fn main() {
     log_to_stderr();
-    #[cfg(target_os = "linux")]
-    if ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .all(|name| std::env::var_os(name).is_none_or(|display| display.is_empty()))
-    {
+    if !has_display() {
         eprintln!(
             "Tidegate needs a desktop to show itself on. Without one, use the command line: `tidegate`."
         );
@@ -41,8 +35,9 @@ fn main() {
     let second_start = inputs.clone();
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(
-            move |_app, _argv, _cwd| {
-                send(&second_start, Input::Do(tidegate_app::Intent::OpenWindow));
+            move |_app, argv, _cwd| {
+                let call = Call::read(argv.into_iter().skip(1));
+                send(&second_start, Input::Called(call));
             },
         ))
         .manage(Inputs(inputs.clone()))
@@ -93,13 +88,11 @@ fn start(
     received: mpsc::Receiver<Input>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let tray_made = tray::make(app.handle());
-    let controller = Controller::new(
-        TauriDesktop::new(app.handle().clone()),
-        received,
-        Clock::system(),
-    );
+    let desktop = TauriDesktop::new(app.handle().clone(), inputs.clone());
+    let own = Own::of_this_start(&app.path().home_dir()?, &app.path().config_dir()?)?;
+    let controller = Controller::new(desktop, own, received, Clock::system());
     let notes = app.path().app_local_data_dir()?;
-    let looking = tidegate_app::surroundings::look_around(tray_made, notes, inputs.clone());
+    let looking = look_around(tray_made, notes, inputs.clone());
     tauri::async_runtime::spawn(async move {
         // One task owns the rest: whatever it started ends with it.
         let mut others = tokio::task::JoinSet::new();
@@ -123,31 +116,6 @@ async fn stop_when_told(inputs: mpsc::Sender<Input>) {
     quit_watch();
     // The only error is that the controller is already ending.
     let _ = inputs.send(Input::Stop).await;
-}
-
-#[cfg(unix)]
-async fn told_to_stop() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
-}
-
-/// From the first wish to quit the process has under 5 s, whatever hangs.
-pub(crate) fn quit_watch() {
-    std::thread::spawn(|| {
-        std::thread::sleep(QUIT_LIMIT);
-        tracing::error!("quitting took too long");
-        std::process::exit(1);
-    });
 }
 
 fn log_to_stderr() {

@@ -15,6 +15,8 @@ use crate::{Inputs, note, send};
 pub(crate) fn make(app: &AppHandle) -> bool {
     let build = || {
         TrayIconBuilder::with_id(id(app))
+            // Its pictures: the library's own choice without a session is a folder that people share.
+            .temp_dir_path(app.path().app_cache_dir()?)
             .icon(image(Icon {
                 state: IconState::Off,
                 panel: Panel::Dark,

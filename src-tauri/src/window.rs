@@ -18,7 +18,7 @@ pub(crate) struct WindowState {
     /// Where it listens for views, while there is one.
     listener: Mutex<Option<Channel<View>>>,
     in_front: AtomicBool,
-    /// It is the only way to reach the app.
+    /// It is the only way to reach the app, for now.
     kept: AtomicBool,
 }
 
@@ -36,8 +36,8 @@ impl WindowState {
         }
     }
 
-    pub(crate) fn keep(&self) {
-        self.kept.store(true, Ordering::Relaxed);
+    pub(crate) fn keep(&self, kept: bool) {
+        self.kept.store(kept, Ordering::Relaxed);
     }
 
     /// Whether the person is looking at it, as far as the desktop knows.

@@ -58,6 +58,14 @@ export const notJoined: View = {
   problems: [],
   keys_note: null,
   activity: [],
+  arrived: null,
+  settings: {
+    theme: "system",
+    start_at_login: false,
+    start_hidden: false,
+    notifications: "on",
+    file: "/home/ana/.config/tidegate/app.toml",
+  },
   version: "0.1.0",
 };
 

@@ -183,6 +183,9 @@ codes! {
     BrowserAtInlet = 6008, Warning, ThisComputer;
     NoTray = 6009, Warning, ThisComputer;
     ClipboardFailed = 6010, Warning, ThisComputer;
+    SettingsDamaged = 6011, Warning, ThisComputer;
+    SettingsNotSaved = 6012, Warning, ThisComputer;
+    LoginStartNotChanged = 6013, Warning, ThisComputer;
 
     // 7xxx: why something ended.
     DisconnectedByYou = 7001, Info, ThisComputer;

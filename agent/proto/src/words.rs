@@ -404,6 +404,21 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "The connection string could not be copied because the clipboard did not answer.",
             "Copy it from the window.",
         ],
+        Code::SettingsDamaged => [
+            "Settings were damaged",
+            "The app's settings are as on the first day because their file could not be read: {said|it is damaged}.",
+            "Choose them again; the old file was kept as {path|app.toml.damaged}.",
+        ],
+        Code::SettingsNotSaved => [
+            "Settings were not saved",
+            "The change lasts only until Tidegate quits because {path|the settings file} cannot be written: {said|see its folder}.",
+            "Check that the folder belongs to you and that the disk is not full, then change it once more.",
+        ],
+        Code::LoginStartNotChanged => [
+            "Start at login was not changed",
+            "Start at login stays as it was because the desktop did not take the change: {said|no reason was given}.",
+            "Try again, or change it in the desktop's own settings.",
+        ],
         Code::DisconnectedByYou => [
             "Disconnected",
             "The connection to {service|the service} cannot go on because you disconnected it.",

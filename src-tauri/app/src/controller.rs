@@ -2,6 +2,9 @@
 //! A newcomer would act on each change: first everything is computed anew as values, then only what differs from the last is shown.
 
 mod news;
+mod own;
+
+pub use own::Own;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -17,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agent::AgentHandle;
+use crate::call::Call;
 use crate::desktop::Desktop;
 use crate::icon::{Icon, Panel, icon_state};
 use crate::intent::{Copyable, Doer, Errand, Intent};
@@ -45,7 +49,11 @@ pub enum Input {
         /// False where it was already said on an earlier start.
         news: bool,
     },
+    /// There is somebody again.
+    TrayIsBack,
     PanelIs(Panel),
+    /// The app was started a second time.
+    Called(Call),
     /// A window is there and wants to draw.
     WindowReady,
     /// SIGTERM, SIGINT, or the end of the session.
@@ -60,6 +68,7 @@ pub struct Controller<D, A> {
     snapshot: Option<Arc<Snapshot>>,
     notes: Notes,
     panel: Panel,
+    own: Own,
     shown: Shown,
     /// Asked for here, so that the answer may use the clipboard.
     wanted: BTreeSet<ServiceName>,
@@ -110,15 +119,16 @@ where
     D: Desktop,
     A: AgentHandle,
 {
-    pub fn new(desktop: D, inputs: mpsc::Receiver<Input>, clock: Clock) -> Self {
+    pub fn new(desktop: D, own: Own, inputs: mpsc::Receiver<Input>, clock: Clock) -> Self {
         Self {
             desktop,
             engine: Engine::Starting,
             inputs,
             clock,
             snapshot: None,
-            notes: Notes::default(),
+            notes: own.notes(),
             panel: Panel::Dark,
+            own,
             shown: Shown::default(),
             wanted: BTreeSet::new(),
             released: BTreeSet::new(),
@@ -132,6 +142,7 @@ where
     /// Runs until somebody quits; then everything the agent holds has ended, or had its time.
     pub async fn run(mut self, starting: impl Future<Output = Result<A, Problem>> + Send) {
         let mut starting = std::pin::pin!(starting);
+        self.begin();
         loop {
             self.watch_the_clock();
             self.warn_of_ends();
@@ -172,7 +183,7 @@ where
             agent: Arc::new(agent),
             snapshots,
         };
-        if matches!(first.account, AccountView::NotJoined) {
+        if matches!(first.account, AccountView::NotJoined) && !self.own.call.hidden {
             self.desktop.open_window();
         }
         // What is there from the start is shown, but is no news.
@@ -190,7 +201,10 @@ where
 
     fn hear(&mut self, answer: Answer) {
         let Err(problem) = answer.result else { return };
-        tracing::info!(code = %problem.code, "agent refused an action");
+        tracing::info!(code = %problem.code, "an action was refused");
+        if problem.code == Code::LoginStartNotChanged {
+            self.notes.at_login = self.own.login.is_on();
+        }
         if let Some(service) = answer.wanted {
             self.wanted.remove(&service);
         }
@@ -208,13 +222,9 @@ where
                     None => tracing::info!(id, "menu item was gone when it was chosen"),
                 }
             }
-            Input::NoTray { news } => {
-                if news {
-                    self.notes.desktop.push(Problem::new(Code::NoTray));
-                }
-                self.desktop.keep_window();
-                self.desktop.open_window();
-            }
+            Input::NoTray { news } => self.tray_is_gone(news),
+            Input::TrayIsBack => self.tray_is_back(),
+            Input::Called(call) => self.called(call),
             Input::PanelIs(panel) => self.panel = panel,
             Input::WindowReady => self.shown.view = None,
             Input::Stop => return ControlFlow::Break(()),
@@ -234,6 +244,9 @@ where
                     self.desktop.open_url(&url);
                 }
             }
+            Doer::Desktop(Errand::Set(setting)) => self.set(setting),
+            Doer::Desktop(Errand::JoinArrived) => self.join_arrived(),
+            Doer::Desktop(Errand::DropArrived) => self.notes.arrived = None,
             Doer::Desktop(Errand::Quit) => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())

@@ -8,6 +8,7 @@ use tidegate_proto::problem::Code;
 use ts_rs::TS;
 
 use crate::join_text::MAX_JOIN_TEXT;
+use crate::settings::Setting;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -39,6 +40,14 @@ pub enum Intent {
         what: Copyable,
     },
     OpenWindow,
+    /// Changes one of the app's own settings.
+    Set {
+        what: Setting,
+    },
+    /// Joins with the link that came from outside. The window has seen where it leads, not the link.
+    JoinArrived,
+    /// Forgets that link.
+    DropArrived,
     /// Shows the provider's page again, in the browser.
     OpenSignInPage,
     Quit,
@@ -97,6 +106,9 @@ pub enum Doer {
 pub enum Errand {
     Copy(Copyable),
     OpenWindow,
+    Set(Setting),
+    JoinArrived,
+    DropArrived,
     OpenSignInPage,
     Quit,
 }
@@ -114,6 +126,9 @@ impl Intent {
             Self::Leave => Doer::Agent(Action::Leave),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
             Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),
+            Self::Set { what } => Doer::Desktop(Errand::Set(what)),
+            Self::JoinArrived => Doer::Desktop(Errand::JoinArrived),
+            Self::DropArrived => Doer::Desktop(Errand::DropArrived),
             Self::OpenSignInPage => Doer::Desktop(Errand::OpenSignInPage),
             Self::Quit => Doer::Desktop(Errand::Quit),
         }

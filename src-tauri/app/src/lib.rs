@@ -3,6 +3,9 @@
 
 pub mod activity;
 pub mod agent;
+pub mod arrived;
+pub mod at_login;
+pub mod call;
 pub mod change;
 pub mod controller;
 pub mod desktop;
@@ -12,12 +15,15 @@ pub mod join_text;
 pub mod menu;
 pub mod problem;
 pub mod scene;
+pub mod settings;
+pub mod stop;
 pub mod surroundings;
 pub mod time_left;
 pub mod view;
 
 pub use agent::AgentHandle;
-pub use controller::{Controller, Input};
+pub use call::Call;
+pub use controller::{Controller, Input, Own};
 pub use desktop::{CopyFailed, Desktop, Notice};
 pub use icon::{Icon, IconState, Panel};
 pub use intent::Intent;

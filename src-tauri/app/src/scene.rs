@@ -7,7 +7,9 @@ use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::time::UnixTime;
 
 use crate::activity::Activity;
+use crate::arrived::Arrived;
 use crate::intent::Copyable;
+use crate::settings::Settings;
 
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
@@ -28,6 +30,13 @@ pub struct Notes {
     pub activity: Activity,
     /// The agent could not start: `refused` says why.
     pub broken: bool,
+    pub settings: Settings,
+    /// Whether the desktop starts the app at login.
+    pub at_login: bool,
+    /// Where the settings are kept.
+    pub settings_file: String,
+    /// A join link from outside that waits for a click.
+    pub arrived: Option<Arrived>,
 }
 
 /// What was put on the clipboard, and until when it is worth saying so.

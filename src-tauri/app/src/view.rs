@@ -12,9 +12,11 @@ use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
 
 use crate::activity::ActivityLine;
+use crate::arrived::{Arrival, Arrived};
 use crate::intent::{Copyable, Form};
 use crate::problem::{ProblemView, problem_view};
-use crate::scene::Scene;
+use crate::scene::{Notes, Scene};
+use crate::settings::{Notifications, Theme};
 use crate::time_left::time_left;
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -27,6 +29,9 @@ pub struct View {
     /// Set where the keys of this device are not in the keyring: what that means for the person.
     pub keys_note: Option<String>,
     pub activity: Vec<ActivityLine>,
+    /// A join link that came from outside: what it says, before anybody has agreed to it.
+    pub arrived: Option<Arrival>,
+    pub settings: SettingsView,
     pub version: &'static str,
 }
 
@@ -130,6 +135,17 @@ pub struct Snippet {
     pub text: String,
 }
 
+/// What can be chosen for the app itself, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct SettingsView {
+    pub theme: Theme,
+    pub start_at_login: bool,
+    pub start_hidden: bool,
+    pub notifications: Notifications,
+    /// Where they are kept.
+    pub file: String,
+}
+
 pub fn view(scene: &Scene<'_>) -> View {
     let services = scene
         .snapshot
@@ -146,6 +162,8 @@ pub fn view(scene: &Scene<'_>) -> View {
         problems: scene.problems().into_iter().map(problem_view).collect(),
         keys_note: keys_note(scene),
         activity: scene.notes.activity.lines(),
+        arrived: scene.notes.arrived.as_ref().map(Arrived::view),
+        settings: settings_view(scene.notes),
         version: env!("CARGO_PKG_VERSION"),
     }
 }
@@ -320,6 +338,16 @@ fn bytes(count: u64) -> String {
             let tenths = count / (size / 10);
             format!("{}.{} {unit}", tenths / 10, tenths % 10)
         }
+    }
+}
+
+fn settings_view(notes: &Notes) -> SettingsView {
+    SettingsView {
+        theme: notes.settings.theme,
+        start_at_login: notes.at_login,
+        start_hidden: notes.settings.start_hidden,
+        notifications: notes.settings.notifications,
+        file: notes.settings_file.clone(),
     }
 }
 

@@ -6,10 +6,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use tidegate_app::activity::ActivityLine;
+use tidegate_app::arrived::Arrival;
 use tidegate_app::intent::{Copyable, Form, Intent};
 use tidegate_app::join_text::LinkView;
 use tidegate_app::problem::{Button, Level, ProblemView};
-use tidegate_app::view::{Account, Hub, Progress, Service, Snippet, State, Step, View};
+use tidegate_app::settings::{Notifications, Setting, Theme};
+use tidegate_app::view::{
+    Account, Hub, Progress, Service, SettingsView, Snippet, State, Step, View,
+};
 use ts_rs::{Config, TS};
 
 #[test]
@@ -45,6 +49,11 @@ fn generated() -> String {
     declare::<Button>(&mut text);
     declare::<ActivityLine>(&mut text);
     declare::<LinkView>(&mut text);
+    declare::<Arrival>(&mut text);
+    declare::<SettingsView>(&mut text);
+    declare::<Theme>(&mut text);
+    declare::<Notifications>(&mut text);
+    declare::<Setting>(&mut text);
     declare::<Intent>(&mut text);
     declare::<Copyable>(&mut text);
     declare::<Form>(&mut text);

@@ -167,7 +167,7 @@ async fn without_a_tray_the_window_is_kept_and_that_is_said_once() {
     desk.input(Input::NoTray { news: true }).await;
     let said = last_view(&desk.told());
 
-    assert_eq!(quietly, [Told::KeepWindow, Told::OpenWindow]);
+    assert_eq!(quietly, [Told::KeepWindow(true), Told::OpenWindow]);
     assert_eq!(said.problems[0].code, Code::NoTray.to_string());
     desk.close().await;
 }

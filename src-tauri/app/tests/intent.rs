@@ -17,6 +17,9 @@ fn takes_what_the_window_sends() {
         r#"{"do":"copy","what":{"is":"connection","service":"warehouse","form":"psql"}}"#,
         r#"{"do":"copy","what":{"is":"sign_in_url"}}"#,
         r#"{"do":"join","link":"tidegate://join"}"#,
+        r#"{"do":"set","what":{"is":"theme","theme":"dark"}}"#,
+        r#"{"do":"set","what":{"is":"start_at_login","on":true}}"#,
+        r#"{"do":"join_arrived"}"#,
     ] {
         assert!(read(json).is_ok(), "{json}");
     }
@@ -37,6 +40,8 @@ fn refuses_everything_else() {
         r#"{"do":"connect","service":"WAREHOUSE"}"#,
         r#"{"do":"connect","service":"warehouse","port":22}"#,
         r#"{"do":"dismiss","code":1}"#,
+        r#"{"do":"set","what":{"is":"theme","theme":"pink"}}"#,
+        r#"{"do":"set","what":{"is":"start_at_login","on":true,"program":"/bin/sh"}}"#,
         r#"{"do":"copy","what":{"is":"text","text":"x"}}"#,
         r#"{"do":"open_sign_in_page","url":"file:///etc/passwd","x":1,"do":"quit"}"#,
         &long,

@@ -8,7 +8,11 @@ problems: Array<ProblemView>,
 /**
  * Set where the keys of this device are not in the keyring: what that means for the person.
  */
-keys_note: string | null, activity: Array<ActivityLine>, version: string, };
+keys_note: string | null, activity: Array<ActivityLine>, 
+/**
+ * A join link that came from outside: what it says, before anybody has agreed to it.
+ */
+arrived: Arrival | null, settings: SettingsView, version: string, };
 
 export type Account = { "is": "starting" } | { "is": "broken" } | { "is": "not_joined" } | { "is": "joining" } | { "is": "signed_out", org: string, last: string | null, } | { "is": "signing_in", org: string, steps: Array<Step>, url: string | null, url_copied: boolean, } | { "is": "signed_in", org: string, name: string, left: string, until: number, };
 
@@ -62,7 +66,21 @@ export type LinkView = { org: string, address: string,
  */
 root: string, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "do": "cancel_sign_in" } | { "do": "sign_out" } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", code: number, } | { "do": "leave" } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "open_sign_in_page" } | { "do": "quit" };
+export type Arrival = { "is": "link", link: LinkView, } | { "is": "bad", problem: ProblemView, };
+
+export type SettingsView = { theme: Theme, start_at_login: boolean, start_hidden: boolean, notifications: Notifications, 
+/**
+ * Where they are kept.
+ */
+file: string, };
+
+export type Theme = "system" | "light" | "dark";
+
+export type Notifications = "on" | "off";
+
+export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
+
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "do": "cancel_sign_in" } | { "do": "sign_out" } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", code: number, } | { "do": "leave" } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page" } | { "do": "quit" };
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url" };
 

@@ -13,6 +13,8 @@ use crate::agent::AgentHandle;
 use crate::change::{Change, Known, changes};
 use crate::desktop::{Desktop, Notice};
 use crate::intent::{Copyable, Form};
+use crate::problem::problem_view;
+use crate::settings::Notifications;
 use crate::time_left::time_left;
 
 /// Early enough to finish a query, late enough to be about this one.
@@ -91,10 +93,10 @@ where
         } else {
             "Copy its address from the window."
         };
-        self.desktop.notify(&Notice {
-            title: format!("{name} is connected"),
-            body: format!("localhost:{}. {place}", service.port),
-        });
+        self.say(&Notice::new(
+            format!("{name} is connected"),
+            format!("localhost:{}. {place}", service.port),
+        ));
     }
 
     fn ended(&mut self, name: &ServiceName, changes: &[Change]) {
@@ -104,10 +106,10 @@ where
             matches!(change, Change::Arose(problem) if problem.facts.service.as_ref() == Some(name))
         });
         if !self.released.remove(name) && !explained {
-            self.desktop.notify(&Notice {
-                title: format!("{name} was disconnected"),
-                body: "Its local port is closed.".to_owned(),
-            });
+            self.say(&Notice::new(
+                format!("{name} was disconnected"),
+                "Its local port is closed.",
+            ));
         }
     }
 
@@ -133,10 +135,16 @@ where
         }
         self.told = Some((problem.clone(), now));
         let words = words(problem);
-        self.desktop.notify(&Notice {
-            title: words.title,
-            body: format!("{} {}", words.cause, words.next),
-        });
+        let mut notice = Notice::new(words.title, format!("{} {}", words.cause, words.next));
+        notice.button = problem_view(problem).button;
+        self.say(&notice);
+    }
+
+    /// Where nobody wants to be told, the window still says it.
+    fn say(&mut self, notice: &Notice) {
+        if self.notes.settings.notifications == Notifications::On {
+            self.desktop.notify(notice);
+        }
     }
 
     /// Says once that a door is about to close by itself.
@@ -150,11 +158,10 @@ where
             match service.state {
                 ServiceState::Connected { until, .. } if now.until(until) <= WARNED_BEFORE_SECS => {
                     if self.warned.insert(name.clone()) {
-                        self.desktop.notify(&Notice {
-                            title: format!("{name}: {}", time_left(now, until)),
-                            body: "Then its port closes. To go on, sign in and connect again."
-                                .to_owned(),
-                        });
+                        self.say(&Notice::new(
+                            format!("{name}: {}", time_left(now, until)),
+                            "Then its port closes. To go on, sign in and connect again.",
+                        ));
                     }
                 }
                 _ => {

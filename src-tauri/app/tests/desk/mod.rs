@@ -8,8 +8,11 @@ use tidegate_agent::{
     AccountView, Action, Clock, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView,
     ServiceState, ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
+use tidegate_app::at_login::EntryFile;
+use tidegate_app::settings::SettingsFile;
 use tidegate_app::{
-    AgentHandle, Controller, CopyFailed, Desktop, Icon, Input, Intent, Menu, Notice, View,
+    AgentHandle, Call, Controller, CopyFailed, Desktop, Icon, Input, Intent, Menu, Notice, Own,
+    View,
 };
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::Problem;
@@ -29,7 +32,7 @@ pub(crate) enum Told {
     Icon(Icon),
     View(Box<View>),
     OpenWindow,
-    KeepWindow,
+    KeepWindow(bool),
     Notify(Notice),
     Copy(String),
     OpenUrl(String),
@@ -62,8 +65,8 @@ impl Desktop for Recorder {
     fn open_window(&mut self) {
         self.note(Told::OpenWindow);
     }
-    fn keep_window(&mut self) {
-        self.note(Told::KeepWindow);
+    fn keep_window(&mut self, kept: bool) {
+        self.note(Told::KeepWindow(kept));
     }
     fn notify(&mut self, notice: &Notice) {
         self.note(Told::Notify(notice.clone()));
@@ -134,11 +137,56 @@ pub(crate) struct Desk {
     told: Arc<Mutex<Vec<Told>>>,
     running: JoinHandle<()>,
     began: Instant,
+    pub(crate) home: Home,
+}
+
+/// Where a desk keeps its settings. A desk of its own starts in the tray, with no window.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new(settings: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("app.toml"), settings).unwrap();
+        Self(dir)
+    }
+
+    pub(crate) fn settings(&self) -> String {
+        std::fs::read_to_string(self.0.path().join("app.toml")).unwrap_or_default()
+    }
+
+    pub(crate) fn entry(&self) -> EntryFile {
+        let program = std::path::Path::new("/usr/bin/tidegate-desktop");
+        EntryFile::autostart(self.0.path(), program)
+    }
+
+    /// Where the entry's folder would be, there is a file.
+    pub(crate) fn spoil_autostart(&self) {
+        std::fs::write(self.0.path().join("autostart"), "").unwrap();
+    }
+
+    fn own(&self, call: Call) -> Own {
+        let file = SettingsFile::in_dir(self.0.path());
+        Own::new(call, Box::new(self.entry()), file)
+    }
 }
 
 impl Desk {
     pub(crate) async fn with(first: Snapshot) -> Self {
-        Self::build(Ok(first), Recorder::default()).await
+        Self::build(
+            Ok(first),
+            Recorder::default(),
+            Call::default(),
+            Self::quiet(),
+        )
+        .await
+    }
+
+    pub(crate) async fn called(first: Snapshot, call: Call, home: Home) -> Self {
+        Self::build(Ok(first), Recorder::default(), call, home).await
+    }
+
+    fn quiet() -> Home {
+        Home::new("start_hidden = true")
     }
 
     pub(crate) async fn without_clipboard(first: Snapshot) -> Self {
@@ -146,20 +194,31 @@ impl Desk {
             no_clipboard: true,
             ..Recorder::default()
         };
-        Self::build(Ok(first), recorder).await
+        Self::build(Ok(first), recorder, Call::default(), Self::quiet()).await
     }
 
     pub(crate) async fn that_cannot_start(problem: Problem) -> Self {
-        Self::build(Err(problem), Recorder::default()).await
+        Self::build(
+            Err(problem),
+            Recorder::default(),
+            Call::default(),
+            Self::quiet(),
+        )
+        .await
     }
 
-    async fn build(start: Result<Snapshot, Problem>, recorder: Recorder) -> Self {
+    async fn build(
+        start: Result<Snapshot, Problem>,
+        recorder: Recorder,
+        call: Call,
+        home: Home,
+    ) -> Self {
         let (inputs, received) = mpsc::channel(16);
         let agent = Arc::new(Mutex::new(AgentSide::default()));
         let began = Instant::now();
         let told = Arc::clone(&recorder.told);
         let clock = Clock::from_fn(move || MORNING.plus(began.elapsed().as_secs()));
-        let controller = Controller::new(recorder, received, clock);
+        let controller = Controller::new(recorder, home.own(call), received, clock);
         let (snapshots, start) = match start {
             Ok(first) => {
                 let (sender, snapshots) = watch::channel(Arc::new(first));
@@ -176,6 +235,7 @@ impl Desk {
             told,
             running,
             began,
+            home,
         };
         desk.settle().await;
         desk
@@ -185,6 +245,18 @@ impl Desk {
         for _ in 0..32 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// For what a disk does in its own time.
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        for _ in 0..5_000 {
+            if is_so() {
+                return self.settle().await;
+            }
+            self.settle().await;
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        panic!("never: {what}");
     }
 
     pub(crate) fn now(&self) -> UnixTime {

@@ -1,0 +1,47 @@
+//! A join link that came from outside, through the browser or another program: it waits here for a person's click.
+//! A newcomer would hand the link to the window: only what it says goes there, the ticket stays.
+
+use serde::Serialize;
+use tidegate_agent::Secret;
+use ts_rs::TS;
+
+use crate::join_text::{LinkView, read_join_text};
+use crate::problem::ProblemView;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrived {
+    /// `None` where it is no link that could be used.
+    link: Option<Secret>,
+    view: Arrival,
+}
+
+/// What the window shows of it.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Arrival {
+    Link { link: LinkView },
+    Bad { problem: Box<ProblemView> },
+}
+
+impl Arrived {
+    pub fn read(link: Secret) -> Self {
+        match read_join_text(link.reveal()) {
+            Ok(view) => Self {
+                link: Some(link),
+                view: Arrival::Link { link: view },
+            },
+            Err(problem) => Self {
+                link: None,
+                view: Arrival::Bad { problem },
+            },
+        }
+    }
+
+    pub fn view(&self) -> Arrival {
+        self.view.clone()
+    }
+
+    pub fn into_link(self) -> Option<Secret> {
+        self.link
+    }
+}

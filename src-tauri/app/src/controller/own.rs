@@ -1,0 +1,174 @@
+//! What the app does for itself: its settings, start at login, a second start, a tray that goes and comes back.
+//! A newcomer would save in the loop: a disk can be slow, so each save is a task, and the last one writes what was chosen last.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidegate_agent::Action;
+use tidegate_proto::problem::{Code, Problem};
+use tokio::sync::{Mutex, watch};
+
+use super::{Answer, Controller};
+use crate::agent::AgentHandle;
+use crate::arrived::Arrived;
+use crate::at_login::{StartAtLogin, of_this_system};
+use crate::call::Call;
+use crate::desktop::Desktop;
+use crate::scene::Notes;
+use crate::settings::{Setting, Settings, SettingsFile};
+
+/// What the app knows of itself when it starts.
+pub struct Own {
+    pub(super) call: Call,
+    pub(super) login: Arc<dyn StartAtLogin>,
+    file: SettingsFile,
+    chosen: watch::Sender<Settings>,
+    /// One save after the other.
+    turn: Arc<Mutex<()>>,
+    damaged: Option<Problem>,
+}
+
+impl Own {
+    /// Reads how this process was called, and the settings of the person whose folders these are (`~` and `~/.config`).
+    ///
+    /// # Errors
+    /// When the system does not tell where this program is.
+    pub fn of_this_start(home: &Path, config: &Path) -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        let words = std::env::args_os().skip(1);
+        let call = Call::read(words.map(|word| word.to_string_lossy().into_owned()));
+        let login = of_this_system(home, config, &program);
+        let file = SettingsFile::in_dir(&config.join("tidegate"));
+        Ok(Self::new(call, login, file))
+    }
+
+    /// Reads the settings.
+    pub fn new(call: Call, login: Box<dyn StartAtLogin>, file: SettingsFile) -> Self {
+        let (settings, damaged) = file.load();
+        Self {
+            call,
+            login: Arc::from(login),
+            file,
+            chosen: watch::Sender::new(settings),
+            turn: Arc::default(),
+            damaged,
+        }
+    }
+
+    pub(super) fn notes(&self) -> Notes {
+        Notes {
+            settings: self.chosen.borrow().clone(),
+            at_login: self.login.is_on(),
+            settings_file: self.file.path().display().to_string(),
+            desktop: self.damaged.iter().cloned().collect(),
+            ..Notes::default()
+        }
+    }
+
+    /// Writes what is chosen when its turn has come.
+    fn save(&self) -> impl Future<Output = Result<(), Problem>> + Send + use<> {
+        let (turn, chosen, file) = (
+            Arc::clone(&self.turn),
+            self.chosen.subscribe(),
+            self.file.clone(),
+        );
+        async move {
+            let _turn = turn.lock().await;
+            let newest = chosen.borrow().clone();
+            let saved = tokio::task::spawn_blocking(move || file.save(&newest)).await;
+            saved.unwrap_or(Err(Problem::new(Code::Internal)))
+        }
+    }
+
+    fn turn_at_login(&self, on: bool) -> impl Future<Output = Result<(), Problem>> + Send + use<> {
+        let (turn, login) = (Arc::clone(&self.turn), Arc::clone(&self.login));
+        async move {
+            let _turn = turn.lock().await;
+            let turned = tokio::task::spawn_blocking(move || login.turn(on)).await;
+            match turned {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => {
+                    Err(Problem::new(Code::LoginStartNotChanged).said(&error.to_string()))
+                }
+                Err(_) => Err(Problem::new(Code::Internal)),
+            }
+        }
+    }
+}
+
+impl<D, A> Controller<D, A>
+where
+    D: Desktop,
+    A: AgentHandle,
+{
+    /// The first look: somebody who started the app by hand sees it before the agent has begun.
+    pub(super) fn begin(&mut self) {
+        if let Some(link) = self.own.call.link.take() {
+            self.own.call.hidden = false;
+            self.notes.arrived = Some(Arrived::read(link));
+            self.desktop.open_window();
+        } else if !self.own.call.hidden && !self.notes.settings.start_hidden {
+            self.desktop.open_window();
+        }
+    }
+
+    /// Somebody started the app again: the one that runs comes to the front.
+    pub(super) fn called(&mut self, call: Call) {
+        let is_asked_for = !call.hidden || call.link.is_some();
+        if let Some(link) = call.link {
+            self.notes.arrived = Some(Arrived::read(link));
+        }
+        if is_asked_for {
+            self.desktop.open_window();
+        }
+    }
+
+    pub(super) fn join_arrived(&mut self) {
+        if let Some(link) = self.notes.arrived.take().and_then(Arrived::into_link) {
+            self.act(Action::Join { link });
+        }
+    }
+
+    pub(super) fn tray_is_gone(&mut self, news: bool) {
+        if news {
+            self.notes.forget(Code::NoTray);
+            self.notes.desktop.push(Problem::new(Code::NoTray));
+        }
+        self.desktop.keep_window(true);
+        self.desktop.open_window();
+    }
+
+    pub(super) fn tray_is_back(&mut self) {
+        self.notes.forget(Code::NoTray);
+        self.desktop.keep_window(false);
+    }
+
+    pub(super) fn set(&mut self, setting: Setting) {
+        let settings = &mut self.notes.settings;
+        match setting {
+            Setting::Theme { theme } => settings.theme = theme,
+            Setting::StartHidden { on } => settings.start_hidden = on,
+            Setting::Notifications { to } => settings.notifications = to,
+            Setting::StartAtLogin { on } => {
+                self.notes.at_login = on;
+                self.notes.forget(Code::LoginStartNotChanged);
+                let turned = self.own.turn_at_login(on);
+                self.acts.spawn(async { Answer::about_us(turned.await) });
+                return;
+            }
+        }
+        self.own.chosen.send_replace(self.notes.settings.clone());
+        self.notes.forget(Code::SettingsNotSaved);
+        let saved = self.own.save();
+        self.acts.spawn(async { Answer::about_us(saved.await) });
+    }
+}
+
+impl Answer {
+    fn about_us(result: Result<(), Problem>) -> Self {
+        Self {
+            result,
+            ..Self::lost()
+        }
+    }
+}
