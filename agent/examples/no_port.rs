@@ -4,12 +4,13 @@ use tidegate_agent::{Agent, AgentConfig};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let service = std::env::args().nth(1).ok_or("name a service")?.parse()?;
+    let name = std::env::args().nth(1).ok_or("name a service")?;
     let words = |problem| tidegate_agent::words(&problem).line();
     let agent = Agent::start(AgentConfig::for_user().map_err(words)?)
         .await
         .map_err(words)?;
-    agent.signed_in().await.map_err(words)?;
+    let service = agent.snapshot().borrow().find(&name).map_err(words)?;
+    agent.signed_in(&service.org).await.map_err(words)?;
     let portal = agent.open(&service).await.map_err(words)?;
 
     // The outlet knows the database and logs in; what is said here is only a label.

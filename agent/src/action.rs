@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{Code, ServiceName};
+use crate::{Code, OrgName, ServiceRef};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -13,25 +13,59 @@ pub enum Action {
     Join {
         link: Secret,
     },
-    SignIn,
+    /// Gives up a join that is under way.
+    CancelJoin,
+    SignIn {
+        org: OrgName,
+    },
     /// Without a browser on this computer: a code to type on another one. Its assurance is low.
-    SignInWithCode,
-    CancelSignIn,
-    /// Ends every portal and forgets the refresh token; the device stays enrolled.
-    SignOut,
+    SignInWithCode {
+        org: OrgName,
+    },
+    CancelSignIn {
+        org: OrgName,
+    },
+    /// Ends every portal of the org and forgets its refresh token; the device stays enrolled.
+    SignOut {
+        org: OrgName,
+    },
+    /// Ends everything of the org and forgets it and its keys. Other orgs go on.
+    Leave {
+        org: OrgName,
+    },
     Connect {
-        service: ServiceName,
+        service: ServiceRef,
     },
     Disconnect {
-        service: ServiceName,
+        service: ServiceRef,
     },
+    /// One of an org, or of this computer where no org is named.
     DismissProblem {
+        org: Option<OrgName>,
         code: Code,
     },
-    /// Ends everything and forgets the org and its keys.
-    Leave,
     /// Ends everything; `Agent::shutdown` follows.
     Quit,
+}
+
+impl Action {
+    /// Whose business it is; `None`: not a single org's.
+    pub fn org(&self) -> Option<&OrgName> {
+        match self {
+            Self::SignIn { org }
+            | Self::SignInWithCode { org }
+            | Self::CancelSignIn { org }
+            | Self::SignOut { org }
+            | Self::DismissProblem { org: Some(org), .. } => Some(org),
+            Self::Connect { service } | Self::Disconnect { service } => Some(&service.org),
+            // The household's: joining and leaving change who is there.
+            Self::Join { .. }
+            | Self::CancelJoin
+            | Self::Leave { .. }
+            | Self::DismissProblem { org: None, .. }
+            | Self::Quit => None,
+        }
+    }
 }
 
 /// Text that must not be shown: a join link on its way from the clipboard to the agent. Wiped when dropped.

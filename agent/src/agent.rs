@@ -1,32 +1,31 @@
 //! The handle on a running agent: start, watch, act, open, shut down.
 //! A newcomer would wait for `act` to finish the work: it returns when the order is accepted or refused; the snapshot tells the rest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_link::Portal;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::Action;
 use crate::circuit::Circuits;
 use crate::config::AgentConfig;
 use crate::control::Server;
-use crate::disk::Disk;
+use crate::disk::Orgs;
+use crate::inlet::postgres::Front;
 use crate::keys::{CALL_LIMIT, Vault};
 use crate::lock::Lock;
-use crate::run::{Order, Outside, Owner};
+use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route};
 use crate::snapshot::Snapshot;
-
-/// Orders that wait to be looked at; who comes when it is full waits.
-const ORDERS: usize = 16;
+use crate::{Action, ServiceRef};
 
 /// A running agent. Dropping it ends everything without ceremony; `shutdown` waits until it has ended.
 pub struct Agent {
     inner: Inner,
-    owner: JoinHandle<()>,
+    household: JoinHandle<()>,
     control: Server,
     stop: DropGuard,
     _locks: [Lock; 2],
@@ -36,7 +35,7 @@ pub struct Agent {
 #[derive(Clone)]
 pub(crate) struct Inner {
     snapshot: watch::Receiver<Arc<Snapshot>>,
-    circuits: watch::Receiver<Option<Arc<Circuits>>>,
+    routes: watch::Receiver<BTreeMap<OrgName, Route>>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -47,34 +46,40 @@ impl Agent {
     /// When another agent runs already, or a directory or file cannot be used.
     #[allow(clippy::unused_async)] // it spawns, so it needs a runtime; its type says so
     pub async fn start(config: AgentConfig) -> Result<Self, Problem> {
-        let (disk, membership) = Disk::open(&config.data_dir)?;
+        let orgs = Orgs::open(&config.data_dir)?;
         let locks = [
             Lock::take(&config.data_dir)?,
             Lock::take_private(&config.runtime_dir)?,
         ];
+        let found = orgs.load();
         let (store, home) = config.store();
         let vault = Vault::new(store, home, CALL_LIMIT);
-        let (snapshot, snapshot_out) = watch::channel(Arc::new(Snapshot::empty(home)));
-        let (circuits, circuits_out) = watch::channel(None);
+        let (board, snapshot) = Board::new(vault.clone());
+        let routes = watch::Sender::new(BTreeMap::new());
         let (orders, orders_out) = mpsc::channel(ORDERS);
         let inner = Inner {
-            snapshot: snapshot_out,
-            circuits: circuits_out,
+            snapshot,
+            routes: routes.subscribe(),
             orders,
         };
         let control = Server::start(&config.socket(), inner.clone())?;
-
-        let mut owner = Owner::new(config, disk, vault, Outside { snapshot, circuits });
-        if let Some(membership) = membership {
-            owner.resume(membership);
-        }
-        owner.publish();
+        let kit = Kit {
+            vault,
+            clock: config.clock,
+            browser: Arc::from(config.browser),
+            front: Arc::new(Front::new()),
+            ports: config.ports,
+            max_connections: config.max_connections,
+            short_lived: config.short_lived,
+        };
+        let mut household = Household::new(kit, board, orgs, routes);
+        household.resume(found);
         let stop = CancellationToken::new();
-        let owner = tokio::spawn(owner.run(orders_out, stop.clone()));
+        let household = tokio::spawn(household.run(orders_out, stop.clone()));
         tracing::info!("agent started");
         Ok(Self {
             inner,
-            owner,
+            household,
             control,
             stop: stop.drop_guard(),
             _locks: locks,
@@ -100,22 +105,17 @@ impl Agent {
     ///
     /// # Errors
     /// Why there is none: not signed in, not allowed, the service does not answer.
-    pub async fn open(&self, service: &ServiceName) -> Result<Portal, Problem> {
-        let circuits = self.inner.circuits.borrow().clone();
-        let circuits = circuits.ok_or_else(|| Problem::new(Code::NotJoined))?;
-        circuits.open_portal(service).await
+    pub async fn open(&self, service: &ServiceRef) -> Result<Portal, Problem> {
+        let circuits = self.inner.circuits(&service.org)?;
+        circuits.open_portal(&service.service).await
     }
 
-    /// Waits until somebody is signed in and the hub has let them in; after a start this is where the last run stopped.
+    /// Waits until somebody is signed in to `org` and its hub has let them in; after a start this is where the last run stopped.
     ///
     /// # Errors
     /// `NotJoined` or `SignInNeeded` when only a person can go on, or why access was refused.
-    pub async fn signed_in(&self) -> Result<(), Problem> {
-        let circuits = self.inner.circuits.borrow().clone();
-        circuits
-            .ok_or_else(|| Problem::new(Code::NotJoined))?
-            .let_in()
-            .await
+    pub async fn signed_in(&self, org: &OrgName) -> Result<(), Problem> {
+        self.inner.circuits(org)?.let_in().await
     }
 
     /// Waits until the agent has ended because somebody quit it.
@@ -128,14 +128,14 @@ impl Agent {
     pub async fn shutdown(self) {
         let Self {
             inner,
-            owner,
+            household,
             control,
             stop,
             _locks: locks,
         } = self;
         drop(stop);
         // A task that panicked has nothing more to say here.
-        let _ = owner.await;
+        let _ = household.await;
         control.shutdown().await;
         drop((inner, locks));
         tracing::info!("agent ended");
@@ -147,11 +147,28 @@ impl Inner {
         self.snapshot.clone()
     }
 
+    fn circuits(&self, org: &OrgName) -> Result<Arc<Circuits>, Problem> {
+        let routes = self.routes.borrow();
+        let route = routes.get(org).ok_or_else(|| self.not_joined())?;
+        Ok(Arc::clone(&route.circuits))
+    }
+
+    fn not_joined(&self) -> Problem {
+        self.snapshot.borrow().not_joined()
+    }
+
     pub(crate) async fn act(&self, action: Action) -> Result<(), Problem> {
-        let quitting = |_| Problem::new(Code::AppQuitting);
-        let (answer, answered) = oneshot::channel();
-        let order = Order { action, answer };
-        self.orders.send(order).await.map_err(|_| quitting(()))?;
-        answered.await.map_err(|_| quitting(()))?
+        let quitting = || Problem::new(Code::AppQuitting);
+        let orders = match action.org() {
+            None => self.orders.clone(),
+            Some(org) => match self.routes.borrow().get(org) {
+                Some(route) => route.orders.clone(),
+                None => return Err(self.not_joined()),
+            },
+        };
+        let (answer, answered) = Answered::new();
+        let order = Order::Act(action, answer);
+        orders.send(order).await.map_err(|_| quitting())?;
+        answered.await.map_err(|_| quitting())?
     }
 }

@@ -1,5 +1,9 @@
-//! What the agent remembers between starts: which hub it joined, what it has seen, the catalogue for the menu. No secret.
+//! What the agent remembers of an org between starts: its hub, what it has seen, the catalogue for the menu. No secret.
 //! It is replaced as a whole or not at all, and a damaged file is said to be damaged, never quietly started over.
+
+mod orgs;
+
+pub(crate) use orgs::{Found, Orgs};
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +19,7 @@ use crate::hub::trust::Trust;
 
 /// Largest state file that is read, in bytes.
 const LIMIT: usize = 8 << 20;
+const STATE: &str = "state.json";
 
 /// A joined org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,35 +52,36 @@ impl Membership {
     }
 }
 
-/// The state file.
+/// An org's directory, with its state file.
 pub(crate) struct Disk {
-    path: PathBuf,
+    dir: PathBuf,
     /// What the file holds, so that the same is not written twice.
     written: Option<Membership>,
 }
 
 impl Disk {
-    /// Opens the data directory, which must be this user's alone.
-    pub(crate) fn open(dir: &Path) -> Result<(Self, Option<Membership>), Problem> {
-        keyfile::private_directory(dir).map_err(|error| unusable(dir, error))?;
-        let path = dir.join("state.json");
-        let membership = match keyfile::read(&path, LIMIT) {
-            Ok(json) => {
-                let parsed = serde_json::from_slice::<Membership>(&json);
-                Some(parsed.map_err(|_| {
-                    Problem::new(Code::DataDirUnusable).path(&path.display().to_string())
-                })?)
-            }
-            Err(KeyFileError::Missing) => None,
-            Err(error) => return Err(unusable(&path, error)),
-        };
-        Ok((
-            Self {
-                path,
-                written: membership.clone(),
-            },
-            membership,
-        ))
+    /// The directory of an org that this agent works for; nobody else writes in there.
+    fn new(dir: PathBuf, written: Option<Membership>) -> Self {
+        Self { dir, written }
+    }
+
+    fn read(path: &Path) -> Result<Option<Membership>, Problem> {
+        match keyfile::read(path, LIMIT) {
+            Ok(json) => serde_json::from_slice(&json)
+                .map(Some)
+                .map_err(|_| unusable(path, KeyFileError::NotAFile)),
+            Err(KeyFileError::Missing) => Ok(None),
+            Err(error) => Err(unusable(path, error)),
+        }
+    }
+
+    /// Held while a refresh token is traded in.
+    pub(crate) fn refresh_lock(&self) -> PathBuf {
+        self.dir.join("refresh.lock")
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.dir.join(STATE)
     }
 
     pub(crate) fn save(&mut self, membership: &Membership) -> Result<(), Problem> {
@@ -84,16 +90,11 @@ impl Disk {
         }
         let json =
             serde_json::to_vec_pretty(membership).map_err(|_| Problem::new(Code::Internal))?;
-        keyfile::replace(&self.path, &json).map_err(|error| unusable(&self.path, error))?;
+        keyfile::private_directory(&self.dir).map_err(|error| unusable(&self.dir, error))?;
+        let path = self.state_file();
+        keyfile::replace(&path, &json).map_err(|error| unusable(&path, error))?;
         self.written = Some(membership.clone());
         Ok(())
-    }
-
-    /// Forgets the org.
-    pub(crate) fn forget(&mut self) {
-        // A file that is gone already is what we want.
-        let _ = std::fs::remove_file(&self.path);
-        self.written = None;
     }
 }
 
@@ -108,13 +109,13 @@ fn unusable(path: &Path, error: KeyFileError) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn membership() -> Membership {
+    pub(super) fn membership(org: &str) -> Membership {
         Membership {
-            org: "acme".parse().unwrap(),
+            org: org.parse().unwrap(),
             hub: "hub.example:443".parse().unwrap(),
             root: PeerId::new([3; 32]).unwrap(),
             root_key: None,
@@ -126,60 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn remembers_and_forgets() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        let (mut disk, none) = Disk::open(&data).unwrap();
-        disk.save(&membership()).unwrap();
-
-        let (mut again, found) = Disk::open(&data).unwrap();
-        again.forget();
-
-        assert_eq!(none, None);
-        assert_eq!(found, Some(membership()));
-        assert_eq!(Disk::open(&data).unwrap().1, None);
-    }
-
-    #[test]
     fn the_hub_is_held_to_the_newest_root_that_was_seen() {
         let newer = tidegate_proto::identity::SigningKey::from_seed(&[8; 32]).verify_key();
-        let before = membership();
+        let before = membership("acme");
         let after = Membership {
             root_key: Some(newer),
-            ..membership()
+            ..membership("acme")
         };
 
         assert_eq!(before.hub().root, before.root);
         assert_eq!(after.hub().root, newer.peer_id());
-    }
-
-    #[test]
-    fn a_damaged_file_is_named_and_not_started_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        Disk::open(&data).unwrap().0.save(&membership()).unwrap();
-        keyfile::replace(&data.join("state.json"), b"{\"org\":").unwrap();
-
-        let problem = Disk::open(&data).err().unwrap();
-
-        assert_eq!(problem.code, Code::DataDirUnusable);
-        assert!(problem.facts.path.unwrap().as_str().ends_with("state.json"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_state_file_or_directory_open_to_others_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let data = dir.path().join("data");
-        Disk::open(&data).unwrap().0.save(&membership()).unwrap();
-        let open = |path: &Path, mode| {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
-        };
-
-        open(&data.join("state.json"), 0o644);
-        assert_eq!(Disk::open(&data).err().unwrap().code, Code::KeyFileOpen);
-        open(&data, 0o755);
-        assert_eq!(Disk::open(&data).err().unwrap().code, Code::KeyFileOpen);
     }
 }

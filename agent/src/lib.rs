@@ -1,5 +1,5 @@
 //! The laptop's part of Tidegate as a library: sign-in, credential, inlets, `Agent::open(service)`.
-//! A newcomer would look for the state in many places: there is one task that owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
+//! A newcomer would look for the state in many places: one task per org owns it (`run/`), `Snapshot` out and `Action` in; everything else reports to it.
 
 mod action;
 mod agent;
@@ -17,6 +17,7 @@ mod lock;
 pub mod pg_service;
 mod problems;
 mod run;
+mod service_ref;
 mod signin;
 mod snapshot;
 #[cfg(test)]
@@ -30,10 +31,11 @@ pub use action::{Action, Secret};
 pub use agent::Agent;
 pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
+pub use service_ref::ServiceRef;
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, Form, HubState, KeyHome, OrgView, ServiceState,
-    ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
+    AccountView, ConnectStep, ConnectionStrings, Form, HubState, KeyHome, OrgSnapshot,
+    ServiceState, ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_link::Portal;
 pub use tidegate_proto::likely::LikelyCause;

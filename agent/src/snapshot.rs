@@ -5,37 +5,43 @@ mod connection;
 
 pub use connection::{ConnectionStrings, Form};
 
-use crate::{HubAddress, LikelyCause, OrgName, Problem, ServiceKind, ServiceName, UnixTime};
+use crate::{
+    HubAddress, LikelyCause, OrgName, Problem, ServiceKind, ServiceName, ServiceRef, UnixTime,
+};
 use serde::{Deserialize, Serialize};
+use tidegate_proto::problem;
 
 /// The state of the agent at one moment. Compare with `==` before acting on a new one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The org this device has joined, `None` before the first join.
-    pub org: Option<OrgView>,
-    pub account: AccountView,
-    pub hub: HubState,
-    /// Services this person may see, sorted by name.
-    pub services: Vec<ServiceView>,
-    /// What went wrong and was not yet dismissed or repaired, oldest first, one per code.
+    /// The orgs this device has joined, sorted by name.
+    pub orgs: Vec<OrgSnapshot>,
+    /// A join link is being used: a hub is asked, the device is enrolled.
+    pub joining: bool,
+    /// What is wrong with this computer and not yet dismissed or repaired (keyring, disk), and why a join failed; oldest first, one per code.
     pub problems: Vec<Problem>,
     pub keys: KeyHome,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrgView {
+/// One org at one moment. Orgs know nothing of each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrgSnapshot {
     pub name: OrgName,
-    pub hub: HubAddress,
+    pub hub_address: HubAddress,
+    /// What the org calls this device.
+    pub device: String,
+    pub account: AccountView,
+    pub hub: HubState,
+    /// Services this person may see, sorted by name.
+    pub services: Vec<ServiceView>,
+    /// What went wrong and was not yet dismissed or repaired, oldest first, one per code and service.
+    pub problems: Vec<Problem>,
 }
 
 /// The account line. Times are wall clock seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountView {
-    /// No org: paste a join link.
-    NotJoined,
-    /// A join link is being used: the hub is asked, the device is enrolled.
-    Joining,
     SignedOut {
         /// Who signed in here last, for the greeting and as `login_hint`.
         last: Option<String>,
@@ -164,17 +170,75 @@ impl Snapshot {
     /// What a freshly installed agent shows.
     pub fn empty(keys: KeyHome) -> Self {
         Self {
-            org: None,
-            account: AccountView::NotJoined,
-            hub: HubState::Connecting,
-            services: Vec::new(),
+            orgs: Vec::new(),
+            joining: false,
             problems: Vec::new(),
             keys,
         }
     }
 
+    pub fn org(&self, name: &OrgName) -> Option<&OrgSnapshot> {
+        self.orgs.iter().find(|org| &org.name == name)
+    }
+
+    pub fn service(&self, service: &ServiceRef) -> Option<&ServiceView> {
+        self.org(&service.org)?.service(&service.service)
+    }
+
+    /// All services of all orgs, in order.
+    pub fn services(&self) -> impl Iterator<Item = (&OrgSnapshot, &ServiceView)> {
+        self.orgs
+            .iter()
+            .flat_map(|org| org.services.iter().map(move |service| (org, service)))
+    }
+
+    /// What to call a service: its name, with the org's in front where there are several.
+    pub fn label(&self, org: &OrgSnapshot, service: &ServiceView) -> String {
+        if self.orgs.len() > 1 {
+            org.service_ref(service).to_string()
+        } else {
+            service.name.to_string()
+        }
+    }
+
+    /// What may stand in the way of `org`: its own problems, then those of this computer.
+    pub fn problems_of(&self, org: &OrgName) -> impl Iterator<Item = &Problem> {
+        let own = self.org(org).map_or(&[][..], |org| &org.problems);
+        own.iter().chain(&self.problems)
+    }
+
+    /// The problems worth a word now, this computer's first, each with the org it is about.
+    pub fn shown(&self, now: UnixTime) -> Vec<(Option<&OrgName>, &Problem)> {
+        let common = problem::shown(&self.problems, now).into_iter();
+        let of_orgs = self.orgs.iter().flat_map(|org| {
+            // What is wrong with the computer may explain what is wrong with the org.
+            let all = problem::shown(self.problems.iter().chain(&org.problems), now);
+            let is_its_own =
+                |told: &&Problem| org.problems.iter().any(|own| std::ptr::eq(own, *told));
+            let own = all.into_iter().filter(is_its_own);
+            own.map(move |problem| (Some(&org.name), problem))
+        });
+        common
+            .map(|problem| (None, problem))
+            .chain(of_orgs)
+            .collect()
+    }
+
+    /// Every problem there is: this computer's first.
+    pub fn all_problems(&self) -> impl Iterator<Item = &Problem> {
+        let of_orgs = self.orgs.iter().flat_map(|org| &org.problems);
+        self.problems.iter().chain(of_orgs)
+    }
+}
+
+impl OrgSnapshot {
     pub fn service(&self, name: &ServiceName) -> Option<&ServiceView> {
         self.services.iter().find(|service| &service.name == name)
+    }
+
+    /// How to name one of its services to the agent.
+    pub fn service_ref(&self, service: &ServiceView) -> ServiceRef {
+        ServiceRef::new(&self.name, &service.name)
     }
 }
 

@@ -5,5 +5,6 @@
 mod access;
 mod doors;
 mod household;
+mod orgs;
 mod sign_in;
 mod sign_in_code;

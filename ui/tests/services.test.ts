@@ -10,7 +10,7 @@ test("an idle service is one click from open", async () => {
 
   await user.click(byId("connect-warehouse"));
 
-  expect(asked).toEqual([{ do: "connect", service: "warehouse" }]);
+  expect(asked).toEqual([{ do: "connect", service: "acme/warehouse" }]);
 });
 
 test("an open service shows port, time left, and how to use it", async () => {
@@ -25,9 +25,9 @@ test("an open service shows port, time left, and how to use it", async () => {
   await user.click(byId("disconnect-warehouse"));
 
   expect(asked).toEqual([
-    { do: "copy", what: { is: "connection", service: "warehouse", form: "url" } },
-    { do: "copy", what: { is: "connection", service: "warehouse", form: "psql" } },
-    { do: "disconnect", service: "warehouse" },
+    { do: "copy", what: { is: "connection", service: "acme/warehouse", form: "url" } },
+    { do: "copy", what: { is: "connection", service: "acme/warehouse", form: "psql" } },
+    { do: "disconnect", service: "acme/warehouse" },
   ]);
 });
 
@@ -45,7 +45,7 @@ test("a connection under way can be called off", async () => {
   expect(byId("state-warehouse").textContent).toContain("asking the outlet");
   await user.click(byId("disconnect-warehouse"));
 
-  expect(asked).toEqual([{ do: "disconnect", service: "warehouse" }]);
+  expect(asked).toEqual([{ do: "disconnect", service: "acme/warehouse" }]);
 });
 
 test("a failed service says why, what to do, and can be tried again", async () => {
@@ -58,14 +58,14 @@ test("a failed service says why, what to do, and can be tried again", async () =
 
 test("a problem can be acted on and dismissed", async () => {
   const user = userEvent.setup();
-  const problem = { ...badLink, code: "TG-3001", button: { label: "Sign in", intent: { do: "sign_in" } as const } };
+  const problem = { ...badLink, code: "TG-3001", button: { label: "Sign in", intent: { do: "sign_in", org: "acme" } as const } };
   const { asked } = await stage({ ...signedIn(), problems: [problem] });
 
   await user.click(byId("problem-act-TG-3001"));
   await user.click(byId("problem-dismiss-TG-3001"));
 
   expect(byId("problem-TG-3001").getAttribute("role")).toBe("alert");
-  expect(asked).toEqual([{ do: "sign_in" }, problem.dismiss]);
+  expect(asked).toEqual([{ do: "sign_in", org: "acme" }, problem.dismiss]);
 });
 
 test("what others wrote never becomes markup", async () => {
@@ -109,5 +109,5 @@ test("leaving asks first, and quitting says what it ends", async () => {
   expect(asked).toEqual([]);
   await user.click(byId("leave-sure"));
 
-  expect(asked).toEqual([{ do: "leave" }]);
+  expect(asked).toEqual([{ do: "leave", org: "acme" }]);
 });

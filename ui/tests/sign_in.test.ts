@@ -11,7 +11,7 @@ test("signs in by the keyboard alone", async () => {
   expect(document.activeElement).toBe(byId("sign-in"));
   await user.keyboard("{Enter}");
 
-  expect(asked).toEqual([{ do: "sign_in" }]);
+  expect(asked).toEqual([{ do: "sign_in", org: "acme" }]);
 });
 
 test("names the step, offers the address, and can be cancelled", async () => {
@@ -25,8 +25,8 @@ test("names the step, offers the address, and can be cancelled", async () => {
   await user.click(byId("sign-in-cancel"));
 
   expect(asked).toEqual([
-    { do: "copy", what: { is: "sign_in_url" } },
-    { do: "open_sign_in_page" },
-    { do: "cancel_sign_in" },
+    { do: "copy", what: { is: "sign_in_url", org: "acme" } },
+    { do: "open_sign_in_page", org: "acme" },
+    { do: "cancel_sign_in", org: "acme" },
   ]);
 });

@@ -92,6 +92,7 @@ export const signingIn: View = {
 
 export function warehouse(state: State): Service {
   return {
+    id: "acme/warehouse",
     name: "warehouse",
     title: "Flights",
     kind: "PostgreSQL",
@@ -122,6 +123,7 @@ export const connected: State = {
 };
 
 export const badLink: ProblemView = {
+  org: null,
   code: "TG-4001",
   severity: "error",
   title: "The join link is not complete",
@@ -130,5 +132,5 @@ export const badLink: ProblemView = {
   who: "you",
   since: null,
   button: null,
-  dismiss: { do: "dismiss", code: 4001 },
+  dismiss: { do: "dismiss", org: null, code: 4001 },
 };

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{
-    AccountView, Action, Form, HubState, Problem, ServiceName, ServiceState, ServiceView, Snapshot,
+    AccountView, Action, Form, HubState, OrgSnapshot, Problem, ServiceRef, ServiceState,
+    ServiceView, Snapshot,
 };
 use tidegate_link::now;
 use tidegate_proto::problem::{Actor, Code};
@@ -19,7 +20,7 @@ const AWAY_LIMIT: u64 = 15;
 
 #[derive(clap::Args)]
 pub(crate) struct Connect {
-    /// The service's name.
+    /// The service's name; with several organisations `org/service` where it is not clear.
     service: String,
     /// Print the service as JSON.
     #[arg(long)]
@@ -33,18 +34,15 @@ pub(crate) struct Connect {
 
 impl Connect {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        // A name that cannot exist is answered like one that does not.
-        let service: ServiceName = self
-            .service
-            .parse()
-            .map_err(|_| Failure::from(Code::NotAvailable))?;
         let mut seat = Seat::take(&self.seat).await?;
-        let ended = self.stay(&service, &mut seat).await;
+        let ended = self.stay(&mut seat).await;
         seat.leave().await;
         ended
     }
 
-    async fn stay(&self, service: &ServiceName, seat: &mut Seat) -> Result<(), Failure> {
+    async fn stay(&self, seat: &mut Seat) -> Result<(), Failure> {
+        // A name that cannot exist is answered like one that does not.
+        let service = &seat.now().await?.find(&self.service)?;
         let signals = Signals::listen()
             .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
         seat.act(Action::Connect {
@@ -68,8 +66,11 @@ impl Connect {
     }
 }
 
-fn judge(snapshot: &Snapshot, service: &ServiceName) -> ControlFlow<Result<ServiceView, Problem>> {
-    if let Some(problem) = hub_problem(snapshot) {
+fn judge(snapshot: &Snapshot, service: &ServiceRef) -> ControlFlow<Result<ServiceView, Problem>> {
+    let Some(org) = snapshot.org(&service.org) else {
+        return ControlFlow::Break(Err(Problem::new(Code::NotJoined)));
+    };
+    if let Some(problem) = hub_problem(org) {
         return ControlFlow::Break(Err(problem));
     }
     match snapshot.service(service).map(|view| (&view.state, view)) {
@@ -82,55 +83,53 @@ fn judge(snapshot: &Snapshot, service: &ServiceName) -> ControlFlow<Result<Servi
         Some((ServiceState::Connecting { .. }, _)) => return ControlFlow::Continue(()),
         Some((ServiceState::Idle | ServiceState::Disconnecting, _)) | None => {}
     }
-    let about_it = snapshot
+    let about_it = org
         .problems
         .iter()
-        .find(|problem| problem.facts.service.as_ref() == Some(service));
-    match (&snapshot.account, about_it) {
+        .find(|problem| problem.facts.service.as_ref() == Some(&service.service));
+    match (&org.account, about_it) {
         (_, Some(problem)) => ControlFlow::Break(Err(problem.clone())),
-        (AccountView::SigningIn(_) | AccountView::SignedIn { .. } | AccountView::Joining, None) => {
+        (AccountView::SigningIn(_) | AccountView::SignedIn { .. }, None) => {
             ControlFlow::Continue(())
         }
-        (AccountView::SignedOut { .. }, None) if snapshot.problems.is_empty() => {
+        (AccountView::SignedOut { .. }, None)
+            if snapshot.problems_of(&org.name).next().is_none() =>
+        {
             ControlFlow::Continue(())
         }
-        (AccountView::SignedOut { .. } | AccountView::NotJoined, None) => {
-            ControlFlow::Break(Err(sign_in_problem(snapshot)))
+        (AccountView::SignedOut { .. }, None) => {
+            ControlFlow::Break(Err(sign_in_problem(snapshot, &org.name)))
         }
     }
 }
 
 /// Why the hub is away, once it has been for longer than a moment. The agent goes on trying; a script wants to know.
-fn hub_problem(snapshot: &Snapshot) -> Option<Problem> {
-    let HubState::Away { since } = snapshot.hub else {
+fn hub_problem(org: &OrgSnapshot) -> Option<Problem> {
+    let HubState::Away { since } = org.hub else {
         return None;
     };
     // Waiting sets no clock right.
     let clock = |problem: &&Problem| problem.code == Code::ClockOff;
-    if let Some(problem) = snapshot.problems.iter().rfind(clock) {
+    if let Some(problem) = org.problems.iter().rfind(clock) {
         return Some(problem.clone());
     }
     if since.until(now()) < AWAY_LIMIT {
         return None;
     }
     let about_the_way = |problem: &&Problem| problem.code.actor() == Actor::Network;
-    let known = snapshot.problems.iter().rfind(about_the_way);
+    let known = org.problems.iter().rfind(about_the_way);
     Some(known.cloned().unwrap_or(Problem::new(Code::HubUnreachable)))
 }
 
 /// Until somebody presses Ctrl-C, or the connection ends by itself.
-async fn hold(
-    mut watch: Watch,
-    service: &ServiceName,
-    mut signals: Signals,
-) -> Result<(), Failure> {
+async fn hold(mut watch: Watch, service: &ServiceRef, mut signals: Signals) -> Result<(), Failure> {
     loop {
         tokio::select! {
             signal = signals.next() => if matches!(signal, Signal::End) { return Ok(()) },
             snapshot = watch.next() => match snapshot?.service(service).map(|view| view.state.clone()) {
                 Some(ServiceState::Failed(problem)) => return Err(problem.into()),
                 Some(ServiceState::Idle) => return Ok(()),
-                None => return Err(Problem::new(Code::PolicyChanged).service(service).into()),
+                None => return Err(Problem::new(Code::PolicyChanged).service(&service.service).into()),
                 Some(ServiceState::Connecting { .. } | ServiceState::Connected { .. } | ServiceState::Disconnecting) => {}
             },
         }

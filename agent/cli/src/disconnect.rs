@@ -4,8 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tidegate_agent::{Action, ServiceName, ServiceState};
-use tidegate_proto::problem::Code;
+use tidegate_agent::{Action, ServiceState};
 
 use crate::failure::Failure;
 use crate::seat::Seat;
@@ -14,17 +13,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 pub(crate) struct Disconnect {
-    /// The service's name.
+    /// The service's name; with several organisations `org/service` where it is not clear.
     service: String,
 }
 
 impl Disconnect {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let service: ServiceName = self
-            .service
-            .parse()
-            .map_err(|_| Failure::from(Code::NotAvailable))?;
         let mut seat = Seat::running().await?;
+        let service = seat.now().await?.find(&self.service)?;
         seat.act(Action::Disconnect {
             service: service.clone(),
         })
@@ -43,7 +39,7 @@ impl Disconnect {
             }
         };
         seat.watch().await?.until(LIMIT, closed).await?;
-        println!("Disconnected from {service}.");
+        println!("Disconnected from {}.", service.service);
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tidegate_agent::{AccountView, Action, Problem, Secret, Snapshot};
+use tidegate_agent::{Action, OrgName, Problem, Secret, Snapshot};
 use tidegate_proto::problem::{Code, Severity};
+use tidegate_proto::statement::JoinLink;
 
 use crate::failure::Failure;
 use crate::seat::{Seat, SeatArgs};
@@ -35,24 +36,27 @@ impl Join {
 }
 
 async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
+    let org = JoinLink::parse(link.reveal())
+        .map_err(|_| Code::JoinLinkBad)?
+        .org;
     seat.act(Action::Join { link }).await?;
     let own = seat.is_own();
-    let judge = |snapshot: &Snapshot| judge(snapshot, own);
+    let judge = |snapshot: &Snapshot| judge(snapshot, &org, own);
     seat.watch().await?.until(LIMIT, judge).await
 }
 
 /// A join begins with no problem on the table: an error there is its own. An agent of our own does not enrol a key that it cannot keep.
-fn judge(snapshot: &Snapshot, own: bool) -> ControlFlow<Result<String, Problem>> {
-    if snapshot.account == AccountView::Joining {
+fn judge(snapshot: &Snapshot, org: &OrgName, own: bool) -> ControlFlow<Result<String, Problem>> {
+    if snapshot.joining {
         return ControlFlow::Continue(());
     }
     let not_kept = |code| own && matches!(code, Code::KeyringAbsent | Code::KeyringLocked);
     let is_error =
         |problem: &&Problem| problem.code.severity() == Severity::Error || not_kept(problem.code);
     let failed = snapshot.problems.iter().rfind(is_error);
-    ControlFlow::Break(match (failed, &snapshot.org) {
+    ControlFlow::Break(match (failed, snapshot.org(org)) {
         (Some(problem), _) => Err(problem.clone()),
-        (None, Some(org)) => Ok(format!("Joined {} at {}.", org.name, org.hub)),
+        (None, Some(org)) => Ok(format!("Joined {} at {}.", org.name, org.hub_address)),
         (None, None) => Err(Problem::new(Code::NotJoined)),
     })
 }

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tidegate_agent::{AccountView, Action, Problem, Snapshot};
+use tidegate_agent::{AccountView, Action, Code, OrgName, Problem, Snapshot};
 
 use crate::failure::Failure;
 use crate::seat::{Seat, SeatArgs, sign_in_problem};
@@ -16,6 +16,8 @@ const CODE_LIMIT: Duration = Duration::from_secs(930);
 
 #[derive(clap::Args)]
 pub(crate) struct Login {
+    /// The organisation; needed where this computer belongs to several.
+    org: Option<String>,
     #[command(flatten)]
     seat: SeatArgs,
     /// Print a code to type into the browser of another computer. Only services whose rules name such a sign-in let it in.
@@ -26,47 +28,47 @@ pub(crate) struct Login {
 impl Login {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let mut seat = Seat::take(&self.seat).await?;
-        let way = if self.device_code {
-            Action::SignInWithCode
-        } else {
-            Action::SignIn
-        };
-        let name = login(&mut seat, way).await;
+        let name = self.login(&mut seat).await;
         seat.leave().await;
         println!("Signed in as {}.", name?);
         Ok(())
     }
-}
 
-async fn login(seat: &mut Seat, way: Action) -> Result<String, Failure> {
-    let limit = if way == Action::SignIn {
-        LIMIT
-    } else {
-        CODE_LIMIT
-    };
-    seat.act(way).await?;
-    let signed_in = seat.watch().await?.until(limit, judge()).await;
-    if signed_in.is_err() {
-        // Whoever gave up here does not want a page to be waited for elsewhere; what has ended already does not mind.
-        seat.act(Action::CancelSignIn).await?;
+    async fn login(&self, seat: &mut Seat) -> Result<String, Failure> {
+        let named = self.org.as_ref().map(|name| name.parse::<OrgName>());
+        let named = named.transpose().map_err(|_| Code::NotJoined)?;
+        let org = seat.now().await?.find_org(named.as_ref())?;
+        let (way, limit) = if self.device_code {
+            (Action::SignInWithCode { org: org.clone() }, CODE_LIMIT)
+        } else {
+            (Action::SignIn { org: org.clone() }, LIMIT)
+        };
+        seat.act(way).await?;
+        let signed_in = seat.watch().await?.until(limit, judge(&org)).await;
+        if signed_in.is_err() {
+            // Whoever gave up here does not want a page to be waited for elsewhere; what has ended already does not mind.
+            seat.act(Action::CancelSignIn { org }).await?;
+        }
+        signed_in
     }
-    signed_in
 }
 
 /// Signed out at first only means that nothing has begun yet, unless a problem says otherwise.
-fn judge() -> impl FnMut(&Snapshot) -> ControlFlow<Result<String, Problem>> {
+fn judge(org: &OrgName) -> impl FnMut(&Snapshot) -> ControlFlow<Result<String, Problem>> {
     let mut begun = false;
-    move |snapshot| match &snapshot.account {
-        AccountView::SignedIn { name, .. } => ControlFlow::Break(Ok(name.clone())),
-        AccountView::SigningIn(_) => {
+    move |snapshot| match snapshot.org(org).map(|org| &org.account) {
+        Some(AccountView::SignedIn { name, .. }) => ControlFlow::Break(Ok(name.clone())),
+        Some(AccountView::SigningIn(_)) => {
             begun = true;
             ControlFlow::Continue(())
         }
-        AccountView::SignedOut { .. } if !begun && snapshot.problems.is_empty() => {
+        Some(AccountView::SignedOut { .. })
+            if !begun && snapshot.problems_of(org).next().is_none() =>
+        {
             ControlFlow::Continue(())
         }
-        AccountView::SignedOut { .. } | AccountView::NotJoined | AccountView::Joining => {
-            ControlFlow::Break(Err(sign_in_problem(snapshot)))
+        Some(AccountView::SignedOut { .. }) | None => {
+            ControlFlow::Break(Err(sign_in_problem(snapshot, org)))
         }
     }
 }

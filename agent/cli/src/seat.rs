@@ -1,13 +1,15 @@
 //! Where a user's verb sits: at the agent that runs already, or at one of its own that ends with the verb.
 //! A newcomer would always start one: two agents of one user would fight over ports and tokens, so the running one has precedence.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_agent::control::{Client, ClientError, Snapshots};
 use tidegate_agent::{
-    AccountView, Action, Agent, AgentConfig, KeyStoreKind, NoBrowser, Problem, SignInStep, Snapshot,
+    AccountView, Action, Agent, AgentConfig, KeyStoreKind, NoBrowser, OrgName, OrgSnapshot,
+    Problem, SignInStep, Snapshot,
 };
 use tidegate_proto::problem::Code;
 use tokio::sync::watch;
@@ -97,6 +99,11 @@ impl Seat {
         }
     }
 
+    /// How things are right now.
+    pub(crate) async fn now(&self) -> Result<Snapshot, Failure> {
+        self.watch().await?.next().await
+    }
+
     pub(crate) fn is_own(&self) -> bool {
         matches!(self, Self::Own(_))
     }
@@ -129,7 +136,7 @@ impl Watch {
         limit: Duration,
         mut judge: impl FnMut(&Snapshot) -> ControlFlow<Result<T, Problem>>,
     ) -> Result<T, Failure> {
-        let mut shown = None;
+        let mut shown = BTreeSet::new();
         let follow = async {
             let mut last = None;
             loop {
@@ -143,7 +150,9 @@ impl Watch {
                         },
                     }
                 };
-                show_sign_in(&snapshot, &mut shown);
+                for org in &snapshot.orgs {
+                    show_sign_in(org, &mut shown);
+                }
                 if let ControlFlow::Break(answer) = judge(&snapshot) {
                     return answer.map_err(Failure::from);
                 }
@@ -161,13 +170,12 @@ impl Watch {
 }
 
 /// Prints the address of the sign-in page once, with the code to type there if there is one.
-fn show_sign_in(snapshot: &Snapshot, shown: &mut Option<String>) {
-    let AccountView::SigningIn(sign_in) = &snapshot.account else {
+fn show_sign_in(org: &OrgSnapshot, shown: &mut BTreeSet<String>) {
+    let AccountView::SigningIn(sign_in) = &org.account else {
         return;
     };
     if let Some(code) = &sign_in.code {
-        if shown.as_ref() != Some(&code.code) {
-            *shown = Some(code.code.clone());
+        if shown.insert(code.code.clone()) {
             eprintln!(
                 "On any computer, go to:\n{}\nand type this code:\n{}",
                 code.address, code.code
@@ -175,23 +183,18 @@ fn show_sign_in(snapshot: &Snapshot, shown: &mut Option<String>) {
         }
         return;
     }
-    if sign_in.step == SignInStep::WaitingForBrowser
-        && sign_in.url.is_some()
-        && *shown != sign_in.url
-    {
-        shown.clone_from(&sign_in.url);
-        let url = sign_in.url.as_deref().unwrap_or_default();
+    let Some(url) = &sign_in.url else { return };
+    if sign_in.step == SignInStep::WaitingForBrowser && shown.insert(url.clone()) {
         eprintln!("Sign in with your browser. If it did not open, go to:\n{url}");
     }
 }
 
-/// The newest problem that stands in the way of signing in.
-pub(crate) fn sign_in_problem(snapshot: &Snapshot) -> Problem {
-    let last = snapshot
-        .problems
-        .iter()
-        .rev()
-        .find(|problem| problem.code != Code::BrowserDidNotOpen);
+/// The newest problem that stands in the way of signing in to `org`.
+pub(crate) fn sign_in_problem(snapshot: &Snapshot, org: &OrgName) -> Problem {
+    let in_the_way = |problem: &&Problem| problem.code != Code::BrowserDidNotOpen;
+    let own = snapshot.org(org).map_or(&[][..], |org| &org.problems);
+    let last = own.iter().rfind(in_the_way);
+    let last = last.or_else(|| snapshot.problems.iter().rfind(in_the_way));
     last.cloned().unwrap_or(Problem::new(Code::SignInCancelled))
 }
 

@@ -4,9 +4,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tidegate_agent::{AccountView, HubState, ServiceState, ServiceView, Snapshot};
+use tidegate_agent::{AccountView, HubState, OrgSnapshot, ServiceState, ServiceView, Snapshot};
 use tidegate_link::now;
-use tidegate_proto::problem::shown;
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 
@@ -58,28 +57,29 @@ impl Status {
     }
 }
 
-/// Whether the first words with the hub are over.
+/// Whether the first words with every hub are over.
 fn is_settled(snapshot: &Snapshot) -> bool {
-    let alone = matches!(snapshot.account, AccountView::NotJoined);
-    alone || snapshot.hub != HubState::Connecting
+    let mut orgs = snapshot.orgs.iter();
+    orgs.all(|org| org.hub != HubState::Connecting)
 }
 
 fn table(snapshot: &Snapshot, now: UnixTime) -> String {
-    let mut lines = vec![
-        format!("account  {}", account(snapshot, now)),
-        format!("hub      {}", hub(snapshot)),
-    ];
-    if !snapshot.services.is_empty() {
-        lines.push(String::new());
-        lines.push(row(["SERVICE", "STATE", "LEFT", "PORT", "PORTALS"]));
+    let mut lines = Vec::new();
+    if snapshot.orgs.is_empty() {
+        let account = if snapshot.joining {
+            "joining"
+        } else {
+            "not joined to any organisation"
+        };
+        lines.extend([format!("account  {account}"), "hub      -".into()]);
     }
-    lines.extend(
-        snapshot
-            .services
-            .iter()
-            .map(|service| service_row(service, now)),
-    );
-    for problem in shown(&snapshot.problems, now) {
+    for org in &snapshot.orgs {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        org_lines(org, now, &mut lines);
+    }
+    for (_, problem) in snapshot.shown(now) {
         lines.push(String::new());
         let words = words(problem);
         lines.push(format!(
@@ -90,10 +90,19 @@ fn table(snapshot: &Snapshot, now: UnixTime) -> String {
     lines.join("\n") + "\n"
 }
 
-fn account(snapshot: &Snapshot, now: UnixTime) -> String {
-    match &snapshot.account {
-        AccountView::NotJoined => "not joined to any organisation".into(),
-        AccountView::Joining => "joining".into(),
+fn org_lines(org: &OrgSnapshot, now: UnixTime, lines: &mut Vec<String>) {
+    lines.push(format!("account  {}", account(&org.account, now)));
+    lines.push(format!("hub      {}", hub(org)));
+    if !org.services.is_empty() {
+        lines.push(String::new());
+        lines.push(row(["SERVICE", "STATE", "LEFT", "PORT", "PORTALS"]));
+    }
+    let services = org.services.iter();
+    lines.extend(services.map(|service| service_row(service, now)));
+}
+
+fn account(account: &AccountView, now: UnixTime) -> String {
+    match account {
         AccountView::SignedOut { last: None } => "signed out".into(),
         AccountView::SignedOut { last: Some(last) } => format!("signed out (last: {last})"),
         AccountView::SigningIn(_) => "signing in".into(),
@@ -101,16 +110,13 @@ fn account(snapshot: &Snapshot, now: UnixTime) -> String {
     }
 }
 
-fn hub(snapshot: &Snapshot) -> String {
-    let Some(org) = &snapshot.org else {
-        return "-".into();
-    };
-    let state = match snapshot.hub {
+fn hub(org: &OrgSnapshot) -> String {
+    let state = match org.hub {
         HubState::Connected => "",
         HubState::Connecting => ", connecting",
         HubState::Away { .. } => ", away",
     };
-    format!("{} ({}){state}", org.hub, org.name)
+    format!("{} ({}){state}", org.hub_address, org.name)
 }
 
 fn service_row(service: &ServiceView, now: UnixTime) -> String {
@@ -165,7 +171,7 @@ pub(crate) fn until(state: &ServiceState) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use tidegate_agent::{ConnectionStrings, KeyHome, OrgView, Problem, ServiceKind, Traffic};
+    use tidegate_agent::{ConnectionStrings, KeyHome, Problem, ServiceKind, Traffic};
     use tidegate_proto::problem::Code;
 
     use super::*;
@@ -186,11 +192,10 @@ mod tests {
             traffic: Traffic::default(),
             portals: 2,
         };
-        Snapshot {
-            org: Some(OrgView {
-                name: "acme".parse().unwrap(),
-                hub: "hub.example:443".parse().unwrap(),
-            }),
+        let acme = OrgSnapshot {
+            name: "acme".parse().unwrap(),
+            hub_address: "hub.example:443".parse().unwrap(),
+            device: "laptop".into(),
             account: AccountView::SignedIn {
                 name: "ana@example.org".into(),
                 until: UnixTime(28_740),
@@ -210,7 +215,10 @@ mod tests {
                 ),
             ],
             problems: vec![Problem::new(Code::ClockOff)],
-            keys: KeyHome::Keyring,
+        };
+        Snapshot {
+            orgs: vec![acme],
+            ..Snapshot::empty(KeyHome::Keyring)
         }
     }
 

@@ -154,6 +154,8 @@ codes! {
     IntroductionNotAllowed = 4012, Error, Policy;
     /// The nonce is not the one that was bound: somebody in between chose it.
     IntroductionForged = 4013, Error, Policy;
+    /// Two orgs could be meant, and nothing is picked by chance.
+    WhichOrg = 4014, Error, ThisComputer;
 
     // 5xxx: the target behind the outlet.
     TargetClosed = 5001, Error, Peer;

@@ -271,8 +271,13 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::AlreadyJoined => [
             "Already joined",
-            "This computer cannot join because it belongs to an organisation already.",
-            "Leave that one first.",
+            "This computer cannot join because you are signed in to this organisation, or already belong to another one of its name.",
+            "Sign out first, or leave the other one.",
+        ],
+        Code::WhichOrg => [
+            "Which organisation?",
+            "Nothing was done because more than one of your organisations could be meant.",
+            "Name one of them: {said|as organisation/service}.",
         ],
         Code::TicketForAnother => [
             "Join link for somebody else",

@@ -47,7 +47,7 @@ impl Owner {
         let view = SignIn {
             step: SignInStep::AskingHub,
             url: None,
-            since: self.tools.clock.now(),
+            since: self.tools.kit.clock.now(),
             likely: Vec::new(),
             code: None,
         };
@@ -84,8 +84,8 @@ impl Owner {
             noise: Arc::clone(&self.tools.noise),
             identity,
             trust: home.membership.trust.clone(),
-            vault: self.tools.vault.clone(),
-            browser: Arc::clone(&self.tools.browser),
+            vault: self.tools.kit.vault.clone(),
+            browser: Arc::clone(&self.tools.kit.browser),
             porch: self.tools.porch.clone(),
             asked: Asked {
                 login_hint: home
@@ -95,7 +95,7 @@ impl Owner {
                     .filter(|last| last.contains('@') && !another_account),
                 another_account,
             },
-            clock: self.tools.clock.clone(),
+            clock: self.tools.kit.clock.clone(),
             progress,
         });
         let reports = self.tools.task_reports.clone();
@@ -140,8 +140,7 @@ impl Owner {
                 self.end_access(&Problem::new(Code::SignInCancelled), false)
                     .await
             }
-            Account::Joining { .. } => self.not_joining(),
-            Account::NotJoined | Account::SignedOut | Account::SignedIn { .. } => {}
+            Account::SignedOut | Account::SignedIn { .. } => {}
             Account::Waking { .. } => {
                 self.unwant(None);
                 self.wake(None);
@@ -173,7 +172,7 @@ impl Owner {
         self.unwant(shown.then_some(why));
         self.close_all_doors(why, shown);
         if shown {
-            self.state.trouble(why.clone());
+            self.trouble(why.clone());
         }
         if let Some(home) = &self.state.home {
             home.circuits.warm.drop_spares();
@@ -191,7 +190,7 @@ impl Owner {
             let org = &home.membership.org;
             // What a locked keyring keeps is a token that nobody will use: nothing to tell.
             let token = self.forgetting.forget(
-                &self.tools.vault,
+                &self.tools.kit.vault,
                 org,
                 &[Entry::Refresh, Entry::Session],
                 |_| (),
@@ -234,7 +233,7 @@ impl Owner {
 
     pub(super) fn on_progress(&mut self, progress: Progress) {
         match (progress, &mut self.state.account) {
-            (Progress::Trouble(problem), _) => self.state.trouble(problem),
+            (Progress::Trouble(problem), _) => self.trouble(problem),
             (Progress::Step { step, url }, Account::SigningIn { view, .. }) => {
                 view.step = step;
                 view.url = url;
@@ -271,7 +270,7 @@ impl Owner {
             }
             Err(problem) => {
                 self.unwant(Some(&problem));
-                self.state.trouble(problem);
+                self.trouble(problem);
                 self.greet_hub();
             }
         }
@@ -288,7 +287,7 @@ impl Owner {
         // A newer one keeps its own session over this one; without one, the next start must not find it.
         if let (Account::SignedOut, Some(home)) = (&self.state.account, &self.state.home) {
             let token = self.forgetting.forget(
-                &self.tools.vault,
+                &self.tools.kit.vault,
                 &home.membership.org,
                 &[Entry::Refresh, Entry::Session],
                 |_| (),
@@ -308,9 +307,9 @@ impl Owner {
             hub: home.membership.hub(),
             noise: Arc::clone(&self.tools.noise),
             identity,
-            vault: self.tools.vault.clone(),
-            refresh_lock: self.tools.refresh_lock.clone(),
-            clock: self.tools.clock.clone(),
+            vault: self.tools.kit.vault.clone(),
+            refresh_lock: self.disk.refresh_lock(),
+            clock: self.tools.kit.clock.clone(),
             trust: home.membership.trust.clone(),
             circuits: Arc::clone(&home.circuits),
             admission: self.admission.clone(),

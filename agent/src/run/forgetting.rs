@@ -27,11 +27,24 @@ impl Forgetting {
         entries: &'static [Entry],
         failed: impl FnOnce(StoreError) + Send + 'static,
     ) -> LastToken {
+        self.forget_after(async {}, vault, org, entries, failed)
+    }
+
+    /// As `forget`, once `before` is over.
+    pub(super) fn forget_after(
+        &mut self,
+        before: impl Future<Output = ()> + Send + 'static,
+        vault: &Vault,
+        org: &OrgName,
+        entries: &'static [Entry],
+        failed: impl FnOnce(StoreError) + Send + 'static,
+    ) -> LastToken {
         while self.tasks.try_join_next().is_some() {}
         let (vault, org, pending) = (vault.clone(), org.clone(), self.pending.clone());
         pending.send_modify(|pending| *pending += 1);
         let (gone, token) = oneshot::channel();
         self.tasks.spawn(async move {
+            before.await;
             let refresh = match entries.contains(&Entry::Refresh) {
                 true => vault.read(&org, Entry::Refresh).await.ok().flatten(),
                 false => None,

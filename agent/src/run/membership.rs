@@ -1,19 +1,17 @@
-//! Joining an org, waking up in one, leaving it.
+//! Moving into an org, waking up in it, being enrolled there again.
 //! The org's root fingerprint comes from the join link and from nowhere else, ever.
 
 use std::sync::Arc;
 
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::JoinLink;
 use tidegate_proto::time::UnixTime;
 
 use super::orders::{TaskNews, TaskReport, Woken};
 use super::owner::Owner;
 use super::state::{Account, Home, Task, Way};
-use crate::action::Secret;
 use crate::backoff::Backoff;
-use crate::circuit::{Admission, Circuits, Links};
+use crate::circuit::Admission;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::hub::keeper::greet;
@@ -32,105 +30,49 @@ const ABOUT_KEYS: &[Code] = &[
 ];
 
 impl Owner {
-    /// Goes on where the last run stopped.
-    pub(crate) fn resume(&mut self, membership: Membership) {
-        self.settle(membership, None);
-        self.wake(None);
-    }
-
-    pub(super) fn join(&mut self, link: &Secret) -> Result<(), Problem> {
-        let link = JoinLink::parse(link.reveal()).map_err(|_| Problem::new(Code::JoinLinkBad))?;
-        if !self.may_join(&link) {
-            return Err(Problem::new(Code::AlreadyJoined));
+    /// Takes its place in the org, with the key it was just enrolled with or the one in the keyring.
+    pub(crate) fn move_in(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
+        let is_new = identity.is_some();
+        let saved = self.disk.save(&membership).err();
+        self.settle(membership, identity);
+        if let Some(org) = self.state.snapshot(self.tools.kit.clock.now()) {
+            self.board.add(org);
         }
-        // Nobody is signed in: whatever was wrong before is what joining is to repair.
-        self.state.problems.clear();
-        let attempt = self.attempt();
-        let (vault, noise, now) = (
-            self.tools.vault.clone(),
-            Arc::clone(&self.tools.noise),
-            self.tools.clock.now(),
-        );
-        let must_last = self.tools.short_lived;
-        let reports = self.tools.task_reports.clone();
-        let forgotten = self.forgetting.forgotten();
-        let task = Task::spawn(async move {
-            forgotten.wait().await;
-            let result = join::join(link, &vault, &noise, now, must_last)
-                .await
-                .map(Box::new);
-            let _ = reports
-                .send(TaskReport {
-                    attempt,
-                    news: TaskNews::Joined(result),
-                })
-                .await;
-        });
-        self.state.account = Account::Joining { _task: task };
-        Ok(())
-    }
-
-    /// A device is in one org. It may be enrolled there again, under the same root, while nobody is signed in.
-    fn may_join(&self, link: &JoinLink) -> bool {
-        let Some(home) = &self.state.home else {
-            return true;
-        };
-        let same = home.membership.org == link.org && home.membership.root == link.root;
-        same && self.state.session().is_none()
-    }
-
-    async fn on_joined(&mut self, result: Result<Box<Joined>, Problem>) {
-        match result {
-            Ok(joined) => {
-                let Joined {
-                    mut membership,
-                    identity,
-                    trouble,
-                } = *joined;
-                if let Some(home) = self.state.home.take() {
-                    // The same root as before (`may_join`): what was seen stays seen.
-                    membership.trust = home.membership.trust;
-                }
-                self.stop_hub().await;
-                let saved = self.disk.save(&membership).err();
-                self.settle(membership, Some(identity));
-                for problem in trouble.into_iter().chain(saved) {
-                    self.state.trouble(problem);
-                }
-                self.greet_hub();
-            }
-            Err(problem) => {
-                self.not_joining();
-                self.state.trouble(problem);
-            }
+        if let Some(problem) = saved {
+            self.trouble(problem);
         }
-    }
-
-    /// Back to where a join began.
-    pub(super) fn not_joining(&mut self) {
-        let joined_before = self.state.home.is_some();
-        self.state.account = if joined_before {
-            Account::SignedOut
+        if is_new {
+            self.greet_hub();
         } else {
-            Account::NotJoined
-        };
+            self.wake(None);
+        }
+    }
+
+    /// The device was enrolled again, under the same root as before: what was seen stays seen.
+    pub(super) async fn adopt(&mut self, joined: Joined) {
+        let Joined {
+            mut membership,
+            identity,
+            ..
+        } = joined;
+        self.end_access(&Problem::new(Code::SignedOut), false).await;
+        self.greeting = None;
+        if let Some(home) = self.state.home.take() {
+            membership.trust = home.membership.trust;
+        }
+        self.state.problems.clear();
+        let saved = self.disk.save(&membership).err();
+        self.settle(membership, Some(identity));
+        if let Some(problem) = saved {
+            self.trouble(problem);
+        }
+        self.greet_hub();
     }
 
     /// Makes a membership the current one.
     fn settle(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
-        let noise = &self.tools.noise;
-        let links = Links::new(membership.org.clone(), Arc::clone(noise));
-        let circuits = Circuits::new(
-            self.admission.subscribe(),
-            links,
-            Arc::clone(noise),
-            self.tools.clock.clone(),
-        );
-        let circuits = Arc::new(circuits);
-        self.outside
-            .circuits
-            .send_replace(Some(Arc::clone(&circuits)));
         let catalogue = remembered(&membership);
+        let circuits = self.circuits();
         self.state.home = Some(Home {
             membership,
             identity,
@@ -144,7 +86,7 @@ impl Owner {
     /// Reads key and session from the keyring, and then, if asked, opens the browser where that is needed.
     pub(super) fn wake(&mut self, then_sign_in: Option<Way>) {
         let Some(home) = &self.state.home else { return };
-        let (vault, membership) = (self.tools.vault.clone(), home.membership.clone());
+        let (vault, membership) = (self.tools.kit.vault.clone(), home.membership.clone());
         let attempt = self.attempt();
         let reports = self.tools.task_reports.clone();
         let task = Task::spawn(async move {
@@ -189,7 +131,7 @@ impl Owner {
 
     /// The key of this device, and the session it may go on with.
     fn take_key(&mut self, woken: Woken) -> Result<Option<Arc<Session>>, Problem> {
-        self.state.better(ABOUT_KEYS);
+        self.better(ABOUT_KEYS);
         let Some(home) = &mut self.state.home else {
             return Ok(None);
         };
@@ -198,7 +140,7 @@ impl Owner {
                 .identity
                 .ok_or_else(|| Problem::new(Code::NotEnrolled))?,
         );
-        let now = self.tools.clock.now();
+        let now = self.tools.kit.clock.now();
         Ok(woken.session.filter(|session| now < session.ends()))
     }
 
@@ -207,38 +149,8 @@ impl Owner {
         self.admission
             .send_replace(Admission::None(problem.clone()));
         self.unwant(Some(&problem));
-        self.state.trouble(problem);
+        self.trouble(problem);
         self.greet_hub();
-    }
-
-    pub(super) async fn leave(&mut self) -> Result<(), Problem> {
-        if self.state.home.is_none() {
-            self.state.account = Account::NotJoined;
-            return Ok(());
-        }
-        self.end_access(&Problem::new(Code::SignedOut), false).await;
-        self.greeting = None;
-        self.state.account = Account::NotJoined;
-        self.state.problems.clear();
-        self.disk.forget();
-        self.outside.circuits.send_replace(None);
-        let Some(home) = self.state.home.take() else {
-            return Ok(());
-        };
-        self.farewells
-            .spawn(async move { home.circuits.shutdown(Code::SignedOut).await });
-        let reports = self.tools.task_reports.clone();
-        let _ = self.forgetting.forget(
-            &self.tools.vault,
-            &home.membership.org,
-            &[Entry::Identity],
-            move |error| {
-                let news = TaskNews::NotForgotten(problems::of_store(error));
-                // A full queue means that there are worse problems.
-                let _ = reports.try_send(TaskReport { attempt: 0, news });
-            },
-        );
-        Ok(())
     }
 
     /// Finds out whether the hub is there while nobody is signed in, so that the window tells the truth.
@@ -277,12 +189,11 @@ impl Owner {
         match result {
             Ok(()) => {
                 self.state.hub = HubState::Connected;
-                self.state
-                    .better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
+                self.better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
             }
             Err(problem) => {
                 let since = self.away();
-                self.state.trouble(problem.since(since));
+                self.trouble(problem.since(since));
             }
         }
     }
@@ -291,7 +202,7 @@ impl Owner {
     fn away(&mut self) -> UnixTime {
         let since = match self.state.hub {
             HubState::Away { since } => since,
-            HubState::Connected | HubState::Connecting => self.tools.clock.now(),
+            HubState::Connected | HubState::Connecting => self.tools.kit.clock.now(),
         };
         self.state.hub = HubState::Away { since };
         since
@@ -302,13 +213,12 @@ impl Owner {
         let is_current = attempt == self.newest_attempt();
         match news {
             TaskNews::Greeted(result) => self.on_greeted(result),
-            TaskNews::NotForgotten(problem) => self.state.trouble(problem),
-            TaskNews::Joined(result) if is_current => self.on_joined(result).await,
+            TaskNews::NotForgotten(problem) => self.trouble(problem),
             TaskNews::Woken(result) if is_current => self.on_woken(result).await,
             TaskNews::Progress(progress) if is_current => self.on_progress(progress),
             TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),
             TaskNews::SignedIn(result) => self.on_late_sign_in(result),
-            TaskNews::Joined(_) | TaskNews::Woken(_) | TaskNews::Progress(_) => {}
+            TaskNews::Woken(_) | TaskNews::Progress(_) => {}
         }
     }
 }

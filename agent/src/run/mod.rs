@@ -1,15 +1,20 @@
-//! The one task that owns the agent's state: orders and reports in, a whole snapshot out.
+//! One task per org that owns its state: orders and reports in, its part of the snapshot out; and the household above them.
 //! A newcomer would share the state behind a lock: nothing here is shared, everybody else sends a message.
 
 mod account;
+mod board;
 mod door;
 mod forgetting;
+mod household;
 mod membership;
 mod orders;
 mod owner;
 mod services;
 mod state;
+mod troubles;
 mod view;
 
-pub(crate) use orders::Order;
-pub(crate) use owner::{Outside, Owner};
+pub(crate) use board::Board;
+pub(crate) use household::{Household, ORDERS, Route};
+pub(crate) use orders::{Answered, Order};
+pub(crate) use owner::Kit;

@@ -1,4 +1,4 @@
-//! What others send to the owner of the state.
+//! What others send to the owner of an org's state, and to the household.
 //! An order is answered when it is accepted or refused, not when its work is done: progress is in the snapshot.
 
 use std::sync::Arc;
@@ -12,13 +12,30 @@ use crate::join::Joined;
 use crate::signin::flow::{Progress, SignedIn};
 use crate::signin::tokens::Session;
 
-/// Something a person asked for.
-pub(crate) struct Order {
-    pub(crate) action: Action,
-    pub(crate) answer: oneshot::Sender<Result<(), Problem>>,
+/// Something that is to be done.
+pub(crate) enum Order {
+    /// A person asked for it.
+    Act(Action, Answered),
+    /// This device was enrolled anew in an org where it is already.
+    Adopt(Box<Joined>, Answered),
 }
 
-/// What a short-lived task of the owner comes back with.
+/// Whoever gave the order hears once what became of it.
+pub(crate) struct Answered(oneshot::Sender<Result<(), Problem>>);
+
+impl Answered {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<(), Problem>>) {
+        let (answer, heard) = oneshot::channel();
+        (Self(answer), heard)
+    }
+
+    /// Nobody may be listening any more, which is fine.
+    pub(super) fn give(self, result: Result<(), Problem>) {
+        let _ = self.0.send(result);
+    }
+}
+
+/// What a short-lived task of an owner comes back with.
 pub(crate) struct TaskReport {
     /// Which attempt it was: one that was replaced has nothing more to say.
     pub(crate) attempt: u64,
@@ -26,13 +43,12 @@ pub(crate) struct TaskReport {
 }
 
 pub(crate) enum TaskNews {
-    Joined(Result<Box<Joined>, Problem>),
     Woken(Result<Woken, Problem>),
     Progress(Progress),
     SignedIn(Result<SignedIn, Problem>),
     /// The hub answered while nobody is signed in, or did not.
     Greeted(Result<(), Problem>),
-    /// A secret may still be in the keyring.
+    /// The provider may still take what was forgotten here.
     NotForgotten(Problem),
 }
 

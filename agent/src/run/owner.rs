@@ -1,27 +1,28 @@
-//! The loop: one order or report at a time, then a new snapshot if anything changed.
+//! The loop of one org: one order or report at a time, then a new snapshot if anything changed.
 //! Nothing in here waits for the network or a person; what does is a task of its own that reports back.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
 
+use super::board::Board;
 use super::door::DoorReport;
 use super::forgetting::Forgetting;
 use super::orders::{Order, TaskReport};
 use super::state::{Account, Door, State, Task, Way};
+use super::troubles;
 use crate::Action;
-use crate::circuit::{Admission, Circuits};
+use crate::circuit::{Admission, Circuits, Links};
 use crate::clock::Clock;
-use crate::config::AgentConfig;
 use crate::disk::Disk;
 use crate::hub::report::HubReport;
 use crate::inlet::door::Awaited;
@@ -29,7 +30,6 @@ use crate::inlet::postgres::Front;
 use crate::keys::Vault;
 use crate::signin::browser::OpenBrowser;
 use crate::signin::porch::Porch;
-use crate::snapshot::Snapshot;
 
 /// How often bytes are counted anew while something is connected.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -37,12 +37,20 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const TABS: Duration = Duration::from_secs(1);
 /// How long everything may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// As `FAREWELL`, when only one org ends: its provider is asked to end the session.
+const LEAVING: Duration = Duration::from_secs(15);
 
-/// What the owner shares with the handle that people hold.
+/// What all owners of this agent share.
 #[derive(Clone)]
-pub(crate) struct Outside {
-    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
-    pub(crate) circuits: watch::Sender<Option<Arc<Circuits>>>,
+pub(crate) struct Kit {
+    pub(crate) vault: Vault,
+    pub(crate) clock: Clock,
+    pub(crate) browser: Arc<dyn OpenBrowser>,
+    pub(crate) front: Arc<Front>,
+    /// Local ports chosen by this person.
+    pub(crate) ports: BTreeMap<ServiceName, u16>,
+    pub(crate) max_connections: usize,
+    pub(crate) short_lived: bool,
 }
 
 /// The keeper of one session, and what it says.
@@ -53,17 +61,12 @@ pub(super) struct HubTask {
 
 /// What the owner works with and never changes.
 pub(super) struct Tools {
-    pub(super) vault: Vault,
-    pub(super) clock: Clock,
-    pub(super) browser: Arc<dyn OpenBrowser>,
+    pub(super) kit: Kit,
+    /// Fresh at each start and for each org, in memory only.
+    pub(super) noise: Arc<NoiseSecret>,
+    pub(super) circuits: Arc<Circuits>,
     /// Where tabs of sign-ins come back to.
     pub(super) porch: Porch,
-    /// Fresh at each start, in memory only.
-    pub(super) noise: Arc<NoiseSecret>,
-    pub(super) front: Arc<Front>,
-    pub(super) refresh_lock: PathBuf,
-    pub(super) max_connections: usize,
-    pub(super) short_lived: bool,
     pub(super) task_reports: mpsc::Sender<TaskReport>,
     pub(super) door_reports: mpsc::Sender<DoorReport>,
 }
@@ -72,6 +75,7 @@ pub(crate) struct Owner {
     pub(super) state: State,
     pub(super) disk: Disk,
     pub(super) tools: Tools,
+    pub(super) board: Board,
     pub(super) admission: watch::Sender<Admission>,
     pub(super) awaited: watch::Sender<Option<Awaited>>,
     pub(super) hub: Option<HubTask>,
@@ -82,30 +86,33 @@ pub(crate) struct Owner {
     attempts: u64,
     task_reports: mpsc::Receiver<TaskReport>,
     door_reports: mpsc::Receiver<DoorReport>,
-    pub(super) outside: Outside,
 }
 
 impl Owner {
-    pub(crate) fn new(config: AgentConfig, disk: Disk, vault: Vault, outside: Outside) -> Self {
+    pub(crate) fn new(kit: Kit, board: Board, disk: Disk, org: &OrgName) -> Self {
         let (task_reports, task_reports_out) = mpsc::channel(32);
         let (door_reports, door_reports_out) = mpsc::channel(64);
+        let admission = watch::Sender::new(Admission::None(Problem::new(Code::SignInNeeded)));
+        let noise = Arc::new(NoiseSecret::generate(&SystemEntropy));
+        let circuits = Circuits::new(
+            admission.subscribe(),
+            Links::new(org.clone(), Arc::clone(&noise)),
+            Arc::clone(&noise),
+            kit.clock.clone(),
+        );
         Self {
-            state: State::new(config.ports),
+            state: State::new(kit.ports.clone()),
             disk,
             tools: Tools {
-                vault,
-                clock: config.clock,
-                browser: Arc::from(config.browser),
+                kit,
+                noise,
+                circuits: Arc::new(circuits),
                 porch: Porch::default(),
-                noise: Arc::new(NoiseSecret::generate(&SystemEntropy)),
-                front: Arc::new(Front::new()),
-                refresh_lock: config.data_dir.join("refresh.lock"),
-                max_connections: config.max_connections,
-                short_lived: config.short_lived,
                 task_reports,
                 door_reports,
             },
-            admission: watch::Sender::new(Admission::None(Problem::new(Code::SignInNeeded))),
+            board,
+            admission,
             awaited: watch::Sender::new(None),
             hub: None,
             greeting: None,
@@ -114,61 +121,92 @@ impl Owner {
             attempts: 0,
             task_reports: task_reports_out,
             door_reports: door_reports_out,
-            outside,
         }
     }
 
-    /// Runs until Quit or `stop`, then ends everything it started.
-    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>, stop: CancellationToken) {
+    /// The ways to the org's services; the same for as long as this owner lives.
+    pub(crate) fn circuits(&self) -> Arc<Circuits> {
+        Arc::clone(&self.tools.circuits)
+    }
+
+    /// Runs until `ending` says why it ends, then ends everything it started.
+    pub(crate) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut ending: watch::Receiver<Option<Code>>,
+    ) {
         let mut count = interval(COUNT_EVERY);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let why = loop {
             self.publish();
             tokio::select! {
-                () = stop.cancelled() => break,
-                order = orders.recv() => match order {
-                    None => break,
-                    Some(order) => if self.obey(order).await { break },
-                },
+                why = wait_for(&mut ending) => break why,
+                Some(order) = orders.recv() => self.obey(order).await,
                 Some(report) = self.task_reports.recv() => self.on_task(report).await,
                 Some(report) = self.door_reports.recv() => self.on_door(report).await,
                 report = next(&mut self.hub) => self.on_hub(report).await,
                 Some(_) = self.farewells.join_next() => {}
                 _ = count.tick(), if self.state.is_any_open() => self.recount(),
             }
-        }
-        // A part that hangs must not keep the app from quitting.
-        if timeout(FAREWELL, self.end()).await.is_err() {
-            tracing::warn!("agent did not end in time");
+        };
+        // A part that hangs must not keep the app from quitting; an org that is left has time to say goodbye.
+        let patience = if why == Code::SignedOut {
+            LEAVING
+        } else {
+            FAREWELL
+        };
+        if timeout(patience, self.end(why)).await.is_err() {
+            tracing::warn!("org did not end in time");
         }
     }
 
-    /// Whether that was the last order.
-    async fn obey(&mut self, order: Order) -> bool {
-        let Order { action, answer } = order;
-        let is_last = matches!(action, Action::Quit);
-        let result = match action {
-            Action::Join { link } => self.join(&link),
-            Action::SignIn => self.sign_in(Way::Browser).await,
-            Action::SignInWithCode => self.sign_in(Way::Code).await,
-            Action::CancelSignIn => {
-                self.cancel_sign_in().await;
-                Ok(())
+    async fn obey(&mut self, order: Order) {
+        let (result, answer) = match order {
+            Order::Act(action, answer) => (self.act(action).await, answer),
+            Order::Adopt(joined, answer) => {
+                self.adopt(*joined).await;
+                (Ok(()), answer)
             }
-            Action::SignOut => self.sign_out().await,
-            Action::Connect { service } => self.connect(&service).await,
-            Action::Disconnect { service } => self.disconnect(&service),
-            Action::DismissProblem { code } => {
-                self.state.better(&[code]);
-                Ok(())
-            }
-            Action::Leave => self.leave().await,
-            Action::Quit => Ok(()),
         };
         // Whoever is answered finds the snapshot up to date.
         self.publish();
-        let _ = answer.send(result);
-        is_last
+        answer.give(result);
+    }
+
+    async fn act(&mut self, action: Action) -> Result<(), Problem> {
+        match action {
+            Action::SignIn { .. } => self.sign_in(Way::Browser).await,
+            Action::SignInWithCode { .. } => self.sign_in(Way::Code).await,
+            Action::CancelSignIn { .. } => {
+                self.cancel_sign_in().await;
+                Ok(())
+            }
+            Action::SignOut { .. } => self.sign_out().await,
+            Action::Connect { service } => self.connect(&service.service).await,
+            Action::Disconnect { service } => self.disconnect(&service.service),
+            Action::DismissProblem { code, .. } => {
+                self.state.better(&[code]);
+                Ok(())
+            }
+            // The household's.
+            Action::Join { .. } | Action::CancelJoin | Action::Leave { .. } | Action::Quit => {
+                Err(Problem::new(Code::Internal))
+            }
+        }
+    }
+
+    /// Says what is wrong: with this org, or with the computer as a whole.
+    pub(super) fn trouble(&mut self, problem: Problem) {
+        if troubles::is_of_this_computer(problem.code) {
+            self.board.trouble(problem);
+        } else {
+            troubles::add(&mut self.state.problems, problem);
+        }
+    }
+
+    pub(super) fn better(&mut self, codes: &[Code]) {
+        self.state.better(codes);
+        self.board.better(codes);
     }
 
     /// A number that no earlier attempt at anything had.
@@ -181,57 +219,59 @@ impl Owner {
         self.attempts
     }
 
-    /// Says how things are. The first time before anybody can look.
-    pub(crate) fn publish(&mut self) {
+    /// Says how things are.
+    fn publish(&mut self) {
         let awaited = self.state.awaited();
         self.awaited
             .send_if_modified(|old| std::mem::replace(old, awaited) != awaited);
-        let new = self
-            .state
-            .snapshot(self.tools.vault.home(), self.tools.clock.now());
-        self.outside.snapshot.send_if_modified(|old| {
-            let changed = **old != new;
-            if changed {
-                *old = Arc::new(new);
-            }
-            changed
-        });
+        if let Some(org) = self.state.snapshot(self.tools.kit.clock.now()) {
+            self.board.show(org);
+        }
     }
 
     /// Ends all that runs, in the order in which people would notice.
-    async fn end(mut self) {
+    async fn end(mut self, why: Code) {
+        if why == Code::SignedOut {
+            self.end_access(&Problem::new(why), false).await;
+        }
         // Nobody reads reports any more: whoever sends one must not wait for that.
         self.task_reports.close();
         self.door_reports.close();
-        let why = Problem::new(Code::AppQuitting);
         let doors = std::mem::take(&mut self.state.doors);
         join_all(
             doors
                 .into_values()
                 .filter_map(Door::into_handle)
-                .map(|handle| handle.finish(why.clone())),
+                .map(|handle| handle.finish(Problem::new(why))),
         )
         .await;
-        if let Some(hub) = self.hub.take() {
-            hub.task.end().await;
-        }
-        if let Some(greeting) = self.greeting.take() {
-            greeting.end().await;
-        }
+        self.stop_hub().await;
         self.end_sign_in(Code::SignInInterrupted);
-        self.state.account = Account::NotJoined;
+        self.state.account = Account::SignedOut;
+        self.admission
+            .send_replace(Admission::None(Problem::new(why)));
         self.forgetting.finish().await;
         // Nobody waits for tabs that have not come back; one that has is told.
         self.tools.porch.close();
-        let _ = timeout(TABS, async {
+        let patience = if why == Code::SignedOut {
+            LEAVING
+        } else {
+            TABS
+        };
+        let _ = timeout(patience, async {
             while self.farewells.join_next().await.is_some() {}
         })
         .await;
         self.farewells.shutdown().await;
-        self.outside.circuits.send_replace(None);
-        if let Some(home) = self.state.home.take() {
-            home.circuits.shutdown(Code::AppQuitting).await;
-        }
+        self.tools.circuits.shutdown(why).await;
+    }
+}
+
+/// Why everything is to end; an agent that is gone is quitting.
+async fn wait_for(ending: &mut watch::Receiver<Option<Code>>) -> Code {
+    match ending.wait_for(Option::is_some).await {
+        Ok(why) => why.unwrap_or(Code::AppQuitting),
+        Err(_) => Code::AppQuitting,
     }
 }
 

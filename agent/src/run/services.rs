@@ -28,9 +28,6 @@ impl Owner {
         self.state.forget_about(service);
         self.state.doors.remove(service);
         match &self.state.account {
-            Account::NotJoined | Account::Joining { .. } => {
-                return Err(Problem::new(Code::NotJoined));
-            }
             Account::SignedOut | Account::Waking { .. } => {
                 self.sign_in(Way::Browser).await?;
                 self.state.doors.insert(service.clone(), Door::Wanted);
@@ -86,9 +83,9 @@ impl Owner {
             kind,
             port,
             circuits: Arc::clone(&home.circuits),
-            front: Arc::clone(&self.tools.front),
+            front: Arc::clone(&self.tools.kit.front),
             awaited: self.awaited.subscribe(),
-            max_connections: self.tools.max_connections,
+            max_connections: self.tools.kit.max_connections,
             reports: self.tools.door_reports.clone(),
         };
         let door = Door::Opening {
@@ -176,14 +173,14 @@ impl Owner {
             ),
             After::Again => {
                 if let Err(problem) = self.connect(service).await {
-                    self.state.trouble(problem);
+                    self.trouble(problem);
                 }
             }
         }
     }
 
     fn door_opened(&mut self, service: &ServiceName) {
-        let since = self.tools.clock.now();
+        let since = self.tools.kit.clock.now();
         if let Some(handle) = self.state.doors.remove(service).and_then(Door::into_handle) {
             self.state
                 .doors
@@ -198,7 +195,7 @@ impl Owner {
             VisitEnd::Refused(problem) | VisitEnd::Ended(problem) => problem,
         };
         if !closes_the_door(problem.code) {
-            return self.state.trouble(problem);
+            return self.trouble(problem);
         }
         if let Some(door) = self.state.doors.remove(service) {
             self.close_door(service, door, &problem, true);
@@ -220,8 +217,8 @@ impl Owner {
     pub(super) async fn on_hub(&mut self, report: HubReport) {
         match report {
             HubReport::State(state) => self.state.hub = state,
-            HubReport::Trouble(problem) => self.state.trouble(problem),
-            HubReport::Better(codes) => self.state.better(codes),
+            HubReport::Trouble(problem) => self.trouble(problem),
+            HubReport::Better(codes) => self.better(codes),
             HubReport::Granted(access) => self.granted(&access),
             HubReport::Learned(learned) => self.learned(*learned),
             HubReport::Ended(problem) => self.end_access(&problem, true).await,
@@ -246,7 +243,7 @@ impl Owner {
         for service in self.state.wanted() {
             self.state.doors.remove(&service);
             if let Err(problem) = self.open_door(&service) {
-                self.state.trouble(problem);
+                self.trouble(problem);
             }
         }
     }
@@ -268,7 +265,7 @@ impl Owner {
             };
             let why = Problem::new(Code::PolicyChanged).service(&service);
             if door.handle().is_some() {
-                self.state.trouble(why.clone());
+                self.trouble(why.clone());
             }
             self.close_door(&service, door, &why, false);
         }
@@ -288,7 +285,7 @@ impl Owner {
         home.idp = Some(learned.idp);
         home.membership.last = name.or(home.membership.last.take());
         if let Err(problem) = self.disk.save(&home.membership) {
-            self.state.trouble(problem);
+            self.trouble(problem);
         }
     }
 }

@@ -9,20 +9,17 @@ use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
 use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::time::UnixTime;
-use tidegate_proto::words::words;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::door::DoorHandle;
+use super::troubles;
 use crate::circuit::Circuits;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::signin::flow::Tab;
 use crate::signin::tokens::Session;
 use crate::snapshot::{ConnectStep, HubState, SignIn};
-
-/// Most problems that are kept; the oldest goes first.
-const MAX_PROBLEMS: usize = 20;
 
 /// A task that is aborted when it is replaced or dropped.
 pub(super) struct Task(JoinHandle<()>);
@@ -66,10 +63,6 @@ pub(super) struct Running {
 
 /// Who the person is to us. The tasks in here end with the state they belong to.
 pub(super) enum Account {
-    NotJoined,
-    Joining {
-        _task: Task,
-    },
     SignedOut,
     /// The keyring is being read; looks like signed out. Somebody may have asked to sign in meanwhile.
     Waking {
@@ -153,7 +146,7 @@ impl Door {
     }
 }
 
-/// Everything the owner knows.
+/// Everything the owner of an org knows.
 pub(super) struct State {
     pub(super) account: Account,
     pub(super) home: Option<Home>,
@@ -167,7 +160,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(ports: BTreeMap<ServiceName, u16>) -> Self {
         Self {
-            account: Account::NotJoined,
+            account: Account::SignedOut,
             home: None,
             hub: HubState::Connecting,
             doors: BTreeMap::new(),
@@ -176,22 +169,8 @@ impl State {
         }
     }
 
-    /// Adds a problem; one of the same code about the same service is replaced.
-    pub(super) fn trouble(&mut self, problem: Problem) {
-        if self.problems.contains(&problem) {
-            return;
-        }
-        tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
-        self.problems
-            .retain(|old| old.code != problem.code || old.facts.service != problem.facts.service);
-        self.problems.push(problem);
-        let surplus = self.problems.len().saturating_sub(MAX_PROBLEMS);
-        self.problems.drain(..surplus);
-    }
-
     pub(super) fn better(&mut self, codes: &[Code]) {
-        self.problems
-            .retain(|problem| !codes.contains(&problem.code));
+        troubles::remove(&mut self.problems, codes);
     }
 
     /// A fresh attempt at something clears what the last one left.
@@ -215,11 +194,7 @@ impl State {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         match &self.account {
             Account::SignedIn { session } | Account::Arriving { session, .. } => Some(session),
-            Account::NotJoined
-            | Account::Joining { .. }
-            | Account::SignedOut
-            | Account::Waking { .. }
-            | Account::SigningIn { .. } => None,
+            Account::SignedOut | Account::Waking { .. } | Account::SigningIn { .. } => None,
         }
     }
 

@@ -9,31 +9,29 @@ use crate::circuit::Tally;
 use crate::hub::access::Listing;
 use crate::inlet::door::Awaited;
 use crate::snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView, ServiceState,
-    ServiceView, SignIn, SignInStep, Snapshot,
+    AccountView, ConnectStep, ConnectionStrings, HubState, OrgSnapshot, ServiceState, ServiceView,
+    SignIn, SignInStep,
 };
 
 /// Renewals keep a deadline further away than this, in seconds; a nearer one is the outlet's own limit.
 const OWN_LIMIT: u64 = 360;
 
 impl State {
-    /// The whole truth at `now`.
-    pub(super) fn snapshot(&self, keys: KeyHome, now: UnixTime) -> Snapshot {
-        let home = self.home.as_ref();
-        let listings = home.into_iter().flat_map(|home| home.catalogue.values());
-        Snapshot {
-            org: home.map(|home| OrgView {
-                name: home.membership.org.clone(),
-                hub: home.membership.hub.clone(),
-            }),
+    /// The whole truth about the org at `now`; `None` while it is not there.
+    pub(super) fn snapshot(&self, now: UnixTime) -> Option<OrgSnapshot> {
+        let home = self.home.as_ref()?;
+        let listings = home.catalogue.values();
+        Some(OrgSnapshot {
+            name: home.membership.org.clone(),
+            hub_address: home.membership.hub.clone(),
+            device: home.membership.device.clone(),
             account: self.account_view(),
             hub: self.hub,
             services: listings
                 .map(|listing| self.service_view(listing, now))
                 .collect(),
             problems: self.problems.clone(),
-            keys,
-        }
+        })
     }
 
     /// What a program would wait for right now.
@@ -44,17 +42,12 @@ impl State {
                 HubState::Connected => Some(Awaited::Outlet),
                 HubState::Connecting | HubState::Away { .. } => Some(Awaited::Hub),
             },
-            Account::NotJoined
-            | Account::Joining { .. }
-            | Account::SignedOut
-            | Account::Waking { .. } => None,
+            Account::SignedOut | Account::Waking { .. } => None,
         }
     }
 
     fn account_view(&self) -> AccountView {
         match &self.account {
-            Account::NotJoined => AccountView::NotJoined,
-            Account::Joining { .. } => AccountView::Joining,
             Account::SignedOut | Account::Waking { .. } => {
                 let last = self
                     .home

@@ -19,7 +19,7 @@ use tidegate_proto::auth::{Auth, proof_input};
 use tidegate_proto::channel::{CircuitToken, Prologue};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Purpose};
-use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
 use tidegate_proto::problem::Code;
 use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::time::UnixTime;
@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::org::{Org, name, no_provider};
+use super::org::{Org, no_provider};
 use crate::clock::Clock;
 
 /// What the outlet answers to OPEN.
@@ -76,19 +76,19 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) async fn start(clock: Clock) -> Self {
-        Self::start_at("127.0.0.1:0", clock).await
+    pub(crate) async fn start(org: OrgName, clock: Clock) -> Self {
+        Self::start_at("127.0.0.1:0", org, clock).await
     }
 
-    async fn start_at(address: &str, clock: Clock) -> Self {
+    async fn start_at(address: &str, org: OrgName, clock: Clock) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let inner = Arc::new(Inner {
-            org: Org::new(),
+            idp: Mutex::new(no_provider(org.clone())),
+            org: Org::new(org),
             clock,
             outlet: watch::Sender::new(Outlet::Echoes),
             services: Mutex::default(),
-            idp: Mutex::new(no_provider()),
             refuse: Mutex::default(),
             events: broadcast::Sender::new(64),
             count: watch::Sender::default(),
@@ -131,9 +131,9 @@ impl Hub {
             self.address.to_string(),
             self.inner.services.lock().unwrap().clone(),
         );
-        let clock = self.inner.clock.clone();
+        let (org, clock) = (self.inner.org.name.clone(), self.inner.clock.clone());
         self.stop().await;
-        let hub = Self::start_at(&address, clock).await;
+        let hub = Self::start_at(&address, org, clock).await;
         *hub.inner.services.lock().unwrap() = services;
         hub
     }
@@ -183,7 +183,7 @@ async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
     if say_hello(&mut tcp, &inner.org.hello(now)).await.is_err() {
         return;
     }
-    let prologue = |suite| Prologue::api(suite, name());
+    let prologue = |suite| Prologue::api(suite, inner.org.name.clone());
     let Ok(secure) = respond(tcp, prologue, &inner.org.authority_noise).await else {
         return;
     };
@@ -266,7 +266,7 @@ fn whole(status: u16, body: String) -> Response<BoxBody<Bytes, Infallible>> {
 async fn link(tcp: TcpStream, inner: &Inner) -> Result<(), LinkError> {
     let mut secure = respond(
         tcp,
-        |suite| Prologue::link(suite, name()),
+        |suite| Prologue::link(suite, inner.org.name.clone()),
         &inner.org.relay_noise,
     )
     .await?;
@@ -307,7 +307,7 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
         "an unknown token"
     );
     let service: ServiceName = "echo".parse().unwrap();
-    let prologue = |suite| Prologue::portal(suite, name(), service.clone(), token);
+    let prologue = |suite| Prologue::portal(suite, inner.org.name.clone(), service.clone(), token);
     let mut secure = respond(tcp, prologue, &inner.org.outlet_noise).await?;
     let _counted = Counted::new(inner, |count| &mut count.circuits);
     let record = secure.recv().await?;

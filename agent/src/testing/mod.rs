@@ -12,17 +12,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hub::Hub;
 use tidegate_proto::identity::SigningKey;
-use tidegate_proto::names::{ServiceName, Subject};
+use tidegate_proto::names::{OrgName, ServiceName, Subject};
 use tidegate_proto::time::UnixTime;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use crate::disk::{Disk, Membership};
+use crate::disk::{Membership, Orgs};
 use crate::hub::trust::Trust;
 use crate::keys::{FileStore, SecretStore};
 use crate::signin::tokens::{Claims, Session, Tokens};
 use crate::{
-    Action, Agent, AgentConfig, Clock, KeyStoreKind, NoBrowser, Problem, ServiceState, Snapshot,
+    Action, Agent, AgentConfig, Clock, KeyStoreKind, NoBrowser, OrgSnapshot, Problem, ServiceRef,
+    ServiceState, Snapshot,
 };
 
 /// What must never be seen outside of the keyring and the channel.
@@ -50,23 +51,37 @@ impl Hand {
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) hand: Hand,
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) dir: Arc<tempfile::TempDir>,
     pub(crate) service: ServiceName,
     pub(crate) port: u16,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::of(org::name(), Hand::default(), dir).await
+    }
+
+    /// Another org with a hub of its own and a service of the same name, for the same laptop.
+    pub(crate) async fn beside(&self, org: &str) -> Self {
+        Self::of(
+            org.parse().unwrap(),
+            self.hand.clone(),
+            Arc::clone(&self.dir),
+        )
+        .await
+    }
+
+    async fn of(org: OrgName, hand: Hand, dir: Arc<tempfile::TempDir>) -> Self {
         log::Log::shared();
-        let hand = Hand::default();
-        let hub = Hub::start(hand.clock()).await;
+        let hub = Hub::start(org, hand.clock()).await;
         let port = free_port();
         let service: ServiceName = "echo".parse().unwrap();
         hub.lists(&service, port);
         Self {
             hub,
             hand,
-            dir: tempfile::tempdir().unwrap(),
+            dir,
             service,
             port,
         }
@@ -83,18 +98,18 @@ impl World {
     /// As an earlier run left it: joined, and signed in for the next hour.
     pub(crate) fn signed_in_before(&self) {
         let store = self.joined_before();
-        store.write("acme/refresh", CANARIES[1]).unwrap();
+        store.write(&self.entry("refresh"), CANARIES[1]).unwrap();
         store
-            .write("acme/session", &self.session().to_secret().unwrap())
+            .write(&self.entry("session"), &self.session().to_secret().unwrap())
             .unwrap();
     }
 
     /// As an earlier run left it: joined, and signed out.
     pub(crate) fn joined_before(&self) -> FileStore {
         let data = self.config().data_dir;
-        let (mut disk, _) = Disk::open(&data).unwrap();
+        let mut disk = Orgs::open(&data).unwrap().disk(&self.org(), None);
         let membership = Membership {
-            org: org::name(),
+            org: self.org(),
             hub: self.hub.address.clone(),
             root: self.hub.org().fingerprint(),
             root_key: None,
@@ -105,7 +120,7 @@ impl World {
         };
         disk.save(&membership).unwrap();
         let store = FileStore::new(data.join("keys.json"));
-        store.write("acme/identity", CANARIES[2]).unwrap();
+        store.write(&self.entry("identity"), CANARIES[2]).unwrap();
         store
     }
 
@@ -129,8 +144,8 @@ impl World {
     pub(crate) async fn agent(&self) -> Agent {
         self.signed_in_before();
         let agent = Agent::start(self.config()).await.unwrap();
-        agent.signed_in().await.unwrap();
-        until(&agent, |snapshot| snapshot.services.len() == 1).await;
+        agent.signed_in(&org::name()).await.unwrap();
+        until(&agent, |snapshot| acme(snapshot).services.len() == 1).await;
         agent
     }
 
@@ -139,7 +154,7 @@ impl World {
         let agent = self.agent().await;
         agent
             .act(Action::Connect {
-                service: self.service.clone(),
+                service: self.echo(),
             })
             .await
             .unwrap();
@@ -148,6 +163,18 @@ impl World {
             .counts(|count| count.circuits == crate::circuit::SPARES)
             .await;
         agent
+    }
+
+    pub(crate) fn org(&self) -> OrgName {
+        self.hub.org().name.clone()
+    }
+
+    pub(crate) fn echo(&self) -> ServiceRef {
+        ServiceRef::new(&self.org(), &self.service)
+    }
+
+    fn entry(&self, kind: &str) -> String {
+        format!("{}/{kind}", self.org())
     }
 
     pub(crate) async fn call(&self) -> std::io::Result<TcpStream> {
@@ -172,12 +199,21 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
+/// The one org of most tests.
+pub(crate) fn acme(snapshot: &Snapshot) -> &OrgSnapshot {
+    snapshot.org(&org::name()).unwrap()
+}
+
 pub(crate) fn state(snapshot: &Snapshot) -> &ServiceState {
-    &snapshot.services[0].state
+    &acme(snapshot).services[0].state
 }
 
 pub(crate) fn failed(snapshot: &Snapshot) -> Option<&Problem> {
-    match snapshot.services.first().map(|service| &service.state) {
+    match acme(snapshot)
+        .services
+        .first()
+        .map(|service| &service.state)
+    {
         Some(ServiceState::Failed(problem)) => Some(problem),
         _ => None,
     }

@@ -14,6 +14,7 @@ use tidegate_proto::time::UnixTime;
 pub(crate) const SUBJECT: &str = "00uana";
 
 pub(crate) struct Org {
+    pub(crate) name: OrgName,
     pub(crate) root: SigningKey,
     pub(crate) authority: SigningKey,
     pub(crate) authority_noise: NoiseSecret,
@@ -26,9 +27,9 @@ pub(crate) fn name() -> OrgName {
 }
 
 /// A provider that nobody can reach.
-pub(crate) fn no_provider() -> IdpStatement {
+pub(crate) fn no_provider(org: OrgName) -> IdpStatement {
     IdpStatement {
-        org: name(),
+        org,
         issuer: "https://idp.invalid".into(),
         client_id: "client".into(),
         algorithms: vec![Algorithm::RS256],
@@ -42,13 +43,21 @@ pub(crate) fn no_provider() -> IdpStatement {
 }
 
 impl Org {
-    pub(crate) fn new() -> Self {
+    /// Orgs of different names share no key.
+    pub(crate) fn new(name: OrgName) -> Self {
+        let own = name.as_str().bytes().fold(0, u8::wrapping_add);
+        let seed = |number| {
+            let mut seed = [own; 32];
+            seed[0] = number;
+            seed
+        };
         Self {
-            root: SigningKey::from_seed(&[1; 32]),
-            authority: SigningKey::from_seed(&[2; 32]),
-            authority_noise: NoiseSecret::from_bytes(&[3; 32]),
-            relay_noise: NoiseSecret::from_bytes(&[4; 32]),
-            outlet_noise: NoiseSecret::from_bytes(&[5; 32]),
+            name,
+            root: SigningKey::from_seed(&seed(1)),
+            authority: SigningKey::from_seed(&seed(2)),
+            authority_noise: NoiseSecret::from_bytes(&seed(3)),
+            relay_noise: NoiseSecret::from_bytes(&seed(4)),
+            outlet_noise: NoiseSecret::from_bytes(&seed(5)),
         }
     }
 
@@ -59,7 +68,7 @@ impl Org {
     fn roots(&self) -> Vec<String> {
         vec![
             RootStatement {
-                org: name(),
+                org: self.name.clone(),
                 key: self.root.verify_key(),
                 number: 1,
             }
@@ -69,7 +78,7 @@ impl Org {
 
     fn authority(&self, now: UnixTime) -> String {
         let statement = AuthorityStatement {
-            org: name(),
+            org: self.name.clone(),
             key: self.authority.verify_key(),
             noise: self.authority_noise.public(),
             not_before: now.minus(3600),
@@ -89,7 +98,7 @@ impl Org {
 
     pub(crate) fn settings(&self, idp: &IdpStatement, now: UnixTime) -> Settings {
         Settings {
-            org: name(),
+            org: self.name.clone(),
             roots: self.roots(),
             root: self.root.verify_key(),
             authority: self.authority(now),
@@ -99,7 +108,7 @@ impl Org {
 
     pub(crate) fn credential(&self, identity: VerifyKey, epoch: u64, now: UnixTime) -> String {
         let credential = Credential {
-            org: name(),
+            org: self.name.clone(),
             sub: SUBJECT.parse().unwrap(),
             cnf: identity.peer_id(),
             device: "laptop".into(),
@@ -119,7 +128,7 @@ impl Org {
         now: UnixTime,
     ) -> CredentialAnswer {
         let pass = Pass {
-            org: name(),
+            org: self.name.clone(),
             pseudonym: "somebody".into(),
             role: PassRole::Agent,
             handles: services.iter().map(|entry| entry.handle).collect(),
@@ -139,7 +148,7 @@ impl Org {
     pub(crate) fn beacon(&self, revoked: Option<u64>, now: UnixTime) -> String {
         let who = RevokeTarget::Subject(SUBJECT.parse().unwrap());
         let beacon = Beacon {
-            org: name(),
+            org: self.name.clone(),
             epoch: revoked.unwrap_or(0),
             at: now,
             versions: Newest::default(),
@@ -162,7 +171,7 @@ impl Org {
         hub: &HubAddress,
     ) -> CatalogueEntry {
         let statement = ServiceStatement {
-            org: name(),
+            org: self.name.clone(),
             service: service.clone(),
             kind: ServiceKind::Tcp,
             outlets: vec![OutletKeys {

@@ -351,7 +351,7 @@ impl Page {
 
     /// Whether the agent waits for another page than this.
     pub(crate) fn is_stale(&self, snapshot: &crate::Snapshot) -> bool {
-        match &snapshot.account {
+        match &super::acme(snapshot).account {
             crate::AccountView::SigningIn(sign_in) => {
                 let url = sign_in.url.as_deref().unwrap_or_default();
                 !url.contains(&self.0["state"])

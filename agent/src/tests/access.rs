@@ -4,7 +4,8 @@
 use tidegate_proto::api::event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::testing::{CANARIES, World, failed, state, until};
+use crate::testing::org::name;
+use crate::testing::{CANARIES, World, acme, failed, state, until};
 use crate::{AccountView, Action, Agent, Code, HubState, ServiceState};
 
 #[tokio::test]
@@ -20,10 +21,13 @@ async fn a_revocation_closes_everything_at_once_and_forgets_the_session() {
     assert!(program.read(&mut [0; 1]).await.is_err());
     let snapshot = until(&agent, |snapshot| failed(snapshot).is_some()).await;
     assert_eq!(failed(&snapshot).unwrap().code, Code::RevokedByAdmin);
-    assert!(matches!(snapshot.account, AccountView::SignedOut { .. }));
+    assert!(matches!(
+        acme(&snapshot).account,
+        AccountView::SignedOut { .. }
+    ));
     assert!(world.call().await.is_err());
     assert_eq!(
-        agent.open(&world.service).await.err().unwrap().code,
+        agent.open(&world.echo()).await.err().unwrap().code,
         Code::RevokedByAdmin
     );
     agent.shutdown().await;
@@ -41,8 +45,11 @@ async fn a_service_that_leaves_the_catalogue_is_closed() {
     world.hub.inner.services.lock().unwrap().clear();
     world.hub.say(event::CHANGED, String::new());
 
-    let snapshot = until(&agent, |snapshot| snapshot.services.is_empty()).await;
-    assert_eq!(snapshot.problems.last().unwrap().code, Code::PolicyChanged);
+    let snapshot = until(&agent, |snapshot| acme(snapshot).services.is_empty()).await;
+    assert_eq!(
+        acme(&snapshot).problems.last().unwrap().code,
+        Code::PolicyChanged
+    );
     world.hub.counts(|count| count.circuits == 0).await;
     assert!(world.call().await.is_err());
     agent.shutdown().await;
@@ -69,7 +76,7 @@ async fn an_hour_in_a_closed_laptop_asks_for_a_new_credential_before_anything_is
     let agent = world.agent().await;
     world.hand.forward(700);
 
-    let opened = agent.open(&world.service).await;
+    let opened = agent.open(&world.echo()).await;
 
     // The clock said that the credential had run out; it was renewed first.
     assert!(opened.is_ok(), "{:?}", opened.err());
@@ -99,9 +106,9 @@ async fn after_a_sleep_nothing_from_before_is_trusted() {
 async fn sign_out_ends_portals_that_have_no_door() {
     let world = World::new().await;
     let agent = world.agent().await;
-    let mut portal = agent.open(&world.service).await.unwrap();
+    let mut portal = agent.open(&world.echo()).await.unwrap();
 
-    agent.act(Action::SignOut).await.unwrap();
+    agent.act(Action::SignOut { org: name() }).await.unwrap();
 
     assert!(portal.read(&mut [0; 1]).await.is_err());
     world
@@ -147,7 +154,7 @@ async fn a_hub_that_comes_back_is_used_again() {
 
     world.hub.counts(|count| count.circuits == 2).await;
     until(&agent, |snapshot| {
-        snapshot.hub == HubState::Connected && snapshot.problems.is_empty()
+        acme(snapshot).hub == HubState::Connected && snapshot.all_problems().count() == 0
     })
     .await;
     let mut program = world.call().await.unwrap();
@@ -161,16 +168,16 @@ async fn sign_out_keeps_the_device_and_forgets_the_session() {
     let world = World::new().await;
     let agent = world.connected().await;
 
-    agent.act(Action::SignOut).await.unwrap();
+    agent.act(Action::SignOut { org: name() }).await.unwrap();
 
     let snapshot = until(&agent, |snapshot| {
-        matches!(snapshot.account, AccountView::SignedOut { .. })
+        matches!(acme(snapshot).account, AccountView::SignedOut { .. })
     })
     .await;
-    assert_eq!(snapshot.org.as_ref().unwrap().name.as_str(), "acme");
+    assert_eq!(snapshot.orgs[0].name.as_str(), "acme");
     until(&agent, |snapshot| *state(snapshot) == ServiceState::Idle).await;
     assert_eq!(
-        agent.open(&world.service).await.err().unwrap().code,
+        agent.open(&world.echo()).await.err().unwrap().code,
         Code::SignInNeeded
     );
     agent.shutdown().await;
@@ -183,16 +190,22 @@ async fn leaving_forgets_the_org_and_its_key() {
     let world = World::new().await;
     let agent = world.connected().await;
 
-    agent.act(Action::Leave).await.unwrap();
+    agent.act(Action::Leave { org: name() }).await.unwrap();
 
-    let snapshot = until(&agent, |snapshot| {
-        snapshot.account == AccountView::NotJoined
-    })
-    .await;
-    assert_eq!((&snapshot.org, snapshot.services.len()), (&None, 0));
-    assert!(!world.config().data_dir.join("state.json").exists());
+    assert!(agent.snapshot().borrow().orgs.is_empty());
+    assert!(
+        !world
+            .config()
+            .data_dir
+            .join("orgs/acme/state.json")
+            .exists()
+    );
     assert_eq!(
-        agent.act(Action::SignIn).await.unwrap_err().code,
+        agent
+            .act(Action::SignIn { org: name() })
+            .await
+            .unwrap_err()
+            .code,
         Code::NotJoined
     );
     agent.shutdown().await;
@@ -207,8 +220,11 @@ async fn a_lost_key_is_said_and_a_new_link_is_needed() {
 
     let agent = Agent::start(world.config()).await.unwrap();
 
-    let snapshot = until(&agent, |snapshot| !snapshot.problems.is_empty()).await;
-    assert_eq!(snapshot.problems[0].code, Code::NotEnrolled);
-    assert_eq!(agent.signed_in().await.unwrap_err().code, Code::NotEnrolled);
+    let snapshot = until(&agent, |snapshot| !acme(snapshot).problems.is_empty()).await;
+    assert_eq!(acme(&snapshot).problems[0].code, Code::NotEnrolled);
+    assert_eq!(
+        agent.signed_in(&name()).await.unwrap_err().code,
+        Code::NotEnrolled
+    );
     agent.shutdown().await;
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::circuit::SPARES;
 use crate::testing::hub::Outlet;
-use crate::testing::{World, failed, state, until};
+use crate::testing::{World, acme, failed, state, until};
 use crate::{Action, Code, Problem, ServiceState};
 
 #[tokio::test]
@@ -35,10 +35,10 @@ async fn bytes_pass_and_are_counted_and_a_half_close_gets_its_answer() {
 
     assert_eq!(back, b"hello");
     let snapshot = until(&agent, |snapshot| {
-        snapshot.services[0].traffic.received == 5
+        acme(snapshot).services[0].traffic.received == 5
     })
     .await;
-    assert_eq!(snapshot.services[0].traffic.sent, 5);
+    assert_eq!(acme(&snapshot).services[0].traffic.sent, 5);
     agent.shutdown().await;
 }
 
@@ -48,7 +48,7 @@ async fn a_spare_carries_the_next_portal_without_asking_the_relay() {
     let agent = world.connected().await;
     world.hub.inner.outlet.send_replace(Outlet::Absent);
 
-    let mut portal = agent.open(&world.service).await.unwrap();
+    let mut portal = agent.open(&world.echo()).await.unwrap();
     portal.write_all(b"x").await.unwrap();
     portal.flush().await.unwrap();
     portal.read_exact(&mut [0; 1]).await.unwrap();
@@ -82,10 +82,10 @@ async fn programs_that_come_one_after_the_other_share_a_circuit() {
     let count = world.hub.count();
     assert_eq!((count.asked, count.most_on_one_circuit), (asked, 21));
     let snapshot = until(&agent, |snapshot| {
-        snapshot.services[0].traffic.received == 21 * 5
+        acme(snapshot).services[0].traffic.received == 21 * 5
     })
     .await;
-    assert_eq!(snapshot.services[0].portals, 0);
+    assert_eq!(acme(&snapshot).services[0].portals, 0);
     agent.shutdown().await;
 }
 
@@ -159,7 +159,7 @@ async fn disconnect_closes_the_port_and_ends_who_is_inside() {
 
     agent
         .act(Action::Disconnect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
@@ -190,7 +190,7 @@ async fn what_the_outlet_refuses_is_never_connected() {
 
     agent
         .act(Action::Connect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
@@ -212,12 +212,12 @@ async fn an_unknown_service_is_answered_like_a_forbidden_one() {
     let agent = world.agent().await;
     agent
         .act(Action::Connect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
     let snapshot = until(&agent, |snapshot| failed(snapshot).is_some()).await;
-    let unknown = "nonesuch".parse().unwrap();
+    let unknown = "acme/nonesuch".parse().unwrap();
 
     let refused = agent
         .act(Action::Connect { service: unknown })
@@ -244,7 +244,7 @@ async fn a_taken_port_is_named_and_nothing_is_connected() {
 
     agent
         .act(Action::Connect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
@@ -266,13 +266,13 @@ async fn connect_during_disconnect_opens_again() {
 
     agent
         .act(Action::Disconnect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
     agent
         .act(Action::Connect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();

@@ -62,13 +62,13 @@ async fn the_control_socket_carries_orders_and_snapshots() {
 
     let done = client
         .act(Action::Connect {
-            service: world.service.clone(),
+            service: world.echo(),
         })
         .await
         .unwrap();
     let refused = client
         .act(Action::Connect {
-            service: "nonesuch".parse().unwrap(),
+            service: "acme/nonesuch".parse().unwrap(),
         })
         .await
         .unwrap();
@@ -128,7 +128,8 @@ async fn no_secret_is_in_a_snapshot_a_log_line_or_the_state_file() {
     let snapshot = until(&agent, |snapshot| snapshot.keys == KeyHome::File).await;
     let shown = format!("{snapshot:?}") + &serde_json::to_string(&*snapshot).unwrap();
     agent.shutdown().await;
-    let state = std::fs::read_to_string(world.config().data_dir.join("state.json")).unwrap();
+    let state =
+        std::fs::read_to_string(world.config().data_dir.join("orgs/acme/state.json")).unwrap();
     let logged = crate::testing::log::Log::shared().text();
 
     assert!(logged.contains("door was opened"), "{logged}");

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tidegate_proto::api::event;
 use tokio::io::AsyncReadExt;
 
+use crate::testing::org::name;
 use crate::testing::provider::{Page, Pages, Provider, browser};
-use crate::testing::{World, failed, free_port, state, until};
+use crate::testing::{World, acme, failed, free_port, state, until};
 use crate::{AccountView, Action, Agent, Code, LikelyCause, SignIn, SignInStep, Snapshot};
 
 /// A joined agent with a provider and a browser.
@@ -43,10 +44,10 @@ impl Scene {
         let mut scene = Self::new().await;
         let page = scene.begin().await;
         page.sign_in(&scene.provider).await;
-        let service = scene.world.service.clone();
+        let service = scene.world.echo();
         scene.agent.act(Action::Connect { service }).await.unwrap();
         until(&scene.agent, |snapshot| {
-            snapshot.services.len() == 1 && state(snapshot).is_connected()
+            acme(snapshot).services.len() == 1 && state(snapshot).is_connected()
         })
         .await;
         scene
@@ -54,7 +55,10 @@ impl Scene {
 
     /// Begins a sign-in, up to the page in the browser.
     async fn begin(&mut self) -> Page {
-        self.agent.act(Action::SignIn).await.unwrap();
+        self.agent
+            .act(Action::SignIn { org: name() })
+            .await
+            .unwrap();
         let page = self.pages.next().await;
         until(&self.agent, |snapshot| {
             waiting(snapshot).is_some_and(|at| at.step == SignInStep::WaitingForBrowser)
@@ -66,10 +70,18 @@ impl Scene {
     /// Waits until signed out for this reason.
     pub(super) async fn ends_with(&self, code: Code) {
         let snapshot = until(&self.agent, |snapshot| {
-            signed_out(snapshot) && snapshot.problems.iter().any(|found| found.code == code)
+            signed_out(snapshot)
+                && acme(snapshot)
+                    .problems
+                    .iter()
+                    .any(|found| found.code == code)
         })
         .await;
-        let codes: Vec<_> = snapshot.problems.iter().map(|found| found.code).collect();
+        let codes: Vec<_> = acme(&snapshot)
+            .problems
+            .iter()
+            .map(|found| found.code)
+            .collect();
         assert_eq!(codes, [code]);
     }
 
@@ -79,15 +91,15 @@ impl Scene {
 }
 
 pub(super) fn signed_out(snapshot: &Snapshot) -> bool {
-    matches!(snapshot.account, AccountView::SignedOut { .. })
+    matches!(acme(snapshot).account, AccountView::SignedOut { .. })
 }
 
 pub(super) fn signed_in(snapshot: &Snapshot) -> bool {
-    matches!(snapshot.account, AccountView::SignedIn { .. })
+    matches!(acme(snapshot).account, AccountView::SignedIn { .. })
 }
 
 pub(super) fn waiting(snapshot: &Snapshot) -> Option<&SignIn> {
-    match &snapshot.account {
+    match &acme(snapshot).account {
         AccountView::SigningIn(sign_in) => Some(sign_in),
         _ => None,
     }
@@ -126,7 +138,11 @@ async fn a_tab_that_comes_back_after_cancel_is_told() {
     let mut scene = Scene::new().await;
     let page = scene.begin().await;
 
-    scene.agent.act(Action::CancelSignIn).await.unwrap();
+    scene
+        .agent
+        .act(Action::CancelSignIn { org: name() })
+        .await
+        .unwrap();
     let tab = page.sign_in(&scene.provider).await;
 
     assert!(tab.contains("Sign-in cancelled"), "{tab}");
@@ -143,12 +159,20 @@ async fn every_step_can_be_cancelled_and_a_sign_in_still_works_afterwards() {
         SignInStep::AskingProvider,
         SignInStep::WaitingForBrowser,
     ] {
-        scene.agent.act(Action::SignIn).await.unwrap();
+        scene
+            .agent
+            .act(Action::SignIn { org: name() })
+            .await
+            .unwrap();
         until(&scene.agent, |snapshot| {
             waiting(snapshot).is_some_and(|at| at.step == step || at.url.is_some())
         })
         .await;
-        scene.agent.act(Action::CancelSignIn).await.unwrap();
+        scene
+            .agent
+            .act(Action::CancelSignIn { org: name() })
+            .await
+            .unwrap();
         assert!(signed_out(&scene.agent.snapshot().borrow()), "{step:?}");
     }
     let mut page = scene.begin().await;
@@ -293,12 +317,20 @@ async fn quitting_tells_the_tab_that_waits() {
 async fn the_provider_that_is_away_or_not_trusted_is_told_apart() {
     let mut scene = Scene::new().await;
     *scene.world.hub.inner.idp.lock().unwrap() = scene.provider.settings_without_ca();
-    scene.agent.act(Action::SignIn).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignIn { org: name() })
+        .await
+        .unwrap();
     scene.ends_with(Code::ProviderNotTrusted).await;
 
     *scene.world.hub.inner.idp.lock().unwrap() = scene.provider.settings();
     scene.provider.inner.away.send_replace(true);
-    scene.agent.act(Action::SignIn).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignIn { org: name() })
+        .await
+        .unwrap();
     scene.ends_with(Code::ProviderUnreachable).await;
 
     scene.provider.inner.away.send_replace(false);
@@ -320,7 +352,11 @@ async fn taken_ports_are_said_with_who_holds_them() {
         .collect::<Vec<_>>();
     scene.world.hub.inner.idp.lock().unwrap().redirect_ports = ports.try_into().unwrap();
 
-    scene.agent.act(Action::SignIn).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignIn { org: name() })
+        .await
+        .unwrap();
 
     scene.ends_with(Code::SignInPortsTaken).await;
     scene.close().await;
@@ -360,7 +396,11 @@ async fn signing_out_ends_the_session_at_the_provider_too() {
     page.sign_in(&scene.provider).await;
     until(&scene.agent, signed_in).await;
 
-    scene.agent.act(Action::SignOut).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignOut { org: name() })
+        .await
+        .unwrap();
 
     let mut asked = scene.provider.inner.asked.subscribe();
     let patience = Duration::from_secs(10);
@@ -373,7 +413,7 @@ async fn signing_out_ends_the_session_at_the_provider_too() {
     assert_eq!(form["token_type_hint"], "refresh_token");
     assert!(!scene.provider.takes(&form["token"]));
     assert!(!scene.world.key_file().contains("canary-refresh"));
-    assert!(scene.agent.snapshot().borrow().problems.is_empty());
+    assert!(acme(&scene.agent.snapshot().borrow()).problems.is_empty());
     scene.close().await;
 }
 
@@ -385,11 +425,15 @@ async fn signing_out_works_without_the_provider_and_says_what_it_could_not_do() 
     until(&scene.agent, signed_in).await;
     scene.provider.inner.away.send_replace(true);
 
-    scene.agent.act(Action::SignOut).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignOut { org: name() })
+        .await
+        .unwrap();
 
     assert!(signed_out(&scene.agent.snapshot().borrow()));
-    let snapshot = until(&scene.agent, |snapshot| !snapshot.problems.is_empty()).await;
-    assert_eq!(snapshot.problems[0].code, Code::SignOutNotConfirmed);
+    let snapshot = until(&scene.agent, |snapshot| !acme(snapshot).problems.is_empty()).await;
+    assert_eq!(acme(&snapshot).problems[0].code, Code::SignOutNotConfirmed);
     assert!(!scene.world.key_file().contains("canary-refresh"));
     scene.close().await;
 }

@@ -2,12 +2,17 @@
 //! What such a sign-in may do is decided by policies elsewhere; here it only has to come about.
 
 use super::sign_in::{Scene, signed_in, signed_out, waiting};
+use crate::testing::org::name;
 use crate::testing::until;
 use crate::{Action, Code, SignInStep};
 
 /// The code as the snapshot shows it.
 async fn shown(scene: &Scene) -> crate::SignInCode {
-    scene.agent.act(Action::SignInWithCode).await.unwrap();
+    scene
+        .agent
+        .act(Action::SignInWithCode { org: name() })
+        .await
+        .unwrap();
     let snapshot = until(&scene.agent, |snapshot| {
         waiting(snapshot).is_some_and(|at| at.code.is_some())
     })
@@ -42,7 +47,11 @@ async fn a_code_can_be_cancelled_and_a_new_one_asked_for() {
     let scene = Scene::new().await;
     shown(&scene).await;
 
-    scene.agent.act(Action::CancelSignIn).await.unwrap();
+    scene
+        .agent
+        .act(Action::CancelSignIn { org: name() })
+        .await
+        .unwrap();
     assert!(signed_out(&scene.agent.snapshot().borrow()));
 
     shown(&scene).await;
@@ -60,7 +69,11 @@ async fn every_end_of_a_code_has_its_sentence() {
         ("invalid_grant", Code::ProviderRefused),
     ] {
         scene.provider.inner.code.send_replace(Some(error));
-        scene.agent.act(Action::SignInWithCode).await.unwrap();
+        scene
+            .agent
+            .act(Action::SignInWithCode { org: name() })
+            .await
+            .unwrap();
         scene.ends_with(code).await;
     }
     scene.close().await;

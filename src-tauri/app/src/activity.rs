@@ -39,13 +39,15 @@ impl Activity {
 fn told(change: &Change) -> String {
     match change {
         Change::Joined(org) => format!("This computer joined {org}."),
-        Change::Left => "This computer left the organisation.".to_owned(),
-        Change::SignedIn(name) => format!("Signed in as {name}."),
-        Change::SignedOut => "Signed out.".to_owned(),
-        Change::HubBack => "The hub is back.".to_owned(),
-        Change::Connected(service) => format!("{service} was connected."),
-        Change::Ended(service) => format!("{service} was disconnected."),
-        Change::Failed(service, problem) => format!("{service}: {}.", words(problem).title),
-        Change::Arose(problem) => format!("{}.", words(problem).title),
+        Change::Left(org) => format!("This computer left {org}."),
+        Change::SignedIn(name, _) => format!("Signed in as {name}."),
+        Change::SignedOut(org) => format!("Signed out of {org}."),
+        Change::HubBack(org) => format!("The hub of {org} is back."),
+        Change::Connected(service) => format!("{} was connected.", service.service),
+        Change::Ended(service) => format!("{} was disconnected.", service.service),
+        Change::Failed(service, problem) => {
+            format!("{}: {}.", service.service, words(problem).title)
+        }
+        Change::Arose(_, problem) => format!("{}.", words(problem).title),
     }
 }

@@ -1,95 +1,118 @@
 //! What happened between two snapshots, as facts: for the activity list, notifications, and the clipboard.
 //! A newcomer would raise these inside the agent: snapshots may be skipped, so only what can be told from two of them is said.
 
-use tidegate_agent::{AccountView, HubState, ServiceState, Snapshot};
-use tidegate_proto::names::{OrgName, ServiceName};
+use std::collections::BTreeSet;
+
+use tidegate_agent::{
+    AccountView, HubState, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot,
+};
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     Joined(OrgName),
-    Left,
-    SignedIn(String),
-    SignedOut,
+    Left(OrgName),
+    /// Who, and where.
+    SignedIn(String, OrgName),
+    SignedOut(OrgName),
     /// After it was said that it cannot be reached.
-    HubBack,
-    Connected(ServiceName),
+    HubBack(OrgName),
+    Connected(ServiceRef),
     /// Open before, and now neither open nor failed.
-    Ended(ServiceName),
-    Failed(ServiceName, Problem),
-    /// A problem of no single service, or one that says why a service ended.
-    Arose(Problem),
+    Ended(ServiceRef),
+    Failed(ServiceRef, Problem),
+    /// A problem of no single service, or one that says why a service ended; of that org, or of this computer.
+    Arose(Option<OrgName>, Problem),
 }
+
+/// A problem and the org it is about; `None`: this computer's.
+pub type Told = (Option<OrgName>, Problem);
 
 /// What is known at one moment: the agent's word, and which of its problems are old enough to be shown.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     pub snapshot: &'a Snapshot,
-    pub problems: &'a [Problem],
+    pub problems: &'a [Told],
 }
 
 /// In the order in which they are told.
 pub fn changes(before: Known<'_>, after: Known<'_>) -> Vec<Change> {
     let (was, is) = (before.snapshot, after.snapshot);
     let mut changes = Vec::new();
-    changes.extend(org_change(was, is));
-    changes.extend(account_change(was, is));
-    changes.extend(hub_change(before, after));
-    changes.extend(was.services.iter().filter_map(|service| {
-        let now = is.service(&service.name).map(|now| &now.state);
-        end_of(&service.name, &service.state, now)
-    }));
-    changes.extend(is.services.iter().filter_map(|service| {
-        let was = was.service(&service.name).map(|was| &was.state);
-        let opened = service.state.is_connected() && !was.is_some_and(ServiceState::is_connected);
-        opened.then(|| Change::Connected(service.name.clone()))
-    }));
+    let orgs = was.orgs.iter().chain(&is.orgs);
+    let names: BTreeSet<&OrgName> = orgs.map(|org| &org.name).collect();
+    for name in names {
+        let (was, is) = (was.org(name), is.org(name));
+        org_changes(was, is, &mut changes);
+        changes.extend(hub_change(is, before.problems));
+    }
     let arisen = after.problems.iter();
+    let arisen = arisen.filter(|told| !before.problems.contains(told));
     changes.extend(
         arisen
-            .filter(|problem| !before.problems.contains(problem))
             .cloned()
-            .map(Change::Arose),
+            .map(|(org, problem)| Change::Arose(org, problem)),
     );
     changes
 }
 
-fn org_change(before: &Snapshot, after: &Snapshot) -> Option<Change> {
-    let name = |snapshot: &Snapshot| snapshot.org.as_ref().map(|org| org.name.clone());
-    match (name(before), name(after)) {
-        (was, Some(is)) if was.as_ref() != Some(&is) => Some(Change::Joined(is)),
-        (Some(_), None) => Some(Change::Left),
+fn org_changes(
+    before: Option<&OrgSnapshot>,
+    after: Option<&OrgSnapshot>,
+    changes: &mut Vec<Change>,
+) {
+    match (before, after) {
+        (None, Some(after)) => changes.push(Change::Joined(after.name.clone())),
+        (Some(before), None) => changes.push(Change::Left(before.name.clone())),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    changes.extend(account_change(before, after));
+    let services = before.into_iter().flat_map(services_of);
+    changes.extend(services.filter_map(|(service, view)| {
+        let now = after.and_then(|after| after.service(&view.name));
+        end_of(&service, &view.state, now.map(|now| &now.state))
+    }));
+    let services = after.into_iter().flat_map(services_of);
+    changes.extend(services.filter_map(|(service, view)| {
+        let was = before.and_then(|before| before.service(&view.name));
+        let was_open = was.is_some_and(|was| was.state.is_connected());
+        (view.state.is_connected() && !was_open).then_some(Change::Connected(service))
+    }));
+}
+
+fn services_of(org: &OrgSnapshot) -> impl Iterator<Item = (ServiceRef, &ServiceView)> {
+    let named = |service| (OrgSnapshot::service_ref(org, service), service);
+    org.services.iter().map(named)
+}
+
+fn account_change(before: Option<&OrgSnapshot>, after: Option<&OrgSnapshot>) -> Option<Change> {
+    let person = |org: Option<&OrgSnapshot>| match &org?.account {
+        AccountView::SignedIn { name, .. } => Some((name.clone(), org?.name.clone())),
+        AccountView::SignedOut { .. } | AccountView::SigningIn(_) => None,
+    };
+    match (person(before), person(after)) {
+        (was, Some(is)) if was.as_ref() != Some(&is) => Some(Change::SignedIn(is.0, is.1)),
+        (Some((_, org)), None) => Some(Change::SignedOut(org)),
         (None, None) | (_, Some(_)) => None,
     }
 }
 
-fn account_change(before: &Snapshot, after: &Snapshot) -> Option<Change> {
-    let name = |snapshot: &Snapshot| match &snapshot.account {
-        AccountView::SignedIn { name, .. } => Some(name.clone()),
-        AccountView::NotJoined
-        | AccountView::Joining
-        | AccountView::SignedOut { .. }
-        | AccountView::SigningIn(_) => None,
+fn hub_change(after: Option<&OrgSnapshot>, said: &[Told]) -> Option<Change> {
+    let org = after?;
+    let is_away = |(about, problem): &Told| {
+        about.as_ref() == Some(&org.name)
+            && matches!(
+                problem.code,
+                Code::HubUnreachable | Code::AuthorityAway | Code::HubBusy | Code::HubStopping
+            )
+            && problem.since.is_some()
     };
-    match (name(before), name(after)) {
-        (was, Some(is)) if was.as_ref() != Some(&is) => Some(Change::SignedIn(is)),
-        (Some(_), None) => Some(Change::SignedOut),
-        (None, None) | (_, Some(_)) => None,
-    }
+    let was_said = said.iter().any(is_away);
+    (was_said && org.hub == HubState::Connected).then(|| Change::HubBack(org.name.clone()))
 }
 
-fn hub_change(before: Known<'_>, after: Known<'_>) -> Option<Change> {
-    let is_away = |problem: &Problem| {
-        matches!(
-            problem.code,
-            Code::HubUnreachable | Code::AuthorityAway | Code::HubBusy | Code::HubStopping
-        ) && problem.since.is_some()
-    };
-    let was_said = before.problems.iter().any(is_away);
-    (was_said && after.snapshot.hub == HubState::Connected).then_some(Change::HubBack)
-}
-
-fn end_of(name: &ServiceName, was: &ServiceState, is: Option<&ServiceState>) -> Option<Change> {
+fn end_of(name: &ServiceRef, was: &ServiceState, is: Option<&ServiceState>) -> Option<Change> {
     let was_open = matches!(
         was,
         ServiceState::Connected { .. } | ServiceState::Disconnecting

@@ -12,15 +12,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_agent::{AccountView, Action, Clock, SignIn, Snapshot};
-use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Code, Problem, next_shown, shown};
+use tidegate_agent::{AccountView, Action, Clock, OrgSnapshot, ServiceRef, SignIn, Snapshot};
+use tidegate_proto::names::OrgName;
+use tidegate_proto::problem::{Code, Problem, next_shown};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::agent::AgentHandle;
 use crate::call::Call;
+use crate::change::Told;
 use crate::desktop::Desktop;
 use crate::icon::{Icon, Panel, icon_state};
 use crate::intent::{Copyable, Doer, Errand, Intent};
@@ -71,13 +72,13 @@ pub struct Controller<D, A> {
     own: Own,
     shown: Shown,
     /// Asked for here, so that the answer may use the clipboard.
-    wanted: BTreeSet<ServiceName>,
+    wanted: BTreeSet<ServiceRef>,
     /// Ended from here, so that the end is no news.
-    released: BTreeSet<ServiceName>,
+    released: BTreeSet<ServiceRef>,
     /// Told that they are about to close.
-    warned: BTreeSet<ServiceName>,
+    warned: BTreeSet<ServiceRef>,
     /// The agent's problems that were old enough to be shown, when last looked at.
-    said: Vec<Problem>,
+    said: Vec<Told>,
     /// The last problem that was told, and when.
     told: Option<(Problem, UnixTime)>,
     acts: JoinSet<Answer>,
@@ -86,7 +87,9 @@ pub struct Controller<D, A> {
 /// What the agent said to something that was asked here.
 struct Answer {
     /// The service that was to be connected.
-    wanted: Option<ServiceName>,
+    wanted: Option<ServiceRef>,
+    /// The org that was asked.
+    org: Option<OrgName>,
     result: Result<(), Problem>,
 }
 
@@ -183,12 +186,11 @@ where
             agent: Arc::new(agent),
             snapshots,
         };
-        if matches!(first.account, AccountView::NotJoined) && !self.own.call.hidden {
+        if first.orgs.is_empty() && !self.own.call.hidden {
             self.desktop.open_window();
         }
         // What is there from the start is shown, but is no news.
-        let known = shown(&first.problems, self.clock.now());
-        self.said = known.into_iter().cloned().collect();
+        self.said = news::worth_a_word(&first, self.clock.now());
         self.snapshot = Some(first);
     }
 
@@ -209,7 +211,7 @@ where
             self.wanted.remove(&service);
         }
         self.notes.forget(problem.code);
-        self.notes.refused.push(problem);
+        self.notes.refused.push((answer.org, problem));
     }
 
     fn take(&mut self, input: Input) -> ControlFlow<()> {
@@ -239,8 +241,8 @@ where
                 self.copy(what);
             }
             Doer::Desktop(Errand::OpenWindow) => self.desktop.open_window(),
-            Doer::Desktop(Errand::OpenSignInPage) => {
-                if let Some(url) = self.sign_in().and_then(|sign_in| sign_in.url.clone()) {
+            Doer::Desktop(Errand::OpenSignInPage(org)) => {
+                if let Some(url) = self.sign_in(&org).and_then(|sign_in| sign_in.url.clone()) {
                     self.desktop.open_url(&url);
                 }
             }
@@ -254,7 +256,7 @@ where
 
     fn act(&mut self, action: Action) {
         match &action {
-            Action::DismissProblem { code } => self.notes.forget(*code),
+            Action::DismissProblem { code, .. } => self.notes.forget(*code),
             Action::Connect { service } => {
                 self.wanted.insert(service.clone());
                 self.notes.refused.clear();
@@ -263,13 +265,13 @@ where
                 self.wanted.remove(service);
                 self.released.insert(service.clone());
             }
-            Action::SignOut | Action::Leave | Action::Quit => self.release_all(),
+            Action::SignOut { org } | Action::Leave { org } => self.release(Some(org)),
+            Action::Quit => self.release(None),
             Action::Join { .. }
-            | Action::SignIn
-            | Action::SignInWithCode
-            | Action::CancelSignIn => {
-                self.notes.refused.clear();
-            }
+            | Action::CancelJoin
+            | Action::SignIn { .. }
+            | Action::SignInWithCode { .. }
+            | Action::CancelSignIn { .. } => self.notes.refused.clear(),
         }
         let Engine::Running { agent, .. } = &self.engine else {
             return;
@@ -283,25 +285,32 @@ where
             Action::Connect { service } => Some(service.clone()),
             _ => None,
         };
+        let org = action.org().cloned();
         self.acts.spawn(async move {
             let result = agent.act(action).await;
-            Answer { wanted, result }
+            Answer {
+                wanted,
+                org,
+                result,
+            }
         });
     }
 
-    fn release_all(&mut self) {
-        let open = self.snapshot.iter().flat_map(|snapshot| &snapshot.services);
+    /// What ends now was asked for here.
+    fn release(&mut self, org: Option<&OrgName>) {
+        let open = self
+            .snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.services());
+        let ends = open.filter(|(of, _)| org.is_none_or(|org| *org == of.name));
         self.released
-            .extend(open.map(|service| service.name.clone()));
+            .extend(ends.map(|(of, service)| of.service_ref(service)));
     }
 
-    fn sign_in(&self) -> Option<&SignIn> {
-        match &self.snapshot.as_ref()?.account {
+    fn sign_in(&self, org: &OrgName) -> Option<&SignIn> {
+        match &self.snapshot.as_ref()?.org(org)?.account {
             AccountView::SigningIn(sign_in) => Some(sign_in),
-            AccountView::NotJoined
-            | AccountView::Joining
-            | AccountView::SignedOut { .. }
-            | AccountView::SignedIn { .. } => None,
+            AccountView::SignedOut { .. } | AccountView::SignedIn { .. } => None,
         }
     }
 
@@ -323,7 +332,7 @@ where
 
     fn text_of(&self, what: &Copyable) -> Option<String> {
         match what {
-            Copyable::SignInUrl => self.sign_in()?.url.clone(),
+            Copyable::SignInUrl { org } => self.sign_in(org)?.url.clone(),
             Copyable::Connection { service, form } => {
                 let connection = &self.snapshot.as_ref()?.service(service)?.connection;
                 connection.get((*form).into())
@@ -359,9 +368,9 @@ where
     /// When to look again although nothing happened; `None` when nothing shown changes by time alone.
     fn pace(&self) -> Option<Duration> {
         let snapshot = self.snapshot.as_ref()?;
-        let next = next_shown(&snapshot.problems, self.clock.now()).map(Duration::from_secs);
-        let is_timed =
-            matches!(snapshot.account, AccountView::SignedIn { .. }) || self.notes.copied.is_some();
+        let next = next_shown(snapshot.all_problems(), self.clock.now()).map(Duration::from_secs);
+        let is_in = |org: &OrgSnapshot| matches!(org.account, AccountView::SignedIn { .. });
+        let is_timed = snapshot.orgs.iter().any(is_in) || self.notes.copied.is_some();
         let pace = is_timed.then_some(PACE);
         pace.into_iter().chain(next).min()
     }
@@ -389,6 +398,7 @@ impl Answer {
     fn lost() -> Self {
         Self {
             wanted: None,
+            org: None,
             result: Err(Problem::new(Code::Internal)),
         }
     }

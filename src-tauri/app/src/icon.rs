@@ -1,7 +1,7 @@
 //! Which picture the tray shows. Shapes differ by state, colours by panel.
 //! A newcomer would let "connected" hide a problem: somebody must act, so the problem wins.
 
-use tidegate_agent::{AccountView, ServiceState};
+use tidegate_agent::{AccountView, OrgSnapshot, ServiceState};
 use tidegate_proto::problem::{Problem, Severity};
 
 use crate::scene::Scene;
@@ -42,8 +42,12 @@ impl Panel {
 }
 
 pub fn icon_state(scene: &Scene<'_>) -> IconState {
-    let is_error = |problem: &&Problem| problem.code.severity() == Severity::Error;
-    if scene.problems().iter().any(is_error) {
+    let is_error = |problem: &Problem| problem.code.severity() == Severity::Error;
+    if scene
+        .problems()
+        .iter()
+        .any(|(_, problem)| is_error(problem))
+    {
         return IconState::Problem;
     }
     let Some(snapshot) = scene.snapshot else {
@@ -51,9 +55,8 @@ pub fn icon_state(scene: &Scene<'_>) -> IconState {
     };
     let any = |wanted: fn(&ServiceState) -> bool| {
         snapshot
-            .services
-            .iter()
-            .any(|service| wanted(&service.state))
+            .services()
+            .any(|(_, service)| wanted(&service.state))
     };
 
     if any(|state| matches!(state, ServiceState::Failed(_))) {
@@ -62,11 +65,11 @@ pub fn icon_state(scene: &Scene<'_>) -> IconState {
     if any(ServiceState::is_connected) {
         return IconState::Connected;
     }
-    let signing_in = matches!(
-        snapshot.account,
-        AccountView::SigningIn(_) | AccountView::Joining
-    );
-    if signing_in || any(|state| matches!(state, ServiceState::Connecting { .. })) {
+    let signing_in = |org: &OrgSnapshot| matches!(org.account, AccountView::SigningIn(_));
+    if snapshot.joining
+        || snapshot.orgs.iter().any(signing_in)
+        || any(|state| matches!(state, ServiceState::Connecting { .. }))
+    {
         return IconState::Connecting;
     }
     IconState::Off

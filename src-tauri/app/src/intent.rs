@@ -2,8 +2,8 @@
 //! A newcomer would add a command per button: buttons carry one of these, so the window cannot ask for what is not listed here.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use tidegate_agent::{Action, Secret};
-use tidegate_proto::names::ServiceName;
+use tidegate_agent::{Action, Secret, ServiceRef};
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::Code;
 use ts_rs::TS;
 
@@ -18,24 +18,40 @@ pub enum Intent {
         #[ts(type = "string")]
         link: Secret,
     },
-    SignIn,
-    CancelSignIn,
-    SignOut,
+    SignIn {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
+    CancelSignIn {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
+    SignOut {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
+    /// The service as `org/service`.
     Connect {
         #[ts(type = "string")]
-        service: ServiceName,
+        service: ServiceRef,
     },
     /// Also how a Connect that is still under way is called off.
     Disconnect {
         #[ts(type = "string")]
-        service: ServiceName,
+        service: ServiceRef,
     },
+    /// A problem of an org, or of this computer where none is named.
     Dismiss {
+        #[ts(type = "string | null")]
+        org: Option<OrgName>,
         #[ts(type = "number")]
         code: Code,
     },
     /// Forgets the org and this device's keys.
-    Leave,
+    Leave {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
     Copy {
         what: Copyable,
     },
@@ -49,7 +65,10 @@ pub enum Intent {
     /// Forgets that link.
     DropArrived,
     /// Shows the provider's page again, in the browser.
-    OpenSignInPage,
+    OpenSignInPage {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
     Quit,
 }
 
@@ -59,10 +78,13 @@ pub enum Intent {
 pub enum Copyable {
     Connection {
         #[ts(type = "string")]
-        service: ServiceName,
+        service: ServiceRef,
         form: Form,
     },
-    SignInUrl,
+    SignInUrl {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
 }
 
 /// A way to write a connection down.
@@ -109,7 +131,7 @@ pub enum Errand {
     Set(Setting),
     JoinArrived,
     DropArrived,
-    OpenSignInPage,
+    OpenSignInPage(OrgName),
     Quit,
 }
 
@@ -117,19 +139,19 @@ impl Intent {
     pub fn doer(self) -> Doer {
         match self {
             Self::Join { link } => Doer::Agent(Action::Join { link }),
-            Self::SignIn => Doer::Agent(Action::SignIn),
-            Self::CancelSignIn => Doer::Agent(Action::CancelSignIn),
-            Self::SignOut => Doer::Agent(Action::SignOut),
+            Self::SignIn { org } => Doer::Agent(Action::SignIn { org }),
+            Self::CancelSignIn { org } => Doer::Agent(Action::CancelSignIn { org }),
+            Self::SignOut { org } => Doer::Agent(Action::SignOut { org }),
             Self::Connect { service } => Doer::Agent(Action::Connect { service }),
             Self::Disconnect { service } => Doer::Agent(Action::Disconnect { service }),
-            Self::Dismiss { code } => Doer::Agent(Action::DismissProblem { code }),
-            Self::Leave => Doer::Agent(Action::Leave),
+            Self::Dismiss { org, code } => Doer::Agent(Action::DismissProblem { org, code }),
+            Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
             Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),
             Self::Set { what } => Doer::Desktop(Errand::Set(what)),
             Self::JoinArrived => Doer::Desktop(Errand::JoinArrived),
             Self::DropArrived => Doer::Desktop(Errand::DropArrived),
-            Self::OpenSignInPage => Doer::Desktop(Errand::OpenSignInPage),
+            Self::OpenSignInPage { org } => Doer::Desktop(Errand::OpenSignInPage(org)),
             Self::Quit => Doer::Desktop(Errand::Quit),
         }
     }

@@ -23,7 +23,7 @@ pub struct LinkView {
 /// # Errors
 /// What is wrong with the link, for people.
 pub fn read_join_text(text: &str) -> Result<LinkView, Box<ProblemView>> {
-    let refused = || Box::new(problem_view(&Problem::new(Code::JoinLinkBad)));
+    let refused = || Box::new(problem_view(None, &Problem::new(Code::JoinLinkBad)));
     if text.len() > MAX_JOIN_TEXT {
         return Err(refused());
     }

@@ -1,7 +1,7 @@
 //! The tray menu as a value: two that are equal look the same, so the desktop is only bothered when something changed.
 //! A newcomer would put a callback on an item: an item carries an `Intent`, and only what is on the menu can be asked for.
 
-use tidegate_agent::{AccountView, ServiceState, ServiceView, Snapshot};
+use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Snapshot};
 use tidegate_proto::words::words;
 
 use crate::Intent;
@@ -60,7 +60,7 @@ impl Menu {
 
 pub fn menu(scene: &Scene<'_>) -> Menu {
     let mut menu = Menu::default();
-    menu.line(account_line(scene));
+    account_lines(&mut menu, scene);
     problem_lines(&mut menu, scene);
     menu.separator();
     if let Some(snapshot) = scene.snapshot {
@@ -68,7 +68,7 @@ pub fn menu(scene: &Scene<'_>) -> Menu {
         menu.separator();
         other_services(&mut menu, snapshot);
         menu.separator();
-        account_entries(&mut menu, &snapshot.account);
+        account_entries(&mut menu, snapshot);
     }
     menu.entry("open", "Open Tidegate", Intent::OpenWindow);
     menu.separator();
@@ -76,122 +76,148 @@ pub fn menu(scene: &Scene<'_>) -> Menu {
     menu
 }
 
-fn account_line(scene: &Scene<'_>) -> String {
+fn account_lines(menu: &mut Menu, scene: &Scene<'_>) {
     let Some(snapshot) = scene.snapshot else {
         let text = if scene.notes.broken {
             "Tidegate could not start"
         } else {
             "Starting…"
         };
-        return text.to_owned();
+        return menu.line(text);
     };
-    let org = snapshot
-        .org
-        .as_ref()
-        .map_or("Tidegate", |org| org.name.as_str());
-    match &snapshot.account {
-        AccountView::NotJoined => "Not joined yet".to_owned(),
-        AccountView::Joining => "Joining…".to_owned(),
-        AccountView::SignedOut { .. } => format!("{org}: signed out"),
-        AccountView::SigningIn(sign_in) => format!("{org}: {}", sign_in_step_text(sign_in.step)),
-        AccountView::SignedIn { name, .. } => format!("{org}: {name}"),
+    if snapshot.joining {
+        menu.line("Joining…");
+    } else if snapshot.orgs.is_empty() {
+        menu.line("Not joined yet");
+    }
+    for org in &snapshot.orgs {
+        menu.line(account_line(org));
+    }
+}
+
+fn account_line(org: &OrgSnapshot) -> String {
+    let name = &org.name;
+    match &org.account {
+        AccountView::SignedOut { .. } => format!("{name}: signed out"),
+        AccountView::SigningIn(sign_in) => format!("{name}: {}", sign_in_step_text(sign_in.step)),
+        AccountView::SignedIn { name: person, .. } => format!("{name}: {person}"),
     }
 }
 
 fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
-    for problem in scene.problems() {
+    for (_, problem) in scene.problems() {
         let id = format!("problem:{}", problem.code);
         menu.entry(id, format!("{}…", words(problem).title), Intent::OpenWindow);
     }
 }
 
 fn open_services(menu: &mut Menu, scene: &Scene<'_>, snapshot: &Snapshot) {
-    for service in &snapshot.services {
+    for (org, service) in snapshot.services() {
         let ServiceState::Connected { until, .. } = service.state else {
             continue;
         };
-        let name = &service.name;
+        let name = snapshot.label(org, service);
+        let reference = org.service_ref(service);
         let left = time_left(scene.now, until);
         menu.separator();
         menu.line(format!("{name} · localhost:{} · {left}", service.port));
         let what = Copyable::Connection {
-            service: name.clone(),
+            service: reference.clone(),
             form: Form::Url,
         };
         menu.entry(
-            format!("copy:{name}"),
+            format!("copy:{reference}"),
             format!("Copy {name} address"),
             Intent::Copy { what },
         );
         menu.entry(
-            format!("disconnect:{name}"),
+            format!("disconnect:{reference}"),
             format!("Disconnect {name}"),
-            Intent::Disconnect {
-                service: name.clone(),
-            },
+            Intent::Disconnect { service: reference },
         );
     }
 }
 
 fn other_services(menu: &mut Menu, snapshot: &Snapshot) {
-    for service in &snapshot.services {
-        other_service(menu, service);
+    for (org, service) in snapshot.services() {
+        let name = snapshot.label(org, service);
+        other_service(menu, &name, org.service_ref(service), &service.state);
     }
 }
 
-fn other_service(menu: &mut Menu, service: &ServiceView) {
-    let name = &service.name;
-    let connect = Intent::Connect {
-        service: name.clone(),
-    };
-    match &service.state {
+fn other_service(menu: &mut Menu, name: &str, service: ServiceRef, state: &ServiceState) {
+    let connect_id = format!("connect:{service}");
+    match state {
         ServiceState::Idle => menu.entry(
-            format!("connect:{name}"),
+            connect_id,
             format!("Connect {name}"),
-            connect,
+            Intent::Connect { service },
         ),
         ServiceState::Connecting { step } => {
             menu.line(format!("{name}: {}", connect_step_text(*step)));
             menu.entry(
-                format!("disconnect:{name}"),
+                format!("disconnect:{service}"),
                 format!("Cancel {name}"),
-                Intent::Disconnect {
-                    service: name.clone(),
-                },
+                Intent::Disconnect { service },
             );
         }
         ServiceState::Disconnecting => menu.line(format!("{name}: disconnecting…")),
         ServiceState::Failed(problem) => {
             menu.line(format!("{name}: {}", words(problem).title));
             menu.entry(
-                format!("connect:{name}"),
+                connect_id,
                 format!("Connect {name}"),
-                connect,
+                Intent::Connect { service },
             );
         }
         ServiceState::Connected { .. } => {}
     }
 }
 
-fn account_entries(menu: &mut Menu, account: &AccountView) {
-    match account {
-        AccountView::NotJoined => menu.entry("join", "Join with a link…", Intent::OpenWindow),
-        AccountView::Joining => {}
-        AccountView::SignedOut { .. } => menu.entry("sign-in", "Sign in…", Intent::SignIn),
-        AccountView::SigningIn(_) => {
-            menu.entry("cancel-sign-in", "Cancel sign-in", Intent::CancelSignIn);
+fn account_entries(menu: &mut Menu, snapshot: &Snapshot) {
+    if snapshot.orgs.is_empty() && !snapshot.joining {
+        menu.entry("join", "Join with a link…", Intent::OpenWindow);
+    }
+    let many = snapshot.orgs.len() > 1;
+    for org in &snapshot.orgs {
+        let at = |text: &str, joint: &str| {
+            if many {
+                format!("{text} {joint} {}", org.name)
+            } else {
+                text.to_owned()
+            }
+        };
+        let name = &org.name;
+        let of = name.clone();
+        match &org.account {
+            AccountView::SignedOut { .. } => menu.entry(
+                format!("sign-in:{name}"),
+                format!("{}…", at("Sign in", "to")),
+                Intent::SignIn { org: of },
+            ),
+            AccountView::SigningIn(_) => menu.entry(
+                format!("cancel-sign-in:{name}"),
+                at("Cancel sign-in", "to"),
+                Intent::CancelSignIn { org: of },
+            ),
+            AccountView::SignedIn { .. } => menu.entry(
+                format!("sign-out:{name}"),
+                at("Sign out", "of"),
+                Intent::SignOut { org: of },
+            ),
         }
-        AccountView::SignedIn { .. } => menu.entry("sign-out", "Sign out", Intent::SignOut),
     }
 }
 
 /// Quit says what it ends.
 fn quit_label(snapshot: Option<&Snapshot>) -> String {
-    let open: Vec<&str> = snapshot
+    let open: Vec<String> = snapshot
         .iter()
-        .flat_map(|snapshot| &snapshot.services)
-        .filter(|service| service.state.is_connected())
-        .map(|service| service.name.as_str())
+        .flat_map(|snapshot| {
+            let open = snapshot.services();
+            let open = open.filter(|(_, service)| service.state.is_connected());
+            open.map(|(org, service)| snapshot.label(org, service))
+        })
         .collect();
     match open.as_slice() {
         [] => "Quit Tidegate".to_owned(),

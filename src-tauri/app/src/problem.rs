@@ -2,6 +2,8 @@
 //! A newcomer would match on the text to find the button: match on the code.
 
 use serde::Serialize;
+use tidegate_agent::ServiceRef;
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem, Severity};
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
@@ -11,6 +13,9 @@ use crate::intent::{Copyable, Intent};
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct ProblemView {
+    /// The org it is about; `None`: this computer's.
+    #[ts(type = "string | null")]
+    pub org: Option<OrgName>,
     /// `TG-2001`
     pub code: String,
     pub severity: Level,
@@ -41,9 +46,11 @@ pub struct Button {
     pub intent: Intent,
 }
 
-pub fn problem_view(problem: &Problem) -> ProblemView {
+/// The problem of `org`, or of this computer.
+pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
     let words = words(problem);
     ProblemView {
+        org: org.cloned(),
         code: problem.code.to_string(),
         severity: match problem.code.severity() {
             Severity::Info => Level::Info,
@@ -55,24 +62,26 @@ pub fn problem_view(problem: &Problem) -> ProblemView {
         next: words.next,
         who: words.who,
         since: problem.since,
-        button: button(problem),
-        dismiss: problem
-            .since
-            .is_none()
-            .then_some(Intent::Dismiss { code: problem.code }),
+        button: button(org, problem),
+        dismiss: problem.since.is_none().then(|| Intent::Dismiss {
+            org: org.cloned(),
+            code: problem.code,
+        }),
     }
 }
 
 /// The one thing a person can do about it here. No button where the next step is somebody else's.
-fn button(problem: &Problem) -> Option<Button> {
+fn button(org: Option<&OrgName>, problem: &Problem) -> Option<Button> {
+    // Whatever is nobody's has no button here.
+    let org = org?;
     let sign_in = |label| {
         Some(Button {
             label,
-            intent: Intent::SignIn,
+            intent: Intent::SignIn { org: org.clone() },
         })
     };
     let again = |label| {
-        let service = problem.facts.service.clone()?;
+        let service = ServiceRef::new(org, problem.facts.service.as_ref()?);
         Some(Button {
             label,
             intent: Intent::Connect { service },
@@ -99,7 +108,7 @@ fn button(problem: &Problem) -> Option<Button> {
         Code::BrowserDidNotOpen => Some(Button {
             label: "Copy the address",
             intent: Intent::Copy {
-                what: Copyable::SignInUrl,
+                what: Copyable::SignInUrl { org: org.clone() },
             },
         }),
         // What to change is in the program that knocked, not here.

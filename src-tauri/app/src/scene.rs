@@ -1,9 +1,9 @@
 //! Everything that menu, view and icon are functions of, at one moment.
 //! A newcomer would add a field for something the agent knows: ask the snapshot.
 
-use tidegate_agent::{ServiceState, Snapshot};
-use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Code, Problem, shown};
+use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Snapshot};
+use tidegate_proto::names::OrgName;
+use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 
 use crate::activity::Activity;
@@ -23,7 +23,7 @@ pub struct Scene<'a> {
 #[derive(Debug, Default)]
 pub struct Notes {
     /// Answers of the agent to what was asked here, until something else is asked.
-    pub refused: Vec<Problem>,
+    pub refused: Vec<(Option<OrgName>, Problem)>,
     /// What the desktop cannot do, until dismissed.
     pub desktop: Vec<Problem>,
     pub copied: Option<Copied>,
@@ -47,22 +47,30 @@ pub struct Copied {
 }
 
 impl<'a> Scene<'a> {
-    /// Problems to show on their own: not those a service's own card shows.
-    pub fn problems(&self) -> Vec<&'a Problem> {
-        let mut known: Vec<&Problem> = Vec::new();
-        let reported = self.snapshot.map_or(&[][..], |snapshot| &snapshot.problems);
-        for problem in reported
-            .iter()
-            .chain(&self.notes.refused)
-            .chain(&self.notes.desktop)
-        {
-            if !known.iter().any(|other| other.code == problem.code) {
-                known.push(problem);
+    /// Problems to show on their own: not those a service's own card shows. With the org they are about.
+    pub fn problems(&self) -> Vec<(Option<&'a OrgName>, &'a Problem)> {
+        let reported = self.snapshot.map(|snapshot| snapshot.shown(self.now));
+        let refused = self.notes.refused.iter();
+        let refused = refused.map(|(org, problem)| (org.as_ref(), problem));
+        let desktop = self.notes.desktop.iter().map(|problem| (None, problem));
+        let mut shown: Vec<(Option<&OrgName>, &Problem)> = Vec::new();
+        let all = reported.into_iter().flatten().chain(refused).chain(desktop);
+        for (org, problem) in all {
+            let twice = shown
+                .iter()
+                .any(|(about, other)| *about == org && other.code == problem.code);
+            if !twice && !self.shown_by_a_service(org, problem) {
+                shown.push((org, problem));
             }
         }
-        let mut shown = shown(known, self.now);
-        shown.retain(|problem| !self.shown_by_a_service(problem));
         shown
+    }
+
+    /// The org that the window's head is about: one that is signing in, else the first.
+    pub fn org_in_view(&self) -> Option<&'a OrgSnapshot> {
+        let orgs = &self.snapshot?.orgs;
+        let signing_in = |org: &&OrgSnapshot| matches!(org.account, AccountView::SigningIn(_));
+        orgs.iter().find(signing_in).or_else(|| orgs.first())
     }
 
     pub fn copied(&self) -> Option<&'a Copied> {
@@ -70,23 +78,26 @@ impl<'a> Scene<'a> {
         (self.now < copied.said_until).then_some(copied)
     }
 
-    fn shown_by_a_service(&self, problem: &Problem) -> bool {
-        self.snapshot.is_some_and(|snapshot| {
-            snapshot.services.iter().any(|service| {
-                matches!(&service.state, ServiceState::Failed(failed) if failed.code == problem.code
+    fn shown_by_a_service(&self, org: Option<&OrgName>, problem: &Problem) -> bool {
+        let Some(snapshot) = self.snapshot else {
+            return false;
+        };
+        snapshot.services().any(|(of, service)| {
+            let is_there = org.is_none_or(|org| *org == of.name);
+            is_there
+                && matches!(&service.state, ServiceState::Failed(failed) if failed.code == problem.code
                     && problem.facts.service.as_ref().is_none_or(|name| *name == service.name))
-            })
         })
     }
 }
 
 impl Notes {
     pub fn forget(&mut self, code: Code) {
-        self.refused.retain(|problem| problem.code != code);
+        self.refused.retain(|(_, problem)| problem.code != code);
         self.desktop.retain(|problem| problem.code != code);
     }
 
-    pub fn forget_copied(&mut self, service: &ServiceName) {
+    pub fn forget_copied(&mut self, service: &ServiceRef) {
         let about_it = |copied: &Copied| matches!(&copied.what, Copyable::Connection { service: name, .. } if name == service);
         if self.copied.as_ref().is_some_and(about_it) {
             self.copied = None;

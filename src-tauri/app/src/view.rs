@@ -3,9 +3,10 @@
 
 use serde::Serialize;
 use tidegate_agent::{
-    AccountView, ConnectStep, HubState, KeyHome, ServiceState, ServiceView, SignIn, SignInStep,
-    Snapshot,
+    AccountView, ConnectStep, HubState, KeyHome, OrgSnapshot, ServiceState, ServiceView, SignIn,
+    SignInStep, Snapshot,
 };
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
@@ -97,6 +98,9 @@ pub enum Hub {
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct Service {
+    /// `acme/warehouse`: what to ask for.
+    pub id: String,
+    /// `warehouse`; with several orgs `acme/warehouse`.
     pub name: String,
     pub title: String,
     pub kind: &'static str,
@@ -147,19 +151,19 @@ pub struct SettingsView {
 }
 
 pub fn view(scene: &Scene<'_>) -> View {
-    let services = scene
-        .snapshot
-        .map_or(&[][..], |snapshot| &snapshot.services);
+    let services = scene.snapshot.into_iter().flat_map(|snapshot| {
+        let services = snapshot.services();
+        services.map(move |(org, service)| service_view(scene, snapshot, org, service))
+    });
+    let problems = scene.problems();
     View {
         account: account(scene),
-        hub: scene
-            .snapshot
-            .map_or(Hub::None, |snapshot| hub(scene, snapshot)),
-        services: services
-            .iter()
-            .map(|service| service_view(scene, service))
+        hub: scene.org_in_view().map_or(Hub::None, |org| hub(scene, org)),
+        services: services.collect(),
+        problems: problems
+            .into_iter()
+            .map(|(org, problem)| problem_view(org, problem))
             .collect(),
-        problems: scene.problems().into_iter().map(problem_view).collect(),
         keys_note: keys_note(scene),
         activity: scene.notes.activity.lines(),
         arrived: scene.notes.arrived.as_ref().map(Arrived::view),
@@ -176,19 +180,19 @@ fn account(scene: &Scene<'_>) -> Account {
             Account::Starting
         };
     };
-    let org = snapshot
-        .org
-        .as_ref()
-        .map(|org| org.name.to_string())
-        .unwrap_or_default();
-    match &snapshot.account {
-        AccountView::NotJoined => Account::NotJoined,
-        AccountView::Joining => Account::Joining,
+    if snapshot.joining {
+        return Account::Joining;
+    }
+    let Some(in_view) = scene.org_in_view() else {
+        return Account::NotJoined;
+    };
+    let org = in_view.name.to_string();
+    match &in_view.account {
         AccountView::SignedOut { last } => Account::SignedOut {
             org,
             last: last.clone(),
         },
-        AccountView::SigningIn(sign_in) => signing_in(scene, org, sign_in),
+        AccountView::SigningIn(sign_in) => signing_in(scene, &in_view.name, sign_in),
         AccountView::SignedIn { name, until } => Account::SignedIn {
             org,
             name: name.clone(),
@@ -198,7 +202,7 @@ fn account(scene: &Scene<'_>) -> Account {
     }
 }
 
-fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
+fn signing_in(scene: &Scene<'_>, org: &OrgName, sign_in: &SignIn) -> Account {
     const ORDER: [SignInStep; 6] = [
         SignInStep::AskingHub,
         SignInStep::AskingProvider,
@@ -218,21 +222,18 @@ fn signing_in(scene: &Scene<'_>, org: String, sign_in: &SignIn) -> Account {
     });
     let copied = scene
         .copied()
-        .filter(|copied| copied.what == Copyable::SignInUrl);
+        .filter(|copied| matches!(&copied.what, Copyable::SignInUrl { org: of } if of == org));
     Account::SigningIn {
-        org,
+        org: org.to_string(),
         steps: steps.collect(),
         url: sign_in.url.clone(),
         url_copied: copied.is_some(),
     }
 }
 
-fn hub(scene: &Scene<'_>, snapshot: &Snapshot) -> Hub {
-    let Some(org) = &snapshot.org else {
-        return Hub::None;
-    };
-    let address = org.hub.to_string();
-    match snapshot.hub {
+fn hub(scene: &Scene<'_>, org: &OrgSnapshot) -> Hub {
+    let address = org.hub_address.to_string();
+    match org.hub {
         HubState::Connected => Hub::Connected { address },
         HubState::Away { since } if is_news(scene, since) => Hub::Away { address, since },
         HubState::Connecting | HubState::Away { .. } => Hub::Connecting { address },
@@ -245,29 +246,36 @@ fn is_news(scene: &Scene<'_>, since: UnixTime) -> bool {
     !shown([&away], scene.now).is_empty()
 }
 
-fn service_view(scene: &Scene<'_>, service: &ServiceView) -> Service {
+fn service_view(
+    scene: &Scene<'_>,
+    snapshot: &Snapshot,
+    org: &OrgSnapshot,
+    service: &ServiceView,
+) -> Service {
+    let reference = org.service_ref(service);
     let copied = scene.copied().and_then(|copied| match &copied.what {
         Copyable::Connection {
-            service: name,
+            service: copied,
             form,
-        } if *name == service.name => Some(*form),
-        Copyable::Connection { .. } | Copyable::SignInUrl => None,
+        } if *copied == reference => Some(*form),
+        Copyable::Connection { .. } | Copyable::SignInUrl { .. } => None,
     });
     Service {
-        name: service.name.to_string(),
+        id: reference.to_string(),
+        name: snapshot.label(org, service),
         title: service.title.clone(),
         kind: match service.kind {
             ServiceKind::Tcp => "TCP",
             ServiceKind::Postgres => "PostgreSQL",
         },
         address: format!("localhost:{}", service.port),
-        state: state(scene, service),
+        state: state(scene, org, service),
         snippets: snippets(service),
         copied,
     }
 }
 
-fn state(scene: &Scene<'_>, service: &ServiceView) -> State {
+fn state(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> State {
     match &service.state {
         ServiceState::Idle => State::Idle,
         ServiceState::Connecting { step } => State::Connecting {
@@ -280,7 +288,7 @@ fn state(scene: &Scene<'_>, service: &ServiceView) -> State {
         },
         ServiceState::Disconnecting => State::Disconnecting,
         ServiceState::Failed(problem) => State::Failed {
-            problem: Box::new(problem_view(problem)),
+            problem: Box::new(problem_view(Some(&org.name), problem)),
         },
     }
 }
@@ -354,8 +362,8 @@ fn settings_view(notes: &Notes) -> SettingsView {
 /// Not beside a problem that says the same.
 fn keys_note(scene: &Scene<'_>) -> Option<String> {
     let said =
-        |problem: &&Problem| matches!(problem.code, Code::KeyringAbsent | Code::KeyringLocked);
-    if scene.problems().iter().any(said) {
+        |problem: &Problem| matches!(problem.code, Code::KeyringAbsent | Code::KeyringLocked);
+    if scene.problems().iter().any(|(_, problem)| said(problem)) {
         return None;
     }
     match scene.snapshot?.keys {

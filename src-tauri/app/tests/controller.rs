@@ -6,10 +6,10 @@ mod desk;
 use std::time::Duration;
 
 use desk::{
-    Desk, HOUR, Told, connected, connecting, copied, last_menu, last_view, named, not_joined,
-    notices, signed_out, signing_in, warehouse,
+    Desk, HOUR, Told, acme, but, connected, connecting, copied, last_menu, last_view, named,
+    not_joined, notices, of, signed_out, signing_in, warehouse, with_services,
 };
-use tidegate_agent::{Action, HubState, ServiceState, SignInStep, Snapshot};
+use tidegate_agent::{Action, HubState, ServiceState, SignInStep};
 use tidegate_app::intent::{Copyable, Form};
 use tidegate_app::view::{Account, State};
 use tidegate_app::{Icon, IconState, Input, Intent, Panel};
@@ -20,7 +20,7 @@ const ADDRESS: &str = "postgresql://localhost:15432/flights";
 
 fn connect() -> Intent {
     Intent::Connect {
-        service: named("warehouse"),
+        service: of("warehouse"),
     }
 }
 
@@ -29,7 +29,7 @@ async fn two_clicks_from_desktop_to_clipboard() {
     let desk = Desk::with(warehouse(ServiceState::Idle)).await;
     desk.told();
 
-    desk.menu_click("connect:warehouse").await;
+    desk.menu_click("connect:acme/warehouse").await;
     desk.agent_says(warehouse(connecting())).await;
     desk.agent_says(warehouse(connected())).await;
 
@@ -37,7 +37,7 @@ async fn two_clicks_from_desktop_to_clipboard() {
     assert_eq!(
         desk.acted(),
         [Action::Connect {
-            service: named("warehouse")
+            service: of("warehouse")
         }]
     );
     assert_eq!(copied(&told), [ADDRESS]);
@@ -66,7 +66,7 @@ async fn a_connect_that_was_called_off_does_not_copy_later() {
 
     desk.person(connect()).await;
     desk.agent_says(warehouse(connecting())).await;
-    desk.menu_click("disconnect:warehouse").await;
+    desk.menu_click("disconnect:acme/warehouse").await;
     desk.agent_says(warehouse(ServiceState::Idle)).await;
     desk.agent_says(warehouse(connected())).await;
 
@@ -196,7 +196,7 @@ async fn an_end_that_nobody_here_asked_for_is_told_with_its_reason() {
 async fn an_end_that_was_asked_for_here_is_no_news() {
     let desk = Desk::with(warehouse(connected())).await;
 
-    desk.menu_click("disconnect:warehouse").await;
+    desk.menu_click("disconnect:acme/warehouse").await;
     desk.agent_says(warehouse(ServiceState::Disconnecting))
         .await;
     desk.agent_says(warehouse(ServiceState::Idle)).await;
@@ -226,21 +226,18 @@ async fn an_end_that_comes_by_itself_is_announced_once() {
 
 #[tokio::test(start_paused = true)]
 async fn one_reason_that_ends_two_services_is_told_once() {
-    let both = |state: ServiceState| Snapshot {
-        services: vec![
+    let both = |state: ServiceState| {
+        with_services(vec![
             desk::service("archive", 15433, state.clone()),
             desk::service("warehouse", 15432, state),
-        ],
-        ..warehouse(ServiceState::Idle)
+        ])
     };
     let desk = Desk::with(both(connected())).await;
     let revoked = Problem::new(Code::RevokedByAdmin);
 
-    desk.agent_says(Snapshot {
-        problems: vec![revoked.clone()],
-        ..both(ServiceState::Failed(revoked))
-    })
-    .await;
+    let failed = both(ServiceState::Failed(revoked.clone()));
+    desk.agent_says(but(failed, |org| org.problems = vec![revoked]))
+        .await;
 
     let told = desk.told();
     assert_eq!(notices(&told).len(), 1);
@@ -254,10 +251,9 @@ async fn a_reason_reported_twice_is_told_once_and_names_the_service() {
     let ended = warehouse(ServiceState::Failed(
         Problem::new(Code::RevokedByAdmin).service(&named("warehouse")),
     ));
-    let and_signed_out = Snapshot {
-        problems: vec![Problem::new(Code::RevokedByAdmin)],
-        ..ended.clone()
-    };
+    let and_signed_out = but(ended.clone(), |org| {
+        org.problems = vec![Problem::new(Code::RevokedByAdmin)];
+    });
 
     desk.agent_says(ended).await;
     desk.agent_says(and_signed_out).await;
@@ -284,7 +280,7 @@ async fn a_refused_connect_does_not_copy_later() {
 async fn a_stale_menu_item_does_nothing() {
     let desk = Desk::with(warehouse(connected())).await;
 
-    desk.menu_click("connect:warehouse").await;
+    desk.menu_click("connect:acme/warehouse").await;
 
     assert_eq!(desk.acted(), []);
     desk.close().await;
@@ -294,9 +290,9 @@ async fn a_stale_menu_item_does_nothing() {
 async fn the_sign_in_page_can_be_opened_and_copied_again() {
     let desk = Desk::with(signing_in(SignInStep::WaitingForBrowser)).await;
 
-    desk.person(Intent::OpenSignInPage).await;
+    desk.person(Intent::OpenSignInPage { org: acme() }).await;
     desk.person(Intent::Copy {
-        what: Copyable::SignInUrl,
+        what: Copyable::SignInUrl { org: acme() },
     })
     .await;
 
@@ -318,7 +314,7 @@ async fn the_sign_in_page_can_be_opened_and_copied_again() {
 async fn copied_is_said_for_a_while_only() {
     let desk = Desk::with(warehouse(connected())).await;
     let what = Copyable::Connection {
-        service: named("warehouse"),
+        service: of("warehouse"),
         form: Form::Psql,
     };
 
@@ -399,22 +395,19 @@ async fn a_week_of_work_takes_no_time() {
 
     for _day in 0..7 {
         let today = |state| {
-            let snapshot = warehouse(state);
             let until = desk.now().plus(10 * HOUR);
-            let account = tidegate_agent::AccountView::SignedIn {
-                name: "ana@acme.example".into(),
-                until,
-            };
-            Snapshot {
-                account,
-                ..snapshot
-            }
+            but(warehouse(state), |org| {
+                org.account = tidegate_agent::AccountView::SignedIn {
+                    name: "ana@acme.example".into(),
+                    until,
+                };
+            })
         };
-        desk.menu_click("sign-in").await;
+        desk.menu_click("sign-in:acme").await;
         desk.agent_says(signing_in(SignInStep::WaitingForBrowser))
             .await;
         desk.agent_says(today(ServiceState::Idle)).await;
-        desk.menu_click("connect:warehouse").await;
+        desk.menu_click("connect:acme/warehouse").await;
         for _renewal in 0..36 {
             let until = desk.now().plus(HOUR);
             desk.agent_says(today(ServiceState::Connected {
@@ -424,7 +417,7 @@ async fn a_week_of_work_takes_no_time() {
             .await;
             tokio::time::sleep(Duration::from_secs(10 * 60)).await;
         }
-        desk.menu_click("disconnect:warehouse").await;
+        desk.menu_click("disconnect:acme/warehouse").await;
         desk.agent_says(today(ServiceState::Idle)).await;
         desk.agent_says(signed_out()).await;
         tokio::time::sleep(Duration::from_secs(18 * HOUR)).await;
@@ -451,23 +444,20 @@ async fn a_week_of_work_takes_no_time() {
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_is_away_for_a_moment_is_no_news_and_later_it_is_said_once() {
     let desk = Desk::with(warehouse(ServiceState::Idle)).await;
-    let away = Snapshot {
-        hub: HubState::Away { since: desk.now() },
-        problems: vec![Problem::new(Code::HubUnreachable).since(desk.now())],
-        ..warehouse(ServiceState::Idle)
+    let away = || {
+        let since = desk.now();
+        but(warehouse(ServiceState::Idle), |org| {
+            org.hub = HubState::Away { since };
+            org.problems = vec![Problem::new(Code::HubUnreachable).since(since)];
+        })
     };
     desk.told();
 
-    desk.agent_says(away.clone()).await;
+    desk.agent_says(away()).await;
     advance(Duration::from_secs(2)).await;
     desk.agent_says(warehouse(ServiceState::Idle)).await;
     let blinked = desk.told();
-    let away = Snapshot {
-        hub: HubState::Away { since: desk.now() },
-        problems: vec![Problem::new(Code::HubUnreachable).since(desk.now())],
-        ..away
-    };
-    desk.agent_says(away).await;
+    desk.agent_says(away()).await;
     advance(Duration::from_secs(7)).await;
     desk.settle().await;
     let away = desk.told();
@@ -480,6 +470,9 @@ async fn a_hub_that_is_away_for_a_moment_is_no_news_and_later_it_is_said_once() 
     assert_eq!(last_view(&away).problems.len(), 1);
     assert!(last_view(&away).problems[0].dismiss.is_none());
     assert_eq!(notices(&back), []);
-    assert_eq!(last_view(&back).activity[0].text, "The hub is back.");
+    assert_eq!(
+        last_view(&back).activity[0].text,
+        "The hub of acme is back."
+    );
     desk.close().await;
 }

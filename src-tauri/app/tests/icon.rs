@@ -3,7 +3,7 @@
 
 mod desk;
 
-use desk::{MORNING, connected, connecting, not_joined, signed_out, signing_in, warehouse};
+use desk::{MORNING, but, connected, connecting, not_joined, signed_out, signing_in, warehouse};
 use tidegate_agent::{ServiceState, SignInStep, Snapshot};
 use tidegate_app::icon::icon_state;
 use tidegate_app::scene::{Notes, Scene};
@@ -33,14 +33,12 @@ fn shows_the_state_at_a_glance() {
 
 #[test]
 fn a_problem_is_not_hidden_by_what_still_works() {
-    let broken = Snapshot {
-        problems: vec![Problem::new(Code::PortTaken)],
-        ..warehouse(connected())
-    };
-    let away = Snapshot {
-        problems: vec![Problem::new(Code::HubUnreachable).since(MORNING.minus(60))],
-        ..warehouse(connected())
-    };
+    let broken = but(warehouse(connected()), |org| {
+        org.problems = vec![Problem::new(Code::PortTaken)];
+    });
+    let away = but(warehouse(connected()), |org| {
+        org.problems = vec![Problem::new(Code::HubUnreachable).since(MORNING.minus(60))];
+    });
     let failed = ServiceState::Failed(Problem::new(Code::TargetClosed));
 
     assert_eq!(of(&broken), IconState::Problem);

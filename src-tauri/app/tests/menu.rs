@@ -4,8 +4,8 @@
 mod desk;
 
 use desk::{
-    HOUR, MORNING, connected, connecting, named, not_joined, service, signed_out, signing_in,
-    warehouse,
+    HOUR, MORNING, acme, but, connected, connecting, not_joined, of, service, signed_out,
+    signing_in, warehouse, with_services,
 };
 use tidegate_agent::{HubState, ServiceState, SignInStep, Snapshot};
 use tidegate_app::intent::{Copyable, Form};
@@ -14,7 +14,7 @@ use tidegate_app::scene::{Notes, Scene};
 use tidegate_app::{Intent, Item, Menu};
 use tidegate_proto::problem::{Code, Problem};
 
-fn of(snapshot: &Snapshot) -> Menu {
+fn shown(snapshot: &Snapshot) -> Menu {
     menu(&Scene {
         now: MORNING,
         snapshot: Some(snapshot),
@@ -43,7 +43,7 @@ fn quit() -> Item {
 }
 
 fn sign_out() -> Item {
-    entry("sign-out", "Sign out", Intent::SignOut)
+    entry("sign-out:acme", "Sign out", Intent::SignOut { org: acme() })
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn while_starting_it_can_be_opened_and_quit() {
 #[test]
 fn before_joining_it_leads_to_the_window() {
     assert_eq!(
-        of(&not_joined()).items,
+        shown(&not_joined()).items,
         [
             line("Not joined yet"),
             Item::Separator,
@@ -84,11 +84,11 @@ fn before_joining_it_leads_to_the_window() {
 #[test]
 fn signed_out_it_offers_to_sign_in() {
     assert_eq!(
-        of(&signed_out()).items,
+        shown(&signed_out()).items,
         [
             line("acme: signed out"),
             Item::Separator,
-            entry("sign-in", "Sign in…", Intent::SignIn),
+            entry("sign-in:acme", "Sign in…", Intent::SignIn { org: acme() }),
             open(),
             Item::Separator,
             quit(),
@@ -99,11 +99,15 @@ fn signed_out_it_offers_to_sign_in() {
 #[test]
 fn signing_in_it_names_the_step_and_offers_the_way_out() {
     assert_eq!(
-        of(&signing_in(SignInStep::WaitingForBrowser)).items,
+        shown(&signing_in(SignInStep::WaitingForBrowser)).items,
         [
             line("acme: Waiting for you in the browser"),
             Item::Separator,
-            entry("cancel-sign-in", "Cancel sign-in", Intent::CancelSignIn),
+            entry(
+                "cancel-sign-in:acme",
+                "Cancel sign-in",
+                Intent::CancelSignIn { org: acme() }
+            ),
             open(),
             Item::Separator,
             quit(),
@@ -113,15 +117,15 @@ fn signing_in_it_names_the_step_and_offers_the_way_out() {
 
 #[test]
 fn an_idle_service_is_one_click_from_open() {
-    let service = named("warehouse");
+    let service = of("warehouse");
 
     assert_eq!(
-        of(&warehouse(ServiceState::Idle)).items,
+        shown(&warehouse(ServiceState::Idle)).items,
         [
             line("acme: ana@acme.example"),
             Item::Separator,
             entry(
-                "connect:warehouse",
+                "connect:acme/warehouse",
                 "Connect warehouse",
                 Intent::Connect { service }
             ),
@@ -136,14 +140,14 @@ fn an_idle_service_is_one_click_from_open() {
 
 #[test]
 fn a_connecting_service_says_what_it_waits_for_and_can_be_called_off() {
-    let service = named("warehouse");
+    let service = of("warehouse");
 
     assert_eq!(
-        of(&warehouse(connecting())).items[2..4],
+        shown(&warehouse(connecting())).items[2..4],
         [
             line("warehouse: asking the outlet"),
             entry(
-                "disconnect:warehouse",
+                "disconnect:acme/warehouse",
                 "Cancel warehouse",
                 Intent::Disconnect { service }
             ),
@@ -153,25 +157,25 @@ fn a_connecting_service_says_what_it_waits_for_and_can_be_called_off() {
 
 #[test]
 fn an_open_service_shows_port_and_time_and_quit_says_what_it_ends() {
-    let service = named("warehouse");
+    let service = of("warehouse");
     let what = Copyable::Connection {
         service: service.clone(),
         form: Form::Url,
     };
 
     assert_eq!(
-        of(&warehouse(connected())).items,
+        shown(&warehouse(connected())).items,
         [
             line("acme: ana@acme.example"),
             Item::Separator,
             line("warehouse · localhost:15432 · 10 h 00 min left"),
             entry(
-                "copy:warehouse",
+                "copy:acme/warehouse",
                 "Copy warehouse address",
                 Intent::Copy { what }
             ),
             entry(
-                "disconnect:warehouse",
+                "disconnect:acme/warehouse",
                 "Disconnect warehouse",
                 Intent::Disconnect { service }
             ),
@@ -190,37 +194,34 @@ fn an_open_service_shows_port_and_time_and_quit_says_what_it_ends() {
 
 #[test]
 fn open_services_come_before_closed_ones() {
-    let snapshot = Snapshot {
-        services: vec![
-            service("archive", 15433, ServiceState::Idle),
-            service("warehouse", 15432, connected()),
-        ],
-        ..warehouse(ServiceState::Idle)
-    };
+    let snapshot = with_services(vec![
+        service("archive", 15433, ServiceState::Idle),
+        service("warehouse", 15432, connected()),
+    ]);
 
-    let menu = of(&snapshot);
+    let menu = shown(&snapshot);
 
     let place = |id: &str| {
         let named = |item: &Item| matches!(item, Item::Entry { id: own, .. } if own == id);
         menu.items.iter().position(named).unwrap()
     };
-    assert!(place("disconnect:warehouse") < place("connect:archive"));
+    assert!(place("disconnect:acme/warehouse") < place("connect:acme/archive"));
 }
 
 #[test]
 fn a_failed_service_says_why_and_can_be_tried_again() {
-    let service = named("warehouse");
-    let problem = Problem::new(Code::TargetClosed).service(&service);
+    let service = of("warehouse");
+    let problem = Problem::new(Code::TargetClosed).service(&service.service);
     let title = tidegate_proto::words::words(&problem).title;
 
-    let menu = of(&warehouse(ServiceState::Failed(problem)));
+    let menu = shown(&warehouse(ServiceState::Failed(problem)));
 
     assert_eq!(
         menu.items[2..4],
         [
             line(&format!("warehouse: {title}")),
             entry(
-                "connect:warehouse",
+                "connect:acme/warehouse",
                 "Connect warehouse",
                 Intent::Connect { service }
             ),
@@ -230,25 +231,26 @@ fn a_failed_service_says_why_and_can_be_tried_again() {
 
 #[test]
 fn the_hub_being_away_is_said_and_hides_nothing() {
-    let away = |since| Snapshot {
-        hub: HubState::Away { since },
-        problems: vec![Problem::new(Code::HubUnreachable).since(since)],
-        ..warehouse(connected())
+    let away = |since| {
+        but(warehouse(connected()), |org| {
+            org.hub = HubState::Away { since };
+            org.problems = vec![Problem::new(Code::HubUnreachable).since(since)];
+        })
     };
 
-    let at_once = of(&away(MORNING.minus(2)));
-    let later = of(&away(MORNING.minus(60)));
+    let at_once = shown(&away(MORNING.minus(2)));
+    let later = shown(&away(MORNING.minus(60)));
 
     assert_eq!(
         at_once,
-        of(&warehouse(connected())),
+        shown(&warehouse(connected())),
         "two seconds are no news"
     );
     assert_eq!(
         later.items[1],
         entry("problem:TG-1001", "Hub not reachable…", Intent::OpenWindow)
     );
-    assert!(later.intent("disconnect:warehouse").is_some());
+    assert!(later.intent("disconnect:acme/warehouse").is_some());
 }
 
 #[test]
@@ -261,18 +263,18 @@ fn a_problem_leads_to_the_window() {
     };
 
     assert_eq!(
-        of(&snapshot).items[1],
+        shown(&snapshot).items[1],
         entry("problem:TG-4005", &format!("{title}…"), Intent::OpenWindow)
     );
 }
 
 #[test]
 fn only_what_is_on_the_menu_can_be_chosen() {
-    let menu = of(&warehouse(ServiceState::Idle));
+    let menu = shown(&warehouse(ServiceState::Idle));
 
     assert_eq!(menu.intent("quit"), Some(&Intent::Quit));
-    assert_eq!(menu.intent("disconnect:warehouse"), None);
-    assert_eq!(menu.intent("connect:payroll"), None);
+    assert_eq!(menu.intent("disconnect:acme/warehouse"), None);
+    assert_eq!(menu.intent("connect:acme/payroll"), None);
 }
 
 #[test]
@@ -296,5 +298,44 @@ fn time_left_moves_with_the_clock() {
     assert_eq!(
         at(MORNING.plus(10 * HOUR)),
         line("warehouse · localhost:15432 · time is up")
+    );
+}
+
+#[test]
+fn with_two_orgs_every_line_says_whose_it_is() {
+    let mut snapshot = warehouse(connected());
+    let beta = but(warehouse(ServiceState::Idle), |org| {
+        org.name = "beta".parse().unwrap();
+        org.account = tidegate_agent::AccountView::SignedOut { last: None };
+    });
+    snapshot.orgs.extend(beta.orgs);
+
+    let menu = shown(&snapshot);
+
+    let lines = menu.items.iter().filter_map(|item| match item {
+        Item::Line(text) => Some(text.as_str()),
+        Item::Entry { label, .. } => Some(label),
+        Item::Separator => None,
+    });
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        [
+            "acme: ana@acme.example",
+            "beta: signed out",
+            "acme/warehouse · localhost:15432 · 10 h 00 min left",
+            "Copy acme/warehouse address",
+            "Disconnect acme/warehouse",
+            "Connect beta/warehouse",
+            "Sign out of acme",
+            "Sign in to beta…",
+            "Open Tidegate",
+            "Quit Tidegate and disconnect acme/warehouse",
+        ]
+    );
+    assert_eq!(
+        menu.intent("connect:beta/warehouse"),
+        Some(&Intent::Connect {
+            service: "beta/warehouse".parse().unwrap()
+        })
     );
 }

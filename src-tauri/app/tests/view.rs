@@ -4,9 +4,10 @@
 mod desk;
 
 use desk::{
-    MORNING, connected, connecting, not_joined, service, signed_out, signing_in, warehouse,
+    MORNING, acme, but, connected, connecting, not_joined, service, signed_out, signing_in,
+    warehouse, with_services,
 };
-use tidegate_agent::{HubState, KeyHome, ServiceState, SignInStep, Snapshot, Traffic};
+use tidegate_agent::{HubState, KeyHome, SignInStep, Snapshot, Traffic};
 use tidegate_app::View;
 use tidegate_app::scene::{Notes, Scene};
 use tidegate_app::view::{Account, Hub, Progress, State, view};
@@ -54,10 +55,7 @@ fn an_open_service_says_how_it_is_used() {
         let mut warehouse_used = service("warehouse", 15432, connected());
         warehouse_used.portals = portals;
         warehouse_used.traffic = Traffic { sent, received };
-        let snapshot = Snapshot {
-            services: vec![warehouse_used],
-            ..warehouse(ServiceState::Idle)
-        };
+        let snapshot = with_services(vec![warehouse_used]);
         match &of(&snapshot).services[0].state {
             State::Connected { usage, .. } => usage.clone(),
             _ => panic!("not connected"),
@@ -77,12 +75,11 @@ fn an_open_service_says_how_it_is_used() {
 
 #[test]
 fn the_hub_being_away_does_not_hide_the_services() {
-    let away = Snapshot {
-        hub: HubState::Away {
+    let away = but(warehouse(connecting()), |org| {
+        org.hub = HubState::Away {
             since: MORNING.minus(60),
-        },
-        ..warehouse(connecting())
-    };
+        };
+    });
 
     let view = of(&away);
 
@@ -120,17 +117,15 @@ fn keys_in_memory_are_mentioned_once() {
 #[test]
 fn every_problem_has_words_and_a_way_to_put_it_aside() {
     for code in Code::ALL {
-        let snapshot = Snapshot {
-            problems: vec![Problem::new(*code)],
-            ..signed_out()
-        };
+        let snapshot = but(signed_out(), |org| org.problems = vec![Problem::new(*code)]);
 
         let shown = &of(&snapshot).problems[0];
 
         assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
-        assert_eq!(
-            shown.dismiss,
-            Some(tidegate_app::Intent::Dismiss { code: *code })
-        );
+        let dismiss = tidegate_app::Intent::Dismiss {
+            org: Some(acme()),
+            code: *code,
+        };
+        assert_eq!(shown.dismiss, Some(dismiss));
     }
 }

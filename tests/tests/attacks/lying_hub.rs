@@ -12,7 +12,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tidegate_agent::{AccountView, Action, Agent, AgentConfig, Code, KeyStoreKind, OpenBrowser};
+use tidegate_agent::{
+    AccountView, Action, Agent, AgentConfig, Code, KeyStoreKind, OpenBrowser, OrgSnapshot,
+};
 use tidegate_link::{api_link::say_hello, now, respond};
 use tidegate_proto::{
     api::{CatalogueEntry, CredentialRequest, Hello, path},
@@ -138,8 +140,8 @@ impl Liar {
 
 async fn signed_in(agent: &Agent) {
     let mut snapshot = agent.snapshot();
-    let is = |account: &AccountView| matches!(account, AccountView::SignedIn { .. });
-    within(snapshot.wait_for(|now| is(&now.account)))
+    let is = |org: &OrgSnapshot| matches!(org.account, AccountView::SignedIn { .. });
+    within(snapshot.wait_for(|now| now.orgs.iter().all(is)))
         .await
         .unwrap();
 }
@@ -182,13 +184,13 @@ async fn an_agent_does_not_go_where_a_stolen_hub_sends_it() {
     let link = link.to_link().to_string().into();
     agent.act(Action::Join { link }).await.unwrap();
     let mut snapshot = agent.snapshot();
-    let joined = snapshot.wait_for(|now| matches!(now.account, AccountView::SignedOut { .. }));
+    let joined = snapshot.wait_for(|now| now.org(&acme()).is_some() && !now.joining);
     drop(within(joined).await.unwrap());
 
     liar.lies.store(true, Ordering::SeqCst);
-    agent.act(Action::SignIn).await.unwrap();
+    agent.act(Action::SignIn { org: acme() }).await.unwrap();
     signed_in(&agent).await;
-    let warehouse = "warehouse".parse().unwrap();
+    let warehouse = "acme/warehouse".parse().unwrap();
     let sent = within(agent.open(&warehouse)).await;
 
     assert!(liar.told.load(Ordering::SeqCst) > 0, "he was not asked");
@@ -196,12 +198,12 @@ async fn an_agent_does_not_go_where_a_stolen_hub_sends_it() {
         sent.err().map(|problem| problem.code),
         Some(Code::NotAvailable)
     );
-    assert!(agent.snapshot().borrow().services.is_empty());
+    assert_eq!(agent.snapshot().borrow().services().count(), 0);
     company.nothing_opened();
     // Once the hub tells the truth again, so does the window.
     liar.lies.store(false, Ordering::SeqCst);
     drop(
-        within(snapshot.wait_for(|now| !now.services.is_empty()))
+        within(snapshot.wait_for(|now| now.services().count() > 0))
             .await
             .unwrap(),
     );

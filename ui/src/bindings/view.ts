@@ -22,7 +22,15 @@ export type Progress = "done" | "now" | "later";
 
 export type Hub = { "is": "none" } | { "is": "connected", address: string, } | { "is": "connecting", address: string, } | { "is": "away", address: string, since: number, };
 
-export type Service = { name: string, title: string, kind: string, 
+export type Service = { 
+/**
+ * `acme/warehouse`: what to ask for.
+ */
+id: string, 
+/**
+ * `warehouse`; with several orgs `acme/warehouse`.
+ */
+name: string, title: string, kind: string, 
 /**
  * `localhost:15432`
  */
@@ -37,6 +45,10 @@ export type State = { "is": "idle" } | { "is": "connecting", step: string, } | {
 export type Snippet = { form: Form, label: string, text: string, };
 
 export type ProblemView = { 
+/**
+ * The org it is about; `None`: this computer's.
+ */
+org: string | null, 
 /**
  * `TG-2001`
  */
@@ -80,8 +92,8 @@ export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in" } | { "do": "cancel_sign_in" } | { "do": "sign_out" } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", code: number, } | { "do": "leave" } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page" } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
-export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url" };
+export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, };
 
 export type Form = "url" | "psql" | "sqlalchemy" | "pandas" | "jdbc" | "dbeaver" | "env" | "pg_service";

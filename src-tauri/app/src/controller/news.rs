@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use tidegate_agent::{ServiceState, Snapshot};
-use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::{Problem, Severity, shown};
+use tidegate_agent::{OrgName, ServiceRef, ServiceState, Snapshot};
+use tidegate_proto::problem::{Problem, Severity};
+use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 
 use super::Controller;
 use crate::agent::AgentHandle;
-use crate::change::{Change, Known, changes};
+use crate::change::{Change, Known, Told, changes};
 use crate::desktop::{Desktop, Notice};
 use crate::intent::{Copyable, Form};
 use crate::problem::problem_view;
@@ -41,9 +41,8 @@ where
     }
 
     fn compare(&mut self, before: &Snapshot, after: &Snapshot) {
-        let shown = shown(&after.problems, self.clock.now());
-        let problems: Vec<Problem> = shown.into_iter().cloned().collect();
-        let said = std::mem::replace(&mut self.said, problems);
+        let worth_a_word = worth_a_word(after, self.clock.now());
+        let said = std::mem::replace(&mut self.said, worth_a_word);
         let was = Known {
             snapshot: before,
             problems: &said,
@@ -59,9 +58,11 @@ where
                 Change::Connected(service) => self.connected(service, after),
                 Change::Ended(service) => self.ended(service, &changes),
                 Change::Failed(service, problem) => self.failed(service, problem, &changes),
-                Change::Arose(problem) => self.tell(problem),
-                Change::SignedOut | Change::Left => self.wanted.clear(),
-                Change::Joined(_) | Change::SignedIn(_) | Change::HubBack => {}
+                Change::Arose(org, problem) => self.tell(org.as_ref(), problem),
+                Change::SignedOut(org) | Change::Left(org) => {
+                    self.wanted.retain(|service| service.org != *org);
+                }
+                Change::Joined(_) | Change::SignedIn(..) | Change::HubBack(_) => {}
             }
         }
     }
@@ -73,13 +74,13 @@ where
                 |other| matches!(other, Change::Failed(_, failed) if failed.code == problem.code),
             )
         };
-        if !matches!(change, Change::Arose(problem) if already(problem)) {
+        if !matches!(change, Change::Arose(_, problem) if already(problem)) {
             self.notes.activity.note(self.clock.now(), change);
         }
     }
 
     /// The last of the two clicks: what she wants to paste is already on the clipboard.
-    fn connected(&mut self, name: &ServiceName, after: &Snapshot) {
+    fn connected(&mut self, name: &ServiceRef, after: &Snapshot) {
         self.released.remove(name);
         let Some(service) = after.service(name).filter(|_| self.wanted.remove(name)) else {
             return;
@@ -94,38 +95,39 @@ where
             "Copy its address from the window."
         };
         self.say(&Notice::new(
-            format!("{name} is connected"),
+            format!("{} is connected", name.service),
             format!("localhost:{}. {place}", service.port),
         ));
     }
 
-    fn ended(&mut self, name: &ServiceName, changes: &[Change]) {
+    fn ended(&mut self, name: &ServiceRef, changes: &[Change]) {
         self.wanted.remove(name);
         self.notes.forget_copied(name);
         let explained = changes.iter().any(|change| {
-            matches!(change, Change::Arose(problem) if problem.facts.service.as_ref() == Some(name))
+            matches!(change, Change::Arose(Some(org), problem)
+                if *org == name.org && problem.facts.service.as_ref() == Some(&name.service))
         });
         if !self.released.remove(name) && !explained {
             self.say(&Notice::new(
-                format!("{name} was disconnected"),
+                format!("{} was disconnected", name.service),
                 "Its local port is closed.",
             ));
         }
     }
 
-    fn failed(&mut self, name: &ServiceName, problem: &Problem, all: &[Change]) {
+    fn failed(&mut self, name: &ServiceRef, problem: &Problem, all: &[Change]) {
         self.wanted.remove(name);
         self.notes.forget_copied(name);
         let same = |change: &&Change| matches!(change, Change::Failed(_, other) if other.code == problem.code);
         if all.iter().filter(same).count() > 1 {
             let mut of_all = problem.clone();
             of_all.facts.service = None;
-            return self.tell(&of_all);
+            return self.tell(Some(&name.org), &of_all);
         }
-        self.tell(problem);
+        self.tell(Some(&name.org), problem);
     }
 
-    fn tell(&mut self, problem: &Problem) {
+    fn tell(&mut self, org: Option<&OrgName>, problem: &Problem) {
         let now = self.clock.now();
         let again = self.told.as_ref().is_some_and(|(told, at)| {
             at.until(now) < SAME_REASON_SECS && is_same_reason(told, problem)
@@ -136,7 +138,7 @@ where
         self.told = Some((problem.clone(), now));
         let words = words(problem);
         let mut notice = Notice::new(words.title, format!("{} {}", words.cause, words.next));
-        notice.button = problem_view(problem).button;
+        notice.button = problem_view(org, problem).button;
         self.say(&notice);
     }
 
@@ -153,23 +155,30 @@ where
         let Some(snapshot) = self.snapshot.clone() else {
             return;
         };
-        for service in &snapshot.services {
-            let name = &service.name;
+        for (org, service) in snapshot.services() {
+            let name = org.service_ref(service);
             match service.state {
                 ServiceState::Connected { until, .. } if now.until(until) <= WARNED_BEFORE_SECS => {
                     if self.warned.insert(name.clone()) {
                         self.say(&Notice::new(
-                            format!("{name}: {}", time_left(now, until)),
+                            format!("{}: {}", service.name, time_left(now, until)),
                             "Then its port closes. To go on, sign in and connect again.",
                         ));
                     }
                 }
                 _ => {
-                    self.warned.remove(name);
+                    self.warned.remove(&name);
                 }
             }
         }
     }
+}
+
+pub(super) fn worth_a_word(snapshot: &Snapshot, now: UnixTime) -> Vec<Told> {
+    let shown = snapshot.shown(now).into_iter();
+    shown
+        .map(|(org, problem)| (org.cloned(), problem.clone()))
+        .collect()
 }
 
 fn is_same_reason(one: &Problem, other: &Problem) -> bool {

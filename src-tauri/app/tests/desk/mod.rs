@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex};
 
 use tidegate_agent::{
-    AccountView, Action, Clock, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgView,
-    ServiceState, ServiceView, SignIn, SignInStep, Snapshot, Traffic,
+    AccountView, Action, Clock, ConnectStep, ConnectionStrings, HubState, KeyHome, OrgSnapshot,
+    ServiceRef, ServiceState, ServiceView, SignIn, SignInStep, Snapshot, Traffic,
 };
 use tidegate_app::at_login::EntryFile;
 use tidegate_app::settings::SettingsFile;
@@ -14,7 +14,7 @@ use tidegate_app::{
     AgentHandle, Call, Controller, CopyFailed, Desktop, Icon, Input, Intent, Menu, Notice, Own,
     View,
 };
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
@@ -351,41 +351,66 @@ pub(crate) fn not_joined() -> Snapshot {
     Snapshot::empty(KeyHome::Keyring)
 }
 
-pub(crate) fn signed_out() -> Snapshot {
+/// The one org of most tests.
+pub(crate) fn acme() -> OrgName {
+    "acme".parse().unwrap()
+}
+
+pub(crate) fn of(service: &str) -> ServiceRef {
+    ServiceRef::new(&acme(), &named(service))
+}
+
+/// A snapshot of this org alone.
+pub(crate) fn alone(org: OrgSnapshot) -> Snapshot {
     Snapshot {
-        org: Some(OrgView {
-            name: "acme".parse().unwrap(),
-            hub: "hub.acme.example:443".parse().unwrap(),
-        }),
-        account: AccountView::SignedOut { last: None },
-        hub: HubState::Connected,
+        orgs: vec![org],
         ..Snapshot::empty(KeyHome::Keyring)
     }
 }
 
+/// As `snapshot`, with another truth about its one org.
+pub(crate) fn but(mut snapshot: Snapshot, change: impl FnOnce(&mut OrgSnapshot)) -> Snapshot {
+    change(&mut snapshot.orgs[0]);
+    snapshot
+}
+
+pub(crate) fn signed_out() -> Snapshot {
+    alone(OrgSnapshot {
+        name: acme(),
+        hub_address: "hub.acme.example:443".parse().unwrap(),
+        device: "laptop".to_owned(),
+        account: AccountView::SignedOut { last: None },
+        hub: HubState::Connected,
+        services: vec![],
+        problems: vec![],
+    })
+}
+
 pub(crate) fn signing_in(step: SignInStep) -> Snapshot {
-    Snapshot {
-        account: AccountView::SigningIn(SignIn {
+    but(signed_out(), |org| {
+        org.account = AccountView::SigningIn(SignIn {
             step,
             url: Some("https://acme.okta.example/authorize?state=1".to_owned()),
             since: MORNING,
             likely: Vec::new(),
             code: None,
-        }),
-        ..signed_out()
-    }
+        });
+    })
 }
 
 /// Signed in for ten more hours, with `warehouse` in this state.
 pub(crate) fn warehouse(state: ServiceState) -> Snapshot {
-    Snapshot {
-        account: AccountView::SignedIn {
+    with_services(vec![service("warehouse", 15432, state)])
+}
+
+pub(crate) fn with_services(services: Vec<ServiceView>) -> Snapshot {
+    but(signed_out(), |org| {
+        org.account = AccountView::SignedIn {
             name: "ana@acme.example".to_owned(),
             until: MORNING.plus(10 * HOUR),
-        },
-        services: vec![service("warehouse", 15432, state)],
-        ..signed_out()
-    }
+        };
+        org.services = services;
+    })
 }
 
 pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView {

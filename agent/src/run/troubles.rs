@@ -1,0 +1,36 @@
+//! Lists of problems: bounded, and never the same thing twice.
+//! A newcomer would clear a list: a problem goes when it is repaired, dismissed, or replaced by a newer word about the same thing.
+
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::words::words;
+
+/// Most problems that are kept; the oldest goes first.
+const MAX_PROBLEMS: usize = 20;
+
+/// Adds a problem; one of the same code about the same service or file is replaced.
+pub(super) fn add(list: &mut Vec<Problem>, problem: Problem) {
+    if list.contains(&problem) {
+        return;
+    }
+    tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
+    list.retain(|old| {
+        old.code != problem.code
+            || old.facts.service != problem.facts.service
+            || old.facts.path != problem.facts.path
+    });
+    list.push(problem);
+    let surplus = list.len().saturating_sub(MAX_PROBLEMS);
+    list.drain(..surplus);
+}
+
+pub(super) fn remove(list: &mut Vec<Problem>, codes: &[Code]) {
+    list.retain(|problem| !codes.contains(&problem.code));
+}
+
+/// Whether it is about this computer and not about an org: shown once, however many orgs meet it.
+pub(super) fn is_of_this_computer(code: Code) -> bool {
+    matches!(
+        code,
+        Code::KeyringLocked | Code::KeyringAbsent | Code::KeyFileOpen | Code::DataDirUnusable
+    )
+}
