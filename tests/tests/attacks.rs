@@ -6,10 +6,10 @@
 mod client;
 #[path = "attacks/company.rs"]
 mod company;
-#[path = "attacks/crowd.rs"]
-mod crowd;
 #[path = "attacks/hostile_relay.rs"]
 mod hostile_relay;
+#[path = "attacks/hub.rs"]
+mod hub;
 #[path = "attacks/laptop.rs"]
 mod laptop;
 #[path = "attacks/lying_hub.rs"]

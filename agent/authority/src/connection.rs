@@ -41,11 +41,14 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// One request's headers, in bytes and in number.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 32;
+/// Connections in the handshake.
+const NEWCOMERS: usize = 256;
 /// Connections on which nobody has proved who they are.
 const STRANGERS: usize = 512;
 
 /// Where connections begin.
 pub(crate) struct Door {
+    newcomers: Arc<Doorstep>,
     strangers: Arc<Doorstep>,
     guests: Arc<Guests>,
 }
@@ -53,6 +56,7 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new() -> Self {
         Self {
+            newcomers: Doorstep::new(NEWCOMERS),
             strangers: Doorstep::new(STRANGERS),
             guests: Arc::default(),
         }
@@ -65,14 +69,14 @@ impl Door {
         tcp: TcpStream,
         guest: Guest,
     ) -> Result<(), LinkError> {
+        let guest = guest.move_on(&self.newcomers);
         let stream = tokio::select! {
             biased;
             () = core.draining.cancelled() => return Ok(()),
             introduced = guest.within(introduce(core, tcp)) => introduced?,
         };
         // A handshake proves no more than that there is a computer; the next proof may take longer, so it waits elsewhere.
-        let stranger = self.strangers.enter();
-        drop(guest);
+        let stranger = guest.move_on(&self.strangers);
         let caller = Arc::new(Caller::new(stream.hash, Arc::clone(&self.guests)));
         // Boxed: a stranger who stays in the handshake must not take up the room of a conversation.
         Box::pin(speak(core, caller, stream, stranger)).await;

@@ -5,13 +5,14 @@ mod config;
 mod keys;
 mod run;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
 use tidegate_authority::{Authority, AuthorityConfig, SystemClock};
-use tidegate_link::{Doorstep, Guest, LinkError, Preface, read_preface};
+use tidegate_link::{Doorstep, Guest, Preface, read_preface};
 use tidegate_proto::{
     names::{HubAddress, OrgName},
     statement::{AuthorityStatement, OrgBundle},
@@ -31,8 +32,10 @@ use crate::{
 };
 use config::HubConfig;
 
-/// Connections that have not said or proved anything yet.
-const STRANGERS: usize = 1024;
+/// Connections that have not said what they want; authority and relay bound those that have.
+const STRANGERS: usize = 512;
+/// For saying it: the first bytes follow the connection at once, unless a network loses them more than once.
+const SAY: Duration = Duration::from_secs(5);
 /// For connections to end by themselves when we stop; then they are ended.
 const DRAIN: Duration = Duration::from_secs(3);
 /// After an accept that failed: most likely there are no descriptors left, and trying at once finds none either.
@@ -106,7 +109,7 @@ impl Hub {
 
     /// Accepts until told to end, then drains.
     async fn run(self, listener: TcpListener, mut signals: Signals) -> Result<(), Failure> {
-        let doorstep = Doorstep::new(STRANGERS);
+        let doorstep = Doorstep::with_limit(STRANGERS, SAY);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -116,7 +119,7 @@ impl Hub {
                     Signal::Reload => self.reload().await,
                 },
                 Some(ended) = connections.join_next() => told(ended),
-                accepted = listener.accept() => match accepted {
+                accepted = next(&listener, &doorstep) => match accepted {
                     Ok((tcp, from)) => {
                         let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
                         connections.spawn(hall.receive(tcp, doorstep.enter_from(from.ip())));
@@ -185,21 +188,27 @@ struct Hall {
 }
 
 impl Hall {
-    async fn receive(self, tcp: TcpStream, guest: Guest) {
-        if let Err(error) = self.hand_over(tcp, guest).await {
+    /// All that a stranger costs, until it has said what it wants: what comes then is boxed.
+    async fn receive(self, mut tcp: TcpStream, guest: Guest) {
+        let served = match guest.within(read_preface(&mut tcp)).await {
+            Ok(Preface::Api) => Box::pin(self.authority.serve_api(tcp, guest)).await,
+            Ok(Preface::Link) => Ok(self.relay.serve_link(tcp, guest)),
+            Ok(Preface::Circuit(token)) => Ok(self.relay.serve_circuit(tcp, token)),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = served {
             tracing::debug!(%error, "a connection did not get through the door");
         }
     }
+}
 
-    async fn hand_over(self, mut tcp: TcpStream, guest: Guest) -> Result<(), LinkError> {
-        match guest.within(read_preface(&mut tcp)).await? {
-            // Boxed: a stranger who says nothing must not take up the room of a conversation.
-            Preface::Api => Box::pin(self.authority.serve_api(tcp, guest)).await?,
-            Preface::Link => self.relay.serve_link(tcp, guest),
-            Preface::Circuit(token) => self.relay.serve_circuit(tcp, token),
-        }
-        Ok(())
-    }
+/// The next newcomer, once those whom the last ones pushed out have gone.
+async fn next(
+    listener: &TcpListener,
+    doorstep: &Doorstep,
+) -> std::io::Result<(TcpStream, SocketAddr)> {
+    doorstep.cleared().await;
+    listener.accept().await
 }
 
 /// A panic is ours, and must not go unnoticed because the others went on.

@@ -9,16 +9,25 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
-/// How long a guest may stand on the doorstep in all.
+/// How long a guest may stand on one doorstep, where nobody says otherwise.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// So many may be on their way out while others come in.
+const LEAVING: usize = 64;
 
 /// All connections of one listener that are still strangers.
 pub struct Doorstep {
     most: usize,
+    limit: Duration,
     state: Mutex<State>,
+    /// Somebody who was sent away has gone.
+    gone: Notify,
 }
 
 #[derive(Default)]
@@ -27,6 +36,8 @@ struct State {
     /// In order of arrival.
     guests: BTreeMap<u64, (Source, CancellationToken)>,
     crowds: HashMap<Source, usize>,
+    /// Those who were sent away and have not gone yet: their tasks must run once more.
+    leaving: usize,
 }
 
 /// Where a stranger came from, as far as it matters; `None` where nobody can tell.
@@ -36,10 +47,26 @@ impl Doorstep {
     /// A doorstep for at most `most` strangers at once.
     #[must_use]
     pub fn new(most: usize) -> Arc<Self> {
+        Self::with_limit(most, LIMIT)
+    }
+
+    /// As [`Self::new`], but nobody stays longer than `limit`.
+    #[must_use]
+    pub fn with_limit(most: usize, limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             most: most.max(1),
+            limit,
             state: Mutex::default(),
+            gone: Notify::new(),
         })
+    }
+
+    /// Waits until all but a few of those who were sent away have gone. Whoever accepts faster than they go would
+    /// otherwise pile them up behind the door, where nobody counts them.
+    pub async fn cleared(&self) {
+        while self.state().leaving > LEAVING {
+            self.gone.notified().await;
+        }
     }
 
     /// Takes in a connection that was just accepted; the oldest stranger leaves if there is no room.
@@ -64,8 +91,9 @@ impl Doorstep {
         *state.crowds.entry(source).or_default() += 1;
         Guest {
             id,
+            source,
             gone,
-            until: Instant::now() + LIMIT,
+            until: Instant::now() + self.limit,
             doorstep: Arc::clone(self),
         }
     }
@@ -94,6 +122,7 @@ impl State {
             .find(|(_, (source, _))| Some(*source) == crowd)
             .map(|(id, _)| *id);
         if let Some((_, gone)) = oldest.and_then(|id| self.leave(id)) {
+            self.leaving += 1;
             gone.cancel();
         }
     }
@@ -121,6 +150,7 @@ fn network(address: IpAddr) -> IpAddr {
 /// A connection's place on the doorstep. Drop it once the connection has been admitted.
 pub struct Guest {
     id: u64,
+    source: Source,
     gone: CancellationToken,
     until: Instant,
     doorstep: Arc<Doorstep>,
@@ -141,6 +171,13 @@ impl Guest {
         }
     }
 
+    /// Leaves this doorstep for the next one: whoever has said what it wants is no longer in the way of those who have not,
+    /// and they cannot push it out any more.
+    #[must_use]
+    pub fn move_on(self, next: &Arc<Doorstep>) -> Self {
+        next.take_in(self.source)
+    }
+
     /// Ends when somebody newer needs the place; says nothing about time.
     pub async fn gone(&self) {
         self.gone.cancelled().await;
@@ -149,7 +186,11 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.doorstep.state().leave(self.id);
+        let mut state = self.doorstep.state();
+        if state.leave(self.id).is_none() {
+            state.leaving -= 1;
+            self.doorstep.gone.notify_one();
+        }
     }
 }
 
@@ -158,6 +199,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::future::{pending, ready};
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn the_oldest_stranger_makes_room_for_the_newest() {
@@ -193,6 +235,33 @@ mod tests {
         assert_eq!(doorstep.crowd(), 3);
         drop((honest, crowd));
         assert!(doorstep.state().crowds.is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_moved_on_is_not_pushed_out_by_those_behind() {
+        let (outer, inner) = (Doorstep::new(2), Doorstep::new(2));
+        let ahead = outer.enter().move_on(&inner);
+
+        let behind: Vec<_> = (0..10).map(|_| outer.enter()).collect();
+
+        assert_eq!(ahead.within(ready(Ok(1))).await, Ok(1));
+        assert_eq!((outer.crowd(), inner.crowd()), (2, 1));
+        drop((ahead, behind));
+        assert_eq!((outer.crowd(), inner.crowd()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn nobody_comes_in_faster_than_those_before_go_out() {
+        let doorstep = Doorstep::new(1);
+        let mut sent_away: Vec<_> = (0..LEAVING + 2).map(|_| doorstep.enter()).collect();
+        let newest = sent_away.pop().unwrap();
+
+        assert!(timeout(Duration::ZERO, doorstep.cleared()).await.is_err());
+        sent_away.pop();
+        doorstep.cleared().await;
+
+        drop((sent_away, newest));
+        assert_eq!(doorstep.state().leaving, 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ pub use limits::Limits;
 use circuit::Circuits;
 use registry::Registry;
 use std::sync::Arc;
-use tidegate_link::Guest;
+use tidegate_link::{Doorstep, Guest};
 use tidegate_proto::{
     channel::CircuitToken,
     identity::NoiseSecret,
@@ -45,6 +45,8 @@ pub struct Relay(Arc<Inner>);
 
 struct Inner {
     config: RelayConfig,
+    /// Those in the handshake.
+    strangers: Arc<Doorstep>,
     registry: Registry,
     circuits: Circuits,
     tasks: TaskTracker,
@@ -57,6 +59,7 @@ impl Relay {
     #[must_use]
     pub fn new(config: RelayConfig) -> Self {
         Self(Arc::new(Inner {
+            strangers: Doorstep::new(config.limits.strangers),
             registry: Registry::new(config.limits),
             circuits: Circuits::default(),
             config,
@@ -68,12 +71,10 @@ impl Relay {
 
     /// Serves a control connection whose preface said so, in a task of the relay's.
     pub fn serve_link(&self, tcp: TcpStream, guest: Guest) {
-        let inner = Arc::clone(&self.0);
-        self.0.tasks.spawn(async move {
-            let stop = inner.stop.clone();
-            stop.run_until_cancelled(link::serve(&inner, tcp, guest))
-                .await;
-        });
+        let guest = guest.move_on(&self.0.strangers);
+        self.0
+            .tasks
+            .spawn(link::serve(Arc::clone(&self.0), tcp, guest));
     }
 
     /// Gives one half of a circuit to whom its token belongs. A token nobody waits for closes the connection.
@@ -90,6 +91,12 @@ impl Relay {
     #[must_use]
     pub fn circuits(&self) -> usize {
         self.0.registry.circuits()
+    }
+
+    /// Connections that shake hands now.
+    #[must_use]
+    pub fn strangers(&self) -> usize {
+        self.0.strangers.crowd()
     }
 
     /// Links now.

@@ -4,6 +4,9 @@
 /// Bounds of a relay.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Connections that shake hands and have shown no pass; the oldest from where most came from makes room.
+    /// Each costs about 5 KiB.
+    pub strangers: usize,
     /// Links of all pseudonyms; more are refused.
     pub links: usize,
     /// Links of one pseudonym; the oldest makes room, since a laptop that slept dials again before we notice.
@@ -19,6 +22,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            strangers: 256,
             links: 16_384,
             links_per_pseudonym: 4,
             circuits: 32_768,

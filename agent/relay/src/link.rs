@@ -26,14 +26,27 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// A peer that does not take what it is sent for this long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
-/// Serves a link from its handshake to its end.
-pub(crate) async fn serve(inner: &Arc<Inner>, tcp: TcpStream, guest: Guest) {
-    let Ok(Some(mut link)) = guest.within(welcome(inner, tcp)).await else {
-        return;
+/// Serves a link from its handshake to its end, or to the relay's.
+///
+/// Handshake and conversation are boxed one after the other: the task of a stranger who stays in the handshake is a few
+/// hundred bytes and what the handshake itself needs. Unboxed, each layer would hold room for all that are inside of it.
+pub(crate) async fn serve(inner: Arc<Inner>, tcp: TcpStream, guest: Guest) {
+    let welcome = Box::pin(welcome(&inner, tcp));
+    let welcomed = tokio::select! {
+        biased;
+        () = inner.stop.cancelled() => return,
+        welcomed = guest.within(welcome) => welcomed,
     };
+    let Ok(Some(link)) = welcomed else { return };
     drop(guest);
+    let mut link = Box::new(link);
     tracing::info!(pseudonym = link.pass.pseudonym, role = ?link.pass.role, "a link was admitted");
-    let end = link.run().await;
+    let run = Box::pin(link.run());
+    let end = tokio::select! {
+        biased;
+        () = inner.stop.cancelled() => End::Stopped,
+        end = run => end,
+    };
     tracing::info!(pseudonym = link.pass.pseudonym, why = %end, "a link ended");
 }
 
@@ -41,7 +54,11 @@ pub(crate) async fn serve(inner: &Arc<Inner>, tcp: TcpStream, guest: Guest) {
 async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, LinkError> {
     tune(&tcp)?;
     let prologue = |suite| Prologue::link(suite, inner.config.org.clone());
-    let mut secure = respond(tcp, prologue, &inner.config.noise).await?;
+    let secure = respond(tcp, prologue, &inner.config.noise).await?;
+    Box::pin(introduced(inner, secure)).await
+}
+
+async fn introduced(inner: &Arc<Inner>, mut secure: Secure) -> Result<Option<Link>, LinkError> {
     let hello = secure.recv_record().await?;
     let ToRelay::Hello { pass } = ToRelay::decode(&hello)? else {
         return Err(LinkError::OutOfTurn);
@@ -98,6 +115,8 @@ async fn refuse(mut secure: Secure, refusal: RelayRefusal) -> Result<(), LinkErr
 enum End {
     #[error("{0}")]
     Link(LinkError),
+    #[error("the relay stopped")]
+    Stopped,
     #[error("the pass ran out")]
     Pass,
     #[error("a newer link of the same holder took its place")]

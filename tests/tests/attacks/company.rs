@@ -1,14 +1,14 @@
-//! The company under attack: hub (authority and relay on one port), outlet, provider, target, all real and on loopback.
+//! The company under attack: hub, outlet, provider, target, all real and on loopback.
 //! `end` proves that nothing is left: an honest person still gets in, then every record is closed and every task joined.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidegate_authority::{Anchor, Authority, AuthorityConfig, AuthorityKeys, SystemClock};
-use tidegate_link::{ApiConnection, Doorstep, Preface, now, read_preface, tune};
+use tidegate_authority::AuthorityKeys;
+use tidegate_link::{ApiConnection, now};
 use tidegate_outlet::{Outlet, OutletConfig, keys::OutletKeys};
 use tidegate_proto::{
     api::{EnrolAnswer, EnrolRequest, path},
@@ -21,14 +21,11 @@ use tidegate_proto::{
         Statement,
     },
 };
-use tidegate_relay::{Limits, Relay, RelayConfig};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, Device, Refused};
+use crate::hub::{Hub, HubHere, HubProgram};
 use crate::laptop::Laptop;
 use crate::org::Org;
 use crate::provider::Provider;
@@ -39,9 +36,7 @@ const OWNER_POLICY: &str = r#"
     permit (principal in Tidegate::Group::"acme/data-science",
             action == Tidegate::Action::"connect", resource == Tidegate::Service::"acme/warehouse");
 "#;
-/// Connections at the door that have not said anything yet, as in `tidegate hub`.
-pub(crate) const STRANGERS: usize = 2048;
-const RELAY_KEY: [u8; 32] = [0x52; 32];
+pub(crate) const RELAY_KEY: [u8; 32] = [0x52; 32];
 
 pub(crate) struct Company {
     dir: TempDir,
@@ -51,48 +46,46 @@ pub(crate) struct Company {
     pub(crate) target: Target,
     pub(crate) outlet_keys: OutletKeys,
     pub(crate) bundle: OrgBundle,
-    /// Where the relay leads key tunnels; a thief of the hub may lead them elsewhere.
-    pub(crate) key_host: watch::Sender<HubAddress>,
-    pub(crate) doorstep: Arc<Doorstep>,
-    authority: Arc<Authority>,
-    relay: Relay,
+    pub(crate) hub: Hub,
     outlet: Outlet,
-    closing: CancellationToken,
-    door: JoinHandle<()>,
-    /// Held: the relay watches it.
-    _statement: watch::Sender<tidegate_proto::statement::AuthorityStatement>,
 }
 
 impl Company {
+    /// With a hub in this process, where a thief can be given what is inside.
     pub(crate) async fn start() -> Self {
+        let listener = listener();
+        let address = listener.local_addr().unwrap();
+        Self::found(address, async |dir, org, bundle| {
+            Hub::Here(HubHere::start(listener, &dir.join("hub"), org, bundle).await)
+        })
+        .await
+    }
+
+    /// With the hub's own program, whose memory can be weighed.
+    pub(crate) async fn with_hub_program() -> Self {
+        // Free a moment ago: the catalogue must name the port before the hub can listen on it.
+        let address = listener().local_addr().unwrap();
+        Self::found(address, async |dir, org, bundle| {
+            Hub::Program(HubProgram::start(address, &dir.join("hub"), org, bundle).await)
+        })
+        .await
+    }
+
+    async fn found(
+        address: SocketAddr,
+        hub: impl AsyncFnOnce(&Path, &Org, OrgBundle) -> Hub,
+    ) -> Self {
         let (dir, org, provider) = (
             tempfile::tempdir().unwrap(),
             Org::new(),
             Arc::new(Provider::start().await),
         );
-        let listener = listener();
-        let address: HubAddress = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let address: HubAddress = address.to_string().parse().unwrap();
         let keys = OutletKeys::load_or_make(&dir.path().join("outlet"), &SystemEntropy)
             .ok()
             .unwrap();
         let bundle = bundle(&dir, &org, &provider, &keys, &address);
-        let authority = authority(&dir, &org, bundle.clone()).await;
-        let statement = watch::Sender::new(authority.statement());
-        let key_host = watch::Sender::new(authority.key_host());
-        let relay = Relay::new(RelayConfig {
-            org: acme(),
-            authority: statement.subscribe(),
-            noise: NoiseSecret::from_bytes(&RELAY_KEY),
-            key_host: key_host.subscribe(),
-            limits: Limits::default(),
-            clock: Arc::new(now),
-        });
-        let (closing, doorstep) = (CancellationToken::new(), Doorstep::new(STRANGERS));
-        let hall = Hall {
-            authority: Arc::clone(&authority),
-            relay: relay.clone(),
-        };
-        let door = tokio::spawn(hall.serve(listener, Arc::clone(&doorstep), closing.clone()));
+        let hub = hub(dir.path(), &org, bundle.clone()).await;
         let target = Target::start().await;
         let outlet = outlet(&dir, &org, &address, &target).await;
         Self {
@@ -103,14 +96,8 @@ impl Company {
             target,
             outlet_keys: keys,
             bundle,
-            key_host,
-            doorstep,
-            authority,
-            relay,
+            hub,
             outlet,
-            closing,
-            door,
-            _statement: statement,
         }
     }
 
@@ -120,7 +107,10 @@ impl Company {
         let secret =
             |n: usize| -> [u8; 32] { content[content.len() - 32 * n..][..32].try_into().unwrap() };
         let signing = SigningKey::from_seed(&secret(3));
-        assert_eq!(signing.verify_key(), self.authority.statement().key);
+        assert_eq!(
+            signing.verify_key(),
+            self.hub.here().authority.statement().key
+        );
         StolenHub {
             signing,
             noise: NoiseSecret::from_bytes(&secret(2)),
@@ -128,7 +118,7 @@ impl Company {
     }
 
     fn hub_data(&self) -> PathBuf {
-        self.dir.path().join("hub")
+        self.dir.path().join("hub/authority")
     }
 
     fn audit(&self) -> PathBuf {
@@ -209,13 +199,7 @@ impl Company {
         let proof =
             tidegate_outlet::audit::verify(&self.dir.path().join("audit.jsonl"), None).unwrap();
         assert_eq!(proof.open, 0, "a record was left open");
-        self.authority.drain();
-        self.closing.cancel();
-        within(self.door).await.unwrap();
-        let relay = self.relay.clone();
-        within(self.relay.shutdown()).await;
-        assert_eq!((relay.links(), relay.circuits()), (0, 0));
-        within(Arc::into_inner(self.authority).unwrap().shutdown()).await;
+        within(self.hub.end()).await;
     }
 }
 
@@ -250,7 +234,8 @@ fn bundle(
     outlet: &OutletKeys,
     hub: &HubAddress,
 ) -> OrgBundle {
-    let hub_keys = AuthorityKeys::open_or_make(&dir.path().join("hub"), &SystemEntropy).unwrap();
+    let hub_keys =
+        AuthorityKeys::open_or_make(&dir.path().join("hub/authority"), &SystemEntropy).unwrap();
     let service = |name: &str, port| {
         service_statement(name, port, outlet.noise.public(), hub, outlet).sign(&org.root)
     };
@@ -287,22 +272,6 @@ pub(crate) fn service_statement(
     }
 }
 
-async fn authority(dir: &TempDir, org: &Org, bundle: OrgBundle) -> Arc<Authority> {
-    let anchor = Anchor {
-        org: acme(),
-        root: org.root.verify_key().peer_id(),
-    };
-    let config = AuthorityConfig {
-        data: dir.path().join("hub"),
-        anchor,
-    };
-    Arc::new(
-        Authority::open(config, bundle, Arc::new(SystemClock))
-            .await
-            .unwrap(),
-    )
-}
-
 async fn outlet(dir: &TempDir, org: &Org, hub: &HubAddress, target: &Target) -> Outlet {
     let at = |name: &str| dir.path().join(name).display().to_string();
     std::fs::write(at("owner.cedar"), OWNER_POLICY).unwrap();
@@ -321,41 +290,4 @@ async fn outlet(dir: &TempDir, org: &Org, hub: &HubAddress, target: &Target) -> 
         .unwrap();
     within(outlet.ready()).await;
     outlet
-}
-
-/// The hub's hall: as in `tidegate hub`, without its signals.
-struct Hall {
-    authority: Arc<Authority>,
-    relay: Relay,
-}
-
-impl Hall {
-    async fn serve(
-        self,
-        listener: TcpListener,
-        doorstep: Arc<Doorstep>,
-        closing: CancellationToken,
-    ) {
-        let mut connections = JoinSet::new();
-        while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
-            let Ok((mut tcp, from)) = accepted else {
-                continue;
-            };
-            let guest = doorstep.enter_from(from.ip());
-            let (authority, relay) = (Arc::clone(&self.authority), self.relay.clone());
-            connections.spawn(async move {
-                let _ = tune(&tcp);
-                match guest.within(read_preface(&mut tcp)).await {
-                    Ok(Preface::Api) => drop(authority.serve_api(tcp, guest).await),
-                    Ok(Preface::Link) => relay.serve_link(tcp, guest),
-                    Ok(Preface::Circuit(token)) => relay.serve_circuit(tcp, token),
-                    Err(_) => {}
-                }
-            });
-            while connections.try_join_next().is_some() {}
-        }
-        while let Some(ended) = connections.join_next().await {
-            ended.unwrap();
-        }
-    }
 }

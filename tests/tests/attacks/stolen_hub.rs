@@ -135,7 +135,7 @@ async fn a_thief_with_the_hub_cannot_put_his_own_provider_behind_the_key_tunnel(
     his_provider.turn_key("k2");
     let way = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let led_astray = way.local_addr().unwrap().to_string().parse().unwrap();
-    company.key_host.send_replace(led_astray);
+    company.hub.here().key_host.send_replace(led_astray);
     let his_host = his_provider.settings().key_host.to_string();
     let came = Arc::<AtomicUsize>::default();
     let carried = tokio::spawn(carry(way, his_host, Arc::clone(&came)));
@@ -167,6 +167,8 @@ async fn a_thief_with_the_hub_cannot_put_his_own_provider_behind_the_key_tunnel(
     );
     company.nothing_opened();
     company
+        .hub
+        .here()
         .key_host
         .send_replace(company.provider.settings().key_host);
     within(link.shutdown()).await;

@@ -1,12 +1,15 @@
 //! `tidegate hub run`: parse, build, say what is bound, run, drain.
 //! The same sequence every time; what it builds and how it ends are in `super`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{Hub, config::HubConfig};
 use crate::{failure::Failure, process, signals::Signals, trouble::Trouble};
+
+/// Connections that the kernel keeps until we take them; it allows no more than `net.core.somaxconn`.
+const BACKLOG: u32 = 4096;
 
 #[derive(clap::Args)]
 pub(crate) struct Run {
@@ -22,22 +25,33 @@ impl Run {
             .map_err(|error| Failure::internal("signals cannot be received", &error))?;
         process::raise_file_limit();
 
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|error| listen(&config, &error))?;
+        let listener = bind(config.listen).map_err(|error| unbound(&config, &error))?;
         let bound = listener
             .local_addr()
-            .map_err(|error| listen(&config, &error))?;
+            .map_err(|error| unbound(&config, &error))?;
         let hub = Hub::open(config).await?;
         tracing::info!(address = %bound, org = %hub.org(), "hub is listening");
 
-        let ended = hub.run(listener, signals).await;
+        // A task like those it spawns: it takes turns with them, and cannot accept faster than they are served.
+        let ended = tokio::spawn(hub.run(listener, signals)).await;
         tracing::info!("hub ended");
-        ended
+        ended.unwrap_or_else(|error| Err(Failure::internal("the hub's accept loop ended", &error)))
     }
 }
 
-fn listen(config: &HubConfig, error: &std::io::Error) -> Failure {
+/// With room in the kernel for a burst of newcomers: one who finds none waits a second before it knocks again.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As `TcpListener::bind` does it: the port of a hub that just ended may be taken at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn unbound(config: &HubConfig, error: &std::io::Error) -> Failure {
     Trouble::Listen {
         address: config.listen.to_string(),
         error: error.kind(),
