@@ -33,6 +33,25 @@ pub enum Action {
     Leave {
         org: OrgName,
     },
+    /// Shows the words for a new device that asks to be let in, here and there.
+    CompareDevice {
+        org: OrgName,
+        request: String,
+    },
+    /// The person has seen the same words on both screens.
+    ApproveDevice {
+        org: OrgName,
+        request: String,
+    },
+    DeclineDevice {
+        org: OrgName,
+        request: String,
+    },
+    /// Shuts out a device of the person, by its `id`; for good.
+    RevokeDevice {
+        org: OrgName,
+        device: String,
+    },
     Connect {
         service: ServiceRef,
     },
@@ -56,6 +75,10 @@ impl Action {
             | Self::SignInWithCode { org }
             | Self::CancelSignIn { org }
             | Self::SignOut { org }
+            | Self::CompareDevice { org, .. }
+            | Self::ApproveDevice { org, .. }
+            | Self::DeclineDevice { org, .. }
+            | Self::RevokeDevice { org, .. }
             | Self::DismissProblem { org: Some(org), .. } => Some(org),
             Self::Connect { service } | Self::Disconnect { service } => Some(&service.org),
             // The household's: joining and leaving change who is there.

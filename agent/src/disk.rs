@@ -31,7 +31,7 @@ pub(crate) struct Membership {
     pub(crate) root: PeerId,
     /// The newest root key that was walked to from it.
     pub(crate) root_key: Option<VerifyKey>,
-    /// What the authority calls this device.
+    /// What the authority calls this device; empty while another one has to let it in.
     pub(crate) device: String,
     /// Who signed in last.
     pub(crate) last: Option<String>,

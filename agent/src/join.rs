@@ -28,7 +28,7 @@ pub(crate) struct Joined {
     pub(crate) trouble: Option<Problem>,
 }
 
-/// Enrols this device with `link`. A key that `must_last` and cannot be kept costs no ticket.
+/// Enrols this device with `link`, or prepares it to be let in by another one if there is no ticket in it. A key that `must_last` and cannot be kept costs no ticket.
 pub(crate) async fn join(
     link: JoinLink,
     vault: &Vault,
@@ -36,7 +36,6 @@ pub(crate) async fn join(
     now: UnixTime,
     must_last: bool,
 ) -> Result<Joined, Problem> {
-    let ticket = link.ticket.ok_or(Problem::new(Code::JoinLinkBad))?;
     let hub = HubIdentity {
         address: link.address,
         org: link.org,
@@ -45,7 +44,10 @@ pub(crate) async fn join(
     let mut api = Api::connect(&hub, noise)
         .await
         .map_err(|error| error.problem(&hub.address))?;
-    let statement = check(&ticket, &api, &hub, now)?;
+    let statement = match &link.ticket {
+        Some(ticket) => Some(check(ticket, &api, &hub, now)?),
+        None => None,
+    };
 
     let before = vault.read(&hub.org, Entry::Identity).await.ok().flatten();
     let identity = Arc::new(SigningKey::generate(&SystemEntropy));
@@ -54,30 +56,27 @@ pub(crate) async fn join(
     if let (Kept::InMemory(error), true) = (&kept, must_last) {
         return Err(problems::of_store(*error));
     }
-    let enrolment = Enrolment {
-        org: hub.org.clone(),
-        ticket: statement.id,
-        key: identity.verify_key(),
-        at: now,
-    };
-    let request = EnrolRequest {
-        ticket: ticket.jws.clone(),
-        enrolment: enrolment.sign(&ticket.key),
-    };
-    let answer = match enrol(&mut api, &request, &hub, noise).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            put_back(vault, &hub.org, before).await;
-            return Err(error.problem(&hub.address));
+    let device = match link.ticket.zip(statement) {
+        Some((ticket, statement)) => {
+            let request = request(&ticket, statement, &identity, now);
+            match enrol(&mut api, &request, &hub, noise).await {
+                Ok(answer) => answer.device,
+                Err(error) => {
+                    put_back(vault, &hub.org, before).await;
+                    return Err(error.problem(&hub.address));
+                }
+            }
         }
+        // Another device of the person will have to let this one in.
+        None => String::new(),
     };
-    tracing::info!(org = %hub.org, hub = %hub.address, "device was enrolled");
+    tracing::info!(org = %hub.org, hub = %hub.address, enrolled = !device.is_empty(), "org was joined");
     let membership = Membership {
         org: hub.org,
         hub: hub.address,
         root: hub.root,
         root_key: Some(api.root),
-        device: answer.device,
+        device,
         last: None,
         trust: Trust::default(),
         services: Vec::new(),
@@ -91,6 +90,24 @@ pub(crate) async fn join(
         identity,
         trouble,
     })
+}
+
+fn request(
+    ticket: &JoinTicket,
+    statement: TicketStatement,
+    identity: &SigningKey,
+    now: UnixTime,
+) -> EnrolRequest {
+    let enrolment = Enrolment {
+        org: statement.org,
+        ticket: statement.id,
+        key: identity.verify_key(),
+        at: now,
+    };
+    EnrolRequest {
+        ticket: ticket.jws.clone(),
+        enrolment: enrolment.sign(&ticket.key),
+    }
 }
 
 /// Enrols, asking again when the answer was lost: the same key with the same ticket gets the same answer.

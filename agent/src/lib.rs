@@ -8,6 +8,7 @@ mod circuit;
 mod clock;
 mod config;
 pub mod control;
+mod devices;
 mod disk;
 mod hub;
 mod inlet;
@@ -34,8 +35,9 @@ pub use config::{AgentConfig, KeyStoreKind};
 pub use service_ref::ServiceRef;
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, Form, HubState, KeyHome, OrgSnapshot,
-    ServiceState, ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
+    AccountView, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState, DeviceView,
+    Enrolling, Form, HubState, KeyHome, OrgSnapshot, ServiceState, ServiceView, SignIn, SignInCode,
+    SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_link::Portal;
 pub use tidegate_proto::likely::LikelyCause;

@@ -2,6 +2,9 @@
 //! A newcomer would keep a second copy of some field "for speed": don't. Window, tray and CLI are functions of this value, and it never holds a secret.
 
 mod connection;
+mod devices;
+
+pub use devices::{DeviceRequest, DeviceRequestState, DeviceView, Enrolling};
 
 pub use connection::{ConnectionStrings, Form};
 
@@ -28,8 +31,16 @@ pub struct Snapshot {
 pub struct OrgSnapshot {
     pub name: OrgName,
     pub hub_address: HubAddress,
-    /// What the org calls this device.
+    /// What the org calls this device; empty until it is let in.
     pub device: String,
+    /// For another computer of the same person: names the org and holds no right.
+    pub link: String,
+    /// How far this device is on its way in; `None` once it is in.
+    pub enrolling: Option<Enrolling>,
+    /// The person's devices, newest first; empty until the hub was asked.
+    pub devices: Vec<DeviceView>,
+    /// New devices of the person that ask to be let in by this one.
+    pub device_requests: Vec<DeviceRequest>,
     pub account: AccountView,
     pub hub: HubState,
     /// Services this person may see, sorted by name.
@@ -92,6 +103,8 @@ pub enum SignInStep {
     /// For somebody who types the code on another computer.
     WaitingForCode,
     ExchangingCode,
+    /// Another device of the person has to let this one in, see `enrolling`.
+    WaitingForDevice,
     GettingCredential,
 }
 

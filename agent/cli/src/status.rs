@@ -196,6 +196,10 @@ mod tests {
             name: "acme".parse().unwrap(),
             hub_address: "hub.example:443".parse().unwrap(),
             device: "laptop".into(),
+            link: String::new(),
+            enrolling: None,
+            devices: vec![],
+            device_requests: vec![],
             account: AccountView::SignedIn {
                 name: "ana@example.org".into(),
                 until: UnixTime(28_740),

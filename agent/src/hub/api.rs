@@ -11,6 +11,9 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::api::devices::{
+    DevicesAnswer, DevicesRequest, Introduction, IntroductionRequest, IntroductionStep,
+};
 use tidegate_proto::api::{
     ApiRefusal, CredentialAnswer, CredentialRequest, EnrolAnswer, EnrolRequest, Settings, path,
 };
@@ -111,6 +114,29 @@ impl Api {
     ) -> Result<CredentialAnswer, ApiError> {
         self.call(Method::POST, path::CREDENTIAL, json(request)?)
             .await
+    }
+
+    pub(crate) async fn introduce(
+        &mut self,
+        request: &IntroductionRequest,
+    ) -> Result<Introduction, ApiError> {
+        self.call(Method::POST, path::INTRODUCE, json(request)?)
+            .await
+    }
+
+    pub(crate) async fn introduction_step(
+        &mut self,
+        request: &IntroductionStep,
+    ) -> Result<Introduction, ApiError> {
+        self.call(Method::POST, path::INTRODUCTION, json(request)?)
+            .await
+    }
+
+    pub(crate) async fn devices(
+        &mut self,
+        request: &DevicesRequest,
+    ) -> Result<DevicesAnswer, ApiError> {
+        self.call(Method::POST, path::DEVICES, json(request)?).await
     }
 
     /// Turns the connection into the stream of events.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tidegate_proto::api::devices::DevicesRequest;
 use tidegate_proto::api::{CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
@@ -113,6 +114,7 @@ impl HubKeeper {
         }
         self.report(HubReport::State(HubState::Connected)).await;
         self.report(HubReport::Better(BETTER)).await;
+        self.look_at_devices(&mut api, &access).await;
         let renewal = renewal.with_credential(access.credential_until, jitter());
         let events = api.events().await.map_err(|error| self.setback(&error))?;
         self.listen(events, &listener, &renewal, &access).await
@@ -288,6 +290,7 @@ impl HubKeeper {
                         event::BEACON if self.heard(listener, &event.data).await? => {
                             silent_after = Instant::now() + AWAY_AFTER;
                         }
+                        event::INTRODUCTIONS => self.introduced(&event.data).await,
                         _ => {}
                     }
                 }
@@ -299,6 +302,27 @@ impl HubKeeper {
             if self.circuits.look_up() {
                 return Ok(());
             }
+        }
+    }
+
+    /// For showing: a hub that does not tell keeps nobody out.
+    async fn look_at_devices(&self, api: &mut Api, access: &Access) {
+        let request = DevicesRequest {
+            identity: self.identity.verify_key(),
+            proof: prove(&api.hash, &self.identity),
+            credential: access.credential.clone(),
+            revoke: None,
+        };
+        match api.devices(&request).await {
+            Ok(answer) => self.report(HubReport::Devices(answer.devices)).await,
+            Err(error) => tracing::debug!(%error, "devices were not listed"),
+        }
+    }
+
+    async fn introduced(&self, data: &str) {
+        match serde_json::from_str(data) {
+            Ok(seen) => self.report(HubReport::Introductions(seen)).await,
+            Err(_) => tracing::warn!("introductions could not be read"),
         }
     }
 

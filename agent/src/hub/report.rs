@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tidegate_proto::api::CatalogueEntry;
+use tidegate_proto::api::devices::{DeviceInfo, Introduction};
 use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::IdpStatement;
@@ -17,6 +18,10 @@ pub(crate) enum HubReport {
     State(HubState),
     /// Rights were renewed; the catalogue may have changed.
     Granted(Arc<Access>),
+    /// New devices of the person that ask to be let in.
+    Introductions(Vec<Introduction>),
+    /// The person's devices.
+    Devices(Vec<DeviceInfo>),
     /// To be kept on disk.
     Learned(Box<Learned>),
     /// Goes on, but the person should know.

@@ -42,6 +42,10 @@ impl Owner {
             .any(|problem| problem.code == Code::WrongAccount);
         self.end_sign_in(Code::SignInReplaced);
         self.state.forget_sign_in();
+        if let Some(session) = self.unintroduced() {
+            self.introduce(session);
+            return Ok(());
+        }
         let attempt = self.attempt();
         let running = self.sign_in_task(attempt, identity, (way, another_account));
         let view = SignIn {
@@ -67,6 +71,8 @@ impl Owner {
                     self.tell_tab(tab, Err(Problem::new(why)));
                 }
             }
+            // Nobody waits for it any more; at the hub it runs out.
+            Account::Introducing { .. } => {}
             other => self.state.account = other,
         }
     }
@@ -140,6 +146,10 @@ impl Owner {
                 self.end_access(&Problem::new(Code::SignInCancelled), false)
                     .await
             }
+            Account::Introducing { .. } => {
+                self.end_access(&Problem::new(Code::SignInCancelled), false)
+                    .await
+            }
             Account::SignedOut | Account::SignedIn { .. } => {}
             Account::Waking { .. } => {
                 self.unwant(None);
@@ -173,6 +183,11 @@ impl Owner {
         self.close_all_doors(why, shown);
         if shown {
             self.trouble(why.clone());
+        }
+        if let Some(home) = &mut self.state.home {
+            home.requests.clear();
+            home.devices.clear();
+            home.unintroduced = None;
         }
         if let Some(home) = &self.state.home {
             home.circuits.warm.drop_spares();
@@ -259,6 +274,13 @@ impl Owner {
         };
         self.farewells.spawn(running.task.ended());
         match result {
+            Ok(SignedIn { session, tab }) if !self.is_enrolled() => {
+                self.state.better(&[Code::BrowserDidNotOpen]);
+                if let Some(tab) = tab {
+                    self.tell_tab(tab, Ok(()));
+                }
+                self.introduce(session);
+            }
             Ok(SignedIn { session, tab }) => {
                 self.state.better(&[Code::BrowserDidNotOpen]);
                 self.state.account = Account::Arriving {

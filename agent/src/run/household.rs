@@ -140,6 +140,10 @@ impl Household {
             | Action::SignInWithCode { .. }
             | Action::CancelSignIn { .. }
             | Action::SignOut { .. }
+            | Action::CompareDevice { .. }
+            | Action::ApproveDevice { .. }
+            | Action::DeclineDevice { .. }
+            | Action::RevokeDevice { .. }
             | Action::Connect { .. }
             | Action::Disconnect { .. } => Err(self.board.read().not_joined()),
         };
@@ -190,7 +194,11 @@ impl Household {
                 AccountView::SigningIn(sign_in) => sign_in.step == SignInStep::GettingCredential,
                 AccountView::SignedOut { .. } => false,
             });
-        member.root == link.root && !is_in
+        // A link without a ticket is for a device that is not in yet; one that is would lose its place.
+        let is_enrolled = snapshot
+            .org(&link.org)
+            .is_some_and(|org| org.enrolling.is_none());
+        member.root == link.root && !is_in && (link.ticket.is_some() || !is_enrolled)
     }
 
     async fn on_join(&mut self, report: JoinReport) {

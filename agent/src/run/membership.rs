@@ -12,6 +12,7 @@ use super::owner::Owner;
 use super::state::{Account, Home, Task, Way};
 use crate::backoff::Backoff;
 use crate::circuit::Admission;
+use crate::devices::sponsor::Requests;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::hub::keeper::greet;
@@ -79,6 +80,9 @@ impl Owner {
             circuits,
             catalogue,
             idp: None,
+            devices: Vec::new(),
+            requests: Requests::default(),
+            unintroduced: None,
         });
         self.state.account = Account::SignedOut;
     }
@@ -109,12 +113,13 @@ impl Owner {
         self.state.account = Account::SignedOut;
         match result.and_then(|woken| self.take_key(woken)) {
             Err(problem) => self.stay_out(problem),
-            Ok(Some(session)) => {
+            Ok(Some(session)) if self.is_enrolled() => {
                 self.state.account = Account::SignedIn {
                     session: Arc::clone(&session),
                 };
                 self.keep_hub(session);
             }
+            Ok(Some(session)) => self.introduce(session),
             Ok(None) => {
                 self.admission
                     .send_replace(Admission::None(Problem::new(Code::SignInNeeded)));
@@ -218,7 +223,14 @@ impl Owner {
             TaskNews::Progress(progress) if is_current => self.on_progress(progress),
             TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),
             TaskNews::SignedIn(result) => self.on_late_sign_in(result),
-            TaskNews::Woken(_) | TaskNews::Progress(_) => {}
+            TaskNews::Introducing(at) if is_current => self.on_introducing(at),
+            TaskNews::LetIn(result) if is_current => self.on_let_in(result),
+            TaskNews::Devices(result) => self.on_devices(result),
+            TaskNews::Stepped { id, result } => self.on_stepped(&id, result),
+            TaskNews::Woken(_)
+            | TaskNews::Progress(_)
+            | TaskNews::Introducing(_)
+            | TaskNews::LetIn(_) => {}
         }
     }
 }

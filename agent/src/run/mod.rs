@@ -3,6 +3,7 @@
 
 mod account;
 mod board;
+mod devices;
 mod door;
 mod forgetting;
 mod household;

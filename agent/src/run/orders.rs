@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::Problem;
 use tokio::sync::oneshot;
 
 use crate::Action;
+use crate::devices::newcomer::{Introducing, LetIn};
 use crate::join::Joined;
 use crate::signin::flow::{Progress, SignedIn};
 use crate::signin::tokens::Session;
@@ -48,6 +50,16 @@ pub(crate) enum TaskNews {
     SignedIn(Result<SignedIn, Problem>),
     /// The hub answered while nobody is signed in, or did not.
     Greeted(Result<(), Problem>),
+    /// How far another device is with letting this one in.
+    Introducing(Introducing),
+    LetIn(Result<LetIn, Problem>),
+    /// The person's devices, after something was done about them.
+    Devices(Result<Vec<DeviceInfo>, Problem>),
+    /// A step of an introduction that this device sponsors.
+    Stepped {
+        id: String,
+        result: Result<(), Problem>,
+    },
     /// The provider may still take what was forgotten here.
     NotForgotten(Problem),
 }

@@ -182,6 +182,10 @@ impl Owner {
                 Ok(())
             }
             Action::SignOut { .. } => self.sign_out().await,
+            Action::CompareDevice { request, .. } => self.compare_device(&request),
+            Action::ApproveDevice { request, .. } => self.approve_device(&request),
+            Action::DeclineDevice { request, .. } => self.decline_device(&request),
+            Action::RevokeDevice { device, .. } => self.revoke_device(&device),
             Action::Connect { service } => self.connect(&service.service).await,
             Action::Disconnect { service } => self.disconnect(&service.service),
             Action::DismissProblem { code, .. } => {

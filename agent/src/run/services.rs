@@ -35,7 +35,10 @@ impl Owner {
             Account::SignedIn { .. } if self.is_catalogue_fresh() => {
                 return self.open_door(service);
             }
-            Account::SignedIn { .. } | Account::Arriving { .. } | Account::SigningIn { .. } => {
+            Account::SignedIn { .. }
+            | Account::Arriving { .. }
+            | Account::SigningIn { .. }
+            | Account::Introducing { .. } => {
                 self.state.doors.insert(service.clone(), Door::Wanted);
             }
         }
@@ -220,6 +223,8 @@ impl Owner {
             HubReport::Trouble(problem) => self.trouble(problem),
             HubReport::Better(codes) => self.better(codes),
             HubReport::Granted(access) => self.granted(&access),
+            HubReport::Introductions(seen) => self.on_introductions(seen),
+            HubReport::Devices(devices) => self.on_devices(Ok(devices)),
             HubReport::Learned(learned) => self.learned(*learned),
             HubReport::Ended(problem) => self.end_access(&problem, true).await,
         }

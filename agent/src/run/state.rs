@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
@@ -15,6 +16,8 @@ use tokio::task::JoinHandle;
 use super::door::DoorHandle;
 use super::troubles;
 use crate::circuit::Circuits;
+use crate::devices::newcomer::Introducing;
+use crate::devices::sponsor::Requests;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::signin::flow::Tab;
@@ -79,6 +82,14 @@ pub(super) enum Account {
         since: UnixTime,
         tab: Option<Tab>,
     },
+    /// The session stands, but this device is not in: another one has to let it in.
+    Introducing {
+        session: Arc<Session>,
+        since: UnixTime,
+        /// What was said last.
+        at: Option<Introducing>,
+        _task: Task,
+    },
     SignedIn {
         session: Arc<Session>,
     },
@@ -94,6 +105,12 @@ pub(super) struct Home {
     pub(super) catalogue: Catalogue,
     /// As the hub said last.
     pub(super) idp: Option<IdpStatement>,
+    /// The person's devices, as the hub said last.
+    pub(super) devices: Vec<DeviceInfo>,
+    /// New ones that ask to be let in by this one.
+    pub(super) requests: Requests,
+    /// Signed in, but nobody let this device in in time: the next try needs no browser.
+    pub(super) unintroduced: Option<Arc<Session>>,
 }
 
 /// What a person did with a service.
@@ -194,7 +211,10 @@ impl State {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         match &self.account {
             Account::SignedIn { session } | Account::Arriving { session, .. } => Some(session),
-            Account::SignedOut | Account::Waking { .. } | Account::SigningIn { .. } => None,
+            Account::SignedOut
+            | Account::Waking { .. }
+            | Account::SigningIn { .. }
+            | Account::Introducing { .. } => None,
         }
     }
 

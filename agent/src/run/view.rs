@@ -1,16 +1,22 @@
 //! The snapshot as a function of the state.
 //! No secret is in reach of a reader: what is copied here is all that window, CLI and socket ever see.
 
+use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::names::ServiceName;
+use tidegate_proto::statement::JoinLink;
+use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
-use super::state::{Account, Door, State};
+use super::state::{Account, Door, Home, State};
 use crate::circuit::Tally;
+use crate::devices::newcomer::Introducing;
+use crate::devices::sponsor::Us;
+use crate::disk::Membership;
 use crate::hub::access::Listing;
 use crate::inlet::door::Awaited;
 use crate::snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, HubState, OrgSnapshot, ServiceState, ServiceView,
-    SignIn, SignInStep,
+    AccountView, ConnectStep, ConnectionStrings, DeviceView, Enrolling, HubState, OrgSnapshot,
+    ServiceState, ServiceView, SignIn, SignInStep,
 };
 
 /// Renewals keep a deadline further away than this, in seconds; a nearer one is the outlet's own limit.
@@ -25,6 +31,10 @@ impl State {
             name: home.membership.org.clone(),
             hub_address: home.membership.hub.clone(),
             device: home.membership.device.clone(),
+            link: link(&home.membership),
+            enrolling: self.enrolling(home),
+            devices: devices(home),
+            device_requests: home.requests.view(self.us(home).as_ref(), now),
             account: self.account_view(),
             hub: self.hub,
             services: listings
@@ -37,7 +47,7 @@ impl State {
     /// What a program would wait for right now.
     pub(super) fn awaited(&self) -> Option<Awaited> {
         match &self.account {
-            Account::SigningIn { .. } => Some(Awaited::SignIn),
+            Account::SigningIn { .. } | Account::Introducing { .. } => Some(Awaited::SignIn),
             Account::SignedIn { .. } | Account::Arriving { .. } => match self.hub {
                 HubState::Connected => Some(Awaited::Outlet),
                 HubState::Connecting | HubState::Away { .. } => Some(Awaited::Hub),
@@ -63,11 +73,42 @@ impl State {
                 likely: Vec::new(),
                 code: None,
             }),
+            Account::Introducing { since, .. } => AccountView::SigningIn(SignIn {
+                step: SignInStep::WaitingForDevice,
+                url: None,
+                since: *since,
+                likely: Vec::new(),
+                code: None,
+            }),
             Account::SignedIn { session } => AccountView::SignedIn {
                 name: session.claims.name.clone(),
                 until: session.ends(),
             },
         }
+    }
+
+    fn enrolling(&self, home: &Home) -> Option<Enrolling> {
+        if !home.membership.device.is_empty() {
+            return None;
+        }
+        Some(match &self.account {
+            Account::Introducing { at: Some(at), .. } => match at {
+                Introducing::Asking { until } => Enrolling::Asking { until: *until },
+                Introducing::Words { words, until } => Enrolling::Words {
+                    words: words.map(str::to_owned).to_vec(),
+                    until: *until,
+                },
+            },
+            _ => Enrolling::SignIn,
+        })
+    }
+
+    pub(super) fn us(&self, home: &Home) -> Option<Us> {
+        Some(Us {
+            org: home.membership.org.clone(),
+            sub: self.session()?.claims.subject.clone(),
+            key: home.identity.as_ref()?.verify_key(),
+        })
     }
 
     fn service_view(&self, listing: &Listing, now: UnixTime) -> ServiceView {
@@ -128,4 +169,31 @@ impl State {
             _ => session_ends,
         }
     }
+}
+
+/// Where and who the org is, for another computer of the same person.
+fn link(membership: &Membership) -> String {
+    let hub = membership.hub();
+    let link = JoinLink {
+        address: hub.address,
+        org: hub.org,
+        root: hub.root,
+        ticket: None,
+    };
+    link.to_link().to_string()
+}
+
+fn devices(home: &Home) -> Vec<DeviceView> {
+    let own = home.identity.as_ref().map(|key| key.verify_key().peer_id());
+    let view = |device: &DeviceInfo| DeviceView {
+        id: device.id.to_string(),
+        name: Shown::new(&device.name).to_string(),
+        label: Shown::new(&device.label).to_string(),
+        enrolled: device.enrolled,
+        seen: device.seen,
+        this: Some(device.id) == own,
+        revoked: device.revoked,
+        vouched_by: device.vouched_by.map(|by| by.to_string()),
+    };
+    home.devices.iter().map(view).collect()
 }

@@ -2,6 +2,7 @@
 //! The sign-in itself is played on the stage with a real provider and a real browser.
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod authority;
 pub(crate) mod hub;
 pub(crate) mod log;
 pub(crate) mod org;

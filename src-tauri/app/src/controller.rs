@@ -271,6 +271,10 @@ where
             | Action::CancelJoin
             | Action::SignIn { .. }
             | Action::SignInWithCode { .. }
+            | Action::CompareDevice { .. }
+            | Action::ApproveDevice { .. }
+            | Action::DeclineDevice { .. }
+            | Action::RevokeDevice { .. }
             | Action::CancelSignIn { .. } => self.notes.refused.clear(),
         }
         let Engine::Running { agent, .. } = &self.engine else {

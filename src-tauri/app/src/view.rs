@@ -386,6 +386,7 @@ pub(crate) fn sign_in_step_text(step: SignInStep) -> &'static str {
         SignInStep::OpeningBrowser => "Opening your browser",
         SignInStep::WaitingForBrowser => "Waiting for you in the browser",
         SignInStep::WaitingForCode => "Waiting for the code to be typed",
+        SignInStep::WaitingForDevice => "Waiting for your other computer",
         SignInStep::ExchangingCode => "Checking the answer",
         SignInStep::GettingCredential => "Getting your credential",
     }

@@ -1,0 +1,184 @@
+//! The new device's part: signed in but not enrolled, it asks the person's other devices, and waits for one of them to vouch.
+//! Its nonce is shown only after it has seen the other's, and to one device only: a second try begins with a new nonce.
+
+use std::sync::Arc;
+
+use tidegate_proto::api::devices::{
+    Introduction, IntroductionEnd, IntroductionRequest, MAX_LABEL, Sponsor, Step,
+};
+use tidegate_proto::api::{CredentialRequest, event};
+use tidegate_proto::auth::prove;
+use tidegate_proto::introduction::{Introduced, commitment};
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::{Statement, Vouch};
+use tidegate_proto::time::UnixTime;
+use tokio::sync::mpsc;
+
+use super::Asker;
+use super::sponsor::fresh;
+use crate::hub::api::{Api, ApiError, Events};
+use crate::signin::tokens::Session;
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Introducing {
+    /// Nobody has looked at the other devices yet.
+    Asking { until: UnixTime },
+    /// The words are on both screens.
+    Words {
+        words: [&'static str; 6],
+        until: UnixTime,
+    },
+}
+
+/// A device that was let in.
+pub(crate) struct LetIn {
+    /// As the authority calls this device.
+    pub(crate) device: String,
+}
+
+/// Everything one try works with.
+pub(crate) struct Newcomer {
+    pub(crate) asker: Asker,
+    pub(crate) session: Arc<Session>,
+    pub(crate) label: String,
+    pub(crate) progress: mpsc::Sender<Introducing>,
+}
+
+impl Newcomer {
+    /// Asks, and waits until another device has decided. Dropping it leaves the request to run out.
+    pub(crate) async fn run(self) -> Result<LetIn, Problem> {
+        let address = self.asker.hub.address.clone();
+        let outcome = self.introduce().await;
+        outcome.map_err(|error| match error {
+            Trouble::Api(error) => error.problem(&address),
+            Trouble::Code(code) => Problem::new(code),
+        })
+    }
+
+    async fn introduce(&self) -> Result<LetIn, Trouble> {
+        let nonce = fresh();
+        let (asked, mut events) = self.ask(&nonce).await?;
+        self.say(Introducing::Asking {
+            until: asked.expires,
+        })
+        .await;
+        let sponsor = loop {
+            match self.heard(&mut events, &asked.id).await?.sponsor {
+                Some(sponsor) => break sponsor,
+                None => continue,
+            }
+        };
+        // From here on it is this device or none: our nonce is known now.
+        let revealed = self.asker.step(&asked.id, Step::Reveal { nonce }).await?;
+        self.say(Introducing::Words {
+            words: self.introduced(&sponsor, nonce).words(),
+            until: revealed.expires,
+        })
+        .await;
+        loop {
+            let seen = self.heard(&mut events, &asked.id).await?;
+            if let Some(IntroductionEnd::Approved { device, vouch, .. }) = seen.end {
+                self.check(&vouch, &sponsor)?;
+                return Ok(LetIn { device });
+            }
+        }
+    }
+
+    async fn ask(&self, nonce: &[u8; 32]) -> Result<(Introduction, Events), Trouble> {
+        let mut api = Api::connect(&self.asker.hub, &self.asker.noise).await?;
+        let (identity, session) = (&self.asker.identity, &self.session);
+        let request = IntroductionRequest {
+            person: CredentialRequest {
+                identity: identity.verify_key(),
+                id_token_0: session.id_token_0.to_string(),
+                rz: session.rz,
+                id_token_n: session.id_token_n.as_ref().map(|token| token.to_string()),
+                link_key: self.asker.noise.public(),
+                proof: prove(&api.hash, identity),
+            },
+            label: plain(&self.label),
+            commitment: commitment(
+                &self.asker.hub.org,
+                &session.claims.subject,
+                &identity.verify_key(),
+                nonce,
+            ),
+        };
+        let asked = api.introduce(&request).await?;
+        Ok((asked, api.events().await?))
+    }
+
+    /// How it stands, each time the hub says so.
+    async fn heard(&self, events: &mut Events, id: &str) -> Result<Introduction, Trouble> {
+        loop {
+            let heard = events.next().await?;
+            if heard.name != event::INTRODUCTIONS {
+                continue;
+            }
+            let all: Vec<Introduction> =
+                serde_json::from_str(&heard.data).map_err(|_| ApiError::Shape)?;
+            let mine = all.into_iter().find(|introduction| introduction.id == id);
+            return match mine {
+                None => Err(Trouble::Code(Code::IntroductionOver)),
+                Some(seen) if seen.end == Some(IntroductionEnd::Declined) => {
+                    Err(Trouble::Code(Code::IntroductionOver))
+                }
+                Some(seen) => Ok(seen),
+            };
+        }
+    }
+
+    /// Nothing depends on the vouch here, but one that does not hold means that the words were not compared.
+    fn check(&self, vouch: &str, sponsor: &Sponsor) -> Result<(), Trouble> {
+        let vouch = Vouch::verify_for(vouch, &sponsor.key, &self.asker.hub.org);
+        let mine = vouch.is_ok_and(|vouch| {
+            vouch.key == self.asker.identity.verify_key()
+                && vouch.sub == self.session.claims.subject
+        });
+        if mine {
+            Ok(())
+        } else {
+            Err(Trouble::Code(Code::IntroductionForged))
+        }
+    }
+
+    fn introduced(&self, sponsor: &Sponsor, nonce: [u8; 32]) -> Introduced {
+        Introduced {
+            org: self.asker.hub.org.clone(),
+            sub: self.session.claims.subject.clone(),
+            newcomer: (self.asker.identity.verify_key(), nonce),
+            sponsor: (sponsor.key, sponsor.nonce),
+        }
+    }
+
+    async fn say(&self, introducing: Introducing) {
+        // Nobody listens only while the agent is going away.
+        let _ = self.progress.send(introducing).await;
+    }
+}
+
+enum Trouble {
+    Api(ApiError),
+    Code(Code),
+}
+
+impl From<ApiError> for Trouble {
+    fn from(error: ApiError) -> Self {
+        match error {
+            // The stream ends when the time is up.
+            ApiError::Broken => Self::Code(Code::IntroductionOver),
+            other => Self::Api(other),
+        }
+    }
+}
+
+/// A name that the hub takes.
+fn plain(label: &str) -> String {
+    let mut plain: String = label
+        .chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .collect();
+    plain.truncate(MAX_LABEL);
+    plain
+}
