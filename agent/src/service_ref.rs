@@ -164,6 +164,7 @@ mod tests {
             enrolling: None,
             devices: vec![],
             device_requests: vec![],
+            signing_out: false,
             account,
             hub: HubState::Connected,
             services: services.iter().map(service).collect(),

@@ -42,6 +42,8 @@ pub struct OrgSnapshot {
     /// New devices of the person that ask to be let in by this one.
     pub device_requests: Vec<DeviceRequest>,
     pub account: AccountView,
+    /// Signed out here, and the provider is still being told.
+    pub signing_out: bool,
     pub hub: HubState,
     /// Services this person may see, sorted by name.
     pub services: Vec<ServiceView>,

@@ -200,6 +200,7 @@ mod tests {
             enrolling: None,
             devices: vec![],
             device_requests: vec![],
+            signing_out: false,
             account: AccountView::SignedIn {
                 name: "ana@example.org".into(),
                 until: UnixTime(28_740),

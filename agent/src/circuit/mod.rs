@@ -107,6 +107,19 @@ impl Circuits {
         timeout(OPEN_LIMIT, work)
             .await
             .unwrap_or_else(|_| timed_out())
+            .map_err(|problem| self.explained(problem))
+    }
+
+    /// What is refused to a sign-in with a code may be allowed to one with the browser: then the person can mend it.
+    pub(crate) fn explained(&self, problem: Problem) -> Problem {
+        let is_low = matches!(&*self.admission.borrow(), Admission::Ready(access) if access.session.with_code);
+        if problem.code != Code::NotAvailable || !is_low {
+            return problem;
+        }
+        Problem {
+            code: Code::BrowserSignInNeeded,
+            ..problem
+        }
     }
 
     /// After a sleep nothing that was connected before is trusted. Says whether there was one.

@@ -228,12 +228,22 @@ impl Owner {
             trust: home.membership.trust.clone(),
         };
         let reports = self.tools.task_reports.clone();
+        let is_asked_for = why == Code::SignedOut;
+        self.state.goodbyes += usize::from(is_asked_for);
         self.farewells.spawn(async move {
-            if let (Err(problem), Code::SignedOut) = (goodbye.say(token).await, why) {
-                let news = TaskNews::NotForgotten(problem);
+            let said = goodbye.say(token).await;
+            if is_asked_for {
+                let news = TaskNews::SaidGoodbye(said);
                 let _ = reports.send(TaskReport { attempt: 0, news }).await;
             }
         });
+    }
+
+    pub(super) fn on_goodbye(&mut self, said: Result<(), Problem>) {
+        self.state.goodbyes = self.state.goodbyes.saturating_sub(1);
+        if let Err(problem) = said {
+            self.trouble(problem);
+        }
     }
 
     /// Waits until it is gone: a keeper that was only told to end could still publish rights.

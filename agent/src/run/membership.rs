@@ -218,7 +218,7 @@ impl Owner {
         let is_current = attempt == self.newest_attempt();
         match news {
             TaskNews::Greeted(result) => self.on_greeted(result),
-            TaskNews::NotForgotten(problem) => self.trouble(problem),
+            TaskNews::SaidGoodbye(result) => self.on_goodbye(result),
             TaskNews::Woken(result) if is_current => self.on_woken(result).await,
             TaskNews::Progress(progress) if is_current => self.on_progress(progress),
             TaskNews::SignedIn(result) if is_current => self.on_signed_in(result),

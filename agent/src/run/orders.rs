@@ -60,8 +60,8 @@ pub(crate) enum TaskNews {
         id: String,
         result: Result<(), Problem>,
     },
-    /// The provider may still take what was forgotten here.
-    NotForgotten(Problem),
+    /// The provider knows that the session is over, or may still take what was forgotten here.
+    SaidGoodbye(Result<(), Problem>),
 }
 
 /// What an earlier run left in the keyring.

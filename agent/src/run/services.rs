@@ -52,7 +52,7 @@ impl Owner {
             return if is_known {
                 Ok(())
             } else {
-                Err(Problem::new(Code::NotAvailable).service(service))
+                Err(self.not_available(service))
             };
         };
         let why = Problem::new(Code::DisconnectedByYou).service(service);
@@ -72,13 +72,18 @@ impl Owner {
             .is_some_and(|home| home.catalogue.contains_key(service))
     }
 
+    fn not_available(&self, service: &ServiceName) -> Problem {
+        let problem = Problem::new(Code::NotAvailable).service(service);
+        self.tools.circuits.explained(problem)
+    }
+
     fn open_door(&mut self, service: &ServiceName) -> Result<(), Problem> {
         let attempt = self.attempt();
         let home = self.state.home.as_ref();
         let listed =
             home.and_then(|home| Some((home, home.catalogue.get(service)?.statement.kind)));
         let (Some((home, kind)), Some(port)) = (listed, self.state.port(service)) else {
-            return Err(Problem::new(Code::NotAvailable).service(service));
+            return Err(self.not_available(service));
         };
         let parts = DoorParts {
             service: service.clone(),

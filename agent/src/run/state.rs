@@ -172,6 +172,8 @@ pub(super) struct State {
     pub(super) problems: Vec<Problem>,
     /// Ports chosen by this person instead of the catalogue's.
     pub(super) ports: BTreeMap<ServiceName, u16>,
+    /// Sign-outs of which the provider is still being told.
+    pub(super) goodbyes: usize,
 }
 
 impl State {
@@ -183,6 +185,7 @@ impl State {
             doors: BTreeMap::new(),
             problems: Vec::new(),
             ports,
+            goodbyes: 0,
         }
     }
 

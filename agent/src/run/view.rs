@@ -36,6 +36,7 @@ impl State {
             devices: devices(home),
             device_requests: home.requests.view(self.us(home).as_ref(), now),
             account: self.account_view(),
+            signing_out: self.goodbyes > 0,
             hub: self.hub,
             services: listings
                 .map(|listing| self.service_view(listing, now))

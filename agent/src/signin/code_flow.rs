@@ -45,7 +45,8 @@ impl Flow {
         // Opens no nonce, since there is none: only there to have the shape of all others.
         let mut rz = [0; 32];
         SystemEntropy.fill(&mut rz);
-        Ok(self.keep(&tokens, rz, &idp).await)
+        let session = Session::begin(&tokens, rz, idp.max_session).with_code();
+        Ok(self.keep(&tokens, session).await)
     }
 
     fn shown(&self, waiting: &Waiting) -> SignInCode {

@@ -200,7 +200,8 @@ impl Flow {
     }
 
     async fn finish(&self, begun: Begun, tokens: &Tokens) -> SignedIn {
-        let session = self.keep(tokens, begun.rz, &begun.idp).await;
+        let session = Session::begin(tokens, begun.rz, begun.idp.max_session);
+        let session = self.keep(tokens, session).await;
         self.step(SignInStep::GettingCredential, None).await;
         SignedIn {
             session,
@@ -249,12 +250,7 @@ impl Flow {
     }
 
     /// The refresh token is kept before anything is done with the rest.
-    pub(super) async fn keep(
-        &self,
-        tokens: &Tokens,
-        rz: [u8; 32],
-        idp: &IdpStatement,
-    ) -> Arc<Session> {
+    pub(super) async fn keep(&self, tokens: &Tokens, session: Session) -> Arc<Session> {
         let org = &self.hub.org;
         let kept = match &tokens.refresh {
             Some(token) => self.vault.write(org, Entry::Refresh, token).await,
@@ -263,7 +259,6 @@ impl Flow {
         if let Kept::InMemory(error) = kept {
             self.say(Progress::Trouble(problems::of_store(error))).await;
         }
-        let session = Session::begin(tokens, rz, idp.max_session);
         keep_session(&self.vault, org, &session).await;
         tracing::info!(subject = %session.claims.subject, "person signed in");
         Arc::new(session)

@@ -42,6 +42,9 @@ pub(crate) struct Session {
     pub(crate) claims: Claims,
     /// Seconds after `auth_time` at which the session ends.
     pub(crate) longest: u64,
+    /// Signed in with a code: nothing commits to the identity key, the assurance is low.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) with_code: bool,
 }
 
 /// A refreshed token that does not continue this session.
@@ -57,6 +60,15 @@ impl Session {
             id_token_n: None,
             claims: tokens.claims.clone(),
             longest,
+            with_code: false,
+        }
+    }
+
+    /// The same for a sign-in with a code.
+    pub(crate) fn with_code(self) -> Self {
+        Self {
+            with_code: true,
+            ..self
         }
     }
 
@@ -75,6 +87,7 @@ impl Session {
             id_token_n: Some(tokens.id_token.clone()),
             claims: new.clone(),
             longest: self.longest,
+            with_code: self.with_code,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::{AccountView, Action, Agent, Code, LikelyCause, SignIn, SignInStep, S
 
 /// A joined agent with a provider and a browser.
 pub(super) struct Scene {
-    world: World,
+    pub(super) world: World,
     pub(super) provider: Provider,
     pub(super) agent: Agent,
     pages: Pages,
@@ -413,6 +413,7 @@ async fn signing_out_ends_the_session_at_the_provider_too() {
     assert_eq!(form["token_type_hint"], "refresh_token");
     assert!(!scene.provider.takes(&form["token"]));
     assert!(!scene.world.key_file().contains("canary-refresh"));
+    until(&scene.agent, |snapshot| !acme(snapshot).signing_out).await;
     assert!(acme(&scene.agent.snapshot().borrow()).problems.is_empty());
     scene.close().await;
 }

@@ -2,8 +2,9 @@
 //! What such a sign-in may do is decided by policies elsewhere; here it only has to come about.
 
 use super::sign_in::{Scene, signed_in, signed_out, waiting};
+use crate::testing::hub::Outlet;
 use crate::testing::org::name;
-use crate::testing::until;
+use crate::testing::{failed, until};
 use crate::{Action, Code, SignInStep};
 
 /// The code as the snapshot shows it.
@@ -94,5 +95,27 @@ async fn a_provider_that_asks_to_slow_down_is_asked_more_slowly() {
     until(&scene.agent, signed_in).await;
 
     assert!(started.elapsed().as_secs() >= 5, "{:?}", started.elapsed());
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn what_a_code_is_not_enough_for_says_so() {
+    let scene = Scene::new().await;
+    shown(&scene).await;
+    scene.provider.inner.code.send_replace(None);
+    until(&scene.agent, signed_in).await;
+    let refuses = Outlet::Refuses(Code::NotAvailable);
+    scene.world.hub.inner.outlet.send_replace(refuses);
+
+    let service = scene.world.echo();
+    scene.agent.act(Action::Connect { service }).await.unwrap();
+    let snapshot = until(&scene.agent, |snapshot| failed(snapshot).is_some()).await;
+    let unknown = Action::Connect {
+        service: "acme/other".parse().unwrap(),
+    };
+    let hidden = scene.agent.act(unknown).await.unwrap_err();
+
+    assert_eq!(failed(&snapshot).unwrap().code, Code::BrowserSignInNeeded);
+    assert_eq!(hidden.code, Code::BrowserSignInNeeded);
     scene.close().await;
 }

@@ -383,6 +383,7 @@ pub(crate) fn signed_out() -> Snapshot {
         enrolling: None,
         devices: vec![],
         device_requests: vec![],
+        signing_out: false,
         account: AccountView::SignedOut { last: None },
         hub: HubState::Connected,
         services: vec![],
