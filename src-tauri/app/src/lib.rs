@@ -12,6 +12,7 @@ pub mod desktop;
 pub mod icon;
 pub mod intent;
 pub mod join_text;
+pub mod label;
 pub mod menu;
 pub mod problem;
 pub mod scene;

@@ -1,14 +1,24 @@
 //! The tray menu as a value: two that are equal look the same, so the desktop is only bothered when something changed.
 //! A newcomer would put a callback on an item: an item carries an `Intent`, and only what is on the menu can be asked for.
 
-use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Snapshot};
+use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot};
 use tidegate_proto::words::words;
 
 use crate::Intent;
+use crate::arrived::Arrival;
 use crate::intent::{Copyable, Form};
+use crate::label::label;
 use crate::scene::Scene;
 use crate::time_left::time_left;
 use crate::view::{connect_step_text, sign_in_step_text};
+
+/// Services that are not in use, in the menu; more would not fit on a laptop's screen.
+const IDLE_SHOWN: usize = 10;
+/// Services in use, with two or three lines each.
+const OPEN_SHOWN: usize = 8;
+/// Those that are on their way, or failed.
+const MOVING_SHOWN: usize = 5;
+const PROBLEMS_SHOWN: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Menu {
@@ -51,6 +61,14 @@ impl Menu {
         });
     }
 
+    /// What did not fit is in the window.
+    fn more(&mut self, id: &str, left: usize, what: &str) {
+        if left > 0 {
+            let text = format!("{left} more {what} in the window…");
+            self.entry(format!("more:{id}"), text, Intent::OpenWindow);
+        }
+    }
+
     fn separator(&mut self) {
         if !matches!(self.items.last(), None | Some(Item::Separator)) {
             self.items.push(Item::Separator);
@@ -61,7 +79,7 @@ impl Menu {
 pub fn menu(scene: &Scene<'_>) -> Menu {
     let mut menu = Menu::default();
     account_lines(&mut menu, scene);
-    problem_lines(&mut menu, scene);
+    waiting_lines(&mut menu, scene);
     menu.separator();
     if let Some(snapshot) = scene.snapshot {
         open_services(&mut menu, scene, snapshot);
@@ -100,59 +118,118 @@ fn account_line(org: &OrgSnapshot) -> String {
     match &org.account {
         AccountView::SignedOut { .. } => format!("{name}: signed out"),
         AccountView::SigningIn(sign_in) => format!("{name}: {}", sign_in_step_text(sign_in.step)),
-        AccountView::SignedIn { name: person, .. } => format!("{name}: {person}"),
+        AccountView::SignedIn { name: person, .. } => format!("{name}: {}", label(person)),
     }
 }
 
-fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
-    for (_, problem) in scene.problems() {
-        let id = format!("problem:{}", problem.code);
+fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
+    let arrived = scene.notes.arrived.as_ref().map(|arrived| arrived.view());
+    if let Some(Arrival::Link { link }) = arrived {
+        let text = format!("Join {} waits for you…", link.org);
+        menu.entry("arrived", text, Intent::OpenWindow);
+    }
+    let problems = scene.problems();
+    for (org, problem) in problems.iter().take(PROBLEMS_SHOWN) {
+        let of = org.map(|org| format!("{org}:")).unwrap_or_default();
+        let id = format!("problem:{of}{}", problem.code);
         menu.entry(id, format!("{}…", words(problem).title), Intent::OpenWindow);
     }
+    let left = problems.len().saturating_sub(PROBLEMS_SHOWN);
+    menu.more("problems", left, "problems");
+}
+
+/// A service as the menu knows it.
+struct Line<'a> {
+    name: String,
+    service: ServiceRef,
+    view: &'a ServiceView,
+}
+
+fn services<'a>(
+    snapshot: &'a Snapshot,
+    wanted: impl Fn(&ServiceState) -> bool + 'a,
+) -> impl Iterator<Item = Line<'a>> {
+    let of_state = snapshot
+        .services()
+        .filter(move |(_, view)| wanted(&view.state));
+    of_state.map(|(org, view)| Line {
+        name: snapshot.label(org, view),
+        service: org.service_ref(view),
+        view,
+    })
 }
 
 fn open_services(menu: &mut Menu, scene: &Scene<'_>, snapshot: &Snapshot) {
-    for (org, service) in snapshot.services() {
-        let ServiceState::Connected { until, .. } = service.state else {
-            continue;
-        };
-        let name = snapshot.label(org, service);
-        let reference = org.service_ref(service);
-        let left = time_left(scene.now, until);
-        menu.separator();
-        menu.line(format!("{name} · localhost:{} · {left}", service.port));
-        let what = Copyable::Connection {
-            service: reference.clone(),
-            form: Form::Url,
-        };
-        menu.entry(
-            format!("copy:{reference}"),
-            format!("Copy {name} address"),
-            Intent::Copy { what },
-        );
-        menu.entry(
-            format!("disconnect:{reference}"),
-            format!("Disconnect {name}"),
-            Intent::Disconnect { service: reference },
-        );
+    let open = || services(snapshot, ServiceState::is_connected);
+    for line in open().take(OPEN_SHOWN) {
+        open_service(menu, scene, line);
     }
+    menu.more(
+        "open",
+        open().count().saturating_sub(OPEN_SHOWN),
+        "connected",
+    );
+}
+
+fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
+    let Line {
+        name,
+        service,
+        view,
+    } = line;
+    let ServiceState::Connected { until, .. } = view.state else {
+        return;
+    };
+    let left = time_left(scene.now, until);
+    menu.separator();
+    menu.line(format!("{name} · localhost:{} · {left}", view.port));
+    let what = Copyable::Connection {
+        service: service.clone(),
+        form: Form::Url,
+    };
+    menu.entry(
+        format!("copy:{service}"),
+        format!("Copy {name} address"),
+        Intent::Copy { what },
+    );
+    menu.entry(
+        format!("disconnect:{service}"),
+        format!("Disconnect {name}"),
+        Intent::Disconnect { service },
+    );
 }
 
 fn other_services(menu: &mut Menu, snapshot: &Snapshot) {
-    for (org, service) in snapshot.services() {
-        let name = snapshot.label(org, service);
-        other_service(menu, &name, org.service_ref(service), &service.state);
+    let is_moving = |state: &ServiceState| {
+        matches!(
+            state,
+            ServiceState::Connecting { .. } | ServiceState::Disconnecting | ServiceState::Failed(_)
+        )
+    };
+    let moving = || services(snapshot, is_moving);
+    let idle = || services(snapshot, |state| *state == ServiceState::Idle);
+    for line in moving().take(MOVING_SHOWN) {
+        moving_service(menu, line);
     }
-}
-
-fn other_service(menu: &mut Menu, name: &str, service: ServiceRef, state: &ServiceState) {
-    let connect_id = format!("connect:{service}");
-    match state {
-        ServiceState::Idle => menu.entry(
-            connect_id,
+    for Line { name, service, .. } in idle().take(IDLE_SHOWN) {
+        menu.entry(
+            format!("connect:{service}"),
             format!("Connect {name}"),
             Intent::Connect { service },
-        ),
+        );
+    }
+    let left =
+        moving().count().saturating_sub(MOVING_SHOWN) + idle().count().saturating_sub(IDLE_SHOWN);
+    menu.more("services", left, "services");
+}
+
+fn moving_service(menu: &mut Menu, line: Line<'_>) {
+    let Line {
+        name,
+        service,
+        view,
+    } = line;
+    match &view.state {
         ServiceState::Connecting { step } => {
             menu.line(format!("{name}: {}", connect_step_text(*step)));
             menu.entry(
@@ -165,12 +242,12 @@ fn other_service(menu: &mut Menu, name: &str, service: ServiceRef, state: &Servi
         ServiceState::Failed(problem) => {
             menu.line(format!("{name}: {}", words(problem).title));
             menu.entry(
-                connect_id,
+                format!("connect:{service}"),
                 format!("Connect {name}"),
                 Intent::Connect { service },
             );
         }
-        ServiceState::Connected { .. } => {}
+        ServiceState::Idle | ServiceState::Connected { .. } => {}
     }
 }
 

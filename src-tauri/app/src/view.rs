@@ -15,6 +15,7 @@ use ts_rs::TS;
 use crate::activity::ActivityLine;
 use crate::arrived::{Arrival, Arrived};
 use crate::intent::{Copyable, Form};
+use crate::label::label;
 use crate::problem::{ProblemView, problem_view};
 use crate::scene::{Notes, Scene};
 use crate::settings::{Notifications, Theme};
@@ -195,7 +196,7 @@ fn account(scene: &Scene<'_>) -> Account {
         AccountView::SigningIn(sign_in) => signing_in(scene, &in_view.name, sign_in),
         AccountView::SignedIn { name, until } => Account::SignedIn {
             org,
-            name: name.clone(),
+            name: label(name),
             left: time_left(scene.now, *until),
             until: *until,
         },
@@ -263,7 +264,7 @@ fn service_view(
     Service {
         id: reference.to_string(),
         name: snapshot.label(org, service),
-        title: service.title.clone(),
+        title: label(&service.title),
         kind: match service.kind {
             ServiceKind::Tcp => "TCP",
             ServiceKind::Postgres => "PostgreSQL",

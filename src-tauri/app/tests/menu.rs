@@ -248,7 +248,11 @@ fn the_hub_being_away_is_said_and_hides_nothing() {
     );
     assert_eq!(
         later.items[1],
-        entry("problem:TG-1001", "Hub not reachable…", Intent::OpenWindow)
+        entry(
+            "problem:acme:TG-1001",
+            "Hub not reachable…",
+            Intent::OpenWindow
+        )
     );
     assert!(later.intent("disconnect:acme/warehouse").is_some());
 }
@@ -338,4 +342,54 @@ fn with_two_orgs_every_line_says_whose_it_is() {
             service: "beta/warehouse".parse().unwrap()
         })
     );
+}
+
+#[test]
+fn with_five_hundred_services_it_still_fits_on_a_screen() {
+    let state = |number: usize| match number {
+        0..20 => connected(),
+        20..40 => ServiceState::Failed(Problem::new(Code::TargetClosed)),
+        _ => ServiceState::Idle,
+    };
+    let services = (0..500).map(|number| service(&format!("s{number:03}"), 20_000, state(number)));
+    let snapshot = with_services(services.collect());
+
+    let menu = shown(&snapshot);
+
+    assert!(menu.items.len() < 70, "{}", menu.items.len());
+    let said = |id: &str| {
+        menu.items.iter().find_map(|item| match item {
+            Item::Entry { id: own, label, .. } if own == id => Some(label.as_str()),
+            _ => None,
+        })
+    };
+    assert_eq!(said("more:open"), Some("12 more connected in the window…"));
+    assert_eq!(
+        said("more:services"),
+        Some("465 more services in the window…")
+    );
+    assert_eq!(
+        said("quit"),
+        Some("Quit Tidegate and disconnect 20 services")
+    );
+}
+
+#[test]
+fn a_name_from_elsewhere_cannot_play_menu() {
+    let deceiving = "ana\u{202e}\nQuit &File <b>_x</b>".to_owned() + &"\u{200b}".repeat(10_000);
+    let mut snapshot = warehouse(ServiceState::Idle);
+    snapshot.orgs[0].account = tidegate_agent::AccountView::SignedIn {
+        name: deceiving,
+        until: MORNING.plus(HOUR),
+    };
+
+    let Item::Line(first) = &shown(&snapshot).items[0] else {
+        panic!("no account line");
+    };
+
+    assert!(
+        first.starts_with("acme: ana\\u{202e}\\u{a}Quit &File <b>_x</b>"),
+        "{first}"
+    );
+    assert!(first.chars().count() < 80, "{first}");
 }

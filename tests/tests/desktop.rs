@@ -1,0 +1,175 @@
+//! The app as a desktop meets it: panels that crash, a second start, links from outside, sessions that end, screens that vanish.
+//! Nothing is joined here; what happens with an org is played by the scene.
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_tests::process::{Process, Signal};
+use tidegate_tests::{CertificateAuthority, Laptop, Outcome, Stage};
+
+/// The app promises to be gone by then, whatever hangs.
+const GONE: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(20);
+const LINK: &str = "tidegate://join?hub=hub.acme.example:443&org=acme\
+    &root=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI&ticket=canary.canary.canary\
+    &key=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI";
+
+async fn laptop() -> Outcome<(Arc<Stage>, Laptop)> {
+    let stage = Stage::set()?;
+    let ca = CertificateAuthority::new("Acme test CA")?;
+    let laptop = Laptop::switch_on(&stage, &ca).await?;
+    Ok((stage, laptop))
+}
+
+fn start(laptop: &Laptop, words: &[&str]) -> Outcome<Process> {
+    let binary = laptop.stage().binary("tidegate-desktop")?;
+    laptop
+        .program("app", binary)
+        .args(words)
+        .start(laptop.stage())
+}
+
+fn pictures(stage: &Stage) -> PathBuf {
+    let folder = stage.checkout().join("tests/out");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What windows of the app there are, by the window manager's word.
+async fn windows(laptop: &Laptop) -> Outcome<usize> {
+    let list = laptop
+        .terminal("windows", "sh", &["-c", "wmctrl -l || true"])
+        .await?;
+    Ok(list
+        .lines()
+        .filter(|line| line.ends_with("Tidegate"))
+        .count())
+}
+
+async fn until_windows(laptop: &Laptop, wanted: usize) -> Outcome<()> {
+    let until = Instant::now() + LIMIT;
+    while windows(laptop).await? != wanted {
+        assert!(Instant::now() < until, "there are never {wanted} windows");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_icon_comes_back_with_the_panel_and_meanwhile_there_is_the_window() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let pictures = pictures(&stage);
+    let mut app = start(&laptop, &["--hidden"]).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+    let before = tray.read().await.unwrap();
+    assert_eq!(windows(&laptop).await.unwrap(), 0, "it was started hidden");
+
+    let kill = "kill -9 $(pgrep -x xfce4-panel) $(pgrep -x wrapper-2.0)";
+    laptop
+        .terminal("panel-crash", "sh", &["-c", kill])
+        .await
+        .unwrap();
+    app.says("no tray was found", LIMIT).await.unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+    let panel = laptop
+        .program("panel-again", "xfce4-panel")
+        .arg("--disable-wm-check")
+        .start(&stage)
+        .unwrap();
+    app.says("tray came back", LIMIT).await.unwrap();
+
+    let tray = laptop.tray().await.unwrap();
+    assert_eq!(tray.read().await.unwrap(), before);
+    laptop
+        .picture(&pictures.join("desktop-panel-again.png"))
+        .await
+        .unwrap();
+    laptop
+        .terminal("close", "wmctrl", &["-c", "Tidegate"])
+        .await
+        .unwrap();
+    until_windows(&laptop, 0).await.unwrap();
+    tray.click("Quit Tidegate").await.unwrap();
+    assert!(app.ended(GONE).await.unwrap().success());
+    drop((app, panel, laptop));
+    stage.close().unwrap();
+}
+
+#[tokio::test]
+async fn a_second_start_shows_the_first_one_and_a_link_waits_for_a_click() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let pictures = pictures(&stage);
+    let mut app = start(&laptop, &["--hidden"]).unwrap();
+    laptop.tray().await.unwrap();
+
+    let mut second = start(&laptop, &[]).unwrap();
+    assert!(second.ended(GONE).await.unwrap().success());
+    until_windows(&laptop, 1).await.unwrap();
+    let mut third = start(&laptop, &[LINK]).unwrap();
+    assert!(third.ended(GONE).await.unwrap().success());
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    laptop
+        .picture(&pictures.join("desktop-link.png"))
+        .await
+        .unwrap();
+
+    let logs = app.stderr();
+    assert!(!logs.contains("canary"), "{logs}");
+    assert!(
+        !logs.contains("hub.acme.example"),
+        "nothing was contacted: {logs}"
+    );
+    app.signal(Signal::HUP).unwrap();
+    assert!(app.ended(GONE).await.unwrap().success());
+    drop((app, second, third, laptop));
+    stage.close().unwrap();
+}
+
+#[tokio::test]
+async fn it_ends_with_the_session_and_starts_again_after_a_crash() {
+    let (stage, laptop) = laptop().await.unwrap();
+
+    let mut app = start(&laptop, &["--hidden"]).unwrap();
+    laptop.tray().await.unwrap();
+    app.kill();
+    drop(app);
+    let app = start(&laptop, &["--hidden"]).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+    assert!(app.stop(GONE).await.unwrap().success());
+
+    let bus = "unix:path=/nowhere/bus";
+    let binary = stage.binary("tidegate-desktop").unwrap();
+    let mut app = laptop
+        .program("app", binary)
+        .arg("--hidden")
+        .env("DBUS_SESSION_BUS_ADDRESS", bus)
+        .start(&stage)
+        .unwrap();
+    app.says("no session bus was found", LIMIT).await.unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+    assert!(app.stop(GONE).await.unwrap().success());
+    drop(laptop);
+    stage.close().unwrap();
+}
+
+#[tokio::test]
+async fn when_the_screen_is_gone_so_is_the_app() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let mut app = start(&laptop, &[]).unwrap();
+    laptop.tray().await.unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+
+    let unplug = "kill -9 $(pgrep -x Xvfb)";
+    laptop
+        .terminal("unplug", "sh", &["-c", unplug])
+        .await
+        .unwrap();
+
+    app.ended(GONE).await.unwrap();
+    drop((app, laptop));
+    stage.close().unwrap();
+}
