@@ -10,6 +10,7 @@ use tidegate_proto::problem::{Code, Problem};
 
 use crate::clock::Clock;
 use crate::keys::{FileStore, KeyringStore, MemoryStore, SecretStore};
+use crate::places::Places;
 use crate::signin::browser::{OpenBrowser, SystemBrowser};
 use crate::snapshot::KeyHome;
 
@@ -53,20 +54,26 @@ impl AgentConfig {
     /// # Errors
     /// When there is no home directory, or `agent.toml` has a mistake.
     pub fn for_user() -> Result<Self, Problem> {
-        let home = directories::ProjectDirs::from("", "", "tidegate")
-            .ok_or(Problem::new(Code::DataDirUnusable))?;
-        let mut config = Self::in_dir(home.data_dir());
-        if let Some(runtime) = home.runtime_dir() {
-            config.runtime_dir = runtime.to_owned();
-        }
+        let places = Places::for_user()?;
+        let mut config = Self::in_dir(&places.data_dir);
+        config.runtime_dir = places.runtime_dir;
         // Somebody asked for the file before: the keys are there and nowhere else.
         if config.key_file().exists() {
             config.keys = KeyStoreKind::File;
         }
-        let settings = read_settings(&home.config_dir().join("agent.toml"))?;
+        let settings = read_settings(&places.config_file)?;
         config.ports = settings.ports;
         config.max_connections = settings.max_connections;
         Ok(config)
+    }
+
+    /// Whether an agent would start with this text as its `agent.toml`.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn check_settings(text: &str) -> Result<(), Problem> {
+        let mistake = |said: &str| Problem::new(Code::ConfigWrong).said(said);
+        parse(text).map(drop).map_err(|said| mistake(&said))
     }
 
     /// An agent that keeps everything under `dir`.
@@ -146,10 +153,15 @@ fn read_settings(path: &Path) -> Result<Settings, Problem> {
         Err(_) => return Ok(Settings::default()),
     }
     let text = std::fs::read_to_string(path).map_err(|_| mistake("it cannot be read"))?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| mistake(error.message()))?;
-    settings
-        .mistake()
-        .map_or(Ok(settings), |said| Err(mistake(said)))
+    parse(&text).map_err(|said| mistake(&said))
+}
+
+fn parse(text: &str) -> Result<Settings, String> {
+    let settings: Settings = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    match settings.mistake() {
+        Some(said) => Err(said.to_owned()),
+        None => Ok(settings),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! A name may resolve to something else today than yesterday, so every address is looked at before it is dialled.
 
 use crate::config::may_be_target;
+use crate::doctor::Look;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub enum Right {
     Portal(Permit),
     /// What such a right began is ended: cancelled, or looked after.
     Ending(Spent),
+    /// The owner looks whether it answers: `tidegate outlet doctor`, at the outlet's own machine.
+    Looking(Look),
 }
 
 /// What is left of a permit that has opened a socket. Nothing else makes one.
@@ -85,6 +88,7 @@ pub async fn open(right: Right, way: &Way<'_>) -> Result<Opened, DialError> {
     let spent = match right {
         Right::Portal(_used_up) => Spent(()),
         Right::Ending(spent) => spent,
+        Right::Looking(_used_up) => Spent(()),
     };
     let socket = dial_each(way).await?;
     Ok(Opened { socket, spent })

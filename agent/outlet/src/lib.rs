@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod dial;
+pub mod doctor;
 pub mod keys;
 pub mod kill;
 mod known;

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod auth;
 pub mod channel;
+pub mod check;
 pub mod entropy;
 pub mod event;
 pub mod frame;

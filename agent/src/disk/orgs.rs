@@ -48,6 +48,11 @@ impl Orgs {
         found
     }
 
+    /// One org as it is on disk, for looking only: nothing is made, moved or locked.
+    pub(crate) fn peek(data: &Path, org: &OrgName) -> Result<Option<Membership>, Problem> {
+        Disk::read(&data.join("orgs").join(org.as_str()).join(STATE))
+    }
+
     /// The directory of one org.
     pub(crate) fn disk(&self, org: &OrgName, written: Option<Membership>) -> Disk {
         Disk::new(self.dir.join(org.as_str()), written)

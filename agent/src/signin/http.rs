@@ -77,6 +77,17 @@ impl Http {
         Ok(self.send(request).await?.status())
     }
 
+    /// The status of a page, and the time at the other end if it says so.
+    pub(crate) async fn status_and_date(
+        &self,
+        url: &str,
+    ) -> Result<(u16, Option<String>), HttpError> {
+        let answer = self.0.get(url).send().await.map_err(meaning)?;
+        let date = answer.headers().get(http::header::DATE);
+        let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
+        Ok((answer.status().as_u16(), date))
+    }
+
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string();

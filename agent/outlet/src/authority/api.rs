@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(Beacon::AWAY_AFTER);
 
 /// Why a call failed.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ApiError {
+pub(crate) enum ApiError {
     #[error("the authority did not answer in time")]
     Silent,
     #[error("the connection to the authority broke")]
@@ -41,14 +41,14 @@ pub(super) enum ApiError {
 }
 
 /// One connection to the authority.
-pub(super) struct Api {
+pub(crate) struct Api {
     sender: SendRequest<Full<Bytes>>,
     hash: HandshakeHash,
     _driver: AbortOnDropHandle<()>,
 }
 
 impl Api {
-    pub(super) async fn new(connection: ApiConnection) -> Result<Self, ApiError> {
+    pub(crate) async fn new(connection: ApiConnection) -> Result<Self, ApiError> {
         let hash = connection.hash;
         let io = TokioIo::new(connection.stream);
         let (sender, driver) = hyper::client::conn::http1::handshake(io)
@@ -64,7 +64,7 @@ impl Api {
     }
 
     /// Proves who we are and fetches what we work by.
-    pub(super) async fn register(
+    pub(crate) async fn register(
         &mut self,
         identity: &SigningKey,
         link_key: NoisePublic,

@@ -8,7 +8,7 @@ use crate::backoff::Backoff;
 use crate::keys::OutletKeys;
 use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
-use api::{Api, ApiError};
+pub(crate) use api::{Api, ApiError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -82,7 +82,7 @@ where
 }
 
 /// Logs in and leaves again: whether the next program would get a session.
-pub(super) async fn look(service: &PostgresService, permit: Permit) -> Result<(), Fault> {
+pub(super) async fn look(service: &PostgresService, right: Right) -> Result<(), Fault> {
     let access = service.access().await?;
     let startup = Startup::new(tidegate_postgres::Version::V3_0)
         .with("database", &access.database)
@@ -94,10 +94,7 @@ pub(super) async fn look(service: &PostgresService, permit: Permit) -> Result<()
         access.route.uses_tls(),
     );
     let visit = async {
-        let (mut stream, ..) = access
-            .route
-            .log_in(Right::Portal(permit), login, first)
-            .await?;
+        let (mut stream, ..) = access.route.log_in(right, login, first).await?;
         stream.write_all(&tidegate_postgres::terminate()).await?;
         Ok(stream.shutdown().await?)
     };

@@ -12,7 +12,7 @@ use crate::login::LoginError;
 use crate::target_tls::TrustError;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("the login cannot be read")]
     NoLogin(#[from] LoginError),
     #[error("neither the configuration nor the login says where the database is")]

@@ -22,11 +22,22 @@ use tidegate_proto::words::words;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::{join, select};
 
+use crate::dial::Right;
+use crate::doctor::Look;
 use begin::{Begun, Session, Stopped};
 use carry::{Carried, Carry, close};
+pub(crate) use fault::Fault;
 pub use program::ProgramSide;
 use program::tell;
 pub use service::PostgresService;
+
+/// What keeps an owner's database from being logged in to, with the names that advice needs. Never the password.
+pub(crate) struct Sick {
+    pub(crate) fault: Fault,
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) address: String,
+}
 
 /// How a portal ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +87,32 @@ impl PostgresService {
     /// # Errors
     /// Why it would not.
     pub async fn look(&self, permit: Permit) -> Result<(), Problem> {
-        begin::look(self, permit).await.map_err(|fault| {
+        let right = Right::Portal(permit);
+        begin::look(self, right).await.map_err(|fault| {
             tracing::warn!(service = %self.name(), %fault, "did not reach the database");
             fault.problem(self.name())
         })
+    }
+
+    /// The same for the owner, who is told what the database said.
+    pub(crate) async fn examine(&self, look: Look) -> Result<(), Sick> {
+        let said = begin::look(self, Right::Looking(look)).await;
+        match said {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(self.sick(fault).await),
+        }
+    }
+
+    async fn sick(&self, fault: Fault) -> Sick {
+        let access = self.access().await.ok();
+        let text =
+            |part: fn(&service::Access) -> String| access.as_ref().map(part).unwrap_or_default();
+        Sick {
+            fault,
+            user: text(|access| access.user.to_string()),
+            database: text(|access| access.database.clone()),
+            address: text(|access| access.route.address().to_string()),
+        }
     }
 
     async fn carry_session<P>(

@@ -45,6 +45,10 @@ impl Route {
         Ok(Self { address, tls })
     }
 
+    pub(super) fn address(&self) -> &HubAddress {
+        &self.address
+    }
+
     pub(super) fn uses_tls(&self) -> bool {
         self.tls.is_some()
     }

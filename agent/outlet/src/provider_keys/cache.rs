@@ -11,16 +11,16 @@ const FILE: &str = "provider-keys.json";
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     pub(super) issuer: String,
-    pub(super) fetched: UnixTime,
+    pub(crate) fetched: UnixTime,
     /// As the provider sent it.
     pub(super) jwks: String,
 }
 
 impl Cache {
     /// What is there, if it can be used; a cache that cannot is no reason to stop.
-    pub(super) async fn load(data: PathBuf) -> Option<Self> {
+    pub(crate) async fn load(data: PathBuf) -> Option<Self> {
         tokio::task::spawn_blocking(move || Self::read(&data))
             .await
             .ok()?

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::KeyRoute;
 use crate::known::{Known, ProviderKeys};
 use crate::links::{KeyWay, Links};
-use cache::Cache;
+pub(crate) use cache::Cache;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,130 @@
+//! The way to the hub: its name, who answers there, whether it knows this outlet, and where the provider's keys come from.
+//! Asking twice does no harm: the hub gives the same answer to the running outlet and to us.
+
+use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::check::Check;
+use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::StatementError;
+
+use super::files::capital;
+use crate::authority::{Api, ApiError};
+use crate::clock;
+use crate::config::OutletConfig;
+use crate::keys::OutletKeys;
+use crate::provider_keys::Cache;
+
+/// Provider keys older than this were not refreshed when they should have been, in seconds.
+const OLD_KEYS: u64 = 3_600;
+
+pub(super) async fn checks(config: &OutletConfig, keys: Option<&OutletKeys>) -> Vec<Check> {
+    let (host, port) = (config.hub.host(), config.hub.port());
+    let found = tokio::net::lookup_host((host, port)).await;
+    let dns = match found.map(Iterator::count) {
+        Ok(count) if count > 0 => Check::ok("dns", &format!("{host} is known.")),
+        Ok(_) | Err(_) => Check::fail(
+            "dns",
+            &format!("Nobody knows the address of {host}."),
+            "Check `hub`, and the resolver of this host.",
+        ),
+    };
+    let local = NoiseSecret::generate(&SystemEntropy);
+    let connected = ApiConnection::connect(&config.hub, &config.org, config.root, &local).await;
+    let mut checks = vec![dns];
+    match connected {
+        Ok(connection) => {
+            let found = format!("{} answers and is who it should be.", config.hub);
+            checks.push(Check::ok("hub", &found));
+            checks.push(known_there(connection, keys, &local).await);
+        }
+        Err(error) => checks.push(unreachable(config, error)),
+    }
+    checks.push(provider_keys(config).await);
+    checks
+}
+
+fn unreachable(config: &OutletConfig, error: LinkError) -> Check {
+    let host = config.hub.to_string();
+    let code = match error {
+        LinkError::WrongHub(StatementError::NotYet | StatementError::Expired) => Code::ClockOff,
+        LinkError::WrongHub(_) | LinkError::Channel(_) => Code::HubNotTrusted,
+        _ => Code::HubUnreachable,
+    };
+    let check = Check::problem("hub", &Problem::new(code).host(&host));
+    let fix = match code {
+        Code::HubUnreachable => {
+            "Check `hub`, and that the firewall lets this host out to it; nothing needs to come in."
+        }
+        Code::HubNotTrusted => {
+            "Check `org` and `root`: the fingerprint that `tidegate org init` printed."
+        }
+        _ => "Set the clock of this host right, and keep it so with NTP.",
+    };
+    Check {
+        fix: Some(fix.into()),
+        ..check
+    }
+}
+
+async fn known_there(
+    connection: ApiConnection,
+    keys: Option<&OutletKeys>,
+    local: &NoiseSecret,
+) -> Check {
+    let Some(keys) = keys else {
+        return Check::skipped(
+            "authority",
+            "Without keys this outlet cannot say who it is.",
+        );
+    };
+    let answer = async {
+        let mut api = Api::new(connection).await?;
+        api.register(&keys.identity, local.public()).await
+    };
+    match answer.await {
+        Ok(answer) if answer.policy.is_none() => Check::warn(
+            "authority",
+            "It knows this outlet, but the organisation has no rules yet: nobody is let in.",
+            "Sign the organisation with a policy: `tidegate org sign`.",
+        ),
+        Ok(answer) => Check::ok(
+            "authority",
+            &format!(
+                "It knows this outlet and {} of its services.",
+                answer.services.len()
+            ),
+        ),
+        Err(ApiError::Refused(_)) => Check::fail(
+            "authority",
+            "It does not know this outlet.",
+            "Put what `tidegate outlet keys` prints into org.toml, and sign the organisation again.",
+        ),
+        Err(error) => Check::fail(
+            "authority",
+            &capital(&format!("{error}.")),
+            "Look into the hub's log.",
+        ),
+    }
+}
+
+async fn provider_keys(config: &OutletConfig) -> Check {
+    const NAME: &str = "provider keys";
+    match Cache::load(config.data.clone()).await {
+        Some(cache) => {
+            let age = cache.fetched.until(clock::now());
+            if age <= OLD_KEYS {
+                return Check::ok(NAME, &format!("Fetched {} min ago.", age / 60));
+            }
+            Check::warn(
+                NAME,
+                &format!(
+                    "Fetched {} h ago: newer ones were not to be had, or no outlet runs.",
+                    age / 3_600
+                ),
+                "If an outlet runs, look into its log: the way is the relay's tunnel, or `provider_keys = \"direct\"`.",
+            )
+        }
+        None => Check::skipped(NAME, "None were fetched yet; a running outlet does."),
+    }
+}

@@ -1,0 +1,21 @@
+//! Whether this computer still has the key that its org enrolled.
+//! Without it nothing can be signed in to, however good the password is: only a new join link helps.
+
+use tidegate_proto::problem::Code;
+
+use super::{Check, Patient, keyring};
+use crate::disk::Membership;
+use crate::problems;
+
+const NAME: &str = "device";
+
+pub(super) async fn check(patient: &Patient, membership: &Membership) -> Check {
+    let Some(store) = keyring::store(patient) else {
+        return Check::skipped(NAME, "Its key is in the memory of the agent.");
+    };
+    match keyring::has(store, format!("{}/identity", membership.org)).await {
+        Ok(true) => Check::ok(NAME, "The key that was enrolled is here."),
+        Ok(false) => Check::problem(NAME, &Code::NotEnrolled.into()),
+        Err(error) => Check::problem(NAME, &problems::of_store(error)),
+    }
+}
