@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tidegate_outlet::config::{ConfigMistake, Mistakes};
 use tidegate_proto::{
     problem::{Code, Problem},
@@ -36,6 +38,26 @@ pub(crate) struct Failure {
     cause: String,
     next: String,
     mistakes: Vec<ConfigMistake>,
+}
+
+/// A failure as `--json` says it, on standard error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Said {
+    pub(crate) error: Cause,
+}
+
+/// What went wrong. Exit code and `TG-xxxx` are stable, the sentences may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cause {
+    /// 2 usage, 3 sign in first, 4 refused, 5 network, 6 this computer, 7 too slow, 8 no such service, 9 not joined, 10 our fault.
+    pub(crate) exit: u8,
+    /// `TG-1001`, where the problem has a code.
+    pub(crate) code: Option<String>,
+    pub(crate) title: String,
+    pub(crate) cause: String,
+    pub(crate) next: String,
 }
 
 impl Failure {
@@ -96,11 +118,41 @@ impl Failure {
         format!("{}: {}", self.title, self.cause)
     }
 
+    pub(crate) fn code(&self) -> Option<Code> {
+        self.code
+    }
+
+    pub(crate) fn is_unknown_service(&self) -> bool {
+        self.exit == Exit::UnknownService
+    }
+
+    /// Adds what was probably meant.
+    pub(crate) fn meant(self, name: &str) -> Self {
+        let next = format!("Did you mean `{name}`? {}", self.next);
+        Self { next, ..self }
+    }
+
     /// Prints and gives the exit code: the last thing a process does.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        let said = json
+            .then(|| serde_json::to_string(&self.said()).ok())
+            .flatten();
+        let text = said.unwrap_or_else(|| self.to_string());
         // Nobody may be listening on standard error; the exit code still speaks.
-        let _ = writeln!(std::io::stderr(), "{self}");
+        let _ = writeln!(std::io::stderr(), "{text}");
         ExitCode::from(self.exit as u8)
+    }
+
+    fn said(&self) -> Said {
+        Said {
+            error: Cause {
+                exit: self.exit as u8,
+                code: self.code.map(|code| code.to_string()),
+                title: self.title.clone(),
+                cause: sentence(&self.cause),
+                next: sentence(&self.next),
+            },
+        }
     }
 }
 
@@ -122,7 +174,7 @@ impl From<Code> for Failure {
 }
 
 /// What a script is told about a problem.
-fn exit(code: Code) -> Exit {
+pub(crate) fn exit(code: Code) -> Exit {
     match code {
         Code::TimedOut | Code::SignInTimedOut | Code::TargetSilent => Exit::TimedOut,
         Code::NotAvailable => Exit::UnknownService,
@@ -146,7 +198,7 @@ fn exit(code: Code) -> Exit {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tidegate: {}", self.title)?;
+        write!(f, "error: {}", self.title)?;
         if let Some(code) = &self.code {
             write!(f, " ({code})")?;
         }
@@ -191,7 +243,7 @@ mod tests {
 
         assert_eq!(
             failure.to_string(),
-            "tidegate: no hub\n  Nothing answers at hub:1.\n  Check the address."
+            "error: no hub\n  Nothing answers at hub:1.\n  Check the address."
         );
     }
 

@@ -6,25 +6,24 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod audit;
-mod connect;
-mod disconnect;
 mod failure;
+mod help;
 mod hub;
 mod hub_client;
-mod join;
-mod login;
 mod lost_laptop;
 mod org;
+mod out;
 mod outlet;
 mod process;
 mod public_file;
 mod revoke;
-mod seat;
+mod shipped;
 mod signals;
-mod status;
+mod table;
 mod telemetry;
 mod ticket;
 mod trouble;
+mod user;
 
 use failure::Failure;
 
@@ -32,22 +31,21 @@ use failure::Failure;
 #[derive(Parser)]
 #[command(name = "tidegate", version, propagate_version = true)]
 struct Tidegate {
+    /// Log what happens to standard error; twice for every detail. TIDEGATE_LOG chooses more finely.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Enrol this computer with the link that your administrator sent.
-    Join(join::Join),
-    /// Sign in with your browser.
-    Login(login::Login),
-    /// Open a local port to a service.
-    Connect(connect::Connect),
-    /// Close the local port to a service.
-    Disconnect(disconnect::Disconnect),
-    /// Say what is open, for whom and until when.
-    Status(status::Status),
+    #[command(flatten)]
+    User(user::Verb),
+    /// Run an outlet beside a service.
+    Outlet(outlet::Outlet),
+    /// Run the hub: authority and relay in one process.
+    Hub(hub::HubArgs),
     /// Set up an organisation and sign what its servers may do.
     Org(org::Org),
     /// Make a one-time join link for a person.
@@ -56,56 +54,71 @@ enum Verb {
     Revoke(revoke::Revoke),
     /// Shut a lost laptop out, and say what is left to do.
     LostLaptop(lost_laptop::LostLaptop),
-    /// Run the hub: authority and relay in one process.
-    Hub(hub::HubArgs),
-    /// Run an outlet beside a service.
-    Outlet(outlet::Outlet),
     /// Prove that an audit record is complete.
     Audit(audit::Audit),
+    /// Print the JSON Schema of what `--json` prints.
+    #[command(hide = true)]
+    Schema(user::schema::Schema),
+    /// Print a completion script for a shell.
+    Completions(shipped::Completions),
+    /// Write the manual pages into a directory.
+    #[command(hide = true)]
+    Man(shipped::Man),
 }
 
 impl Verb {
     /// Servers log what happens; the other verbs answer, and say what went wrong.
     fn is_server(&self) -> bool {
-        matches!(self, Self::Hub(_) | Self::Outlet(_))
+        match self {
+            Self::Hub(_) => true,
+            Self::Outlet(outlet) => outlet.is_server(),
+            _ => false,
+        }
+    }
+
+    fn wants_json(&self) -> bool {
+        matches!(self, Self::User(verb) if verb.out().json)
     }
 }
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
-    let asked = Tidegate::parse();
-    telemetry::start(asked.verb.is_server());
+    let asked = help::parse();
+    telemetry::start(asked.verb.is_server(), asked.verbose);
+    let json = asked.verb.wants_json();
 
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::internal("the async runtime did not start", &error).report(),
+        Err(error) => {
+            return Failure::internal("the async runtime did not start", &error).report(json);
+        }
     };
     let ended = runtime.block_on(run(asked.verb));
     // A blocking call that never returns (a locked keyring) must not keep a finished command alive.
     runtime.shutdown_background();
 
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Ok(code) => code,
+        Err(failure) => failure.report(json),
     }
 }
 
-async fn run(verb: Verb) -> Result<(), Failure> {
+async fn run(verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Join(verb) => verb.run().await,
-        Verb::Login(verb) => verb.run().await,
-        Verb::Connect(verb) => verb.run().await,
-        Verb::Disconnect(verb) => verb.run().await,
-        Verb::Status(verb) => verb.run().await,
-        Verb::Org(verb) => verb.run(),
-        Verb::Ticket(verb) => verb.run(),
-        Verb::Revoke(verb) => verb.run().await,
-        Verb::LostLaptop(verb) => verb.run().await,
-        Verb::Hub(verb) => verb.run().await,
-        Verb::Outlet(verb) => verb.run().await,
-        Verb::Audit(verb) => verb.run(),
+        Verb::User(verb) => return verb.run().await,
+        Verb::Outlet(verb) => return verb.run().await,
+        Verb::Hub(verb) => verb.run().await?,
+        Verb::Org(verb) => verb.run()?,
+        Verb::Ticket(verb) => verb.run()?,
+        Verb::Revoke(verb) => verb.run().await?,
+        Verb::LostLaptop(verb) => verb.run().await?,
+        Verb::Audit(verb) => verb.run()?,
+        Verb::Schema(verb) => verb.run()?,
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run()?,
     }
+    Ok(ExitCode::SUCCESS)
 }

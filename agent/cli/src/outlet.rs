@@ -2,6 +2,7 @@
 //! A kill works without a running outlet too: it is written down and counts from the next start.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use tidegate_outlet::control::{self, Answer, ControlError};
 use tidegate_outlet::keys::OutletKeys;
@@ -12,7 +13,9 @@ use tidegate_proto::names::ServiceName;
 
 use crate::{
     failure::{Exit, Failure},
+    out::OutArgs,
     signals::{Signal, Signals},
+    user::doctor::answer,
 };
 
 #[derive(clap::Args)]
@@ -27,6 +30,8 @@ enum Verb {
     Keys(Keys),
     /// Serve until SIGTERM. SIGHUP reads the owner's policy again.
     Run(Run),
+    /// Find out what keeps people from getting in, and how to mend it.
+    Doctor(Doctor),
     /// Close every portal now, and let none open until `--undo`.
     Kill(Kill),
 }
@@ -46,6 +51,21 @@ struct Run {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate outlet doctor --config /etc/tidegate/outlet.toml
+  sudo -u tidegate tidegate outlet doctor --config outlet.toml --json
+
+It changes nothing, and may run beside the outlet. Exit code 0 when nothing fails, else 6 or what the failure says.")]
+struct Doctor {
+    /// The outlet's configuration, TOML.
+    #[arg(long)]
+    config: PathBuf,
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+#[derive(clap::Args)]
 struct Kill {
     /// The outlet's configuration, TOML.
     #[arg(long, required_unless_present = "data")]
@@ -62,12 +82,19 @@ struct Kill {
 }
 
 impl Outlet {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
+    /// Whether it serves, and logs what it does.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.verb, Verb::Run(_) | Verb::Kill(_))
+    }
+
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         match self.verb {
-            Verb::Keys(keys) => keys.run(),
-            Verb::Run(run) => run.run().await,
-            Verb::Kill(kill) => kill.run().await,
+            Verb::Keys(keys) => keys.run()?,
+            Verb::Run(run) => run.run().await?,
+            Verb::Doctor(doctor) => return doctor.run().await,
+            Verb::Kill(kill) => kill.run().await?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -121,6 +148,13 @@ impl Run {
         }
         outlet.shutdown().await;
         Ok(())
+    }
+}
+
+impl Doctor {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let checks = tidegate_outlet::doctor::examine(&self.config).await;
+        answer(&checks, self.out)
     }
 }
 

@@ -4,8 +4,12 @@
 use tracing_subscriber::EnvFilter;
 
 const VARIABLE: &str = "TIDEGATE_LOG";
-pub(crate) fn start(is_server: bool) {
-    let default = if is_server { "info" } else { "error" };
+pub(crate) fn start(is_server: bool, verbose: u8) {
+    let default = match (verbose, is_server) {
+        (0, false) => "error",
+        (0, true) | (1, false) => "info",
+        (1, true) | (2.., _) => "debug",
+    };
     let filter = std::env::var(VARIABLE)
         .ok()
         .and_then(|text| EnvFilter::try_new(text).ok())

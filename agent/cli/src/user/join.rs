@@ -9,19 +9,27 @@ use tidegate_agent::{Action, OrgName, Problem, Secret, Snapshot};
 use tidegate_proto::problem::{Code, Severity};
 use tidegate_proto::statement::JoinLink;
 
+use super::report::Done;
+use super::seat::{Seat, SeatArgs};
 use crate::failure::Failure;
-use crate::seat::{Seat, SeatArgs};
+use crate::out::OutArgs;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Longest link that is read, in bytes.
 const MAX_LINK: u64 = 8 * 1024;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate join 'tidegate://join?…'   with the link that your administrator sent; mind the quotes
+  pbpaste | tidegate join -           without the link in the list of processes")]
 pub(crate) struct Join {
     /// The link, `tidegate://join?…`, or `-` to read it from standard input.
     link: String,
     #[command(flatten)]
     seat: SeatArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
 }
 
 impl Join {
@@ -30,12 +38,17 @@ impl Join {
         let mut seat = Seat::take(&self.seat).await?;
         let joined = join(&mut seat, link).await;
         seat.leave().await;
-        println!("{}", joined?);
-        Ok(())
+        let (org, words) = joined?;
+        let done = Done {
+            done: "joined".into(),
+            org: Some(org.to_string()),
+            ..Done::default()
+        };
+        self.out.answer(&done, || words)
     }
 }
 
-async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
+async fn join(seat: &mut Seat, link: Secret) -> Result<(OrgName, String), Failure> {
     let org = JoinLink::parse(link.reveal())
         .map_err(|_| Code::JoinLinkBad)?
         .org;
@@ -46,7 +59,11 @@ async fn join(seat: &mut Seat, link: Secret) -> Result<String, Failure> {
 }
 
 /// A join begins with no problem on the table: an error there is its own. An agent of our own does not enrol a key that it cannot keep.
-fn judge(snapshot: &Snapshot, org: &OrgName, own: bool) -> ControlFlow<Result<String, Problem>> {
+fn judge(
+    snapshot: &Snapshot,
+    org: &OrgName,
+    own: bool,
+) -> ControlFlow<Result<(OrgName, String), Problem>> {
     if snapshot.joining {
         return ControlFlow::Continue(());
     }
@@ -56,7 +73,10 @@ fn judge(snapshot: &Snapshot, org: &OrgName, own: bool) -> ControlFlow<Result<St
     let failed = snapshot.problems.iter().rfind(is_error);
     ControlFlow::Break(match (failed, snapshot.org(org)) {
         (Some(problem), _) => Err(problem.clone()),
-        (None, Some(org)) => Ok(format!("Joined {} at {}.", org.name, org.hub_address)),
+        (None, Some(org)) => Ok((
+            org.name.clone(),
+            format!("Joined {} at {}.", org.name, org.hub_address),
+        )),
         (None, None) => Err(Problem::new(Code::NotJoined)),
     })
 }

@@ -1,25 +1,27 @@
 //! Where a user's verb sits: at the agent that runs already, or at one of its own that ends with the verb.
 //! A newcomer would always start one: two agents of one user would fight over ports and tokens, so the running one has precedence.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_agent::control::{Client, ClientError, Snapshots};
 use tidegate_agent::{
-    AccountView, Action, Agent, AgentConfig, KeyStoreKind, NoBrowser, OrgName, OrgSnapshot,
-    Problem, SignInStep, Snapshot,
+    AccountView, Action, Agent, AgentConfig, HubState, KeyStoreKind, NoBrowser, OrgName,
+    OrgSnapshot, Problem, SignInStep, Snapshot,
 };
 use tidegate_proto::problem::Code;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
+use crate::out::note;
 use crate::signals::{Signal, Signals};
 
 /// How often the same snapshot is judged again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long an agent of our own may take to find out.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How an agent of our own is started.
 #[derive(clap::Args, Clone)]
@@ -37,6 +39,18 @@ enum Keys {
     Keyring,
     Memory,
     File,
+}
+
+impl SeatArgs {
+    /// Where keys are kept, unless it was asked for something else.
+    pub(crate) fn keys_or(&self, otherwise: KeyStoreKind) -> KeyStoreKind {
+        match self.keys {
+            None => otherwise,
+            Some(Keys::Keyring) => KeyStoreKind::Keyring,
+            Some(Keys::Memory) => KeyStoreKind::Memory,
+            Some(Keys::File) => KeyStoreKind::File,
+        }
+    }
 }
 
 /// An agent to give orders to.
@@ -60,12 +74,7 @@ impl Seat {
             Err(ClientError::NotRunning) => {}
             Err(error) => return Err(broken(error)),
         }
-        config.keys = match args.keys {
-            None => config.keys,
-            Some(Keys::Keyring) => KeyStoreKind::Keyring,
-            Some(Keys::Memory) => KeyStoreKind::Memory,
-            Some(Keys::File) => KeyStoreKind::File,
-        };
+        config.keys = args.keys_or(config.keys);
         // Whoever asks for memory knows that it ends with the command.
         config.short_lived = config.keys != KeyStoreKind::Memory;
         if args.no_browser {
@@ -99,9 +108,22 @@ impl Seat {
         }
     }
 
-    /// How things are right now.
-    pub(crate) async fn now(&self) -> Result<Snapshot, Failure> {
-        self.watch().await?.next().await
+    /// What is known now; with `settled`, after the first words with the hubs or a while.
+    pub(crate) async fn look(&self, settled: bool) -> Result<Snapshot, Failure> {
+        let mut last = None;
+        let mut watch = self.watch().await?;
+        let found = watch.until(SETTLE_LIMIT, |snapshot| {
+            last = Some(snapshot.clone());
+            if !settled || is_settled(snapshot) {
+                ControlFlow::Break(Ok(()))
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        let found = found.await;
+        // What is known after the limit is the truth too.
+        last.ok_or(())
+            .or_else(|()| Err(found.err().unwrap_or(Code::TimedOut.into())))
     }
 
     pub(crate) fn is_own(&self) -> bool {
@@ -136,7 +158,7 @@ impl Watch {
         limit: Duration,
         mut judge: impl FnMut(&Snapshot) -> ControlFlow<Result<T, Problem>>,
     ) -> Result<T, Failure> {
-        let mut shown = BTreeSet::new();
+        let mut shown = Vec::new();
         let follow = async {
             let mut last = None;
             loop {
@@ -150,9 +172,7 @@ impl Watch {
                         },
                     }
                 };
-                for org in &snapshot.orgs {
-                    show_sign_in(org, &mut shown);
-                }
+                show_sign_in(&snapshot, &mut shown);
                 if let ControlFlow::Break(answer) = judge(&snapshot) {
                     return answer.map_err(Failure::from);
                 }
@@ -169,36 +189,53 @@ impl Watch {
     }
 }
 
-/// Prints the address of the sign-in page once, with the code to type there if there is one.
-fn show_sign_in(org: &OrgSnapshot, shown: &mut BTreeSet<String>) {
-    let AccountView::SigningIn(sign_in) = &org.account else {
-        return;
-    };
-    if let Some(code) = &sign_in.code {
-        if shown.insert(code.code.clone()) {
-            eprintln!(
-                "On any computer, go to:\n{}\nand type this code:\n{}",
-                code.address, code.code
-            );
+/// Prints the address of each sign-in page once.
+fn show_sign_in(snapshot: &Snapshot, shown: &mut Vec<String>) {
+    for org in &snapshot.orgs {
+        let AccountView::SigningIn(sign_in) = &org.account else {
+            continue;
+        };
+        if let Some(code) = &sign_in.code {
+            if !shown.contains(&code.code) {
+                shown.push(code.code.clone());
+                note(&format!(
+                    "On any computer, go to:\n{}\nand type this code:\n{}",
+                    code.address, code.code
+                ));
+            }
+            continue;
         }
-        return;
-    }
-    let Some(url) = &sign_in.url else { return };
-    if sign_in.step == SignInStep::WaitingForBrowser && shown.insert(url.clone()) {
-        eprintln!("Sign in with your browser. If it did not open, go to:\n{url}");
+        let waits = sign_in.step == SignInStep::WaitingForBrowser;
+        let Some(url) = sign_in
+            .url
+            .as_ref()
+            .filter(|url| waits && !shown.contains(url))
+        else {
+            continue;
+        };
+        shown.push(url.clone());
+        note(&format!(
+            "Sign in with your browser. If it did not open, go to:\n{url}"
+        ));
     }
 }
 
-/// The newest problem that stands in the way of signing in to `org`.
+/// The newest problem that stands in the way of signing in.
 pub(crate) fn sign_in_problem(snapshot: &Snapshot, org: &OrgName) -> Problem {
-    let in_the_way = |problem: &&Problem| problem.code != Code::BrowserDidNotOpen;
-    let own = snapshot.org(org).map_or(&[][..], |org| &org.problems);
-    let last = own.iter().rfind(in_the_way);
-    let last = last.or_else(|| snapshot.problems.iter().rfind(in_the_way));
+    let last = snapshot
+        .problems_of(org)
+        .filter(|problem| problem.code != Code::BrowserDidNotOpen)
+        .last();
     last.cloned().unwrap_or(Problem::new(Code::SignInCancelled))
 }
 
-fn broken(error: ClientError) -> Failure {
+/// Whether the first words with each hub are over.
+fn is_settled(snapshot: &Snapshot) -> bool {
+    let settled = |org: &OrgSnapshot| org.hub != HubState::Connecting;
+    !snapshot.joining && snapshot.orgs.iter().all(settled)
+}
+
+pub(crate) fn broken(error: ClientError) -> Failure {
     match error {
         ClientError::NotRunning => Code::AgentNotRunning.into(),
         ClientError::Foreign => Code::KeyFileOpen.into(),

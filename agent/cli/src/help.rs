@@ -1,0 +1,107 @@
+//! The first page that a newcomer reads: verbs in groups by who needs them.
+//! clap lists subcommands in one row; the groups are made here, and a test sees that no verb was forgotten.
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::Tidegate;
+
+const GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "Every day",
+        &[
+            "login",
+            "ls",
+            "connect",
+            "disconnect",
+            "status",
+            "dsn",
+            "env",
+            "logout",
+        ],
+    ),
+    (
+        "This computer",
+        &[
+            "join",
+            "leave",
+            "doctor",
+            "bundle",
+            "config",
+            "paths",
+            "completions",
+        ],
+    ),
+    ("Servers", &["outlet", "hub", "audit"]),
+    (
+        "Administrators",
+        &["org", "ticket", "revoke", "lost-laptop"],
+    ),
+];
+
+const AFTER: &str = "\
+Examples:
+  tidegate join 'tidegate://join?…'   once, with the link from your administrator
+  tidegate connect warehouse          sign in and open the port
+  tidegate connect warehouse -- psql  the same for one program
+  tidegate doctor                     when something does not work
+
+Exit codes: 0 done, 2 usage, 3 sign in first, 4 refused, 5 network, 6 this computer, 7 too slow,
+8 no such service, 9 not joined, 10 our fault.";
+
+/// The command with its first page.
+pub(crate) fn command() -> clap::Command {
+    let command = Tidegate::command();
+    let mut page = String::from("{about}\n\n{usage-heading} {usage}\n");
+    for (group, verbs) in GROUPS {
+        page += &format!("\n{group}:\n");
+        for verb in verbs {
+            let about = command
+                .find_subcommand(verb)
+                .and_then(clap::Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            page += &format!("  {verb:<12}{about}\n");
+        }
+    }
+    page += "\nOptions:\n{options}\n\n{after-help}";
+    command.help_template(page).after_help(AFTER)
+}
+
+/// What was asked for; a mistake ends the process with its explanation.
+pub(crate) fn parse() -> Tidegate {
+    let matches = command().get_matches();
+    Tidegate::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_in_one_group_and_on_the_page() {
+        let command = command();
+        let listed: Vec<_> = GROUPS.iter().flat_map(|(_, verbs)| *verbs).collect();
+        let page = command.clone().render_help().to_string();
+
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let name = verb.get_name();
+            let times = listed.iter().filter(|listed| **listed == &name).count();
+            assert_eq!(times, 1, "{name}");
+            assert!(page.contains(&format!("\n  {name} ")), "{name}\n{page}");
+        }
+    }
+
+    #[test]
+    fn the_command_is_well_formed_and_every_argument_is_explained() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let said = argument.get_help().is_some() || argument.get_long_help().is_some();
+                assert!(said, "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let command = command();
+        command.clone().debug_assert();
+        command.get_subcommands().for_each(check);
+    }
+}

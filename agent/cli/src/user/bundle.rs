@@ -1,0 +1,183 @@
+//! `tidegate bundle`: what somebody who helps needs to know, in one file that this person has read before it is saved.
+//! Nothing is collected and cleaned afterwards: each part is made from values without secrets, and `redact` goes over all of it once more.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tidegate_agent::Places;
+use tidegate_agent::doctor;
+use tidegate_link::{keyfile, now};
+
+use super::config::in_force;
+use super::doctor::examined;
+use super::paths;
+use super::redact::{Level, Redactor};
+use super::report::Status;
+use super::seat::{Seat, SeatArgs};
+use crate::failure::{Exit, Failure};
+use crate::out::{OutArgs, asked, note};
+use crate::trouble::Trouble;
+
+/// How much of the end of a log is taken, in bytes.
+const LOG_TAIL: u64 = 64 * 1024;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate bundle                          shows what would be saved, and asks
+  tidegate bundle --level summary --yes    versions and verdicts only
+  tidegate bundle --level full --log app.log
+
+Levels: summary has no name of anything; normal replaces people, hosts, organisations and services by numbers;
+full keeps those names. No level has a password, key, token, link or SQL.")]
+pub(crate) struct Bundle {
+    /// How much goes in.
+    #[arg(long, value_enum, default_value = "normal")]
+    level: Level,
+    /// The file to make; never overwritten.
+    #[arg(long, short)]
+    out_file: Option<PathBuf>,
+    /// A log whose end goes in as well, cleaned like the rest.
+    #[arg(long)]
+    log: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    seat: SeatArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+}
+
+impl Bundle {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let checks = examined(&self.seat, None).await?;
+        let status = self.status().await;
+        let log = self.log.as_deref().map(tail).transpose()?;
+        let places = Places::for_user()?;
+        let parts = Parts {
+            checks: &checks,
+            status: status.as_ref(),
+            config: in_force(&places).ok().map(|settings| json!(settings)),
+            paths: json!(paths::answer(&places)),
+            log,
+        };
+        let bundle = assemble(self.level, parts);
+        let text = serde_json::to_string_pretty(&bundle)
+            .map_err(|error| Failure::internal("the bundle cannot be written", &error))?;
+        let path = self.path();
+        self.agree(&text, &path)?;
+        keyfile::create(&path, text.as_bytes()).map_err(|error| Trouble::file(&path, error))?;
+        let shown = path.display().to_string();
+        self.out.answer(&json!({ "file": shown }), || shown.clone())
+    }
+
+    /// `None` where no agent can say: that is in the checks.
+    async fn status(&self) -> Option<Status> {
+        let seat = Seat::take(&self.seat).await.ok()?;
+        let snapshot = seat.look(false).await;
+        seat.leave().await;
+        Some(Status::of(&snapshot.ok()?))
+    }
+
+    fn path(&self) -> PathBuf {
+        let name = format!("tidegate-bundle-{}.json", now().0);
+        self.out_file.clone().unwrap_or_else(|| name.into())
+    }
+
+    /// Shows all of it: nobody should have to trust us about what is in there.
+    fn agree(&self, text: &str, path: &Path) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        note(text);
+        let question = format!("Save this as {}?", path.display());
+        match asked(&question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::new(
+                Exit::Usage,
+                "nothing was saved",
+                "you did not say yes",
+                "choose another --level, or run this again",
+            )),
+            None => Err(Failure::new(
+                Exit::Usage,
+                "nobody can be asked whether that may be saved",
+                "there is no terminal here",
+                "read what is above, then add --yes",
+            )),
+        }
+    }
+}
+
+/// What a bundle is made of.
+pub(super) struct Parts<'a> {
+    pub(super) checks: &'a [doctor::Check],
+    pub(super) status: Option<&'a Status>,
+    pub(super) config: Option<Value>,
+    pub(super) paths: Value,
+    pub(super) log: Option<String>,
+}
+
+/// The bundle, cleaned.
+pub(super) fn assemble(level: Level, parts: Parts<'_>) -> Value {
+    let verdicts = parts.checks.iter().map(|check| {
+        json!({ "name": check.name, "verdict": check.verdict, "code": check.code.map(|code| code.to_string()) })
+    });
+    let mut bundle = json!({
+        "tidegate": env!("CARGO_PKG_VERSION"),
+        "level": level.name(),
+        "made": now().0,
+        "system": { "os": std::env::consts::OS, "architecture": std::env::consts::ARCH, "kernel": kernel() },
+        "verdicts": verdicts.collect::<Vec<_>>(),
+    });
+    if level > Level::Summary {
+        bundle["checks"] = json!(parts.checks);
+        bundle["status"] = json!(parts.status.map(without_addresses));
+        bundle["config"] = parts.config.unwrap_or_default();
+        bundle["paths"] = parts.paths;
+        bundle["log"] = json!(parts.log.map(|log| {
+            let lines = log.lines().map(str::to_owned);
+            lines.collect::<Vec<_>>()
+        }));
+    }
+    Redactor::new(level, parts.status).clean(bundle)
+}
+
+/// A sign-in page is nobody else's business, whatever is in it.
+fn without_addresses(status: &Status) -> Status {
+    let mut status = status.clone();
+    for org in &mut status.orgs {
+        org.sign_in_url = None;
+    }
+    status
+}
+
+fn kernel() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim().to_owned())
+}
+
+/// The end of a log, from the beginning of a line.
+fn tail(path: &Path) -> Result<String, Failure> {
+    let read = || {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let is_cut = length > LOG_TAIL;
+        let whole = text.split_once('\n').filter(|_| is_cut);
+        Ok(whole.map_or(text.clone(), |(_, rest)| rest.to_owned()))
+    };
+    read().map_err(|error: std::io::Error| {
+        Failure::new(
+            Exit::ThisComputer,
+            format!("{} cannot be read", path.display()),
+            error.to_string(),
+            "name the log file with --log, or leave it out",
+        )
+    })
+}

@@ -1,0 +1,215 @@
+//! `tidegate connect`: opens the inlet of a service, at the running agent or until Ctrl-C at one of its own.
+//! It ends with success only when the outlet has answered: a port that merely exists is not a connection.
+
+use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tidegate_agent::{
+    AccountView, Action, Form, HubState, OrgSnapshot, Problem, ServiceRef, ServiceState,
+    ServiceView, Snapshot, UnixTime,
+};
+use tidegate_link::now;
+use tidegate_proto::problem::{Actor, Code};
+
+use super::child;
+use super::disconnect::is_open;
+use super::ls::left;
+use super::report::Service;
+use super::seat::{Seat, SeatArgs, Watch, sign_in_problem};
+use super::which;
+use crate::failure::Failure;
+use crate::out::{OutArgs, note};
+use crate::signals::{Signal, Signals};
+
+/// Seconds that the hub may be away before this verb gives up.
+const AWAY_LIMIT: u64 = 15;
+/// For closing a port after a program has ended.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate connect warehouse              opens its port; without the app, until Ctrl-C
+  tidegate connect warehouse -- psql      runs psql with PGHOST, PGPORT and so on set, and disconnects when it ends
+  tidegate connect warehouse -- jupyter lab
+  tidegate connect warehouse --json | jq -r .url
+
+Exit codes: 3 sign in first, 4 refused, 5 network, 7 too slow, 8 no such service. With a program: the program's own.")]
+pub(crate) struct Connect {
+    /// The service: `warehouse`, or `acme/warehouse`.
+    service: String,
+    /// Give up after so many seconds, sign-in included.
+    #[arg(long, default_value_t = 330)]
+    timeout: u64,
+    #[command(flatten)]
+    seat: SeatArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+    /// A program to run with the connection in its environment; it is closed when the program ends.
+    #[arg(last = true, value_name = "PROGRAM")]
+    program: Vec<OsString>,
+}
+
+impl Connect {
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+        let mut seat = Seat::take(&self.seat).await?;
+        let ended = self.stay(&mut seat).await;
+        seat.leave().await;
+        ended
+    }
+
+    async fn stay(&self, seat: &mut Seat) -> Result<ExitCode, Failure> {
+        let signals = Signals::listen()
+            .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
+        let before = seat.look(false).await?;
+        let service = which::service(&before, &self.service)?;
+        let connected = self.connect(seat, &service).await?;
+        let view = connected.service(&service);
+        let view = view.ok_or_else(|| Failure::from(Code::Internal))?;
+        if !self.program.is_empty() {
+            let ended = child::run(&self.program, &view.connection, signals).await;
+            if !is_open(&before, &service) {
+                close(seat, &service).await?;
+            }
+            return ended;
+        }
+        let forms = Service::with_forms(&service.org, view);
+        self.out.answer(&forms, || lines(view))?;
+        if seat.is_own() {
+            note(&format!(
+                "Connected {}; Ctrl-C ends it.",
+                until(&view.state, now())
+            ));
+            hold(seat.watch().await?, &service, signals).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn connect(&self, seat: &mut Seat, service: &ServiceRef) -> Result<Snapshot, Failure> {
+        let order = Action::Connect {
+            service: service.clone(),
+        };
+        seat.act(order).await?;
+        let mut last = None;
+        let limit = Duration::from_secs(self.timeout);
+        let mut watch = seat.watch().await?;
+        let connected = watch.until(limit, |snapshot| {
+            last = Some(snapshot.clone());
+            judge(snapshot, service)
+        });
+        let connected = connected.await;
+        match (connected, last) {
+            (Ok(()), Some(snapshot)) => Ok(snapshot),
+            (Ok(()), None) => Err(Code::Internal.into()),
+            (Err(failure), last) => {
+                let suggest =
+                    |last: Snapshot| which::suggest(failure.clone(), &last, &self.service);
+                Err(last.map_or_else(|| failure.clone(), suggest))
+            }
+        }
+    }
+}
+
+fn judge(snapshot: &Snapshot, service: &ServiceRef) -> ControlFlow<Result<(), Problem>> {
+    let Some(org) = snapshot.org(&service.org) else {
+        return ControlFlow::Break(Err(Problem::new(Code::NotJoined)));
+    };
+    if let Some(problem) = hub_problem(org) {
+        return ControlFlow::Break(Err(problem));
+    }
+    match org.service(&service.service).map(|view| &view.state) {
+        Some(ServiceState::Connected { .. }) => return ControlFlow::Break(Ok(())),
+        Some(ServiceState::Failed(problem)) => {
+            return ControlFlow::Break(Err(problem.clone()));
+        }
+        Some(ServiceState::Connecting { .. }) => return ControlFlow::Continue(()),
+        Some(ServiceState::Idle | ServiceState::Disconnecting) | None => {}
+    }
+    let mut problems = org.problems.iter();
+    let about_it =
+        problems.find(|problem| problem.facts.service.as_ref() == Some(&service.service));
+    match (&org.account, about_it) {
+        (_, Some(problem)) => ControlFlow::Break(Err(problem.clone())),
+        (AccountView::SigningIn(_) | AccountView::SignedIn { .. }, None) => {
+            ControlFlow::Continue(())
+        }
+        (AccountView::SignedOut { .. }, None)
+            if snapshot.problems_of(&service.org).next().is_none() =>
+        {
+            ControlFlow::Continue(())
+        }
+        (AccountView::SignedOut { .. }, None) => {
+            ControlFlow::Break(Err(sign_in_problem(snapshot, &service.org)))
+        }
+    }
+}
+
+/// Why the hub is away, once it has been for longer than a moment. The agent goes on trying; a script wants to know.
+fn hub_problem(org: &OrgSnapshot) -> Option<Problem> {
+    let HubState::Away { since } = org.hub else {
+        return None;
+    };
+    // Waiting sets no clock right.
+    let clock = |problem: &&Problem| problem.code == Code::ClockOff;
+    if let Some(problem) = org.problems.iter().rfind(clock) {
+        return Some(problem.clone());
+    }
+    if since.until(now()) < AWAY_LIMIT {
+        return None;
+    }
+    let about_the_way = |problem: &&Problem| problem.code.actor() == Actor::Network;
+    let known = org.problems.iter().rfind(about_the_way);
+    Some(known.cloned().unwrap_or(Problem::new(Code::HubUnreachable)))
+}
+
+/// Until somebody presses Ctrl-C, or the connection ends by itself.
+async fn hold(mut watch: Watch, service: &ServiceRef, mut signals: Signals) -> Result<(), Failure> {
+    loop {
+        tokio::select! {
+            signal = signals.next() => if matches!(signal, Signal::End) { return Ok(()) },
+            snapshot = watch.next() => match snapshot?.service(service).map(|view| view.state.clone()) {
+                Some(ServiceState::Failed(problem)) => return Err(problem.into()),
+                Some(ServiceState::Idle) => return Ok(()),
+                None => return Err(Problem::new(Code::PolicyChanged).service(&service.service).into()),
+                Some(ServiceState::Connecting { .. } | ServiceState::Connected { .. } | ServiceState::Disconnecting) => {}
+            },
+        }
+    }
+}
+
+/// Closes what was opened for a program.
+async fn close(seat: &mut Seat, service: &ServiceRef) -> Result<(), Failure> {
+    let order = Action::Disconnect {
+        service: service.clone(),
+    };
+    seat.act(order).await?;
+    let closed = |snapshot: &Snapshot| {
+        if is_open(snapshot, service) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(Ok(()))
+        }
+    };
+    seat.watch().await?.until(CLOSE_LIMIT, closed).await
+}
+
+fn lines(view: &ServiceView) -> String {
+    let shown = [Form::Url, Form::Psql, Form::Sqlalchemy].into_iter();
+    let lines = shown.filter_map(|form| {
+        let line = view.connection.get(form)?;
+        Some(format!("{:<11} {line}", form.name()))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How long a connected service stays so, in words.
+fn until(state: &ServiceState, now: UnixTime) -> String {
+    match state {
+        ServiceState::Connected { until, .. } => {
+            format!("until the session ends ({} left)", left(*until, now))
+        }
+        _ => "until it ends".into(),
+    }
+}

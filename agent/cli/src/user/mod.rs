@@ -1,0 +1,104 @@
+//! The verbs of people at their laptops: each in its own file, each with `--json`.
+//! A newcomer would talk to the agent in a verb: `seat` does, so that all of them work with the running app and without one.
+
+mod bundle;
+mod child;
+mod config;
+mod connect;
+mod disconnect;
+pub(crate) mod doctor;
+mod dsn;
+mod env;
+mod events;
+mod join;
+mod leave;
+mod login;
+mod logout;
+mod ls;
+mod paths;
+mod redact;
+mod report;
+#[cfg(test)]
+mod samples;
+pub(crate) mod schema;
+mod seat;
+mod status;
+mod which;
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use crate::out::OutArgs;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Enrol this computer with the link that your administrator sent.
+    Join(join::Join),
+    /// Forget an organisation and this computer's keys for it.
+    Leave(leave::Leave),
+    /// Sign in with your browser.
+    Login(login::Login),
+    /// End what is open and sign out.
+    Logout(logout::Logout),
+    /// List the services that are open to you.
+    Ls(ls::Ls),
+    /// Open a local port to a service.
+    Connect(connect::Connect),
+    /// Close the local port to a service.
+    Disconnect(disconnect::Disconnect),
+    /// Say what is open, for whom and until when.
+    Status(status::Status),
+    /// Print how to reach a service, for psql, Python, Java and others.
+    Dsn(dsn::Dsn),
+    /// Print a service's connection as shell variables.
+    Env(env::Env),
+    /// Find out what does not work, and how to mend it.
+    Doctor(doctor::Doctor),
+    /// Make a file for whoever helps you, without secrets.
+    Bundle(bundle::Bundle),
+    /// Show your settings, or change one.
+    Config(config::Config),
+    /// Say where everything lives on this computer.
+    Paths(paths::Paths),
+}
+
+impl Verb {
+    pub(crate) fn out(&self) -> OutArgs {
+        match self {
+            Self::Join(verb) => verb.out,
+            Self::Leave(verb) => verb.out,
+            Self::Login(verb) => verb.out,
+            Self::Logout(verb) => verb.out,
+            Self::Ls(verb) => verb.out,
+            Self::Connect(verb) => verb.out,
+            Self::Disconnect(verb) => verb.out,
+            Self::Status(verb) => verb.out,
+            Self::Dsn(verb) => verb.out,
+            Self::Env(verb) => verb.out,
+            Self::Doctor(verb) => verb.out,
+            Self::Bundle(verb) => verb.out,
+            Self::Config(verb) => verb.out,
+            Self::Paths(verb) => verb.out,
+        }
+    }
+
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Join(verb) => verb.run().await?,
+            Self::Leave(verb) => verb.run().await?,
+            Self::Login(verb) => verb.run().await?,
+            Self::Logout(verb) => verb.run().await?,
+            Self::Ls(verb) => verb.run().await?,
+            Self::Connect(verb) => return verb.run().await,
+            Self::Disconnect(verb) => verb.run().await?,
+            Self::Status(verb) => verb.run().await?,
+            Self::Dsn(verb) => verb.run().await?,
+            Self::Env(verb) => verb.run().await?,
+            Self::Doctor(verb) => return verb.run().await,
+            Self::Bundle(verb) => verb.run().await?,
+            Self::Config(verb) => verb.run()?,
+            Self::Paths(verb) => verb.run()?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
