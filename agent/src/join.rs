@@ -102,6 +102,7 @@ fn request(
         org: statement.org,
         ticket: statement.id,
         key: identity.verify_key(),
+        noise: None,
         at: now,
     };
     EnrolRequest {

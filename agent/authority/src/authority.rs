@@ -115,6 +115,7 @@ impl Authority {
             provider: ProviderKeys::default(),
             in_force: watch::Sender::new(Arc::new(in_force)),
             signs: watch::Sender::new(Arc::new(signs)),
+            replacing: Mutex::default(),
             beating: Mutex::default(),
             draining: CancellationToken::new(),
             pace: Pace::default(),

@@ -43,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) provider: ProviderKeys,
     pub(crate) in_force: watch::Sender<Arc<InForce>>,
     pub(crate) signs: watch::Sender<Arc<Signs>>,
+    /// One bundle at a time: an older one must not overtake a newer one.
+    pub(crate) replacing: Mutex<()>,
     /// One beat at a time: a beacon with an older epoch must not overtake a newer one.
     pub(crate) beating: Mutex<()>,
     pub(crate) draining: CancellationToken,
@@ -77,6 +79,18 @@ impl Core {
 
     /// Puts a new bundle in force, or keeps the old one.
     pub(crate) async fn replace(&self, bundle: OrgBundle) -> Result<Vec<Change>, BundleError> {
+        let _one = self.replacing.lock().await;
+        self.put_in_force(bundle).await
+    }
+
+    /// Looks again which outlets there are, and tells all who listen.
+    pub(crate) async fn outlets_changed(&self) -> Result<(), BundleError> {
+        let _one = self.replacing.lock().await;
+        let bundle = self.in_force.borrow().bundle.clone();
+        self.put_in_force(bundle).await.map(drop)
+    }
+
+    async fn put_in_force(&self, bundle: OrgBundle) -> Result<Vec<Change>, BundleError> {
         let taken =
             InForce::take(bundle, &self.anchor, &self.keys, &*self.store, self.now()).await?;
         let changes = taken.changes_since(&self.in_force.borrow());
@@ -156,6 +170,7 @@ pub(crate) fn handed_out(mut entries: Vec<&Entry>) -> (Vec<&Entry>, Vec<Catalogu
         .map(|entry| CatalogueEntry {
             jws: entry.jws.clone(),
             handle: entry.handle,
+            outlets: entry.outlets.clone(),
         })
         .collect();
     (entries, catalogue)

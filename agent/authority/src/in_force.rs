@@ -10,14 +10,14 @@ use tidegate_proto::{
     names::{OrgName, ServiceName},
     policy::{Action, PolicyError, RequestContext, Resource, Rules, Side},
     principal::Principal,
-    statement::{OrgBundle, ServiceStatement, StatementError, VerifiedOrg},
+    statement::{EnrolmentChain, OrgBundle, ServiceStatement, StatementError, VerifiedOrg},
     time::UnixTime,
     wire::link::ServiceHandle,
 };
 
 use crate::{
     keys::AuthorityKeys,
-    store::{Accepted, Seen, Store, StoreError},
+    store::{Accepted, EnrolledOutlet, Seen, Store, StoreError},
 };
 
 /// Why a bundle is not put in force. The one before it stays.
@@ -65,8 +65,11 @@ impl fmt::Display for Change {
 
 /// One service, ready to be handed out.
 pub(crate) struct Entry {
+    /// With the keys of the outlets that tickets made.
     pub(crate) statement: ServiceStatement,
     pub(crate) jws: String,
+    /// What shows that they are outlets.
+    pub(crate) outlets: Vec<EnrolmentChain>,
     pub(crate) handle: ServiceHandle,
     resource: Resource,
 }
@@ -111,8 +114,9 @@ impl InForce {
             .as_ref()
             .map_or("", |policy| policy.cedar.as_str());
         let rules = Rules::compile(Side::Org, cedar)?;
-        let catalogue = accept(&bundle, &org, store).await?;
-        let entries = entries(&bundle, &org, keys);
+        let enrolled = store.outlets().await?;
+        let entries = entries(&bundle, &org, &enrolled, keys);
+        let catalogue = accept(&bundle, &org, &entries, store).await?;
         let hello = Hello {
             roots: bundle.roots.clone(),
             root: bundle.root,
@@ -139,6 +143,16 @@ impl InForce {
         self.entries.iter().filter(may_see).collect()
     }
 
+    /// Whether this key is an outlet's that a ticket made.
+    pub(crate) fn has_enrolled(&self, peer: &PeerId) -> bool {
+        let by_ticket = |entry: &&Entry| !entry.outlets.is_empty();
+        let mut outlets = self.entries.iter().filter(by_ticket);
+        outlets.any(|entry| {
+            let mut keys = entry.statement.outlets.iter();
+            keys.any(|keys| keys.identity.peer_id() == *peer)
+        })
+    }
+
     /// What differs from `older`.
     pub(crate) fn changes_since(&self, older: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -162,7 +176,7 @@ impl InForce {
         for entry in &self.entries {
             match older.entry(&entry.statement.service) {
                 None => changes.push(Change::ServiceAdded(entry.statement.service.clone())),
-                Some(before) if before.jws != entry.jws => {
+                Some(before) if before.jws != entry.jws || before.outlets != entry.outlets => {
                     changes.push(Change::ServiceChanged(entry.statement.service.clone()));
                 }
                 Some(_) => {}
@@ -191,21 +205,49 @@ pub struct Anchor {
     pub root: PeerId,
 }
 
-fn entries(bundle: &OrgBundle, org: &VerifiedOrg, keys: &AuthorityKeys) -> Vec<Entry> {
+fn entries(
+    bundle: &OrgBundle,
+    org: &VerifiedOrg,
+    enrolled: &[EnrolledOutlet],
+    keys: &AuthorityKeys,
+) -> Vec<Entry> {
     let pairs = org.services.iter().zip(&bundle.services);
     pairs
-        .map(|(statement, jws)| Entry {
-            resource: Resource::from(statement),
-            handle: keys.veil.handle(&org.org, &statement.service),
-            statement: statement.clone(),
-            jws: jws.clone(),
+        .map(|(statement, jws)| {
+            let outlets = outlets_of(statement, enrolled);
+            Entry {
+                resource: Resource::from(statement),
+                handle: keys.veil.handle(&org.org, &statement.service),
+                statement: statement.clone().with_outlets(&outlets),
+                jws: jws.clone(),
+                outlets,
+            }
         })
         .collect()
+}
+
+/// The newest tickets that still make an outlet of this service, one for each key.
+fn outlets_of(statement: &ServiceStatement, enrolled: &[EnrolledOutlet]) -> Vec<EnrolmentChain> {
+    let mut keys = Vec::new();
+    let own = enrolled
+        .iter()
+        .filter(|outlet| outlet.service == statement.service);
+    own.filter(|outlet| match outlet.chain.outlet(statement) {
+        Ok(outlet) if !keys.contains(&outlet.identity) => {
+            keys.push(outlet.identity);
+            true
+        }
+        Ok(_) | Err(_) => false,
+    })
+    .take(ServiceStatement::MAX_ENROLLED)
+    .map(|outlet| outlet.chain.clone())
+    .collect()
 }
 
 async fn accept(
     bundle: &OrgBundle,
     org: &VerifiedOrg,
+    entries: &[Entry],
     store: &dyn Store,
 ) -> Result<u64, BundleError> {
     let mut seen = vec![
@@ -231,8 +273,11 @@ async fn accept(
         })
         .collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
-    let catalogue: Vec<u8> = services.iter().flat_map(|service| service.digest).collect();
+    let mut catalogue: Vec<u8> = services.iter().flat_map(|service| service.digest).collect();
     seen.extend(services);
+    // An outlet more or less is a change of the catalogue too; without any, the digest is what it always was.
+    let chains = entries.iter().flat_map(|entry| &entry.outlets);
+    catalogue.extend(chains.flat_map(|chain| sha256(chain.enrolment.as_bytes())));
     match store.accept(&seen, sha256(&catalogue)).await? {
         Accepted::Yes { catalogue } => Ok(catalogue),
         Accepted::No { older, .. } if !older.is_empty() => Err(BundleError::Rollback(older)),

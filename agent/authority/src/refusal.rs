@@ -50,7 +50,7 @@ pub(crate) enum Refusal {
     Ticket(StatementError),
     #[error("the enrolment is from the future")]
     FromTheFuture,
-    #[error("the ticket is for an outlet")]
+    #[error("the ticket is for an outlet of a service that takes none by it")]
     OutletTicket,
     #[error("the ticket was used before")]
     TicketUsed,
@@ -109,9 +109,8 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
             (StatusCode::FORBIDDEN, Code::TicketExpired)
         }
         Refusal::Ticket(_) => (StatusCode::FORBIDDEN, Code::JoinLinkBad),
-        Refusal::OutletTicket | Refusal::KeyOfAnother => {
-            (StatusCode::FORBIDDEN, Code::TicketForAnother)
-        }
+        Refusal::OutletTicket => (StatusCode::FORBIDDEN, Code::OutletTicketUnfit),
+        Refusal::KeyOfAnother => (StatusCode::FORBIDDEN, Code::TicketForAnother),
         Refusal::TicketUsed => (StatusCode::CONFLICT, Code::TicketUsed),
         Refusal::AlreadyEnrolled => (StatusCode::CONFLICT, Code::AlreadyJoined),
         Refusal::Revocation(_) | Refusal::StaleInquiry => {

@@ -8,12 +8,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use serde::{Serialize, de::DeserializeOwned};
-use tidegate_link::ApiConnection;
+use tidegate_link::{ApiConnection, LinkError};
 use tidegate_proto::{
     api::ApiRefusal,
     entropy::SystemEntropy,
-    identity::{NoiseSecret, PeerId},
+    identity::{NoiseSecret, PeerId, VerifyKey},
     names::{HubAddress, OrgName},
+    statement::walk_roots,
     text::Shown,
 };
 use tokio::task::JoinHandle;
@@ -28,6 +29,8 @@ const MOST: usize = 256 * 1024;
 
 pub(crate) struct HubClient {
     hub: String,
+    /// The org's newest root key.
+    pub(crate) root: VerifyKey,
     requests: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
 }
@@ -45,6 +48,11 @@ impl HubClient {
             hub: hub.to_string(),
             error,
         })?;
+        let root_key =
+            walk_roots(&api.hello.roots, org, root).map_err(|error| Trouble::Unreachable {
+                hub: hub.to_string(),
+                error: LinkError::WrongHub(error),
+            })?;
         let shaken = http1::handshake(hyper_util::rt::TokioIo::new(api.stream)).await;
         let (requests, connection) = shaken.map_err(|_| Trouble::HubBroke {
             hub: hub.to_string(),
@@ -54,6 +62,7 @@ impl HubClient {
         });
         Ok(Self {
             hub: hub.to_string(),
+            root: root_key,
             requests,
             connection,
         })

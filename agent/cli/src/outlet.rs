@@ -1,11 +1,13 @@
-//! `tidegate outlet keys|run|kill`: what runs beside a service.
+//! `tidegate outlet keys|enrol|run|kill`: what runs beside a service.
 //! A kill works without a running outlet too: it is written down and counts from the next start.
+
+mod enrol;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tidegate_outlet::control::{self, Answer, ControlError};
-use tidegate_outlet::keys::OutletKeys;
+use tidegate_outlet::keys::{KeysError, OutletKeys};
 use tidegate_outlet::kill::{Killed, Order};
 use tidegate_outlet::{Outlet as Running, OutletConfig, StartError};
 use tidegate_proto::entropy::SystemEntropy;
@@ -28,6 +30,8 @@ pub(crate) struct Outlet {
 enum Verb {
     /// Print the outlet's public keys for `org.toml`; make them first if there are none.
     Keys(Keys),
+    /// Become an outlet by the ticket that an administrator made.
+    Enrol(enrol::Enrol),
     /// Serve until SIGTERM. SIGHUP reads the owner's policy again.
     Run(Run),
     /// Find out what keeps people from getting in, and how to mend it.
@@ -48,6 +52,9 @@ struct Run {
     /// The outlet's configuration, TOML.
     #[arg(long)]
     config: PathBuf,
+    /// A file with the link from `tidegate ticket --outlet`: enrols first, if that was not done before.
+    #[arg(long, value_name = "FILE")]
+    ticket: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -90,6 +97,7 @@ impl Outlet {
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         match self.verb {
             Verb::Keys(keys) => keys.run()?,
+            Verb::Enrol(enrol) => enrol.run().await?,
             Verb::Run(run) => run.run().await?,
             Verb::Doctor(doctor) => return doctor.run().await,
             Verb::Kill(kill) => kill.run().await?,
@@ -100,14 +108,7 @@ impl Outlet {
 
 impl Keys {
     fn run(self) -> Result<(), Failure> {
-        let keys = OutletKeys::load_or_make(&self.data, &SystemEntropy).map_err(|error| {
-            Failure::new(
-                Exit::ThisComputer,
-                "the outlet's keys cannot be used",
-                error.to_string(),
-                "correct the file, or name another directory with --data",
-            )
-        })?;
+        let keys = OutletKeys::load_or_make(&self.data, &SystemEntropy).map_err(no_keys)?;
         let public = serde_json::json!({
             "identity": keys.identity.verify_key(),
             "noise": keys.noise.public(),
@@ -120,6 +121,9 @@ impl Keys {
 impl Run {
     async fn run(self) -> Result<(), Failure> {
         let config = load(&self.config)?;
+        if let Some(ticket) = &self.ticket {
+            enrol::enrol_once(&config, ticket).await?;
+        }
         // Listened for before anything is opened: an early signal must not kill us half way.
         let mut signals = Signals::listen()
             .map_err(|error| Failure::internal("signals cannot be received", &error))?;
@@ -186,6 +190,15 @@ impl Kill {
     }
 }
 
+fn no_keys(error: KeysError) -> Failure {
+    Failure::new(
+        Exit::ThisComputer,
+        "the outlet's keys cannot be used",
+        error.to_string(),
+        "correct the file, or name another data directory",
+    )
+}
+
 /// For the next start.
 fn written_down(data: &std::path::Path, order: &Order) -> Result<Killed, Failure> {
     let killed = Killed::load(data).map_err(not_kept)?.after(order);
@@ -222,7 +235,9 @@ fn load(path: &std::path::Path) -> Result<OutletConfig, Failure> {
 
 fn not_started(error: &StartError) -> Failure {
     let next = match error {
-        StartError::Keys(_) => "make the keys with `tidegate outlet keys`, or correct the file",
+        StartError::Keys(_) => {
+            "make the keys with `tidegate outlet keys` or `tidegate outlet enrol`, or correct the file"
+        }
         StartError::AlreadyRunning(_) => {
             "stop the other one, or give this one a data directory of its own"
         }

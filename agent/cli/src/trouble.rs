@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_authority::{BundleError, KeysError, OpenError};
 use tidegate_link::{LinkError, keyfile::KeyFileError};
+use tidegate_proto::names::ServiceName;
 
 use crate::failure::{Exit, Failure};
 
@@ -58,6 +59,13 @@ pub(crate) enum Trouble {
     },
     NothingToResend {
         path: PathBuf,
+    },
+    NoSuchService {
+        service: ServiceName,
+    },
+    TooManyServices,
+    OutletsByKey {
+        service: ServiceName,
     },
 }
 
@@ -143,6 +151,21 @@ fn files(trouble: &Trouble) -> Option<Failure> {
             "there is nothing to send again".into(),
             format!("{} holds no revocations.", path.display()),
             "Revoke with --sub or --device.",
+        ),
+        Trouble::NoSuchService { service } => here(
+            format!("there is no service {service}"),
+            "org.toml describes no service of this name.".into(),
+            "Check the name, or describe the service and sign the org again.",
+        ),
+        Trouble::TooManyServices => here(
+            "the link would become too long".into(),
+            "A ticket names twelve services at most.".into(),
+            "Name those that the person needs first; the others show after the sign-in.",
+        ),
+        Trouble::OutletsByKey { service } => here(
+            format!("{service} takes no outlet by ticket"),
+            "org.toml names its outlets by their keys.".into(),
+            "Write outlets = \"ticket\" in their place, sign the org, and copy the bundle to the hub.",
         ),
         _ => None,
     }
@@ -240,6 +263,7 @@ mod tests {
     #[test]
     fn every_trouble_has_words_of_its_own() {
         let path = || PathBuf::from("org/root.age");
+        let service = || "warehouse".parse().expect("a name");
         let hub = || "hub.example.com:7443".to_owned();
         let all = [
             Trouble::file(&path(), KeyFileError::OpenToOthers),
@@ -252,6 +276,9 @@ mod tests {
             Trouble::RelayKeyDamaged { path: path() },
             Trouble::OrgExists { path: path() },
             Trouble::NothingToResend { path: path() },
+            Trouble::NoSuchService { service: service() },
+            Trouble::TooManyServices,
+            Trouble::OutletsByKey { service: service() },
             Trouble::BundleDamaged { path: path() },
             Trouble::BundleRefused(BundleError::OtherAuthority),
             Trouble::BundleRefused(BundleError::Rollback(vec!["idp".into(), "policy".into()])),

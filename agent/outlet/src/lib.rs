@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod dial;
 pub mod doctor;
+pub mod enrolment;
 pub mod keys;
 pub mod kill;
 mod known;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     identity::{NoisePublic, PeerId, VerifyKey},
     names::OrgName,
-    statement::{AuthorityStatement, Statement, StatementError, walk_roots},
+    statement::{AuthorityStatement, EnrolmentChain, Statement, StatementError, walk_roots},
     strict,
     time::UnixTime,
     wire::link::ServiceHandle,
@@ -103,16 +103,9 @@ pub struct Settings {
 }
 
 /// Enrols an identity key with a one-time ticket.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnrolRequest {
-    /// `tg-ticket`.
-    pub ticket: String,
-    /// `tg-enrolment`, signed by the ticket's key.
-    pub enrolment: String,
-}
+pub type EnrolRequest = EnrolmentChain;
 
-/// The device as the authority calls it; the same again when the same key asks with the same ticket.
+/// The device, or the outlet, as the authority calls it; the same again when the same key asks with the same ticket.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EnrolAnswer {
     pub device: String,
@@ -158,6 +151,9 @@ pub struct CatalogueEntry {
     /// `tg-service`.
     pub jws: String,
     pub handle: ServiceHandle,
+    /// Of a service that takes outlets by ticket: those that were enrolled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outlets: Vec<EnrolmentChain>,
 }
 
 /// An outlet asks for what it works by.

@@ -5,6 +5,7 @@ use crate::{
     channel::HandshakeHash,
     identity::{SigningKey, VerifyKey},
     names::ServiceName,
+    statement::DeviceChain,
     strict::{self, StrictError},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,6 +28,9 @@ pub struct Auth {
     /// The newest refreshed ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_n: Option<String>,
+    /// How the device was enrolled, for policies that ask for more than the authority's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<DeviceChain>,
     /// Reserved for `tg-grant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,

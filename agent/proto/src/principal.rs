@@ -9,6 +9,26 @@ use crate::{
     time::UnixTime,
 };
 
+/// On what it rests that the device was enrolled.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum DeviceProof {
+    /// The authority's credential says so.
+    Vouched,
+    /// Whoever decides has seen the chain root → ticket → device itself.
+    Proved,
+}
+
+impl DeviceProof {
+    /// As policies see it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vouched => "vouched",
+            Self::Proved => "proved",
+        }
+    }
+}
+
 /// A person on a device, after every check has held.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Principal {
@@ -19,6 +39,8 @@ pub struct Principal {
     /// The device's name, for people.
     pub device_name: String,
     pub assurance: Assurance,
+    // What whoever decides has seen.
+    pub enrolment: DeviceProof,
     // The provider's word, from the newest token.
     pub groups: Vec<String>,
     pub department: Option<String>,
@@ -30,7 +52,7 @@ pub struct Principal {
 
 impl Principal {
     /// Joins what the credential and the ID tokens say. The caller has compared their subjects.
-    /// Where they differ on how well the sign-in is bound, the lower one counts.
+    /// That the device was enrolled is only vouched for by then. Where they differ on how well the sign-in is bound, the lower one counts.
     #[must_use]
     pub fn new(credential: &Credential, person: &Person) -> Self {
         let claims = &person.claims;
@@ -40,6 +62,7 @@ impl Principal {
             device: credential.cnf,
             device_name: credential.device.clone(),
             assurance: credential.assurance.min(person.assurance),
+            enrolment: DeviceProof::Vouched,
             groups: claims.groups.clone(),
             department: claims.department.clone(),
             employee_type: claims.employee_type.clone(),

@@ -156,6 +156,7 @@ codes! {
     IntroductionForged = 4013, Error, Policy;
     /// Two orgs could be meant, and nothing is picked by chance.
     WhichOrg = 4014, Error, ThisComputer;
+    OutletTicketUnfit = 4030, Error, Policy;
 
     // 5xxx: the target behind the outlet.
     TargetClosed = 5001, Error, Peer;

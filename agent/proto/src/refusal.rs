@@ -45,6 +45,8 @@ pub enum RefusalReason {
     OtherKey,
     #[error("the sign-in is not bound to the device")]
     LowAssurance,
+    #[error("the device's enrolment is not believed: {0}")]
+    Enrolment(StatementError),
     #[error("the credential was revoked")]
     Revoked,
     #[error("the id token is not believed: {0}")]

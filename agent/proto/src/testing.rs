@@ -235,6 +235,7 @@ impl World {
             rz: RZ,
             identity: self.identity.verify_key(),
             id_token_n: None,
+            enrolment: None,
             grant: None,
             signature: prove(&HASH, &self.identity),
         }

@@ -304,6 +304,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "The new computer cannot be let in because somebody in between changed what it said.",
             "Do not go on; tell your administrator this code.",
         ],
+        Code::OutletTicketUnfit => [
+            "Ticket does not fit",
+            "This outlet cannot be enrolled because no service takes outlets by its ticket.",
+            "Ask your administrator to say outlets = \"ticket\" for the service and to sign it, or for a newer ticket.",
+        ],
         Code::TargetClosed => [
             "Service is down",
             "{service|The service} cannot be connected because what is behind it refuses connections.",

@@ -52,6 +52,7 @@ impl Access {
                 .id_token_n
                 .as_ref()
                 .map(|token| token.to_string()),
+            enrolment: None,
             grant: None,
             signature: prove(hash, &self.identity),
         };

@@ -66,7 +66,8 @@ impl Trust {
         let statement = ServiceStatement::verify_for(&entry.jws, root, org)?;
         self.0.service(&statement)?;
         Ok(Listing {
-            statement,
+            // Whoever is among them by ticket has shown the chain from the root to its keys.
+            statement: statement.with_outlets(&entry.outlets),
             handle: entry.handle,
         })
     }
@@ -90,6 +91,7 @@ mod tests {
                 identity: signer.verify_key(),
                 noise,
             }],
+            enrolment: None,
             relays: vec![Relay {
                 address: "hub.example:443".parse().unwrap(),
                 noise,
@@ -102,6 +104,7 @@ mod tests {
         CatalogueEntry {
             jws: statement.sign(signer),
             handle: ServiceHandle([1; 16]),
+            outlets: vec![],
         }
     }
 

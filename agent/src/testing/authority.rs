@@ -105,6 +105,7 @@ impl Headquarters {
             at,
             not_after: at.plus(3600),
             id: "ticket-1".into(),
+            services: vec![],
         };
         let link = JoinLink {
             address: self.address.clone(),

@@ -178,6 +178,7 @@ impl Org {
                 identity: SigningKey::from_seed(&[6; 32]).verify_key(),
                 noise: self.outlet_noise.public(),
             }],
+            enrolment: None,
             relays: vec![Relay {
                 address: hub.clone(),
                 noise: self.relay_noise.public(),
@@ -190,6 +191,7 @@ impl Org {
         CatalogueEntry {
             jws: statement.sign(&self.root),
             handle: ServiceHandle([7; 16]),
+            outlets: vec![],
         }
     }
 }

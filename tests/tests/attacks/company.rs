@@ -261,6 +261,7 @@ pub(crate) fn service_statement(
             identity: outlet.identity.verify_key(),
             noise,
         }],
+        enrolment: None,
         relays: vec![RelayAt {
             address: hub.clone(),
             noise: NoiseSecret::from_bytes(&RELAY_KEY).public(),

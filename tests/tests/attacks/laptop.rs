@@ -74,6 +74,7 @@ impl Laptop {
             rz: self.device.rz,
             identity: self.device.identity.verify_key(),
             id_token_n: None,
+            enrolment: None,
             grant: None,
             signature: prove(hash, &self.device.identity),
         }

@@ -160,6 +160,7 @@ async fn an_agent_does_not_go_where_a_stolen_hub_sends_it() {
     let entry = CatalogueEntry {
         jws: his.sign(&keys.signing),
         handle: ServiceHandle([1; 16]),
+        outlets: vec![],
     };
     let liar = Arc::new(Liar {
         hub: company.address.clone(),

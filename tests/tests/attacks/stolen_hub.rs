@@ -94,6 +94,7 @@ async fn a_thief_with_the_whole_hub_opens_nothing_without_the_persons_device() {
             rz,
             identity: anas_key,
             id_token_n: None,
+            enrolment: None,
             grant: None,
             signature: proof_to_the_hub,
         })

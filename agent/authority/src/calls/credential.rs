@@ -7,7 +7,7 @@ use tidegate_proto::{
     auth::proof_input,
     event::EventKind,
     idtoken::{IdTokenError, Person, verify_pair},
-    principal::Principal,
+    principal::{DeviceProof, Principal},
     statement::{Assurance, Credential, IdpStatement, PassRole, Statement},
     time::UnixTime,
 };
@@ -54,7 +54,10 @@ pub(super) async fn credential(
         (now, session_ends),
         person.assurance,
     );
-    let principal = Principal::new(&credential, &person);
+    let principal = Principal {
+        enrolment: DeviceProof::Proved, // by ourselves, when it was enrolled
+        ..Principal::new(&credential, &person)
+    };
     let (entries, services) = handed_out(in_force.visible(&principal, now));
     let who = Who::Agent {
         sub: device.sub.clone(),

@@ -1,4 +1,4 @@
-//! `POST /v1/enrol`: a one-time ticket makes a new key a device of one person.
+//! `POST /v1/enrol`: a one-time ticket makes a new key a device of one person, or an outlet of one service.
 //! That the ticket was never used before is decided in the store's transaction, and nowhere else.
 
 use std::sync::Arc;
@@ -7,9 +7,10 @@ use axum::{Json, extract::State};
 use tidegate_proto::{
     api::{EnrolAnswer, EnrolRequest},
     event::EventKind,
+    identity::PeerId,
     statement::{
         Enrolment, Statement, StatementError, TicketKind, TicketStatement, VerifiedOrg,
-        verify_enrolment,
+        verify_enrolment, verify_outlet_enrolment,
     },
     time::UnixTime,
 };
@@ -17,8 +18,9 @@ use tidegate_proto::{
 use super::{Answer, Shared, Strict};
 use crate::{
     core::Core,
+    in_force::InForce,
     refusal::Refusal,
-    store::{Enrolled, NewDevice},
+    store::{Enrolled, NewDevice, NewOutlet},
 };
 
 pub(super) async fn enrol(
@@ -28,15 +30,17 @@ pub(super) async fn enrol(
     let in_force = core.in_force()?;
     let now = core.now();
     let org = &in_force.org;
-    let verified = verify_enrolment(&asked.ticket, &asked.enrolment, &org.root, &org.org, now);
+    if let Some(new) = outlet(&in_force, &asked, now)? {
+        paced(&core, new.keys.identity.peer_id(), now)?;
+        let device = core.finish(take_outlet(Arc::clone(&core), new)).await?;
+        return Ok(Json(EnrolAnswer { device }));
+    }
+    let verified = verify_enrolment(&asked, &org.root, &org.org, now);
     let (ticket, enrolment) = verified.map_err(|error| why(&asked, org, now, error))?;
-    // Outlets are named by key in the signed catalogue; a ticket for one would add nothing that anybody believes.
-    let TicketKind::Device { sub } = ticket.kind else {
+    let (TicketKind::Device { sub }, None) = (ticket.kind, enrolment.noise) else {
         return Err(Refusal::OutletTicket);
     };
-    if !core.pace.allows(enrolment.key.peer_id(), now) {
-        return Err(Refusal::TooOften);
-    }
+    paced(&core, enrolment.key.peer_id(), now)?;
 
     let new = NewDevice {
         ticket: ticket.id,
@@ -47,6 +51,42 @@ pub(super) async fn enrol(
     };
     let device = core.finish(take(Arc::clone(&core), new)).await?;
     Ok(Json(EnrolAnswer { device }))
+}
+
+fn paced(core: &Core, peer: PeerId, now: UnixTime) -> Result<(), Refusal> {
+    match core.pace.allows(peer, now) {
+        true => Ok(()),
+        false => Err(Refusal::TooOften),
+    }
+}
+
+/// The outlet that this enrols, if it is a ticket by which some service takes outlets.
+fn outlet(
+    in_force: &InForce,
+    asked: &EnrolRequest,
+    now: UnixTime,
+) -> Result<Option<NewOutlet>, Refusal> {
+    for entry in &in_force.entries {
+        let statement = &entry.statement;
+        let keys = statement.enrolment.iter().flat_map(|taken| &taken.keys);
+        let meant = TicketKind::Outlet {
+            service: statement.service.clone(),
+        };
+        let signed = |key| TicketStatement::verify_for(&asked.ticket, key, &statement.org).ok();
+        if !keys.filter_map(signed).any(|ticket| ticket.kind == meant) {
+            continue;
+        }
+        let (ticket, keys) =
+            verify_outlet_enrolment(asked, statement, now).map_err(Refusal::Ticket)?;
+        return Ok(Some(NewOutlet {
+            ticket: ticket.id,
+            service: statement.service.clone(),
+            keys,
+            chain: asked.clone(),
+            now,
+        }));
+    }
+    Ok(None)
 }
 
 /// A clock that is wrong is told apart: the link is good, and a new one would not help.
@@ -65,16 +105,37 @@ fn why(asked: &EnrolRequest, org: &VerifiedOrg, now: UnixTime, error: StatementE
     }
 }
 
+/// The catalogue names the outlet from here on; whoever listens is told.
+async fn take_outlet(core: Arc<Core>, new: NewOutlet) -> Result<String, Refusal> {
+    let outlet = named(core.store.enrol_outlet(&new).await?)?;
+    core.record(EventKind::OutletEnrolled {
+        service: new.service.clone(),
+        outlet: new.keys.identity.peer_id(),
+        ticket: new.ticket,
+    })
+    .await?;
+    if let Err(error) = core.outlets_changed().await {
+        tracing::error!(%error, "catalogue was not renewed");
+        return Err(Refusal::Lapsed);
+    }
+    tracing::info!(%outlet, service = %new.service, "outlet was enrolled");
+    Ok(outlet)
+}
+
+fn named(enrolled: Enrolled) -> Result<String, Refusal> {
+    match enrolled {
+        Enrolled::New(name) | Enrolled::Again(name) => Ok(name),
+        Enrolled::SponsorUnfit => Err(Refusal::SponsorUnfit),
+        Enrolled::TicketUsed => Err(Refusal::TicketUsed),
+        Enrolled::TicketOutdated => Err(Refusal::TicketOutdated),
+        Enrolled::KeyRevoked => Err(Refusal::Revoked),
+        Enrolled::KeyTaken { same_person: true } => Err(Refusal::AlreadyEnrolled),
+        Enrolled::KeyTaken { same_person: false } => Err(Refusal::KeyOfAnother),
+    }
+}
+
 async fn take(core: Arc<Core>, new: NewDevice) -> Result<String, Refusal> {
-    let device = match core.store.enrol(&new).await? {
-        Enrolled::New(device) | Enrolled::Again(device) => device,
-        Enrolled::SponsorUnfit => return Err(Refusal::SponsorUnfit),
-        Enrolled::TicketUsed => return Err(Refusal::TicketUsed),
-        Enrolled::TicketOutdated => return Err(Refusal::TicketOutdated),
-        Enrolled::KeyRevoked => return Err(Refusal::Revoked),
-        Enrolled::KeyTaken { same_person: true } => return Err(Refusal::AlreadyEnrolled),
-        Enrolled::KeyTaken { same_person: false } => return Err(Refusal::KeyOfAnother),
-    };
+    let device = named(core.store.enrol(&new).await?)?;
     // Recorded again when asked again: the first answer may have been lost for want of this very record.
     let peer = new.identity.peer_id();
     core.record(EventKind::DeviceEnrolled {

@@ -7,7 +7,7 @@ use axum::{Json, extract::State};
 use tidegate_proto::{
     api::{RevokeAnswer, RevokeRequest},
     event::EventKind,
-    statement::{Revocation, Statement, StatementError},
+    statement::{Revocation, RevokeTarget, Statement, StatementError},
 };
 
 use super::{Answer, Shared, Strict};
@@ -46,6 +46,12 @@ pub(super) async fn revoke(
 pub(super) async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
     let receipt = core.store.revoke(&order).await?;
     core.beat().await?;
+    if let RevokeTarget::Device(peer) = &order.who
+        && core.in_force.borrow().has_enrolled(peer)
+        && let Err(error) = core.outlets_changed().await
+    {
+        tracing::error!(%error, "catalogue was not renewed");
+    }
     tracing::info!(
         epoch = receipt.epoch,
         again = receipt.again,

@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use tidegate_proto::{
     api::devices::DeviceInfo,
     identity::{PeerId, VerifyKey},
-    names::Subject,
-    statement::{RevokeTarget, Revoked},
+    names::{ServiceName, Subject},
+    statement::{EnrolmentChain, OutletKeys, RevokeTarget, Revoked},
     time::UnixTime,
 };
 
@@ -49,6 +49,23 @@ pub struct Vouched {
     /// As the device called itself.
     pub label: String,
     pub now: UnixTime,
+}
+
+/// An outlet that shows a verified ticket and enrolment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewOutlet {
+    pub ticket: String,
+    pub service: ServiceName,
+    pub keys: OutletKeys,
+    pub chain: EnrolmentChain,
+    pub now: UnixTime,
+}
+
+/// An outlet that was enrolled; the chain shows it to whoever asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnrolledOutlet {
+    pub service: ServiceName,
+    pub chain: EnrolmentChain,
 }
 
 /// What became of it.
@@ -155,6 +172,15 @@ pub trait Store: Send + Sync {
         identity: &'a VerifyKey,
         now: UnixTime,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Uses up a ticket and enrols an outlet, both or neither.
+    fn enrol_outlet<'a>(
+        &'a self,
+        outlet: &'a NewOutlet,
+    ) -> BoxFuture<'a, Result<Enrolled, StoreError>>;
+
+    /// The outlets that were enrolled and not revoked, newest first.
+    fn outlets(&self) -> BoxFuture<'_, Result<Vec<EnrolledOutlet>, StoreError>>;
 
     /// The device with this identity key, and the epoch.
     fn known<'a>(&'a self, identity: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>>;

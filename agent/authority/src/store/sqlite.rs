@@ -3,6 +3,7 @@
 
 mod devices;
 mod enrol;
+mod outlets;
 mod versions;
 
 use std::path::Path;
@@ -25,13 +26,14 @@ use tidegate_proto::{
 };
 
 use super::{
-    Accepted, Device, Enrolled, Known, NewDevice, NewRevocation, Past, Receipt, Seen, Store,
-    StoreError, Vouched,
+    Accepted, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past,
+    Receipt, Seen, Store, StoreError, Vouched,
 };
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
 ];
 /// How long a call waits for the file, at most; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,6 +100,18 @@ impl SqliteStore {
         let enrolled = enrol::vouch(&mut tx, new).await?;
         tx.commit().await?;
         Ok(enrolled)
+    }
+
+    async fn enrol_outlet(&self, new: &NewOutlet) -> Result<Enrolled, StoreError> {
+        let mut tx = self.begin().await?;
+        let enrolled = outlets::enrol(&mut tx, new).await?;
+        tx.commit().await?;
+        Ok(enrolled)
+    }
+
+    async fn outlets(&self) -> Result<Vec<EnrolledOutlet>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        outlets::all(&mut connection).await
     }
 
     async fn known(&self, identity: &VerifyKey) -> Result<Known, StoreError> {
@@ -268,6 +282,17 @@ impl Store for SqliteStore {
         now: UnixTime,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(devices::saw(&self.pool, identity, now))
+    }
+
+    fn enrol_outlet<'a>(
+        &'a self,
+        outlet: &'a NewOutlet,
+    ) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
+        Box::pin(self.enrol_outlet(outlet))
+    }
+
+    fn outlets(&self) -> BoxFuture<'_, Result<Vec<EnrolledOutlet>, StoreError>> {
+        Box::pin(self.outlets())
     }
 
     fn known<'a>(&'a self, identity: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>> {

@@ -9,8 +9,8 @@ use http::StatusCode;
 use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
-    Accepted, Enrolled, Known, NewDevice, NewRevocation, Past, Receipt, Seen, Store, StoreError,
-    Vouched,
+    Accepted, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past, Receipt,
+    Seen, Store, StoreError, Vouched,
 };
 use tidegate_proto::{
     api::{RevokeRequest, Settings, devices::DeviceInfo, path},
@@ -251,6 +251,14 @@ impl Store for Broken {
 
     fn saw<'a>(&'a self, _: &'a VerifyKey, _: UnixTime) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn enrol_outlet<'a>(&'a self, _: &'a NewOutlet) -> BoxFuture<'a, Result<Enrolled, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn outlets(&self) -> BoxFuture<'_, Result<Vec<EnrolledOutlet>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn known<'a>(&'a self, _: &'a VerifyKey) -> BoxFuture<'a, Result<Known, StoreError>> {

@@ -7,6 +7,7 @@ mod credential;
 mod door;
 mod enrolment;
 mod introduction;
+mod outlets;
 mod provider_trouble;
 mod revocation;
 mod support;

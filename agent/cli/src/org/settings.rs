@@ -11,11 +11,14 @@ use tidegate_proto::{
     names::{HubAddress, OrgName, ServiceName},
     policy::{Rules, Side},
     statement::{
-        Algorithm, AuthorityStatement, IdpStatement, OutletKeys, PolicyStatement, Relay,
-        SCHEMA_VERSION, ServiceKind, ServiceStatement, Statement,
+        Algorithm, AuthorityStatement, IdpStatement, OutletEnrolment, OutletKeys, PolicyStatement,
+        Relay, SCHEMA_VERSION, ServiceKind, ServiceStatement, Statement,
     },
     time::UnixTime,
 };
+
+use super::root_key::RootKey;
+use crate::failure::Failure;
 
 /// Largest policy or CA file, in bytes.
 const MOST: u64 = 256 * 1024;
@@ -29,6 +32,14 @@ pub(crate) struct OrgSettings {
     pub(crate) services: Vec<ServiceStatement>,
 }
 
+/// Whose description it is.
+#[derive(Copy, Clone)]
+pub(crate) struct Whose<'a> {
+    pub(crate) org: &'a OrgName,
+    /// The root key that will sign it, and the tickets.
+    pub(crate) root: &'a VerifyKey,
+}
+
 /// `[hub]`.
 struct Hub {
     address: HubAddress,
@@ -38,13 +49,24 @@ struct Hub {
 }
 
 impl OrgSettings {
+    /// Reads `org.toml` in `dir`, beside the root key that was opened.
+    pub(crate) fn of(root: &RootKey, dir: &Path) -> Result<Self, Failure> {
+        let whose = Whose {
+            org: &root.org,
+            root: &root.key.verify_key(),
+        };
+        Self::load(dir, whose, tidegate_link::now())
+            .map_err(|mistakes| Failure::mistakes(&dir.join("org.toml"), mistakes))
+    }
+
     /// Reads `org.toml` in `dir`, for the org whose root key lies beside it.
-    pub(crate) fn load(dir: &Path, org: &OrgName, now: UnixTime) -> Result<Self, Mistakes> {
-        load(&dir.join("org.toml"), |top| Self::read(top, org, now))
+    pub(crate) fn load(dir: &Path, whose: Whose<'_>, now: UnixTime) -> Result<Self, Mistakes> {
+        load(&dir.join("org.toml"), |top| Self::read(top, whose, now))
     }
 
     /// `None` only after a note was made.
-    fn read(mut top: Reader<'_>, org: &OrgName, now: UnixTime) -> Option<Self> {
+    fn read(mut top: Reader<'_>, whose: Whose<'_>, now: UnixTime) -> Option<Self> {
+        let org = whose.org;
         let policy = policy(&mut top, org);
         let hub = top
             .optional_table("hub")
@@ -54,7 +76,7 @@ impl OrgSettings {
             .optional_table("idp")
             .or_else(|| missing(&top, "idp"))
             .and_then(|table| idp(table, org));
-        let services = services(&mut top, org, hub.as_ref());
+        let services = services(&mut top, whose, hub.as_ref());
         top.finish();
         let hub = hub?;
         Some(Self {
@@ -248,13 +270,13 @@ fn three(table: &Reader<'_>, ports: Option<Vec<u16>>) -> Option<[u16; 3]> {
     three
 }
 
-fn services(top: &mut Reader<'_>, org: &OrgName, hub: Option<&Hub>) -> Vec<ServiceStatement> {
+fn services(top: &mut Reader<'_>, whose: Whose<'_>, hub: Option<&Hub>) -> Vec<ServiceStatement> {
     let mut services: Vec<ServiceStatement> = Vec::new();
     for mut table in top.tables(
         "service",
         "at least one [[service]]; `tidegate org init` shows one",
     ) {
-        let read = service(&mut table, org, hub);
+        let read = service(&mut table, whose, hub);
         if let Some(service) = read {
             if services
                 .iter()
@@ -280,20 +302,29 @@ fn services(top: &mut Reader<'_>, org: &OrgName, hub: Option<&Hub>) -> Vec<Servi
     services
 }
 
-fn service(table: &mut Reader<'_>, org: &OrgName, hub: Option<&Hub>) -> Option<ServiceStatement> {
+fn service(
+    table: &mut Reader<'_>,
+    whose: Whose<'_>,
+    hub: Option<&Hub>,
+) -> Option<ServiceStatement> {
     let name =
         table.parsed::<ServiceName>("name", "a-z, 0-9 and -, up to 63: name = \"warehouse\"");
     let kind = kind(table);
     let title = table.text("title").unwrap_or_default();
     let port = table.required_number("port", 1024..=65_535);
     let database = table.text("database");
-    let outlets = outlets(table);
+    let by_ticket = by_ticket(table, whose.root);
+    let outlets = match &by_ticket {
+        Some(_) => Some(Vec::new()),
+        None => outlets(table),
+    };
     let hub = hub?;
     let statement = ServiceStatement {
-        org: org.clone(),
+        org: whose.org.clone(),
         service: name?,
         kind: kind?,
         outlets: outlets?,
+        enrolment: by_ticket,
         relays: vec![Relay {
             address: hub.address.clone(),
             noise: hub.relay,
@@ -320,6 +351,20 @@ fn kind(table: &mut Reader<'_>) -> Option<ServiceKind> {
             None
         }
     }
+}
+
+/// `outlets = "ticket"`: whoever has used a ticket of the root's is an outlet, and nobody needs to carry keys about.
+fn by_ticket(table: &mut Reader<'_>, root: &VerifyKey) -> Option<OutletEnrolment> {
+    let how = table.text("outlets")?;
+    if how != "ticket" {
+        let fix = "outlets = \"ticket\", or the keys of the outlet in its place";
+        table.note("outlets", "there is no such way to an outlet", fix);
+    }
+    let since = table.number("outlets_since", 0..=u64::from(u32::MAX));
+    Some(OutletEnrolment {
+        keys: vec![*root],
+        since: UnixTime(since.unwrap_or(0)),
+    })
 }
 
 fn outlets(table: &mut Reader<'_>) -> Option<Vec<OutletKeys>> {

@@ -20,7 +20,12 @@ impl Place {
     }
 
     fn load(&self) -> Result<OrgSettings, Mistakes> {
-        OrgSettings::load(self.0.path(), &"acme".parse().unwrap(), NOW)
+        let root = tidegate_proto::identity::SigningKey::from_seed(&[9; 32]).verify_key();
+        let whose = Whose {
+            org: &"acme".parse().unwrap(),
+            root: &root,
+        };
+        OrgSettings::load(self.0.path(), whose, NOW)
     }
 }
 
@@ -229,5 +234,36 @@ fn the_template_needs_only_what_is_empty_in_it() {
             &example[from..].replace("And nobody", "// And nobody")
         )
         .is_ok()
+    );
+}
+
+#[test]
+fn a_service_takes_outlets_by_ticket_in_place_of_their_keys() {
+    let (before, keys) = good()
+        .split_once("outlet_identity")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let with = |lines: &str| Place::with(&format!("{before}{lines}"), PERMIT).load();
+
+    let settings = with("outlets = \"ticket\"\noutlets_since = 1700000000\n").unwrap();
+    let service = &settings.services[0];
+    let taken = service.enrolment.clone().unwrap();
+    assert_eq!((service.outlets.len(), taken.keys.len()), (0, 1));
+    assert_eq!(taken.since, UnixTime(1_700_000_000));
+
+    let mistakes = |lines: &str| {
+        let keys = with(lines)
+            .err()
+            .unwrap()
+            .0
+            .into_iter()
+            .map(|mistake| mistake.key);
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(mistakes("outlets = \"anybody\"\n"), ["service[0].outlets"]);
+    assert_eq!(
+        mistakes(&format!("outlets = \"ticket\"\noutlet_identity{keys}")),
+        ["service[0].outlet_identity", "service[0].outlet_noise"],
+        "either keys or tickets"
     );
 }

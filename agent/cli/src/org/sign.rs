@@ -29,8 +29,7 @@ pub(crate) struct Sign {
 impl Sign {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let root = RootKey::open(&self.dir, self.passphrase.take()?)?;
-        let settings = OrgSettings::load(&self.dir, &root.org, now())
-            .map_err(|mistakes| Failure::mistakes(&self.dir.join("org.toml"), mistakes))?;
+        let settings = OrgSettings::of(&root, &self.dir)?;
         let before = Before::read(&self.out, &root);
         let (bundle, signed) = sign(&root, settings, &before, now().0);
 

@@ -1,5 +1,5 @@
 //! What the org root signed, verified from the pinned fingerprint up, whoever passed it on.
-//! A service counts only if the catalogue names our keys for it and the owner's configuration names it with the same kind.
+//! A service counts only if the catalogue, or a ticket that it asks for, names our keys for it and the owner's configuration names it with the same kind.
 
 use super::{Me, NotTaken};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ fn services(
     for entry in entries {
         let statement = ServiceStatement::verify_for(&entry.jws, root, &me.org)?;
         seen.service(&statement)?;
+        let statement = statement.with_outlets(&entry.outlets);
         let ours = statement
             .outlets
             .iter()

@@ -59,6 +59,7 @@ impl Desk {
         let entry = |statement: &ServiceStatement| CatalogueEntry {
             jws: statement.sign(&self.root),
             handle: ServiceHandle([1; 16]),
+            outlets: vec![],
         };
         Parts {
             roots: vec![root.sign(&self.root)],
@@ -78,6 +79,7 @@ impl Desk {
                 identity: self.identity,
                 noise: self.noise,
             }],
+            enrolment: None,
             relays: vec![Relay {
                 address: "hub:1".parse().unwrap(),
                 noise: self.noise,

@@ -78,7 +78,11 @@ impl World {
         );
         let answer = OutletAnswer {
             pass: "pass".into(),
-            services: vec![CatalogueEntry { jws, handle: ECHO }],
+            services: vec![CatalogueEntry {
+                jws,
+                handle: ECHO,
+                outlets: vec![],
+            }],
             policy: Some(self.org.policy(policy, version)),
             idp: self.org.idp(),
             authority: self.org.authority_statement(),

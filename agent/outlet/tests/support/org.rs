@@ -118,6 +118,7 @@ impl Org {
             service: echo(),
             kind: ServiceKind::Tcp,
             outlets: vec![OutletKeys { identity, noise }],
+            enrolment: None,
             relays: vec![Relay {
                 address: relay.clone(),
                 noise: self.relay_noise.public(),
@@ -202,6 +203,7 @@ impl Person {
             rz: RZ,
             identity: self.identity.verify_key(),
             id_token_n: None,
+            enrolment: None,
             grant: None,
             signature: prove(hash, &self.identity),
         }

@@ -141,6 +141,7 @@ fn user_entity(user: EntityUid, principal: &Principal, assurance: &str) -> Optio
         ("sub", principal.sub.to_string()),
         ("device", principal.device.to_string()),
         ("assurance", assurance.to_owned()),
+        ("enrolment", principal.enrolment.as_str().to_owned()),
     ];
     let sometimes = [
         ("department", &principal.department),

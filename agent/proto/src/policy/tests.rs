@@ -8,6 +8,7 @@ use super::*;
 use crate::testing::{ALLOWING, NOW, at, org, warehouse};
 use crate::{
     identity::SigningKey,
+    principal::DeviceProof,
     statement::{Assurance, ServiceKind},
 };
 
@@ -18,6 +19,7 @@ fn ana() -> Principal {
         device: SigningKey::from_seed(&[3; 32]).verify_key().peer_id(),
         device_name: "laptop".to_owned(),
         assurance: Assurance::High,
+        enrolment: DeviceProof::Vouched,
         groups: vec!["Everyone".to_owned(), "data-science".to_owned()],
         department: None,
         employee_type: Some("contractor".to_owned()),

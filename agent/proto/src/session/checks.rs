@@ -8,9 +8,9 @@ use crate::{
     identity::VerifyKey,
     idtoken::{Person, verify_pair},
     names::ServiceName,
-    principal::Principal,
+    principal::{DeviceProof, Principal},
     refusal::RefusalReason,
-    statement::{Credential, Statement},
+    statement::{Credential, Statement, StatementError},
     time::UnixTime,
 };
 
@@ -25,6 +25,7 @@ pub(super) struct Proof {
     /// The longest session the org allows.
     session_ends: UnixTime,
     /// Whose word it rests on; a new AUTH is asked for when that changes.
+    root: VerifyKey,
     authority: VerifyKey,
     issuer: String,
 }
@@ -61,13 +62,18 @@ pub(super) fn verify(
         .map_err(|_| RefusalReason::Proof)?;
     // 4 to 6.
     let credential = credential(&auth, s, now)?;
+    let enrolment = enrolment(&auth, &credential, s)?;
     let person = person(&auth, &credential, s, now)?;
     // 8: nobody can approve anything yet.
     if auth.grant.is_some() {
         return Err(RefusalReason::Grant);
     }
     // 7: each attribute from its one owner.
-    Ok(Proof::new(&credential, &person, s))
+    let principal = Principal {
+        enrolment,
+        ..Principal::new(&credential, &person)
+    };
+    Ok(Proof::new(&credential, &person, principal, s))
 }
 
 /// Check 4: the authority's word.
@@ -87,6 +93,26 @@ fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, Re
         return Err(RefusalReason::Revoked);
     }
     Ok(credential)
+}
+
+/// Check 4, where the agent shows more than the authority's word: root, ticket and device follow from each other.
+/// A chain that is shown must hold, whether a policy asks for it or not.
+fn enrolment(
+    auth: &Auth,
+    credential: &Credential,
+    s: &Standing,
+) -> Result<DeviceProof, RefusalReason> {
+    let Some(chain) = &auth.enrolment else {
+        return Ok(DeviceProof::Vouched);
+    };
+    let (sub, key) = chain
+        .verify(&s.root, &s.org)
+        .map_err(RefusalReason::Enrolment)?;
+    if key == auth.identity && sub == credential.sub {
+        Ok(DeviceProof::Proved)
+    } else {
+        Err(RefusalReason::Enrolment(StatementError::Ticket))
+    }
 }
 
 /// Checks 5 and 6: the provider's word, and that both speak of the same person.
@@ -118,14 +144,15 @@ fn person(
 }
 
 impl Proof {
-    fn new(credential: &Credential, person: &Person, s: &Standing) -> Self {
+    fn new(credential: &Credential, person: &Person, principal: Principal, s: &Standing) -> Self {
         Self {
-            principal: Principal::new(credential, person),
+            principal,
             credential: credential.id.clone(),
             epoch: credential.epoch,
             credential_ends: credential.not_after,
             token_ends: person.expires,
             session_ends: person.auth_time.plus(s.idp.max_session),
+            root: s.root,
             authority: s.authority.key,
             issuer: s.idp.issuer.clone(),
         }
@@ -148,7 +175,8 @@ impl Proof {
         if self.credential_ends.min(self.token_ends).has_ended(now) {
             return Err(RefusalReason::Expired);
         }
-        let vouched = self.authority == s.authority.key && self.issuer == s.idp.issuer;
+        let vouched =
+            self.root == s.root && self.authority == s.authority.key && self.issuer == s.idp.issuer;
         if vouched {
             Ok(())
         } else {
@@ -188,6 +216,8 @@ impl Proof {
             Err(RefusalReason::OtherPrincipal)
         } else if newer.principal.assurance < self.principal.assurance {
             Err(RefusalReason::LowAssurance)
+        } else if newer.principal.enrolment < self.principal.enrolment {
+            Err(RefusalReason::Enrolment(StatementError::Ticket))
         } else {
             Ok(newer)
         }

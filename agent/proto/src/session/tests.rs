@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 mod credential;
 mod ending;
+mod enrolled;
 mod low;
 mod matrix;
 mod token;

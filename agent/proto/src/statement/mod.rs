@@ -20,15 +20,15 @@ pub use authority::AuthorityStatement;
 pub use beacon::{Beacon, Newest, Revoked};
 pub use bundle::{OrgBundle, Seen, VerifiedOrg};
 pub use credential::{Assurance, Credential};
-pub use enrolment::{Enrolment, verify_enrolment};
+pub use enrolment::{Enrolment, EnrolmentChain, verify_enrolment, verify_outlet_enrolment};
 pub use idp::{Algorithm, IdpStatement};
 pub use join_link::{JoinLink, JoinLinkError, JoinTicket};
 pub use pass::{Pass, PassRole, ServiceHandle};
 pub use policy::{PolicyStatement, SCHEMA_VERSION};
 pub use revocation::{Revocation, RevokeTarget};
 pub use root::{RootStatement, walk_roots};
-pub use service::{OutletKeys, Relay, ServiceKind, ServiceStatement};
-pub use ticket::{TicketKind, TicketStatement};
+pub use service::{OutletEnrolment, OutletKeys, Relay, ServiceKind, ServiceStatement};
+pub use ticket::{Promised, TicketKind, TicketStatement};
 pub use vouch::{DeviceChain, Vouch};
 
 pub use crate::jws::{JwsError, MAX_STATEMENT};

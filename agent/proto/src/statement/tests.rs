@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used)]
 mod bundle;
 mod joining;
+mod outlets;
 
 use super::*;
 use crate::{
-    identity::NoiseSecret,
+    identity::{NoisePublic, NoiseSecret},
     strict::{StrictError, to_base64url},
     testing::{NOW, World, authority_statement, idp, key, org, warehouse},
 };
@@ -22,6 +23,7 @@ fn service() -> ServiceStatement {
             identity: key(4).verify_key(),
             noise: NoiseSecret::from_bytes(&[5; 32]).public(),
         }],
+        enrolment: None,
         relays: vec![Relay {
             address: "hub.acme.example:443".parse().unwrap(),
             noise: NoiseSecret::from_bytes(&[6; 32]).public(),
@@ -52,6 +54,7 @@ fn ticket(holder: &SigningKey) -> TicketStatement {
         not_after: NOW.plus(86_400),
         at: NOW,
         id: "t-1".to_owned(),
+        services: vec![],
     }
 }
 
@@ -161,6 +164,7 @@ fn every_statement_survives_its_own_signature_and_no_other_type_does() {
         org: org(),
         ticket: "t-1".to_owned(),
         key: k.verify_key(),
+        noise: None,
         at: NOW,
     };
 

@@ -1,7 +1,7 @@
 //! `tg-vouch`: an enrolled device says that another key is a device of the same person, after both screens showed the same words.
 //! It lengthens the chain root → ticket → device by one; nobody but the person with both devices can have wanted it.
 
-use super::{Enrolment, Statement, StatementError, TicketKind, TicketStatement, is_id, require};
+use super::{EnrolmentChain, Statement, StatementError, is_id, require};
 use crate::{
     identity::VerifyKey,
     names::{OrgName, Subject},
@@ -65,16 +65,11 @@ impl DeviceChain {
         if self.vouches.len() > Vouch::DEPTH {
             return Err(StatementError::Ticket);
         }
-        let ticket = TicketStatement::verify_for(&self.ticket, root, org)?;
-        let enrolment = Enrolment::verify_for(&self.enrolment, &ticket.key, org)?;
-        let in_time = enrolment.at < ticket.not_after;
-        let TicketKind::Device { sub } = ticket.kind else {
-            return Err(StatementError::Ticket);
+        let first = EnrolmentChain {
+            ticket: self.ticket.clone(),
+            enrolment: self.enrolment.clone(),
         };
-        if enrolment.ticket != ticket.id || !in_time {
-            return Err(StatementError::Ticket);
-        }
-        let mut key = enrolment.key;
+        let (sub, mut key) = first.device(root, org)?;
         for vouch in &self.vouches {
             let vouch = Vouch::verify_for(vouch, &key, org)?;
             if vouch.sub != sub {

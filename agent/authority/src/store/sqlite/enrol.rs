@@ -127,7 +127,7 @@ fn held(row: &SqliteRow, new: &NewDevice) -> Result<Enrolled, StoreError> {
     Ok(Enrolled::KeyTaken { same_person })
 }
 
-async fn last_revocation(
+pub(super) async fn last_revocation(
     tx: &mut SqliteConnection,
     kind: &str,
     who: &str,

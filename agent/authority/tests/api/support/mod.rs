@@ -20,6 +20,7 @@ use tidegate_link::{ApiConnection, Doorstep, Preface, read_preface};
 use tidegate_proto::{
     api::{EnrolAnswer, EnrolRequest, path},
     entropy::SystemEntropy,
+    event::{EventKind, Verifier},
     identity::NoiseSecret,
     names::HubAddress,
     statement::OrgBundle,
@@ -207,6 +208,26 @@ impl Stage {
             .unwrap();
         pool.close().await;
         usize::try_from(count).unwrap()
+    }
+
+    /// The authority's record, as it lies there.
+    pub(crate) fn record(&self) -> String {
+        let audits: Vec<_> = std::fs::read_dir(self.data().join("audit"))
+            .unwrap()
+            .collect();
+        let [Ok(file)] = audits.as_slice() else {
+            panic!("one record")
+        };
+        std::fs::read_to_string(file.path()).unwrap()
+    }
+
+    /// The authority's record, proved.
+    pub(crate) fn events(&self) -> Vec<EventKind> {
+        let mut verifier = Verifier::new(&"acme".parse().unwrap(), &self.public().key);
+        self.record()
+            .lines()
+            .map(|line| verifier.line(line.as_bytes()).unwrap().what)
+            .collect()
     }
 
     /// An ID token for `sub` in the group that may see the warehouse.

@@ -6,9 +6,10 @@ use tidegate_proto::{
     entropy::SystemEntropy,
     identity::{NoiseSecret, SigningKey, VerifyKey},
     statement::{
-        AuthorityStatement, Enrolment, IdpStatement, JoinTicket, OrgBundle, OutletKeys,
-        PolicyStatement, Relay, Revocation, RevokeTarget, RootStatement, SCHEMA_VERSION,
-        ServiceKind, ServiceStatement, Statement, TicketKind, TicketStatement,
+        AuthorityStatement, Enrolment, EnrolmentChain, IdpStatement, JoinTicket, OrgBundle,
+        OutletEnrolment, OutletKeys, PolicyStatement, Relay, Revocation, RevokeTarget,
+        RootStatement, SCHEMA_VERSION, ServiceKind, ServiceStatement, Statement, TicketKind,
+        TicketStatement,
     },
     time::UnixTime,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Org {
     /// Of everything that is signed next.
     pub(crate) version: u64,
     pub(crate) services: Vec<&'static str>,
+    /// The vault takes outlets by ticket, from then on.
+    pub(crate) outlets_since: UnixTime,
 }
 
 impl Org {
@@ -40,6 +43,7 @@ impl Org {
             outlet: key(),
             version: 1,
             services: vec!["warehouse", "vault"],
+            outlets_since: UnixTime(0),
         }
     }
 
@@ -98,6 +102,10 @@ impl Org {
                 identity: self.outlet.verify_key(),
                 noise,
             }],
+            enrolment: (name == "vault").then(|| OutletEnrolment {
+                keys: vec![self.root.verify_key()],
+                since: self.outlets_since,
+            }),
             relays: vec![Relay {
                 address: "hub.test:7443".parse().unwrap(),
                 noise,
@@ -155,6 +163,7 @@ impl Ticket {
             at: now.minus(60),
             not_after: now.plus(3600),
             id: key.verify_key().to_string(),
+            services: vec![],
         };
         change(&mut statement);
         let (id, org) = (statement.id.clone(), statement.org.to_string());
@@ -173,6 +182,21 @@ impl Ticket {
         self.enrolment_by(&self.join.key, key, now)
     }
 
+    /// The ticket's word for a new outlet.
+    pub(crate) fn outlet(&self, keys: &OutletKeys, now: UnixTime) -> EnrolmentChain {
+        let enrolment = Enrolment {
+            org: self.org.parse().unwrap(),
+            ticket: self.id.clone(),
+            key: keys.identity,
+            noise: Some(keys.noise),
+            at: now,
+        };
+        EnrolmentChain {
+            ticket: self.join.jws.clone(),
+            enrolment: enrolment.sign(&self.join.key),
+        }
+    }
+
     pub(crate) fn enrolment_by(
         &self,
         signer: &SigningKey,
@@ -183,6 +207,7 @@ impl Ticket {
             org: self.org.parse().unwrap(),
             ticket: self.id.clone(),
             key: *key,
+            noise: None,
             at: now,
         };
         enrolment.sign(signer)

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     identity::SigningKey,
-    statement::JwsError,
+    statement::{JwsError, TicketStatement},
     strict::StrictError::{Depth, DuplicateKey, Shape, Size},
 };
 use RefusalReason as R;
@@ -166,6 +166,43 @@ fn identities(world: &World) -> Vec<Cell> {
     )
 }
 
+/// How the device was enrolled: absent is allowed, wrong never is.
+fn enrolments(world: &World) -> Vec<Cell> {
+    let shown = |change: &dyn Fn(&mut TicketStatement), root: &SigningKey, by: &SigningKey, why| {
+        let chain = enrolled::chain(world, change, root, by);
+        (Some(json!(chain)), Some(R::Enrolment(why)))
+    };
+    let (root, holder) = (key(1), key(20));
+    let jws = StatementError::Jws;
+    row(
+        "enrolment",
+        [
+            (None, None),
+            empty(),
+            shown(&|_| (), &root, &key(66), jws(JwsError::Key)),
+            shown(
+                &|ticket| ticket.org = "evil".parse().unwrap(),
+                &root,
+                &holder,
+                StatementError::Org,
+            ),
+            shown(
+                &|ticket| ticket.not_after = NOW.minus(50),
+                &root,
+                &holder,
+                StatementError::Expired,
+            ),
+            shown(
+                &|ticket| ticket.not_after = NOW.plus(90 * 86_400),
+                &root,
+                &holder,
+                StatementError::Content,
+            ),
+            huge(),
+        ],
+    )
+}
+
 /// No grant is understood yet: any is refused, whatever is wrong with it.
 fn grants() -> Vec<Cell> {
     let any = |text: &str| (Some(json!(text)), Some(R::Grant));
@@ -213,6 +250,7 @@ fn matrix(world: &World) -> Vec<(String, Vec<u8>, Option<R>)> {
         commitments(world),
         identities(world),
         id_tokens(world, true),
+        enrolments(world),
         grants(),
         signatures(world),
     ];
@@ -235,7 +273,7 @@ fn matrix(world: &World) -> Vec<(String, Vec<u8>, Option<R>)> {
 fn rejects_auth_with_any_field_wrong_in_any_way() {
     let world = World::new();
     let cells = matrix(&world);
-    assert_eq!(cells.len(), 8 * HOW.len());
+    assert_eq!(cells.len(), 9 * HOW.len());
 
     for (cell, record, expected) in cells {
         let mut session = world.session();

@@ -11,10 +11,15 @@ fn an_enrolment_is_vouched_for_by_its_ticket_and_no_other() {
         org: org(),
         ticket: "t-1".to_owned(),
         key: device.verify_key(),
+        noise: None,
         at: NOW,
     };
     let verify = |ticket: &str, enrolment: &str| {
-        verify_enrolment(ticket, enrolment, &root_key.verify_key(), &org(), NOW)
+        let chain = EnrolmentChain {
+            ticket: ticket.to_owned(),
+            enrolment: enrolment.to_owned(),
+        };
+        verify_enrolment(&chain, &root_key.verify_key(), &org(), NOW)
             .map(|(_, enrolled)| enrolled.key)
     };
 
