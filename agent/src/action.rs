@@ -58,6 +58,12 @@ pub enum Action {
     Disconnect {
         service: ServiceRef,
     },
+    /// Gives a service another local port, or with `None` the catalogue's again; kept in `agent.toml`.
+    /// A service that is connected is connected anew, and so is one whose port was taken.
+    SetPort {
+        service: ServiceRef,
+        port: Option<u16>,
+    },
     /// One of an org, or of this computer where no org is named.
     DismissProblem {
         org: Option<OrgName>,
@@ -80,7 +86,9 @@ impl Action {
             | Self::DeclineDevice { org, .. }
             | Self::RevokeDevice { org, .. }
             | Self::DismissProblem { org: Some(org), .. } => Some(org),
-            Self::Connect { service } | Self::Disconnect { service } => Some(&service.org),
+            Self::Connect { service }
+            | Self::Disconnect { service }
+            | Self::SetPort { service, .. } => Some(&service.org),
             // The household's: joining and leaving change who is there.
             Self::Join { .. }
             | Self::CancelJoin

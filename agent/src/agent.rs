@@ -18,6 +18,7 @@ use crate::disk::Orgs;
 use crate::inlet::postgres::Front;
 use crate::keys::{CALL_LIMIT, Vault};
 use crate::lock::Lock;
+use crate::ports::Ports;
 use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route};
 use crate::snapshot::Snapshot;
 use crate::{Action, ServiceRef};
@@ -68,7 +69,11 @@ impl Agent {
             clock: config.clock,
             browser: Arc::from(config.browser),
             front: Arc::new(Front::new()),
-            ports: config.ports,
+            ports: Ports::new(
+                config.ports,
+                config.data_dir.join("ports.json"),
+                config.settings_file,
+            ),
             max_connections: config.max_connections,
             short_lived: config.short_lived,
         };

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 
 use crate::clock::Clock;
 use crate::keys::{FileStore, KeyringStore, MemoryStore, SecretStore};
 use crate::places::Places;
+use crate::settings::{self, ServiceKey};
 use crate::signin::browser::{OpenBrowser, SystemBrowser};
 use crate::snapshot::KeyHome;
 
@@ -36,7 +36,9 @@ pub struct AgentConfig {
     pub browser: Box<dyn OpenBrowser>,
     pub clock: Clock,
     /// Local ports other than those of the catalogue.
-    pub ports: BTreeMap<ServiceName, u16>,
+    pub ports: BTreeMap<ServiceKey, u16>,
+    /// `agent.toml`: a port that is chosen in the app is written there.
+    pub settings_file: PathBuf,
     /// Programs served at once by one inlet.
     pub max_connections: usize,
     /// Ends with one command: an identity that is only in memory would be lost with the ticket it cost, so it is not enrolled.
@@ -45,9 +47,7 @@ pub struct AgentConfig {
 
 impl AgentConfig {
     /// Programs served at once by one inlet, unless said otherwise.
-    pub const MAX_CONNECTIONS: usize = 64;
-    /// More programs than this are no laptop's: each takes a descriptor here and a circuit at the outlet.
-    const MOST_CONNECTIONS: usize = 4096;
+    pub const MAX_CONNECTIONS: usize = settings::MAX_CONNECTIONS;
 
     /// The current user's agent: XDG directories, keyring (or the file that was once asked for), system browser, and what `agent.toml` says.
     ///
@@ -61,7 +61,8 @@ impl AgentConfig {
         if config.key_file().exists() {
             config.keys = KeyStoreKind::File;
         }
-        let settings = read_settings(&places.config_file)?;
+        let settings = settings::read(&places.config_file)?;
+        config.settings_file = places.config_file;
         config.ports = settings.ports;
         config.max_connections = settings.max_connections;
         Ok(config)
@@ -72,8 +73,9 @@ impl AgentConfig {
     /// # Errors
     /// The first mistake in it.
     pub fn check_settings(text: &str) -> Result<(), Problem> {
-        let mistake = |said: &str| Problem::new(Code::ConfigWrong).said(said);
-        parse(text).map(drop).map_err(|said| mistake(&said))
+        settings::parse(text)
+            .map(drop)
+            .map_err(|said| Problem::new(Code::ConfigWrong).said(&said))
     }
 
     /// An agent that keeps everything under `dir`.
@@ -86,7 +88,8 @@ impl AgentConfig {
             browser: Box::new(SystemBrowser),
             clock: Clock::system(),
             ports: BTreeMap::new(),
-            max_connections: Self::MAX_CONNECTIONS,
+            settings_file: dir.join("agent.toml"),
+            max_connections: settings::MAX_CONNECTIONS,
             short_lived: false,
         }
     }
@@ -106,97 +109,6 @@ impl AgentConfig {
             KeyStoreKind::Keyring => (Arc::new(KeyringStore), KeyHome::Keyring),
             KeyStoreKind::Memory => (Arc::new(MemoryStore::default()), KeyHome::Memory),
             KeyStoreKind::File => (Arc::new(FileStore::new(self.key_file())), KeyHome::File),
-        }
-    }
-}
-
-/// `agent.toml`, all of it.
-#[derive(Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Settings {
-    ports: BTreeMap<ServiceName, u16>,
-    max_connections: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            ports: BTreeMap::new(),
-            max_connections: AgentConfig::MAX_CONNECTIONS,
-        }
-    }
-}
-
-impl Settings {
-    /// Why these values cannot be.
-    fn mistake(&self) -> Option<&'static str> {
-        if self.ports.values().any(|port| *port < 1024) {
-            return Some("ports must be 1024 or higher");
-        }
-        if !(1..=AgentConfig::MOST_CONNECTIONS).contains(&self.max_connections) {
-            return Some("max_connections must be from 1 to 4096");
-        }
-        None
-    }
-}
-
-fn read_settings(path: &Path) -> Result<Settings, Problem> {
-    const LIMIT: u64 = 64 * 1024;
-    let mistake = |said: &str| {
-        Problem::new(Code::ConfigWrong)
-            .path(&path.display().to_string())
-            .said(said)
-    };
-    match std::fs::metadata(path) {
-        Ok(facts) if facts.is_file() && facts.len() <= LIMIT => {}
-        Ok(_) => return Err(mistake("it is not a small file")),
-        Err(_) => return Ok(Settings::default()),
-    }
-    let text = std::fs::read_to_string(path).map_err(|_| mistake("it cannot be read"))?;
-    parse(&text).map_err(|said| mistake(&said))
-}
-
-fn parse(text: &str) -> Result<Settings, String> {
-    let settings: Settings = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    match settings.mistake() {
-        Some(said) => Err(said.to_owned()),
-        None => Ok(settings),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn read(text: &str) -> Result<Settings, Problem> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("agent.toml");
-        std::fs::write(&path, text).unwrap();
-        read_settings(&path)
-    }
-
-    #[test]
-    fn ports_and_connections_can_be_chosen_and_mistakes_are_named() {
-        let chosen = read("max_connections = 1000\n[ports]\nwarehouse = 15999\n").unwrap();
-        assert_eq!(chosen.ports[&"warehouse".parse().unwrap()], 15999);
-        assert_eq!(chosen.max_connections, 1000);
-        let nothing = read_settings(Path::new("/nowhere/agent.toml")).unwrap();
-        assert!(nothing.ports.is_empty());
-        assert_eq!(nothing.max_connections, AgentConfig::MAX_CONNECTIONS);
-        for bad in [
-            "[ports]\nWarehouse = 1\n",
-            "[ports]\nwarehouse = 80\n",
-            "[port]\n",
-            "[ports]\nwarehouse = 99999\n",
-            "max_connections = 0\n",
-            "max_connections = 4097\n",
-            "max_connections = -1\n",
-            "=",
-        ] {
-            let problem = read(bad).unwrap_err();
-            assert_eq!(problem.code, Code::ConfigWrong, "{bad}");
-            assert!(problem.facts.said.is_some() && problem.facts.path.is_some());
         }
     }
 }

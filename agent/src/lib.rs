@@ -18,9 +18,11 @@ mod keys;
 mod lock;
 pub mod pg_service;
 mod places;
+mod ports;
 mod problems;
 mod run;
 mod service_ref;
+mod settings;
 mod signin;
 mod snapshot;
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
 pub use places::Places;
 pub use service_ref::ServiceRef;
+pub use settings::ServiceKey;
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState, DeviceView,

@@ -102,7 +102,7 @@ pub(crate) fn of_bind(error: BindError, service: &ServiceName) -> Problem {
         BindError::Taken {
             port,
             holder: Some(Holder { program, pid }),
-        } => problem.port(port).program(&program, Some(pid)),
+        } => problem.port(port).program(&program, pid),
         BindError::Taken { port, holder: None }
         | BindError::Denied { port }
         | BindError::NotOurs { port }
@@ -117,9 +117,7 @@ pub(crate) fn of_redirect(error: &PortsTaken) -> Problem {
         .iter()
         .find_map(|(port, holder)| Some((port, holder.as_ref()?)));
     match (named, error.0.first()) {
-        (Some((port, holder)), _) => problem
-            .port(*port)
-            .program(&holder.program, Some(holder.pid)),
+        (Some((port, holder)), _) => problem.port(*port).program(&holder.program, holder.pid),
         (None, Some((port, _))) => problem.port(*port),
         (None, None) => problem,
     }
@@ -200,7 +198,7 @@ mod tests {
     fn a_taken_port_names_the_program() {
         let holder = Some(Holder {
             program: "postgres".into(),
-            pid: 7,
+            pid: Some(7),
         });
 
         let problem = of_bind(

@@ -139,6 +139,7 @@ mod tests {
             kind: ServiceKind::Tcp,
             state: ServiceState::Idle,
             port: 15432,
+            other_port: None,
             connection: ConnectionStrings::new(
                 &name.parse().unwrap(),
                 ServiceKind::Tcp,

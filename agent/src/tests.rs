@@ -7,5 +7,6 @@ mod devices;
 mod doors;
 mod household;
 mod orgs;
+mod ports;
 mod sign_in;
 mod sign_in_code;

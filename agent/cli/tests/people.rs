@@ -96,6 +96,7 @@ fn service(name: &str, state: ServiceState) -> ServiceView {
         kind,
         state,
         port: 15432,
+        other_port: None,
         traffic: Traffic::default(),
         portals: 1,
     }

@@ -41,13 +41,37 @@ pub(crate) async fn bind(port: u16) -> Result<Listeners, BindError> {
     let v4 = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), port)?;
     let v6 = match listen(IpAddr::V6(Ipv6Addr::LOCALHOST), port) {
         Ok(listener) => Some(listener),
-        Err(error) if has_no_ipv6(&error) => None,
+        Err(error) if has_no_ipv6(&error) => {
+            tracing::info!(
+                port,
+                "port was opened on 127.0.0.1 only: this computer has no ::1"
+            );
+            None
+        }
         Err(error) => return Err(error),
     };
     for listener in [Some(&v4), v6.as_ref()].into_iter().flatten() {
         prove(listener, port).await?;
     }
     Ok(Listeners { v4, v6 })
+}
+
+/// Whether nobody listens there right now, on either address.
+pub(crate) fn is_free(port: u16) -> bool {
+    let addresses = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    // Standard listeners: this asks and lets go, it serves nobody.
+    let taken = |ip: &IpAddr| {
+        std::net::TcpListener::bind((*ip, port))
+            .is_err_and(|error| error.kind() != io::ErrorKind::AddrNotAvailable)
+    };
+    let has_v6 = std::path::Path::new("/proc/net/if_inet6").exists() || !cfg!(target_os = "linux");
+    !addresses
+        .iter()
+        .filter(|ip| ip.is_ipv4() || has_v6)
+        .any(taken)
 }
 
 fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, BindError> {
@@ -155,7 +179,28 @@ mod tests {
             else {
                 panic!("{at}: {error:?}")
             };
-            assert_eq!(holder.pid, std::process::id(), "{at}");
+            assert_eq!(holder.pid, Some(std::process::id()), "{at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_can_come_between_while_it_is_open() {
+        let port = free_port();
+        let _listeners = bind(port).await.unwrap();
+
+        assert!(!is_free(port));
+        for at in ["127.0.0.1", "0.0.0.0", "[::1]", "[::]"] {
+            let address: SocketAddr = format!("{at}:{port}").parse().unwrap();
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4(),
+                SocketAddr::V6(_) => TcpSocket::new_v6(),
+            };
+            let Ok(socket) = socket else { continue };
+            socket.set_reuseaddr(true).unwrap();
+            #[cfg(unix)]
+            socket.set_reuseport(true).unwrap();
+            let taken = socket.bind(address).and_then(|()| socket.listen(1));
+            assert!(taken.is_err(), "{at}");
         }
     }
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 pub(crate) struct Holder {
     /// The short name the kernel keeps (15 bytes), printable characters only.
     pub(crate) program: String,
-    pub(crate) pid: u32,
+    /// `None` for another user's program: which one it is, the system does not tell us.
+    pub(crate) pid: Option<u32>,
 }
 
 /// The program that listens on `port` on a loopback or wildcard address, if the system tells us.
@@ -23,11 +24,15 @@ pub(crate) fn holder_of(port: u16) -> Option<Holder> {
         return None;
     }
     let processes = fs::read_dir("/proc").ok()?;
-    processes
+    let ours = processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .find(|pid| holds(*pid, &inodes))
-        .and_then(name)
+        .and_then(name);
+    Some(ours.unwrap_or_else(|| Holder {
+        program: "another user's program".to_owned(),
+        pid: None,
+    }))
 }
 
 /// Inodes of listening sockets on `port` in a `/proc/net/tcp` table (state 0A, port in hex).
@@ -73,7 +78,10 @@ fn name(pid: u32) -> Option<Holder> {
         .filter(|c| c.is_ascii_graphic() || *c == ' ')
         .take(32)
         .collect();
-    Some(Holder { program, pid })
+    Some(Holder {
+        program,
+        pid: Some(pid),
+    })
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -92,7 +100,7 @@ mod tests {
 
             let holder = holder_of(listener.local_addr().unwrap().port()).unwrap();
 
-            assert_eq!(holder.pid, std::process::id());
+            assert_eq!(holder.pid, Some(std::process::id()));
             assert!(!holder.program.is_empty());
         }
     }
@@ -113,5 +121,34 @@ mod tests {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: 0100007F:3C8C 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 x\n   1: 0100007F:3C8C 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000        0 4243 1 x\n   2: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4244 1 x\n";
 
         assert_eq!(listening_inodes(table, 0x3C8C), vec![4242]);
+    }
+
+    #[test]
+    fn another_users_program_is_said_to_be_one() {
+        if !rustix::process::geteuid().is_root() {
+            return; // only root can start a program as somebody else
+        }
+        // Seen as the other user sees it: what is held by root has no name for nobody.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let script = format!(
+            "ls -l /proc/{}/fd 2>&1; cat /proc/net/tcp",
+            std::process::id()
+        );
+        let output = std::process::Command::new("setpriv")
+            .args([
+                "--reuid=65534",
+                "--regid=65534",
+                "--clear-groups",
+                "sh",
+                "-c",
+            ])
+            .arg(script)
+            .output()
+            .unwrap();
+        let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+
+        assert!(seen.contains("Permission denied"), "{seen}");
+        assert_eq!(listening_inodes(&seen, port).len(), 1);
     }
 }

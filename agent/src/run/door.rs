@@ -55,6 +55,7 @@ pub(crate) struct DoorParts {
 /// A door at work. Dropping it closes the port without a word.
 pub(crate) struct DoorHandle {
     pub(crate) attempt: u64,
+    pub(crate) port: u16,
     close: watch::Sender<Option<Problem>>,
     task: JoinHandle<()>,
 }
@@ -62,9 +63,10 @@ pub(crate) struct DoorHandle {
 impl DoorHandle {
     pub(crate) fn open(parts: DoorParts) -> Self {
         let (close, closing) = watch::channel(None);
-        let attempt = parts.attempt;
+        let (attempt, port) = (parts.attempt, parts.port);
         Self {
             attempt,
+            port,
             close,
             task: tokio::spawn(parts.run(closing)),
         }

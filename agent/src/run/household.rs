@@ -145,7 +145,8 @@ impl Household {
             | Action::DeclineDevice { .. }
             | Action::RevokeDevice { .. }
             | Action::Connect { .. }
-            | Action::Disconnect { .. } => Err(self.board.read().not_joined()),
+            | Action::Disconnect { .. }
+            | Action::SetPort { .. } => Err(self.board.read().not_joined()),
         };
         answer.give(result);
         is_last
@@ -271,6 +272,7 @@ impl Household {
         });
         self.board.remove(org);
         self.orgs.forget(org);
+        self.kit.ports.forget(org);
         member.end.send_replace(Some(Code::SignedOut));
         let (board, orgs, name) = (self.board.clone(), self.orgs.clone(), org.clone());
         let gone = async move {

@@ -85,6 +85,7 @@ impl Owner {
             unintroduced: None,
         });
         self.state.account = Account::SignedOut;
+        self.state.list_ports();
     }
 
     /// Reads key and session from the keyring, and then, if asked, opens the browser where that is needed.

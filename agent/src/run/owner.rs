@@ -1,14 +1,13 @@
 //! The loop of one org: one order or report at a time, then a new snapshot if anything changed.
 //! Nothing in here waits for the network or a person; what does is a task of its own that reports back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
-use tidegate_proto::names::{OrgName, ServiceName};
+use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -28,6 +27,7 @@ use crate::hub::report::HubReport;
 use crate::inlet::door::Awaited;
 use crate::inlet::postgres::Front;
 use crate::keys::Vault;
+use crate::ports::Ports;
 use crate::signin::browser::OpenBrowser;
 use crate::signin::porch::Porch;
 
@@ -47,8 +47,7 @@ pub(crate) struct Kit {
     pub(crate) clock: Clock,
     pub(crate) browser: Arc<dyn OpenBrowser>,
     pub(crate) front: Arc<Front>,
-    /// Local ports chosen by this person.
-    pub(crate) ports: BTreeMap<ServiceName, u16>,
+    pub(crate) ports: Ports,
     pub(crate) max_connections: usize,
     pub(crate) short_lived: bool,
 }
@@ -188,6 +187,7 @@ impl Owner {
             Action::RevokeDevice { device, .. } => self.revoke_device(&device),
             Action::Connect { service } => self.connect(&service.service).await,
             Action::Disconnect { service } => self.disconnect(&service.service),
+            Action::SetPort { service, port } => self.set_port(&service, port),
             Action::DismissProblem { code, .. } => {
                 self.state.better(&[code]);
                 Ok(())

@@ -9,6 +9,7 @@ use tidegate_proto::problem::{Code, Problem};
 use super::door::{DoorHandle, DoorNews, DoorParts, DoorReport};
 use super::owner::Owner;
 use super::state::{Account, After, Door, Way, closes_the_door, is_cured_by_a_portal};
+use crate::ServiceRef;
 use crate::circuit::Admission;
 use crate::hub::access::Access;
 use crate::hub::report::{HubReport, Learned};
@@ -26,6 +27,7 @@ impl Owner {
             Some(Door::Wanted | Door::Failed(_)) | None => {}
         }
         self.state.forget_about(service);
+        self.state.others.remove(service);
         self.state.doors.remove(service);
         match &self.state.account {
             Account::SignedOut | Account::Waking { .. } => {
@@ -57,6 +59,39 @@ impl Owner {
         };
         let why = Problem::new(Code::DisconnectedByYou).service(service);
         self.close_door(service, door, &why, false);
+        Ok(())
+    }
+
+    /// A port of the person's own choice, or the catalogue's again. What is open moves there.
+    pub(super) fn set_port(
+        &mut self,
+        service: &ServiceRef,
+        port: Option<u16>,
+    ) -> Result<(), Problem> {
+        let name = &service.service;
+        let Some(before) = self.state.port(name) else {
+            return Err(Problem::new(Code::NotAvailable).service(name));
+        };
+        self.state.ports.choose(service, port)?;
+        if self.state.port(name) == Some(before) {
+            return Ok(());
+        }
+        match self.state.doors.remove(name) {
+            Some(Door::Failed(problem)) if problem.code == Code::PortTaken => {
+                self.state.doors.insert(name.clone(), Door::Wanted);
+                if self.is_catalogue_fresh() {
+                    self.open_wanted();
+                }
+            }
+            Some(Door::Opening { handle, .. } | Door::Open { handle, .. }) => {
+                handle.close(Problem::new(Code::DisconnectedByYou).service(name));
+                let after = After::Again;
+                let door = Door::Closing { handle, after };
+                self.state.doors.insert(name.clone(), door);
+            }
+            Some(other) => drop(self.state.doors.insert(name.clone(), other)),
+            None => {}
+        }
         Ok(())
     }
 
@@ -158,6 +193,9 @@ impl Owner {
             (DoorNews::Step(new), Door::Opening { step, .. }) => *step = new,
             (DoorNews::Connected, Door::Opening { .. }) => self.door_opened(&service),
             (DoorNews::Failed(problem), Door::Opening { .. }) => {
+                if problem.code == Code::PortTaken {
+                    self.suggest_another(&service);
+                }
                 self.state.doors.insert(service, Door::Failed(problem));
             }
             (DoorNews::Visit(end), Door::Open { .. }) => self.visit_ended(&service, end),
@@ -167,6 +205,15 @@ impl Owner {
             }
             // A door that is closing has said its last interesting word.
             _ => {}
+        }
+    }
+
+    /// Somebody else has its port: there is one that nobody has.
+    fn suggest_another(&mut self, service: &ServiceName) {
+        let Some(home) = &self.state.home else { return };
+        let reference = ServiceRef::new(&home.membership.org, service);
+        if let Some(other) = self.state.ports.other(&reference) {
+            self.state.others.insert(service.clone(), other);
         }
     }
 
@@ -249,7 +296,12 @@ impl Owner {
             return;
         };
         home.catalogue.clone_from(&access.catalogue);
+        self.state.list_ports();
         self.close_vanished();
+        self.open_wanted();
+    }
+
+    fn open_wanted(&mut self) {
         for service in self.state.wanted() {
             self.state.doors.remove(&service);
             if let Err(problem) = self.open_door(&service) {

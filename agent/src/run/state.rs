@@ -15,11 +15,13 @@ use tokio::task::JoinHandle;
 
 use super::door::DoorHandle;
 use super::troubles;
+use crate::ServiceRef;
 use crate::circuit::Circuits;
 use crate::devices::newcomer::Introducing;
 use crate::devices::sponsor::Requests;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
+use crate::ports::Ports;
 use crate::signin::flow::Tab;
 use crate::signin::tokens::Session;
 use crate::snapshot::{ConnectStep, HubState, SignIn};
@@ -170,14 +172,15 @@ pub(super) struct State {
     pub(super) hub: HubState,
     pub(super) doors: BTreeMap<ServiceName, Door>,
     pub(super) problems: Vec<Problem>,
-    /// Ports chosen by this person instead of the catalogue's.
-    pub(super) ports: BTreeMap<ServiceName, u16>,
+    pub(super) ports: Ports,
+    /// Ports that were free when a service could not have its own.
+    pub(super) others: BTreeMap<ServiceName, u16>,
     /// Sign-outs of which the provider is still being told.
     pub(super) goodbyes: usize,
 }
 
 impl State {
-    pub(super) fn new(ports: BTreeMap<ServiceName, u16>) -> Self {
+    pub(super) fn new(ports: Ports) -> Self {
         Self {
             account: Account::SignedOut,
             home: None,
@@ -186,6 +189,7 @@ impl State {
             problems: Vec::new(),
             ports,
             goodbyes: 0,
+            others: BTreeMap::new(),
         }
     }
 
@@ -207,8 +211,20 @@ impl State {
 
     /// The fixed port of a service in the catalogue.
     pub(super) fn port(&self, service: &ServiceName) -> Option<u16> {
-        let listed = self.home.as_ref()?.catalogue.get(service)?.statement.port;
-        Some(self.ports.get(service).copied().unwrap_or(listed))
+        let home = self.home.as_ref()?;
+        let listed = home.catalogue.get(service)?.statement.port;
+        let given = self
+            .ports
+            .of(&ServiceRef::new(&home.membership.org, service));
+        Some(given.unwrap_or(listed))
+    }
+
+    /// Tells the book of ports what the org lists.
+    pub(super) fn list_ports(&self) {
+        let Some(home) = &self.home else { return };
+        let listed = home.catalogue.iter();
+        let listed = listed.map(|(service, listing)| (service.clone(), listing.statement.port));
+        self.ports.list(&home.membership.org, listed);
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Session>> {

@@ -115,7 +115,10 @@ impl State {
     fn service_view(&self, listing: &Listing, now: UnixTime) -> ServiceView {
         let statement = &listing.statement;
         let name = &statement.service;
-        let port = self.port(name).unwrap_or(statement.port);
+        // A door that is open stays where it is until it is connected anew.
+        let open = self.doors.get(name).and_then(Door::handle);
+        let given = || self.port(name).unwrap_or(statement.port);
+        let port = open.map_or_else(given, |handle| handle.port);
         let tally = self
             .home
             .as_ref()
@@ -127,6 +130,7 @@ impl State {
             kind: statement.kind,
             state: self.service_state(name, &tally, now),
             port,
+            other_port: self.others.get(name).copied(),
             connection: ConnectionStrings::new(
                 name,
                 statement.kind,

@@ -269,6 +269,7 @@ where
             Action::Quit => self.release(None),
             Action::Join { .. }
             | Action::CancelJoin
+            | Action::SetPort { .. }
             | Action::SignIn { .. }
             | Action::SignInWithCode { .. }
             | Action::CompareDevice { .. }

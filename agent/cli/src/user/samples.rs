@@ -12,6 +12,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
         kind: ServiceKind::Postgres,
         state,
         port: 15432,
+        other_port: None,
         connection: ConnectionStrings::new(
             &name.parse().unwrap(),
             ServiceKind::Postgres,

@@ -80,6 +80,7 @@ async fn closing_refuses_at_once_and_resets_who_is_inside() {
         inside.read(&mut [0; 1]).await.unwrap_err().kind(),
         ErrorKind::ConnectionReset
     );
+    let why = why.service(&"warehouse".parse().unwrap());
     assert_eq!(open.ends.recv().await, Some(VisitEnd::Refused(why)));
     assert_eq!(open.ends.recv().await, None);
 }

@@ -175,12 +175,11 @@ async fn takes_the_first_free_port_and_names_who_holds_the_others() {
         .unwrap();
 
     assert_eq!(error.0.len(), 2);
-    assert!(
-        error
-            .0
-            .iter()
-            .all(|(_, holder)| holder.as_ref().is_some_and(|h| h.pid == std::process::id()))
-    );
+    assert!(error.0.iter().all(|(_, holder)| {
+        holder
+            .as_ref()
+            .is_some_and(|h| h.pid == Some(std::process::id()))
+    }));
     assert_eq!(redirect.uri(), format!("http://127.0.0.1:{free}/callback"));
 }
 

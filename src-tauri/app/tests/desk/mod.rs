@@ -425,6 +425,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         kind: ServiceKind::Postgres,
         state,
         port,
+        other_port: None,
         connection: ConnectionStrings::new(
             &named(name),
             ServiceKind::Postgres,
