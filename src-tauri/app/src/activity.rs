@@ -4,11 +4,13 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use tidegate_agent::DeviceRequest;
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 use ts_rs::TS;
 
 use crate::change::Change;
+use crate::label::label;
 
 const LINES_KEPT: usize = 30;
 
@@ -36,12 +38,23 @@ impl Activity {
     }
 }
 
+/// What a device that asks calls itself; it may be called anything.
+pub(crate) fn device_label(request: &DeviceRequest) -> String {
+    if request.label.is_empty() {
+        return "A new device".to_owned();
+    }
+    format!("A new device ({})", label(&request.label))
+}
+
 fn told(change: &Change) -> String {
     match change {
         Change::Joined(org) => format!("This computer joined {org}."),
         Change::Left(org) => format!("This computer left {org}."),
         Change::SignedIn(name, _) => format!("Signed in as {name}."),
         Change::SignedOut(org) => format!("Signed out of {org}."),
+        Change::DeviceAsks(org, request) => {
+            format!("{} asked to be let in to {org}.", device_label(request))
+        }
         Change::HubBack(org) => format!("The hub of {org} is back."),
         Change::Connected(service) => format!("{} was connected.", service.service),
         Change::Ended(service) => format!("{} was disconnected.", service.service),

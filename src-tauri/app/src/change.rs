@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use tidegate_agent::{
-    AccountView, HubState, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot,
+    AccountView, DeviceRequest, HubState, OrgSnapshot, ServiceRef, ServiceState, ServiceView,
+    Snapshot,
 };
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
@@ -22,6 +23,8 @@ pub enum Change {
     /// Open before, and now neither open nor failed.
     Ended(ServiceRef),
     Failed(ServiceRef, Problem),
+    /// A new device of the person asks this one to let it in.
+    DeviceAsks(OrgName, DeviceRequest),
     /// A problem of no single service, or one that says why a service ended; of that org, or of this computer.
     Arose(Option<OrgName>, Problem),
 }
@@ -68,6 +71,12 @@ fn org_changes(
         (None, None) | (Some(_), Some(_)) => {}
     }
     changes.extend(account_change(before, after));
+    changes.extend(after.into_iter().flat_map(|after| {
+        let known = before.map_or(&[][..], |before| &before.device_requests);
+        let asks = |request: &&DeviceRequest| !known.iter().any(|old| old.id == request.id);
+        let new = after.device_requests.iter().filter(asks);
+        new.map(|request| Change::DeviceAsks(after.name.clone(), request.clone()))
+    }));
     let services = before.into_iter().flat_map(services_of);
     changes.extend(services.filter_map(|(service, view)| {
         let now = after.and_then(|after| after.service(&view.name));

@@ -5,6 +5,7 @@ use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Service
 use tidegate_proto::words::words;
 
 use crate::Intent;
+use crate::activity::device_label;
 use crate::arrived::Arrival;
 use crate::intent::{Copyable, Form};
 use crate::label::label;
@@ -127,6 +128,25 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
     if let Some(Arrival::Link { link }) = arrived {
         let text = format!("Join {} waits for you…", link.org);
         menu.entry("arrived", text, Intent::OpenWindow);
+    }
+    for org in scene.snapshot.iter().flat_map(|snapshot| &snapshot.orgs) {
+        // As many as there are: one line for all, because what they call themselves is theirs to choose.
+        match org.device_requests.as_slice() {
+            [] => {}
+            [request] => menu.entry(
+                format!("devices:{}", org.name),
+                format!("{} asks to be let in…", device_label(request)),
+                Intent::OpenWindow,
+            ),
+            [_, _, ..] => menu.entry(
+                format!("devices:{}", org.name),
+                format!(
+                    "{} new devices ask to be let in…",
+                    org.device_requests.len()
+                ),
+                Intent::OpenWindow,
+            ),
+        }
     }
     let problems = scene.problems();
     for (org, problem) in problems.iter().take(PROBLEMS_SHOWN) {

@@ -7,7 +7,10 @@ use desk::{
     HOUR, MORNING, acme, but, connected, connecting, not_joined, of, service, signed_out,
     signing_in, warehouse, with_services,
 };
-use tidegate_agent::{HubState, ServiceState, SignInStep, Snapshot};
+use tidegate_agent::{
+    DeviceRequest, DeviceRequestState, HubState, Secret, ServiceState, SignInStep, Snapshot,
+};
+use tidegate_app::arrived::Arrived;
 use tidegate_app::intent::{Copyable, Form};
 use tidegate_app::menu::menu;
 use tidegate_app::scene::{Notes, Scene};
@@ -392,4 +395,41 @@ fn a_name_from_elsewhere_cannot_play_menu() {
         "{first}"
     );
     assert!(first.chars().count() < 80, "{first}");
+}
+
+#[test]
+fn a_device_that_asks_and_a_link_that_came_are_what_waits() {
+    let snapshot = but(signed_out(), |org| {
+        org.device_requests = vec![DeviceRequest {
+            id: "1".to_owned(),
+            label: "ana's phone".to_owned(),
+            until: MORNING.plus(60),
+            state: DeviceRequestState::Asking,
+        }];
+    });
+    let link = "tidegate://join?hub=hub.beta.example:443&org=beta\
+        &root=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI&ticket=a.b.c\
+        &key=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI";
+    let notes = Notes {
+        arrived: Some(Arrived::read(Secret::from(link.to_owned()))),
+        ..Notes::default()
+    };
+
+    let menu = menu(&Scene {
+        now: MORNING,
+        snapshot: Some(&snapshot),
+        notes: &notes,
+    });
+
+    assert_eq!(
+        menu.items[1..3],
+        [
+            entry("arrived", "Join beta waits for you…", Intent::OpenWindow),
+            entry(
+                "devices:acme",
+                "A new device (ana's phone) asks to be let in…",
+                Intent::OpenWindow
+            ),
+        ]
+    );
 }

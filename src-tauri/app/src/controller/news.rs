@@ -9,6 +9,7 @@ use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 
 use super::Controller;
+use crate::activity::device_label;
 use crate::agent::AgentHandle;
 use crate::change::{Change, Known, Told, changes};
 use crate::desktop::{Desktop, Notice};
@@ -58,6 +59,10 @@ where
                 Change::Connected(service) => self.connected(service, after),
                 Change::Ended(service) => self.ended(service, &changes),
                 Change::Failed(service, problem) => self.failed(service, problem, &changes),
+                Change::DeviceAsks(_, request) => self.say(&Notice::new(
+                    format!("{} asks to be let in", device_label(request)),
+                    "Let it in only if you are setting it up yourself: open Tidegate and compare the words.",
+                )),
                 Change::Arose(org, problem) => self.tell(org.as_ref(), problem),
                 Change::SignedOut(org) | Change::Left(org) => {
                     self.wanted.retain(|service| service.org != *org);
