@@ -173,3 +173,58 @@ async fn when_the_screen_is_gone_so_is_the_app() {
     drop((app, laptop));
     stage.close().unwrap();
 }
+
+/// Memory of the app and its web processes in KiB, shared pages split among those who share them; and the app's own CPU time in hundredths of a second.
+async fn cost(laptop: &Laptop) -> Outcome<(u64, u64)> {
+    let look = "cat $(pgrep -x 'tidegate-deskto|WebKit.*' | sed 's|.*|/proc/&/smaps_rollup|') | awk '/^Pss:/ { sum += $2 } END { print sum }'; \
+        awk '{ print $14 + $15 }' /proc/$(pgrep -x tidegate-deskto)/stat";
+    let said = laptop.terminal("cost", "sh", &["-c", look]).await?;
+    let mut numbers = said.lines().map(|line| line.parse().unwrap());
+    Ok((numbers.next().unwrap(), numbers.next().unwrap()))
+}
+
+#[tokio::test]
+async fn it_costs_little_to_have_it_running() {
+    const IDLE: Duration = Duration::from_secs(60);
+    let (stage, laptop) = laptop().await.unwrap();
+    let started = Instant::now();
+    let app = start(&laptop, &["--hidden"]).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    let to_tray = started.elapsed();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+    // What a start leaves to do is over.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    let (in_tray, before) = cost(&laptop).await.unwrap();
+    tokio::time::sleep(IDLE).await;
+    let (_, after) = cost(&laptop).await.unwrap();
+    let opened = Instant::now();
+    tray.click("Open Tidegate").await.unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+    let to_window = opened.elapsed();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (with_window, _) = cost(&laptop).await.unwrap();
+    laptop
+        .terminal("close", "wmctrl", &["-c", "Tidegate"])
+        .await
+        .unwrap();
+    until_windows(&laptop, 0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (closed, _) = cost(&laptop).await.unwrap();
+
+    println!(
+        "start to tray {} ms, click to window {} ms; PSS {} MiB in the tray, {} with window, {} after closing it; {} ms CPU in {} s idle",
+        to_tray.as_millis(),
+        to_window.as_millis(),
+        in_tray / 1024,
+        with_window / 1024,
+        closed / 1024,
+        (after - before) * 10,
+        IDLE.as_secs()
+    );
+    assert!(after - before <= 10, "busy while nothing happens");
+    assert!(in_tray < 150 * 1024 && closed < with_window);
+    assert!(app.stop(GONE).await.unwrap().success());
+    drop(laptop);
+    stage.close().unwrap();
+}
