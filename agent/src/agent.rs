@@ -112,7 +112,7 @@ impl Agent {
     /// Why there is none: not signed in, not allowed, the service does not answer.
     pub async fn open(&self, service: &ServiceRef) -> Result<Portal, Problem> {
         let circuits = self.inner.circuits(&service.org)?;
-        circuits.open_portal(&service.service).await
+        circuits.open_portal(&service.service, &[]).await
     }
 
     /// Waits until somebody is signed in to `org` and its hub has let them in; after a start this is where the last run stopped.

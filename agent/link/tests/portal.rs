@@ -25,6 +25,7 @@ async fn frames_pass_before_a_portal_exists() {
         portal: 1,
         purpose: Purpose::Connect,
         grant: None,
+        first: &[],
     });
 
     agent.send(&open).await.unwrap();
@@ -248,6 +249,7 @@ async fn frames_out_of_turn_end_the_portal() {
             portal: 2,
             purpose: Purpose::Connect,
             grant: None,
+            first: &[],
         }),
         Frame::Refused {
             code: 1,

@@ -30,6 +30,7 @@ async fn open(agent: &mut Secure, outlet: &mut Secure, portal: u64) {
         portal,
         purpose: Purpose::Connect,
         grant: None,
+        first: &[],
     });
     agent.send(&open).await.unwrap();
     assert_eq!(outlet.recv().await.unwrap().frame(), open);

@@ -204,6 +204,7 @@ async fn open_or_nothing(secure: &mut Secure) -> Said {
         portal: 1,
         purpose: Purpose::Connect,
         grant: None,
+        first: &[],
     };
     match secure.send(&Frame::Open(open)).await {
         Ok(()) => hear(secure).await,
@@ -219,6 +220,7 @@ async fn frames_out_of_turn_open_nothing() {
             portal: 1,
             purpose: Purpose::Connect,
             grant: None,
+            first: &[],
         }),
         Frame::Data {
             offset: 0,

@@ -65,12 +65,16 @@ impl Hold {
         Some(Report::notice(text).encode())
     }
 
-    /// Goes on: what to send into the portal, startup first.
+    /// The startup, for whoever logs in.
+    #[must_use]
+    pub fn startup(&self) -> Vec<u8> {
+        self.startup.encode()
+    }
+
+    /// Goes on: what the program has said since.
     #[must_use]
     pub fn go_on(self) -> Vec<u8> {
-        let mut out = self.startup.encode();
-        out.extend_from_slice(&self.early);
-        out
+        self.early
     }
 }
 
@@ -88,7 +92,8 @@ mod tests {
         hold.handle_input(b"uery").unwrap();
 
         assert_eq!(greeting, b"R\0\0\0\x08\0\0\0\0");
-        assert_eq!(hold.go_on(), [startup.encode(), b"Query".to_vec()].concat());
+        assert_eq!(hold.startup(), startup.encode());
+        assert_eq!(hold.go_on(), b"Query");
     }
 
     #[test]
@@ -101,7 +106,7 @@ mod tests {
             greeting,
             b"v\0\0\0\x0c\0\x03\0\x02\0\0\0\0R\0\0\0\x08\0\0\0\0"
         );
-        assert_eq!(hold.go_on(), b"\0\0\0\x09\0\x03\0\x02\0");
+        assert_eq!(hold.startup(), b"\0\0\0\x09\0\x03\0\x02\0");
     }
 
     #[test]

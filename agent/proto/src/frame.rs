@@ -9,6 +9,8 @@ pub const DATA_HEADER: usize = 9;
 pub const MAX_DATA: usize = MAX_PLAINTEXT - DATA_HEADER;
 /// Longest text of `Refused` and `Notice`, in bytes.
 pub const MAX_TEXT: usize = 1024;
+/// Most of what the program said first in an `Open`, in bytes: PostgreSQL takes no longer startup packet than 10,000.
+pub const MAX_FIRST: usize = 16 * 1024;
 /// Longest record of `Auth` and `Reauth`, in bytes.
 pub const MAX_AUTH: usize = 24 * 1024;
 
@@ -34,12 +36,15 @@ pub enum Purpose {
 
 /// Asks for a portal on an admitted circuit.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Open {
+pub struct Open<'a> {
     /// The agent's number for this portal, never used twice by one identity.
     pub portal: u64,
     pub purpose: Purpose,
     /// Which grant to use (SHA-256 of its JWS), when access was asked for. Not issued yet.
     pub grant: Option<[u8; 32]>,
+    /// What the program said first, where an outlet cannot reach the target without it: for `postgres` the startup or
+    /// cancel packet. Not part of the portal's stream; at most [`MAX_FIRST`] bytes, none for a probe.
+    pub first: &'a [u8],
 }
 
 /// Asks to go on with a suspended portal (PROTOCOL section 6). Decoded, refused for now.
@@ -63,8 +68,8 @@ pub enum Frame<'a> {
     Admitted {
         deadline: UnixTime,
     },
-    Open(Open),
-    /// The target is connected; bytes may follow.
+    Open(Open<'a>),
+    /// The target is reached; bytes may follow.
     Opened {
         portal: u64,
     },
@@ -223,23 +228,30 @@ fn text(body: &[u8]) -> Result<(u16, &str), FrameError> {
     Ok((u16::from_be_bytes(*code), text))
 }
 
-fn open(body: &[u8]) -> Result<Open, FrameError> {
+fn open(body: &[u8]) -> Result<Open<'_>, FrameError> {
     let (portal, rest) = body.split_first_chunk().ok_or(FrameError::Length)?;
-    let ([purpose, granted], grant) = rest.split_first_chunk().ok_or(FrameError::Length)?;
+    let ([purpose, granted], rest) = rest.split_first_chunk().ok_or(FrameError::Length)?;
     let purpose = match purpose {
         0 => Purpose::Connect,
         1 => Purpose::Probe,
         _ => return Err(FrameError::Field),
     };
-    let grant = match granted {
-        0 => exact(grant).map(|[]: [u8; 0]| None)?,
-        1 => Some(exact(grant)?),
+    let (grant, first) = match granted {
+        0 => (None, rest),
+        1 => {
+            let (grant, first) = rest.split_first_chunk().ok_or(FrameError::Length)?;
+            (Some(*grant), first)
+        }
         _ => return Err(FrameError::Field),
     };
+    if first.len() > MAX_FIRST || (purpose == Purpose::Probe && !first.is_empty()) {
+        return Err(FrameError::Length);
+    }
     Ok(Open {
         portal: u64::from_be_bytes(*portal),
         purpose,
         grant,
+        first,
     })
 }
 
@@ -260,14 +272,15 @@ fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) {
     parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-fn put_open(out: &mut Vec<u8>, open: &Open) {
+fn put_open(out: &mut Vec<u8>, open: &Open<'_>) {
     let purpose = match open.purpose {
         Purpose::Connect => 0,
         Purpose::Probe => 1,
     };
     let flags = [purpose, u8::from(open.grant.is_some())];
     let grant = open.grant.as_ref().map_or(&[][..], |grant| &grant[..]);
-    put(out, OPEN, &[&open.portal.to_be_bytes(), &flags, grant]);
+    let portal = open.portal.to_be_bytes();
+    put(out, OPEN, &[&portal, &flags, grant, open.first]);
 }
 
 fn put_text(out: &mut Vec<u8>, kind: u8, code: u16, text: &str) {

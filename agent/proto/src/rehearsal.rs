@@ -39,6 +39,7 @@ pub fn permit(sub: &str, portal: u64, purpose: Purpose) -> Permit {
         portal,
         purpose,
         grant: None,
+        first: &[],
     };
     let allowed = session
         .handle_open(&open, &world.standing, &at(NOW), NOW)

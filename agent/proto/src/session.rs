@@ -47,7 +47,7 @@ enum State {
 enum Input<'a> {
     Auth(&'a [u8]),
     Reauth(&'a [u8]),
-    Open(&'a Open, &'a RequestContext),
+    Open(&'a Open<'a>, &'a RequestContext),
     PortalEnded,
 }
 
@@ -107,7 +107,7 @@ impl Session {
     /// When a portal is open already, or anything no longer holds, or a policy denies.
     pub fn handle_open(
         &mut self,
-        open: &Open,
+        open: &Open<'_>,
         s: &Standing,
         context: &RequestContext,
         now: UnixTime,
@@ -249,7 +249,7 @@ impl Session {
     fn open(
         &self,
         proof: Box<Proof>,
-        open: &Open,
+        open: &Open<'_>,
         s: &Standing,
         context: &RequestContext,
         now: UnixTime,
@@ -266,7 +266,7 @@ impl Session {
     fn allow(
         &self,
         proof: &Proof,
-        open: &Open,
+        open: &Open<'_>,
         s: &Standing,
         context: &RequestContext,
         now: UnixTime,

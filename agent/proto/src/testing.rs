@@ -273,11 +273,12 @@ pub(crate) fn set(claims: &mut Value, name: &str, value: Value) {
         .insert(name.to_owned(), value);
 }
 
-pub(crate) fn open(portal: u64) -> Open {
+pub(crate) fn open(portal: u64) -> Open<'static> {
     Open {
         portal,
         purpose: Purpose::Connect,
         grant: None,
+        first: &[],
     }
 }
 

@@ -55,6 +55,28 @@ pub(crate) struct Plan<'a> {
     pub(crate) link: &'a Arc<RelayLink>,
 }
 
+/// What a circuit is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    purpose: Purpose,
+    first: &'a [u8],
+}
+
+impl<'a> Wish<'a> {
+    pub(crate) const PROBE: Self = Self {
+        purpose: Purpose::Probe,
+        first: &[],
+    };
+
+    /// A portal for a program that said this first, as far as the outlet has to know it.
+    pub(crate) fn portal(first: &'a [u8]) -> Self {
+        Self {
+            purpose: Purpose::Connect,
+            first,
+        }
+    }
+}
+
 /// A circuit whose AUTH was sent.
 pub(crate) struct Circuit {
     secure: Secure,
@@ -143,12 +165,16 @@ impl Circuit {
     }
 
     /// Asks the outlet for a portal, or for a probe, and waits for its word. After a probe the circuit is as warm as before.
-    pub(crate) async fn ask(mut self, purpose: Purpose) -> Result<Self, CircuitError> {
+    pub(crate) async fn ask(
+        mut self,
+        Wish { purpose, first }: Wish<'_>,
+    ) -> Result<Self, CircuitError> {
         let portal = number();
         let open = Open {
             portal,
             purpose,
             grant: None,
+            first,
         };
         self.secure.send(&Frame::Open(open)).await?;
         while self.step().await? != Some(portal) {}

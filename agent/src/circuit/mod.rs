@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_link::{LinkError, Portal};
-use tidegate_proto::frame::Purpose;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
@@ -31,7 +30,7 @@ use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::door::OpenPortal;
 use crate::wake::Wakefulness;
-use admitted::{Circuit, CircuitError, Plan};
+use admitted::{Circuit, CircuitError, Plan, Wish};
 
 /// How long everything together may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
@@ -87,14 +86,19 @@ impl Circuits {
         }
     }
 
-    /// Opens a portal to `service`.
-    pub(crate) async fn open_portal(&self, service: &ServiceName) -> Result<Portal, Problem> {
-        self.within_limit(service, self.carry(service)).await
+    /// Opens a portal to `service`, for a program that said `first` first.
+    pub(crate) async fn open_portal(
+        &self,
+        service: &ServiceName,
+        first: &[u8],
+    ) -> Result<Portal, Problem> {
+        let carry = self.carry(service, Wish::portal(first));
+        self.within_limit(service, carry).await
     }
 
     /// Asks the outlet for a permitted, audited probe of the target. The circuit it went over can carry a portal next.
     pub(crate) async fn probe(&self, service: &ServiceName) -> Result<Spare, Problem> {
-        let probe = async { self.fresh(service, Purpose::Probe).await.map(Spare) };
+        let probe = async { self.fresh(service, Wish::PROBE).await.map(Spare) };
         self.within_limit(service, probe).await
     }
 
@@ -134,11 +138,11 @@ impl Circuits {
         slept
     }
 
-    async fn carry(&self, service: &ServiceName) -> Result<Portal, Problem> {
+    async fn carry(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Portal, Problem> {
         self.look_up();
-        let circuit = match self.on_spare(service).await? {
+        let circuit = match self.on_spare(service, wish).await? {
             Some(circuit) => circuit,
-            None => self.fresh(service, Purpose::Connect).await?,
+            None => self.fresh(service, wish).await?,
         };
         let opened = circuit.into_portal(self.home());
         self.live.add(
@@ -179,11 +183,15 @@ impl Circuits {
     }
 
     /// A spare circuit on which the outlet has said yes. `None` when there is no spare or it turned out to be broken.
-    async fn on_spare(&self, service: &ServiceName) -> Result<Option<Circuit>, Problem> {
+    async fn on_spare(
+        &self,
+        service: &ServiceName,
+        wish: Wish<'_>,
+    ) -> Result<Option<Circuit>, Problem> {
         let Some(circuit) = self.spare(service) else {
             return Ok(None);
         };
-        match circuit.ask(Purpose::Connect).await {
+        match circuit.ask(wish).await {
             Ok(circuit) => Ok(Some(circuit)),
             Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
             Err(CircuitError::Refused(problem)) => Err(problem),
@@ -191,11 +199,11 @@ impl Circuits {
     }
 
     /// A circuit of its own on which the outlet has said yes.
-    async fn fresh(&self, service: &ServiceName, purpose: Purpose) -> Result<Circuit, Problem> {
+    async fn fresh(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Circuit, Problem> {
         let mut attempt = 1;
         loop {
             let asked = match self.circuit(service).await {
-                Ok(circuit) => circuit.ask(purpose).await,
+                Ok(circuit) => circuit.ask(wish).await,
                 Err(error) => Err(error),
             };
             match asked {
@@ -281,7 +289,8 @@ impl OpenPortal for Circuits {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
+        first: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
-        Box::pin(self.open_portal(service))
+        Box::pin(self.open_portal(service, first))
     }
 }

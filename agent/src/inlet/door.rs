@@ -10,10 +10,12 @@ use crate::{Problem, ServiceName};
 
 /// Opens portals; the agent's circuits, or a test.
 pub(crate) trait OpenPortal: Send + Sync + 'static {
-    /// A fresh portal to `service`, or why there is none.
+    /// A fresh portal to `service`, or why there is none. `first`: what the program said first, where the outlet has to
+    /// know it; it is not sent again.
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
+        first: &'a [u8],
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>>;
 }
 
@@ -67,8 +69,8 @@ impl Door {
     ///
     /// # Errors
     /// Why there will be none: show it to the program.
-    pub(crate) async fn open(&self) -> Result<Portal, Problem> {
-        self.opener.open(&self.service).await
+    pub(crate) async fn open(&self, first: &[u8]) -> Result<Portal, Problem> {
+        self.opener.open(&self.service, first).await
     }
 
     /// What is awaited right now, as it changes; `None` when nothing is.

@@ -88,6 +88,7 @@ impl OpenPortal for Full {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
+        _: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         Box::pin(async move { Err(Problem::new(Code::TooManyConnections).service(service)) })
     }

@@ -127,8 +127,7 @@ async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
 /// Carries a cancel request; PostgreSQL never says what came of one.
 async fn cancel(line: Line, key: &CancelKey, door: &Door) -> VisitEnd {
     let carried = async {
-        let mut portal = door.open().await.ok()?;
-        portal.write_all(&key.encode()).await.ok()?;
+        let mut portal = door.open(&key.encode()).await.ok()?;
         portal.shutdown().await.ok()?;
         tokio::io::copy(&mut portal, &mut tokio::io::sink())
             .await

@@ -12,7 +12,7 @@ use crate::problems;
 pub(crate) async fn serve(mut program: TcpStream, door: &Door) -> VisitEnd {
     let opened = tokio::select! {
         why = door.closed() => Err(why),
-        opened = door.open() => opened,
+        opened = door.open(&[]) => opened,
     };
     let mut portal = match opened {
         Ok(portal) => portal,

@@ -163,6 +163,7 @@ pub(crate) async fn present(secure: &mut Secure, auth: &Auth) -> Vec<Said> {
         portal: 1,
         purpose: Purpose::Connect,
         grant: None,
+        first: &[],
     });
     let mut said = Vec::new();
     for frame in [Frame::Auth(&record), open] {

@@ -185,6 +185,7 @@ async fn who_is_forbidden_by_the_org_and_who_by_the_owner_hear_the_same_frames()
             portal: 2,
             purpose: Purpose::Probe,
             grant: None,
+            first: &[],
         };
         secure.send(&Frame::Open(open)).await.unwrap();
         let again = within(secure.recv_record()).await.unwrap();

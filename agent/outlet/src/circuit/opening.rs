@@ -30,7 +30,7 @@ pub(super) async fn open(
     watch: &mut Watch,
     mut secure: Secure,
     mut session: Session,
-    open: &Open,
+    open: &Open<'_>,
 ) -> After {
     let turned = match permit(premises, watch, &mut session, open).await {
         Err(turned) => turned,
@@ -43,22 +43,25 @@ pub(super) async fn open(
                 }
                 Err(problem) => not_reached(record, &problem),
             },
-            Purpose::Connect => match reach(premises, service, watch, &mut session, permit).await {
-                Ok(reached) => {
-                    let opened = Frame::Opened {
-                        portal: open.portal,
-                    };
-                    if !say(&mut secure, &opened).await {
-                        record.close(Code::CircuitLost);
-                        return After::Gone;
+            Purpose::Connect => {
+                match reach(premises, service, watch, &mut session, permit, open.first).await {
+                    Ok(reached) => {
+                        let opened = Frame::Opened {
+                            portal: open.portal,
+                        };
+                        if !say(&mut secure, &opened).await {
+                            record.close(Code::CircuitLost);
+                            return After::Gone;
+                        }
+                        let back =
+                            portal::carry(secure, reached, record, watch, &mut session).await;
+                        end_portal(premises, &mut session);
+                        return back
+                            .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
                     }
-                    let back = portal::carry(secure, reached, record, watch, &mut session).await;
-                    end_portal(premises, &mut session);
-                    return back
-                        .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
+                    Err(problem) => not_reached(record, &problem),
                 }
-                Err(problem) => not_reached(record, &problem),
-            },
+            }
         },
     };
     end_portal(premises, &mut session);
@@ -80,7 +83,7 @@ async fn permit(
     premises: &Premises,
     watch: &Watch,
     session: &mut Session,
-    open: &Open,
+    open: &Open<'_>,
 ) -> Result<(Permit, OpenRecord), Turned> {
     let Some(footing) = premises.footing() else {
         return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
@@ -113,11 +116,12 @@ async fn reach<'s>(
     watch: &mut Watch,
     session: &mut Session,
     permit: Permit,
+    first: &[u8],
 ) -> Result<portal::Reached<'s>, Problem> {
     tokio::select! {
         biased; // what changed while the record was written counts first
         code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
-        reached = portal::reach(&service.kind, permit, premises.limits.dial) => reached,
+        reached = portal::reach(&service.kind, permit, premises.limits.dial, first) => reached,
     }
 }
 

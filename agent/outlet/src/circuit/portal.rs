@@ -5,7 +5,7 @@ use super::watch::Watch;
 use crate::audit::OpenRecord;
 use crate::config::{ServiceConfig, Target};
 use crate::dial::{self, Opened, Right, Way};
-use crate::postgres::{PortalEnd, PostgresService};
+use crate::postgres::{Beginning, PortalEnd, PostgresService};
 use std::time::Duration;
 use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Secure, abort, pipe};
 use tidegate_proto::names::HubAddress;
@@ -35,19 +35,23 @@ impl Kind {
 #[allow(clippy::large_enum_variant)] // lives on one stack for one portal
 pub(super) enum Reached<'k> {
     Tcp(Opened),
-    /// Dials when the program has said whether it wants a session or to cancel one.
-    Postgres(&'k PostgresService, Permit),
+    Postgres(&'k PostgresService, Beginning),
 }
 
-/// Reaches what the permit is for, as far as that can be done before the program has spoken.
+/// Reaches what the permit is for. A database can be reached only when it is known what the program said first, since
+/// that tells a session from the wish to cancel one; otherwise this is done when the program has spoken.
 pub(super) async fn reach<'k>(
     kind: &'k Kind,
     permit: Permit,
     limit: Duration,
+    first: &[u8],
 ) -> Result<Reached<'k>, Problem> {
     match kind {
         Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
-        Kind::Postgres(service) => Ok(Reached::Postgres(service, permit)),
+        Kind::Postgres(service) => {
+            let beginning = service.begin(first, permit).await?;
+            Ok(Reached::Postgres(service, beginning))
+        }
     }
 }
 
@@ -91,8 +95,8 @@ pub(super) async fn carry(
     record.count(portal.control());
     let Ended { reason, clean } = match reached {
         Reached::Tcp(opened) => tcp(portal, opened, watch, session).await,
-        Reached::Postgres(service, permit) => {
-            postgres(portal, service, permit, watch, session).await
+        Reached::Postgres(service, beginning) => {
+            postgres(portal, service, beginning, watch, session).await
         }
     };
     record.close(reason);
@@ -109,7 +113,7 @@ struct Ended {
 async fn postgres(
     portal: Portal,
     service: &PostgresService,
-    permit: Permit,
+    beginning: Beginning,
     watch: &mut Watch,
     session: &mut Session,
 ) -> Ended {
@@ -118,7 +122,7 @@ async fn postgres(
         let code = watch.ended(session, Some(&control)).await;
         Problem::new(code).service(service.name())
     };
-    let (reason, clean) = match service.serve(portal, permit, ended).await {
+    let (reason, clean) = match service.serve(portal, beginning, ended).await {
         PortalEnd::Closed | PortalEnd::Cancel { .. } => (Code::ClosedByProgram, true),
         PortalEnd::Refused(problem) => (problem.code, true),
         PortalEnd::Lost => (lost(control.ended()), false),

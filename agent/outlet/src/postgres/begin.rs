@@ -8,9 +8,9 @@ use tidegate_postgres::{
     Asked, CancelKey, Credentials, Inflow, Login, Opening, OpeningError, Outflow, Side, Startup,
 };
 use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::names::Subject;
+use tidegate_proto::names::{ServiceName, Subject};
 use tidegate_proto::permit::Permit;
-use tidegate_proto::problem::Problem;
+use tidegate_proto::problem::{Code, Problem};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -57,6 +57,44 @@ pub(super) struct Session {
     pub(super) outflow: Outflow,
 }
 
+/// Why a first packet that came with OPEN leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    #[error("the first packet is not whole, or asks for encryption")]
+    NotOnePacket,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Refused {
+    pub(super) fn problem(&self, service: &ServiceName) -> Problem {
+        match self {
+            Self::Opening(_) | Self::NotOnePacket => {
+                Problem::new(Code::ClientAsksTooMuch).service(service)
+            }
+            Self::Fault(fault) => fault.problem(service),
+        }
+    }
+}
+
+/// Does what the program's first packet asks for.
+pub(super) async fn with_first(
+    service: &PostgresService,
+    first: &[u8],
+    permit: Permit,
+) -> Result<Begun, Refused> {
+    let wanted = match Opening::new(Side::Outlet).handle_input(first)? {
+        Asked::Cancel(key) => Wanted::Cancel(key),
+        Asked::Startup { startup, early } => Wanted::Session { startup, early },
+        Asked::Nothing | Asked::Encryption(_) | Asked::Tls { .. } => {
+            return Err(Refused::NotOnePacket);
+        }
+    };
+    Ok(wanted.begin(service, permit).await?)
+}
+
 /// Reads the first packet and does what it asks for.
 pub(super) async fn begin<P>(
     service: &PostgresService,
@@ -66,19 +104,10 @@ pub(super) async fn begin<P>(
 where
     P: AsyncRead + AsyncWrite + Unpin,
 {
-    match timeout(OPENING_LIMIT, opening(portal))
+    let wanted = timeout(OPENING_LIMIT, opening(portal))
         .await
-        .map_err(|_| Stopped::Left)??
-    {
-        Wanted::Cancel(key) => Ok(Begun::Cancel {
-            known: cancel(service, &key, &permit.principal().sub).await,
-        }),
-        Wanted::Session { startup, early } => {
-            let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, permit));
-            let session = session.await.map_err(|_| Fault::Silent)??;
-            Ok(Begun::Session(Box::new(session)))
-        }
-    }
+        .map_err(|_| Stopped::Left)??;
+    Ok(wanted.begin(service, permit).await?)
 }
 
 /// Logs in and leaves again: whether the next program would get a session.
@@ -106,6 +135,21 @@ pub(super) async fn look(service: &PostgresService, right: Right) -> Result<(), 
 enum Wanted {
     Cancel(CancelKey),
     Session { startup: Startup, early: Vec<u8> },
+}
+
+impl Wanted {
+    async fn begin(self, service: &PostgresService, permit: Permit) -> Result<Begun, Fault> {
+        match self {
+            Self::Cancel(key) => Ok(Begun::Cancel {
+                known: cancel(service, &key, &permit.principal().sub).await,
+            }),
+            Self::Session { startup, early } => {
+                let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, permit));
+                let session = session.await.map_err(|_| Fault::Silent)??;
+                Ok(Begun::Session(Box::new(session)))
+            }
+        }
+    }
 }
 
 async fn opening(portal: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Wanted, Stopped> {

@@ -54,23 +54,53 @@ pub enum PortalEnd {
     Ended(Problem),
 }
 
+/// How far a portal has come when it is carried.
+pub struct Beginning(Heard);
+
+#[allow(clippy::large_enum_variant)] // lives on one stack for one portal
+enum Heard {
+    /// The program has not spoken yet.
+    Nothing(Permit),
+    First(Begun),
+}
+
 impl PostgresService {
+    /// Does what the program asks for in its first packet: logs in, or cancels. Without one, that waits for `serve`.
+    ///
+    /// # Errors
+    /// Why there is no session.
+    pub async fn begin(&self, first: &[u8], permit: Permit) -> Result<Beginning, Problem> {
+        if first.is_empty() {
+            return Ok(Beginning(Heard::Nothing(permit)));
+        }
+        match begin::with_first(self, first, permit).await {
+            Ok(begun) => Ok(Beginning(Heard::First(begun))),
+            Err(refused) => {
+                tracing::warn!(service = %self.name(), error = %refused, "did not begin a session");
+                Err(refused.problem(self.name()))
+            }
+        }
+    }
+
     /// Carries one portal until one side closes it or `ended` says why it must end. Finishes within about
     /// two seconds of that, and the backend at the database is gone by then, unless the database cannot be reached.
     pub async fn serve<P>(
         &self,
         mut portal: P,
-        permit: Permit,
+        Beginning(heard): Beginning,
         ended: impl Future<Output = Problem>,
     ) -> PortalEnd
     where
         P: ProgramSide,
     {
         let mut ended = pin!(ended);
-        let begun = select! {
-            biased;
-            problem = &mut ended => Err(Stopped::Ended(problem)),
-            begun = begin::begin(self, &mut portal, permit) => begun,
+        let begun = match heard {
+            Heard::First(begun) => Ok(begun),
+            Heard::Nothing(permit) => select! {
+                biased;
+                problem = &mut ended => Err(Stopped::Ended(problem)),
+                begun = begin::begin(self, &mut portal, permit) => begun,
+            },
         };
         match begun {
             Ok(Begun::Session(session)) => self.carry_session(portal, *session, ended).await,

@@ -283,6 +283,7 @@ pub(crate) async fn open(secure: &mut Secure, portal: u64, purpose: Purpose) -> 
             portal,
             purpose,
             grant: None,
+            first: &[],
         }))
         .await
         .unwrap();

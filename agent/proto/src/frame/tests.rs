@@ -21,11 +21,19 @@ fn every_frame_has_these_bytes_on_the_wire() {
         portal: 7,
         purpose: Purpose::Probe,
         grant: None,
+        first: &[],
     };
     let granted = Open {
         portal: 7,
         purpose: Purpose::Connect,
         grant: Some([0xee; 32]),
+        first: &[],
+    };
+    let with_first = Open {
+        portal: 7,
+        purpose: Purpose::Connect,
+        grant: None,
+        first: b"hi",
     };
     let resume = Resume {
         instance: [0xaa; 16],
@@ -48,6 +56,7 @@ fn every_frame_has_these_bytes_on_the_wire() {
         ),
         (Frame::Open(open), "0300000000000000070100"),
         (Frame::Open(granted), grant_hex.as_str()),
+        (Frame::Open(with_first), "03000000000000000700006869"),
         (Frame::Opened { portal: 7 }, "040000000000000007"),
         (
             Frame::Refused {
@@ -92,13 +101,15 @@ fn refuses_one_byte_too_few_or_too_many() {
         },
         Frame::Open(Open {
             portal: 7,
-            purpose: Purpose::Connect,
+            purpose: Purpose::Probe,
             grant: None,
+            first: &[],
         }),
         Frame::Open(Open {
             portal: 7,
-            purpose: Purpose::Connect,
+            purpose: Purpose::Probe,
             grant: Some([1; 32]),
+            first: &[],
         }),
         Frame::Opened { portal: 7 },
         Frame::Ack { offset: 9 },
@@ -129,7 +140,7 @@ fn refuses_one_byte_too_few_or_too_many() {
 #[test]
 fn refuses_what_no_encoder_writes() {
     let open = |purpose, granted| [&[OPEN][..], &[0; 8], &[purpose, granted]].concat();
-    let bad: [(Vec<u8>, FrameError); 11] = [
+    let bad: [(Vec<u8>, FrameError); 13] = [
         (vec![], FrameError::Length),
         (vec![0], FrameError::Type),
         (vec![0x0f], FrameError::Type),
@@ -137,6 +148,11 @@ fn refuses_what_no_encoder_writes() {
         (vec![REAUTH; MAX_AUTH + 2], FrameError::Length),
         (open(2, 0), FrameError::Field),
         (open(0, 2), FrameError::Field),
+        (
+            [open(0, 0), vec![0; MAX_FIRST + 1]].concat(),
+            FrameError::Length,
+        ),
+        ([open(0, 1), vec![0; 31]].concat(), FrameError::Length),
         ([&[DATA][..], &[0; 8]].concat(), FrameError::Length),
         ([&[DATA][..], &[0xff; 9]].concat(), FrameError::Field),
         (b"\x05\x00\x01a\nb".to_vec(), FrameError::Field),

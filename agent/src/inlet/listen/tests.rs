@@ -19,6 +19,7 @@ impl OpenPortal for Waiting {
     fn open<'a>(
         &'a self,
         _: &'a ServiceName,
+        _: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(std::future::pending())

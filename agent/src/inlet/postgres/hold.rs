@@ -46,7 +46,8 @@ pub(super) async fn begin(mut line: Line, startup: Startup, early: Vec<u8>) -> O
 impl Held {
     /// Waits for a portal, telling the program what for.
     pub(super) async fn wait(&mut self, door: &Door) -> Result<Portal, Over> {
-        let mut open = pin!(door.open());
+        let startup = self.hold.startup();
+        let mut open = pin!(door.open(&startup));
         let mut closed = pin!(door.closed());
         let mut patience = pin!(sleep(PATIENCE));
         let mut awaited = door.awaited();
@@ -81,7 +82,7 @@ impl Held {
         Err(Over::Left)
     }
 
-    /// Sends the startup through the portal, and gives what the outlet says to it.
+    /// Sends what else the program has said through the portal, and gives what the outlet says to the startup.
     pub(super) async fn go_on(
         self,
         portal: &mut Portal,
@@ -103,9 +104,9 @@ impl Held {
 }
 
 /// Everything the outlet answers is for the program, but for the greeting it has had.
-async fn ask(portal: &mut Portal, startup: Vec<u8>, door: &Door) -> Result<Vec<u8>, Problem> {
+async fn ask(portal: &mut Portal, early: Vec<u8>, door: &Door) -> Result<Vec<u8>, Problem> {
     let broke = |error: std::io::Error| problems::of_portal_io(&error, door.service());
-    portal.write_all(&startup).await.map_err(broke)?;
+    portal.write_all(&early).await.map_err(broke)?;
     portal.flush().await.map_err(broke)?;
     let mut swallow = Swallow::default();
     let mut buffer = vec![0; 4096];

@@ -77,7 +77,10 @@ impl Stage {
         );
         (
             program,
-            tokio::spawn(async move { service.serve(portal, permit, ended).await }),
+            tokio::spawn(async move {
+                let unheard = service.begin(&[], permit).await.unwrap();
+                service.serve(portal, unheard, ended).await
+            }),
         )
     }
 

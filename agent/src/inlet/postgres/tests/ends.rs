@@ -7,28 +7,65 @@ use tokio::io::AsyncReadExt as _;
 
 use super::*;
 
-#[tokio::test]
-async fn a_refusal_is_a_sentence_with_a_code_and_a_next_step() {
-    let mut inlet = Inlet::new(Refuses(Code::NotAvailable)).await;
+/// From the start of psql to its end. The bar is on what the inlet adds, and other tests run at the same time: best of five.
+const AT_ONCE: Duration = Duration::from_millis(250);
+const TRIES: usize = 5;
 
-    for settings in ["sslmode=disable", "", "sslmode=require"] {
+/// Everything psql says, which must be this refusal each time, and the shortest time in which it said so.
+async fn refused_at_once(inlet: &mut Inlet, settings: &str, problem: &Problem) {
+    let code = format!("({})", problem.code);
+    let mut best = Duration::MAX;
+    for _ in 0..TRIES {
         let begun = Instant::now();
-        let (out, err, code) = run(inlet.psql(settings)).await;
+        let (out, err, status) = run(inlet.psql(settings)).await;
+        best = best.min(begun.elapsed());
 
         assert!(
-            err.contains("FATAL:  ") && err.contains("(TG-2001)") && err.contains("\nHINT:  "),
+            err.contains("FATAL:  ") && err.contains(&code) && err.contains("\nHINT:  "),
             "{err}"
         );
         assert_eq!(err.matches("FATAL").count(), 1, "psql tried again: {err}");
-        assert_eq!((out.as_str(), code), ("", Some(2)));
-        assert!(
-            begun.elapsed() < Duration::from_millis(1_000),
-            "{:?}",
-            begun.elapsed()
+        assert_eq!((out.as_str(), status), ("", Some(2)));
+        assert_eq!(
+            inlet.next_end().await,
+            VisitEnd::Refused(problem.clone()),
+            "the window"
         );
-        let problem = Problem::new(Code::NotAvailable).service(&warehouse());
-        assert_eq!(inlet.next_end().await, VisitEnd::Refused(problem));
+        if best < AT_ONCE {
+            return;
+        }
     }
+    panic!("{code} took {best:?} with `{settings}`");
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_sentence_with_a_code_and_a_next_step_at_once() {
+    let mut inlet = Inlet::new(Refuses(Code::NotAvailable)).await;
+    let problem = Problem::new(Code::NotAvailable).service(&warehouse());
+
+    for settings in ["sslmode=disable", "", "sslmode=require"] {
+        refused_at_once(&mut inlet, settings, &problem).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dead_outlet_is_a_sentence_at_once() {
+    let mut inlet = Inlet::new(Refuses(Code::OutletAbsent)).await;
+    let problem = Problem::new(Code::OutletAbsent).service(&warehouse());
+
+    refused_at_once(&mut inlet, "", &problem).await;
+}
+
+#[tokio::test]
+async fn a_closed_database_port_is_a_sentence_at_once() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let database = Database::at(port);
+    let mut inlet = Inlet::new(database.outlet()).await;
+    let problem = Problem::new(Code::TargetClosed).service(&warehouse());
+
+    refused_at_once(&mut inlet, "", &problem).await;
 }
 
 #[tokio::test]
@@ -232,13 +269,12 @@ async fn a_database_that_cannot_be_had_is_read_by_the_program_and_known_to_the_w
         "the login is nobody's business: {err}"
     );
     let problem = Problem::new(Code::TargetLoginRefused).service(&warehouse());
-    assert_eq!(inlet.next_end().await, VisitEnd::Ended(problem));
+    assert_eq!(inlet.next_end().await, VisitEnd::Refused(problem));
 }
 
 #[tokio::test]
 async fn a_lost_circuit_is_a_connection_failure_in_words() {
     let mut inlet = Inlet::new(Scripted(|mut outlet: Secure| async move {
-        outlet.recv().await.unwrap();
         let ok = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I".to_vec();
         outlet
             .send(&Frame::Data {
@@ -266,7 +302,6 @@ async fn a_circuit_lost_inside_of_a_row_closes_without_a_false_word() {
     let inlet = Inlet::new(Scripted(move |mut outlet: Secure| {
         let half_a_row = half_a_row.clone();
         async move {
-            outlet.recv().await.unwrap();
             outlet
                 .send(&Frame::Data {
                     offset: 0,
@@ -292,7 +327,6 @@ async fn a_circuit_lost_inside_of_a_row_closes_without_a_false_word() {
 #[tokio::test]
 async fn an_outlets_reset_code_becomes_its_words() {
     let inlet = Inlet::new(Scripted(|mut outlet: Secure| async move {
-        outlet.recv().await.unwrap();
         outlet
             .send(&Frame::Reset {
                 code: Code::RevokedByAdmin.number(),
@@ -319,6 +353,7 @@ where
     fn open<'a>(
         &'a self,
         _: &'a ServiceName,
+        _: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         Box::pin(async {
             let (ours, theirs) = channel().await;

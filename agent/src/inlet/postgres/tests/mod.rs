@@ -79,10 +79,15 @@ impl OpenPortal for RealOutlet {
     fn open<'a>(
         &'a self,
         _: &'a ServiceName,
+        first: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
-        Box::pin(async {
-            let (ours, theirs) = channel().await;
+        Box::pin(async move {
             let service = Arc::clone(&self.0);
+            // As an outlet: OPENED or REFUSED is said when this is known.
+            let beginning = service
+                .begin(first, permit("00uana", 1, Purpose::Connect))
+                .await?;
+            let (ours, theirs) = channel().await;
             let mut withdrawn = self.1.clone();
             let ended = async move {
                 let why = withdrawn
@@ -96,9 +101,7 @@ impl OpenPortal for RealOutlet {
             };
             tokio::spawn(async move {
                 let portal = Portal::new(theirs);
-                service
-                    .serve(portal, permit("00uana", 1, Purpose::Connect), ended)
-                    .await
+                service.serve(portal, beginning, ended).await
             });
             Ok(Portal::new(ours))
         })
@@ -112,6 +115,7 @@ impl OpenPortal for Refuses {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
+        _: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         Box::pin(async { Err(Problem::new(self.0).service(service)) })
     }
@@ -124,10 +128,11 @@ impl<O: OpenPortal> OpenPortal for Patient<O> {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
+        first: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         Box::pin(async move {
             self.1.clone().wait_for(|may| *may).await.unwrap();
-            self.0.open(service).await
+            self.0.open(service, first).await
         })
     }
 }
@@ -219,6 +224,11 @@ struct Database {
 
 impl Database {
     fn new() -> Self {
+        Self::at(Cluster::shared().port)
+    }
+
+    /// The login and trust of the real one, but where it is not.
+    fn at(port: u16) -> Self {
         let cluster = Cluster::shared();
         let login = tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o700))
@@ -233,7 +243,7 @@ impl Database {
             fs::set_permissions(login.path().join(key), fs::Permissions::from_mode(0o600)).unwrap();
         }
         let target = PostgresTarget {
-            address: Some(format!("localhost:{}", cluster.port).parse().unwrap()),
+            address: Some(format!("localhost:{port}").parse().unwrap()),
             database: None,
             login: LoginSource::Directory(login.path().to_owned()),
             tls: TargetTls::Verified {
