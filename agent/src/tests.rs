@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod at_once;
 mod devices;
 mod doors;
 mod household;

@@ -37,8 +37,10 @@ use crate::clock::Clock;
 pub(crate) enum Outlet {
     Echoes,
     Refuses(Code),
-    /// Nobody is connected to the relay for the service.
+    /// Nobody is connected to the relay for the service; circuits that stand go on.
     Absent,
+    /// The same, and circuits end when they are asked for something.
+    Dead,
 }
 
 /// What happened, as counted at the hub's end.
@@ -289,7 +291,7 @@ async fn link(tcp: TcpStream, inner: &Inner) -> Result<(), LinkError> {
 
 fn offer(inner: &Inner, request: u32) -> FromRelay {
     inner.count.send_modify(|count| count.asked += 1);
-    if *inner.outlet.borrow() == Outlet::Absent {
+    if matches!(*inner.outlet.borrow(), Outlet::Absent | Outlet::Dead) {
         return FromRelay::Refused {
             request,
             code: RelayRefusal::Absent.code(),
@@ -332,6 +334,9 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
             continue;
         };
         let outlet = *inner.outlet.borrow();
+        if outlet == Outlet::Dead {
+            return Err(LinkError::Lost);
+        }
         if let Outlet::Refuses(code) = outlet {
             secure
                 .send(&Frame::Refused {
