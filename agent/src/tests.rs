@@ -7,6 +7,7 @@ mod at_once;
 mod devices;
 mod doors;
 mod household;
+mod killed;
 mod orgs;
 mod ports;
 mod sign_in;

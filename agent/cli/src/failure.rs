@@ -180,9 +180,11 @@ pub(crate) fn exit(code: Code) -> Exit {
         Code::NotAvailable => Exit::UnknownService,
         Code::SessionExpired => Exit::NeedsSignIn,
         Code::NotJoined => Exit::NotJoined,
-        Code::NotEnrolled | Code::TicketUsed | Code::TicketExpired | Code::TicketForAnother => {
-            Exit::Refused
-        }
+        Code::NotEnrolled
+        | Code::KeyMissing
+        | Code::TicketUsed
+        | Code::TicketExpired
+        | Code::TicketForAnother => Exit::Refused,
         Code::RevokedByAdmin | Code::KillSwitch => Exit::Refused,
         Code::ClockOff => Exit::ThisComputer,
         other => match other.number() / 1000 {

@@ -156,6 +156,8 @@ codes! {
     IntroductionForged = 4013, Error, Policy;
     /// Two orgs could be meant, and nothing is picked by chance.
     WhichOrg = 4014, Error, ThisComputer;
+    /// The org is known here, and its key is not in this keyring: wiped, or the files came from another computer.
+    KeyMissing = 4015, Error, ThisComputer;
     OutletTicketUnfit = 4030, Error, Policy;
 
     // 5xxx: the target behind the outlet.

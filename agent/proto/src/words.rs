@@ -279,6 +279,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Nothing was done because more than one of your organisations could be meant.",
             "Name one of them: {said|as organisation/service}.",
         ],
+        Code::KeyMissing => [
+            "This computer's key is gone",
+            "You cannot be signed in because the keyring does not hold this computer's key: it was emptied, or Tidegate's files were copied here from another computer.",
+            "Ask your administrator for a join link and use it here; the organisation and your ports stay as they are.",
+        ],
         Code::TicketForAnother => [
             "Join link for somebody else",
             "This computer cannot be used by you because its join link was made for another person.",

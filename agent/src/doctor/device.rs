@@ -15,7 +15,7 @@ pub(super) async fn check(patient: &Patient, membership: &Membership) -> Check {
     };
     match keyring::has(store, format!("{}/identity", membership.org)).await {
         Ok(true) => Check::ok(NAME, "The key that was enrolled is here."),
-        Ok(false) => Check::problem(NAME, &Code::NotEnrolled.into()),
+        Ok(false) => Check::problem(NAME, &Code::KeyMissing.into()),
         Err(error) => Check::problem(NAME, &problems::of_store(error)),
     }
 }

@@ -88,7 +88,7 @@ async fn a_wiped_key_file_an_open_one_and_a_taken_port_are_named() {
     let wiped = world.examined(Ok(snapshot)).await;
 
     assert_eq!(find(&open, "keyring").code, Some(Code::KeyFileOpen));
-    assert_eq!(find(&wiped, "device").code, Some(Code::NotEnrolled));
+    assert_eq!(find(&wiped, "device").code, Some(Code::KeyMissing));
     assert_eq!(find(&wiped, "port").code, Some(Code::PortTaken));
 }
 

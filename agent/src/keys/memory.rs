@@ -18,6 +18,21 @@ impl MemoryStore {
         self.entries().is_empty()
     }
 
+    pub(super) fn names(&self) -> Vec<String> {
+        self.entries().keys().cloned().collect()
+    }
+
+    /// Removes what is under `name`, unless it is another secret by now.
+    pub(super) fn delete_this(&self, name: &str, secret: &str) {
+        let mut entries = self.entries();
+        if entries
+            .get(name)
+            .is_some_and(|kept| kept.as_str() == secret)
+        {
+            entries.remove(name);
+        }
+    }
+
     fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Zeroizing<String>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -87,7 +87,14 @@ impl Vault {
     pub(crate) async fn write(&self, org: &OrgName, entry: Entry, secret: &str) -> Kept {
         let name = entry.name(org);
         let copy = (name.clone(), Zeroizing::new(secret.to_owned()));
-        match self.call(move |store| store.write(&copy.0, &copy.1)).await {
+        let shelf = Arc::clone(&self.shelf);
+        let stored = self.call(move |store| {
+            store.write(&copy.0, &copy.1)?;
+            // Older than this one, or this one after its limit. In the same turn, so that nothing newer goes.
+            shelf.delete_this(&copy.0, &copy.1);
+            Ok(())
+        });
+        match stored.await {
             Ok(()) => {
                 let _ = self.shelf.delete(&name);
                 Kept::Stored
@@ -103,6 +110,30 @@ impl Vault {
         let name = entry.name(org);
         self.shelf.delete(&name)?;
         self.call(move |store| store.delete(&name)).await
+    }
+
+    /// Whether secrets are only in memory that belong into the store.
+    pub(crate) fn owes(&self) -> bool {
+        !self.shelf.is_empty()
+    }
+
+    /// Brings what is on the shelf into the store, which may take it by now. Says whether nothing is owed any more.
+    pub(crate) async fn pay(&self) -> bool {
+        for name in self.shelf.names() {
+            let shelf = Arc::clone(&self.shelf);
+            let paid = self.call(move |store| {
+                // Read in the turn of the store: what was rotated meanwhile must not come back.
+                if let Some(secret) = shelf.read(&name)? {
+                    store.write(&name, &secret)?;
+                    shelf.delete_this(&name, &secret);
+                }
+                Ok(())
+            });
+            if paid.await.is_err() {
+                return false;
+            }
+        }
+        !self.owes()
     }
 
     /// Runs one blocking call. After the limit the thread is left behind its dialog, and the next call waits for it.
@@ -258,5 +289,50 @@ mod tests {
         let _ = vault.write(&acme(), Entry::Identity, "canary-5f2e").await;
 
         assert!(!format!("{vault:?}").contains("canary"));
+    }
+
+    /// A keyring that comes late: absent until the test says so.
+    #[derive(Default)]
+    struct Late(std::sync::atomic::AtomicBool, MemoryStore);
+
+    impl Late {
+        fn there(&self) -> Result<&MemoryStore, StoreError> {
+            let is_there = self.0.load(std::sync::atomic::Ordering::SeqCst);
+            is_there.then_some(&self.1).ok_or(StoreError::Absent)
+        }
+    }
+
+    impl SecretStore for Late {
+        fn read(&self, name: &str) -> Result<Option<Zeroizing<String>>, StoreError> {
+            self.there()?.read(name)
+        }
+        fn write(&self, name: &str, secret: &str) -> Result<(), StoreError> {
+            self.there()?.write(name, secret)
+        }
+        fn delete(&self, name: &str) -> Result<(), StoreError> {
+            self.there()?.delete(name)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waited_in_memory_is_kept_for_good_once_the_keyring_is_there() {
+        let store = Arc::new(Late::default());
+        let vault = Vault::new(
+            Arc::clone(&store) as Arc<dyn SecretStore>,
+            KeyHome::Keyring,
+            Duration::from_secs(5),
+        );
+        let kept = vault.write(&acme(), Entry::Identity, "seed").await;
+        assert_eq!(kept, Kept::InMemory(StoreError::Absent));
+        assert!(!vault.pay().await && vault.owes());
+
+        store.0.store(true, std::sync::atomic::Ordering::SeqCst);
+
+        assert!(vault.pay().await);
+        assert_eq!(vault.home(), KeyHome::Keyring);
+        assert_eq!(
+            store.1.read("acme/identity").unwrap().unwrap().as_str(),
+            "seed"
+        );
     }
 }

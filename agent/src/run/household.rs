@@ -13,7 +13,7 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::JoinLink;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
@@ -34,6 +34,8 @@ use crate::snapshot::{AccountView, SignInStep};
 pub(crate) const ORDERS: usize = 16;
 /// How long secrets of orgs that were left may still take to be deleted.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How often a keyring that was locked or absent is asked again.
+pub(super) const KEYRING_AGAIN: Duration = Duration::from_secs(5);
 
 /// The ways to the owners, for whoever holds the agent.
 pub(crate) type Routes = watch::Sender<BTreeMap<OrgName, Route>>;
@@ -65,6 +67,8 @@ pub(crate) struct Household {
     joined: mpsc::Sender<JoinReport>,
     join_reports: mpsc::Receiver<JoinReport>,
     forgetting: Forgetting,
+    /// Brings secrets from memory into the keyring.
+    paying: Option<JoinHandle<bool>>,
 }
 
 struct JoinReport {
@@ -86,6 +90,7 @@ impl Household {
             joined,
             join_reports,
             forgetting: Forgetting::default(),
+            paying: None,
         }
     }
 
@@ -102,6 +107,8 @@ impl Household {
 
     /// Runs until Quit or `stop`, then ends everything.
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>, stop: CancellationToken) {
+        let mut keyring = interval(KEYRING_AGAIN);
+        keyring.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -110,6 +117,8 @@ impl Household {
                     Some(order) => if self.obey(order) { break },
                 },
                 Some(report) = self.join_reports.recv() => self.on_join(report).await,
+                _ = keyring.tick(), if self.paying.is_none() && self.kit.vault.owes() => self.pay(),
+                paid = ended(&mut self.paying) => self.paid(paid),
                 org = first_gone(&self.members) => self.lost(&org),
             }
         }
@@ -263,6 +272,21 @@ impl Household {
         self.members.insert(org, member);
     }
 
+    /// Secrets that the keyring would not take wait in memory: it may be open, or there, by now.
+    fn pay(&mut self) {
+        let vault = self.kit.vault.clone();
+        self.paying = Some(tokio::spawn(async move { vault.pay().await }));
+    }
+
+    fn paid(&mut self, all: bool) {
+        self.paying = None;
+        if all {
+            tracing::info!("keyring took what had waited in memory");
+            self.board
+                .better(&[Code::KeyringLocked, Code::KeyringAbsent]);
+        }
+    }
+
     fn leave(&mut self, org: &OrgName) -> Result<(), Problem> {
         let Some(member) = self.members.remove(org) else {
             return Err(self.board.read().not_joined());
@@ -312,7 +336,18 @@ impl Household {
             // A task that panicked has nothing more to say here.
             let _ = member.task.await;
         }
+        if let Some(paying) = self.paying.take() {
+            paying.abort();
+        }
         let _ = timeout(FAREWELL, self.forgetting.finish()).await;
+    }
+}
+
+/// What a task came back with; for ever nothing without a task.
+async fn ended(task: &mut Option<JoinHandle<bool>>) -> bool {
+    match task {
+        Some(task) => task.await.unwrap_or(false),
+        None => std::future::pending().await,
     }
 }
 

@@ -28,6 +28,7 @@ const ABOUT_KEYS: &[Code] = &[
     Code::KeyringAbsent,
     Code::KeyFileOpen,
     Code::NotEnrolled,
+    Code::KeyMissing,
 ];
 
 impl Owner {
@@ -112,6 +113,7 @@ impl Owner {
             _ => None,
         };
         self.state.account = Account::SignedOut;
+        self.state.keyring_failed = result.is_err();
         match result.and_then(|woken| self.take_key(woken)) {
             Err(problem) => self.stay_out(problem),
             Ok(Some(session)) if self.is_enrolled() => {
@@ -144,7 +146,7 @@ impl Owner {
         home.identity = Some(
             woken
                 .identity
-                .ok_or_else(|| Problem::new(Code::NotEnrolled))?,
+                .ok_or_else(|| Problem::new(Code::KeyMissing))?,
         );
         let now = self.tools.kit.clock.now();
         Ok(woken.session.filter(|session| now < session.ends()))

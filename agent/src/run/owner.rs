@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::board::Board;
 use super::door::DoorReport;
 use super::forgetting::Forgetting;
+use super::household::KEYRING_AGAIN;
 use super::orders::{Order, TaskReport};
 use super::state::{Account, Door, State, Task, Way};
 use super::troubles;
@@ -136,6 +137,8 @@ impl Owner {
     ) {
         let mut count = interval(COUNT_EVERY);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut keyring = interval(KEYRING_AGAIN);
+        keyring.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let why = loop {
             self.publish();
             tokio::select! {
@@ -145,6 +148,7 @@ impl Owner {
                 Some(report) = self.door_reports.recv() => self.on_door(report).await,
                 report = next(&mut self.hub) => self.on_hub(report).await,
                 Some(_) = self.farewells.join_next() => {}
+                _ = keyring.tick(), if self.state.waits_for_keyring() => self.wake(None),
                 _ = count.tick(), if self.state.is_any_open() => self.recount(),
             }
         };

@@ -175,6 +175,8 @@ pub(super) struct State {
     pub(super) ports: Ports,
     /// Ports that were free when a service could not have its own.
     pub(super) others: BTreeMap<ServiceName, u16>,
+    /// The last look into the keyring found it locked or not there.
+    pub(super) keyring_failed: bool,
     /// Sign-outs of which the provider is still being told.
     pub(super) goodbyes: usize,
 }
@@ -190,6 +192,7 @@ impl State {
             ports,
             goodbyes: 0,
             others: BTreeMap::new(),
+            keyring_failed: false,
         }
     }
 
@@ -235,6 +238,15 @@ impl State {
             | Account::SigningIn { .. }
             | Account::Introducing { .. } => None,
         }
+    }
+
+    /// Whether the keyring did not give the key of this device, and may do so later.
+    pub(super) fn waits_for_keyring(&self) -> bool {
+        let without_key = self
+            .home
+            .as_ref()
+            .is_some_and(|home| home.identity.is_none());
+        self.keyring_failed && without_key && matches!(self.account, Account::SignedOut)
     }
 
     pub(super) fn is_any_open(&self) -> bool {

@@ -221,10 +221,10 @@ async fn a_lost_key_is_said_and_a_new_link_is_needed() {
     let agent = Agent::start(world.config()).await.unwrap();
 
     let snapshot = until(&agent, |snapshot| !acme(snapshot).problems.is_empty()).await;
-    assert_eq!(acme(&snapshot).problems[0].code, Code::NotEnrolled);
+    assert_eq!(acme(&snapshot).problems[0].code, Code::KeyMissing);
     assert_eq!(
         agent.signed_in(&name()).await.unwrap_err().code,
-        Code::NotEnrolled
+        Code::KeyMissing
     );
     agent.shutdown().await;
 }

@@ -38,6 +38,7 @@ impl Code {
             Self::SignInNeeded => &[
                 Self::NotJoined,
                 Self::NotEnrolled,
+                Self::KeyMissing,
                 Self::SessionExpired,
                 Self::SignedOutByProvider,
                 Self::Revoked,
