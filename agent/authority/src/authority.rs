@@ -1,6 +1,7 @@
 //! The authority as a whole: opened on a data directory, serving connections it is given, reloading, shutting down.
 //! It owns one task, the beat; the connections are its caller's tasks, who joins them.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::{
     audit::{Audit, AuditError},
     clock::Clock,
     connection::Door,
-    core::{Core, make_signs},
+    core::{Core, make_signs, pseudonyms_shut_out},
     in_force::{Anchor, BundleError, Change, InForce},
     introductions::Introductions,
     keys::{AuthorityKeys, KeysError},
@@ -105,6 +106,7 @@ impl Authority {
         let now = clock.now();
         let in_force = InForce::take(bundle, &config.anchor, &keys, &*store, now).await?;
         let signs = make_signs(&keys, &in_force, &*store, now).await?;
+        let shut_out = pseudonyms_shut_out(&config.anchor, &keys, &*store, now).await?;
         let core = Arc::new(Core {
             anchor: config.anchor,
             keys,
@@ -116,6 +118,7 @@ impl Authority {
             in_force: watch::Sender::new(Arc::new(in_force)),
             signs: watch::Sender::new(Arc::new(signs)),
             replacing: Mutex::default(),
+            shut_out: watch::Sender::new(Arc::new(shut_out)),
             beating: Mutex::default(),
             draining: CancellationToken::new(),
             pace: Pace::default(),
@@ -176,6 +179,12 @@ impl Authority {
     #[must_use]
     pub fn key_host(&self) -> HubAddress {
         self.core.in_force.borrow().org.idp.key_host.clone()
+    }
+
+    /// The pseudonyms that were shut out while passes of theirs may still be good, as they change: relays end their links.
+    #[must_use]
+    pub fn shut_out(&self) -> watch::Receiver<Arc<BTreeSet<String>>> {
+        self.core.shut_out.subscribe()
     }
 
     /// From here on every connection ends within seconds; join their tasks, then call `shutdown`.

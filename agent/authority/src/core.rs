@@ -1,6 +1,7 @@
 //! What all calls share: keys, clock, store, the bundle in force, the signs of life, the record.
 //! The two `watch`es are the only state that changes; both are replaced whole.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use tidegate_proto::{
     identity::NoisePublic,
     statement::{Beacon, OrgBundle, Pass, PassRole, Statement},
     strict::to_base64url,
-    time::UnixTime,
+    time::{SKEW, UnixTime},
 };
 use tokio::sync::{Mutex, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,6 +34,9 @@ use crate::{
 /// Revocations that are looked at for one beacon: one more than it can hold.
 const PAST: u32 = Beacon::MAX_REVOKED as u32 + 1;
 
+/// So long after a revocation a relay may still meet a pass from before it, in seconds: its life, and both clocks' error.
+const PASSES_OUTLIVE: u64 = Pass::LIFE + 2 * SKEW;
+
 pub(crate) struct Core {
     pub(crate) anchor: Anchor,
     pub(crate) keys: Arc<AuthorityKeys>,
@@ -45,6 +49,7 @@ pub(crate) struct Core {
     pub(crate) signs: watch::Sender<Arc<Signs>>,
     /// One bundle at a time: an older one must not overtake a newer one.
     pub(crate) replacing: Mutex<()>,
+    pub(crate) shut_out: watch::Sender<Arc<BTreeSet<String>>>,
     /// One beat at a time: a beacon with an older epoch must not overtake a newer one.
     pub(crate) beating: Mutex<()>,
     pub(crate) draining: CancellationToken,
@@ -73,7 +78,16 @@ impl Core {
         let _one = self.beating.lock().await;
         let in_force = self.in_force.borrow().clone();
         let signs = make_signs(&self.keys, &in_force, &*self.store, self.now()).await?;
+        let shut_out =
+            pseudonyms_shut_out(&self.anchor, &self.keys, &*self.store, self.now()).await?;
         self.signs.send_replace(Arc::new(signs));
+        self.shut_out.send_if_modified(|told| {
+            let differs = **told != shut_out;
+            if differs {
+                *told = Arc::new(shut_out);
+            }
+            differs
+        });
         Ok(())
     }
 
@@ -153,6 +167,18 @@ pub(crate) async fn make_signs(
 ) -> Result<Signs, StoreError> {
     let (past, epoch) = store.past(PAST).await?;
     Ok(Signs::make(keys, in_force, (&past, epoch), now))
+}
+
+/// By which names relays know the devices that were shut out while a pass of theirs may still be good.
+pub(crate) async fn pseudonyms_shut_out(
+    anchor: &Anchor,
+    keys: &AuthorityKeys,
+    store: &dyn Store,
+    now: UnixTime,
+) -> Result<BTreeSet<String>, StoreError> {
+    let devices = store.shut_out_since(now.minus(PASSES_OUTLIVE)).await?;
+    let pseudonym = |device| keys.veil.pseudonym(&anchor.org, device);
+    Ok(devices.iter().map(pseudonym).collect())
 }
 
 /// Entries as they are handed out; a pass can name no more than so many.

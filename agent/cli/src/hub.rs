@@ -91,6 +91,7 @@ impl Hub {
             authority: statement.subscribe(),
             noise: relay_key,
             key_host: key_host.subscribe(),
+            shut_out: authority.shut_out(),
             limits: Limits::default(),
             clock: Arc::new(tidegate_link::now),
         });

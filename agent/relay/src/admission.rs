@@ -12,6 +12,8 @@ use tidegate_proto::{
 pub(crate) enum NotAdmitted {
     #[error("{0}")]
     Statement(#[from] StatementError),
+    #[error("its holder was shut out")]
+    ShutOut,
     #[error("the pass belongs to another key")]
     OtherKey,
     #[error("the pass says something else than the one before")]
@@ -32,7 +34,15 @@ pub(crate) fn admit(
     if pass.cnf != peer.fingerprint() {
         return Err(NotAdmitted::OtherKey);
     }
+    if is_shut_out(config, &pass.pseudonym) {
+        return Err(NotAdmitted::ShutOut);
+    }
     Ok(pass)
+}
+
+/// Whether the authority has shut this one out since its pass was signed.
+pub(crate) fn is_shut_out(config: &RelayConfig, pseudonym: &str) -> bool {
+    config.shut_out.borrow().contains(pseudonym)
 }
 
 /// Verifies a newer pass for a link that `old` admitted.

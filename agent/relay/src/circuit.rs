@@ -1,7 +1,7 @@
 //! Circuits: a token, the two connections that bring it, and the bytes between them.
 //! A token works once for each side and for ten seconds; then it is as if it had never been.
 
-use crate::{Inner, registry::Taken};
+use crate::{Inner, registry::Taken, shut_out};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,6 +18,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 /// How long after it was given out a token is good.
 const TOKEN_LIMIT: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ pub(crate) fn open(inner: &Arc<Inner>, taken: Taken) -> CircuitToken {
     inner.tasks.spawn(async move {
         carrier
             .stop
-            .run_until_cancelled(between(&carrier, token, arrivals))
+            .run_until_cancelled(between(&carrier, token, arrivals, &taken.shut_out))
             .await;
         drop(taken);
     });
@@ -92,32 +93,41 @@ pub(crate) fn tunnel(inner: &Arc<Inner>, taken: Taken) -> CircuitToken {
     let (token, arrivals) = inner.circuits.issue(1);
     let carrier = Arc::clone(inner);
     inner.tasks.spawn(async move {
-        carrier
-            .stop
-            .run_until_cancelled(to_key_host(&carrier, token, arrivals))
-            .await;
+        let stop = carrier.stop.clone();
+        let carried = taken
+            .shut_out
+            .run_until_cancelled(to_key_host(&carrier, token, arrivals));
+        stop.run_until_cancelled(carried).await;
         drop(taken);
     });
     token
 }
 
-async fn between(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Receiver<TcpStream>) {
+async fn between(
+    inner: &Inner,
+    token: CircuitToken,
+    mut arrivals: mpsc::Receiver<TcpStream>,
+    shut_out: &CancellationToken,
+) {
     let both = {
         let _issued = Issued {
             circuits: &inner.circuits,
             token,
         };
-        timeout(TOKEN_LIMIT, async {
+        let arrived = timeout(TOKEN_LIMIT, async {
             Some((arrivals.recv().await?, arrivals.recv().await?))
-        })
-        .await
+        });
+        shut_out.run_until_cancelled(arrived).await
     };
-    let Ok(Some((mut one, mut other))) = both else {
+    let Some(Ok(Some((mut one, mut other)))) = both else {
         tracing::debug!("a circuit's token ran out");
         return;
     };
     drop(arrivals);
-    carry(&mut one, &mut other).await;
+    tokio::select! {
+        () = carry(&mut one, &mut other) => {}
+        () = shut_out::over(shut_out) => tracing::debug!("a circuit was cut, its holder is shut out"),
+    }
 }
 
 async fn to_key_host(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Receiver<TcpStream>) {

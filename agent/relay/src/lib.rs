@@ -1,17 +1,19 @@
 //! The relay: admits links by `tg-pass`, joins the two halves of a circuit, and moves ciphertext.
 //! It knows orgs, pseudonyms, opaque handles, sizes, times and addresses, and can open no channel that it carries.
 
+mod account;
 mod admission;
 mod circuit;
 mod limits;
 mod link;
 mod registry;
+mod shut_out;
 
 pub use limits::Limits;
 
 use circuit::Circuits;
 use registry::Registry;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tidegate_link::{Doorstep, Guest};
 use tidegate_proto::{
     channel::CircuitToken,
@@ -32,6 +34,8 @@ pub struct RelayConfig {
     pub noise: NoiseSecret,
     /// The one host that key tunnels lead to, from `tg-idp`.
     pub key_host: watch::Receiver<HubAddress>,
+    /// The pseudonyms that were shut out while passes of theirs may still be good.
+    pub shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
     pub limits: Limits,
     pub clock: Clock,
 }
@@ -55,10 +59,11 @@ struct Inner {
 }
 
 impl Relay {
-    /// A relay that serves the connections it is given.
+    /// A relay that serves the connections it is given. Called within a runtime: one task of its own begins here.
     #[must_use]
     pub fn new(config: RelayConfig) -> Self {
-        Self(Arc::new(Inner {
+        let shut_out = config.shut_out.clone();
+        let relay = Self(Arc::new(Inner {
             strangers: Doorstep::new(config.limits.strangers),
             registry: Registry::new(config.limits),
             circuits: Circuits::default(),
@@ -66,7 +71,10 @@ impl Relay {
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
-        }))
+        }));
+        let inner = Arc::clone(&relay.0);
+        relay.0.tasks.spawn(shut_out::follow(inner, shut_out));
+        relay
     }
 
     /// Serves a control connection whose preface said so, in a task of the relay's.

@@ -3,7 +3,7 @@
 
 use crate::{
     Inner, admission, circuit,
-    registry::{Place, Taken},
+    registry::{Dismissed, Place, Taken},
 };
 use std::{sync::Arc, time::Duration};
 use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, respond, tune};
@@ -83,6 +83,10 @@ async fn enter(
     let Some(place) = inner.registry.enter(&pass) else {
         return refuse(secure, RelayRefusal::Busy).await.map(|()| None);
     };
+    // Asked again: whoever is shut out between `admit` and here was not in the registry yet when its links were ended.
+    if admission::is_shut_out(&inner.config, &pass.pseudonym) {
+        return refuse(secure, RelayRefusal::Pass).await.map(|()| None);
+    }
     secure.send_record(&FromRelay::Welcome.encode()).await?;
     let peer = secure.peer;
     let (reader, writer) = secure.into_split();
@@ -121,10 +125,21 @@ enum End {
     Pass,
     #[error("a newer link of the same holder took its place")]
     Superseded,
+    #[error("its holder was shut out")]
+    ShutOut,
     #[error("the peer fell silent")]
     Silent,
     #[error("the peer does not take what it is sent")]
     Stuck,
+}
+
+impl Dismissed {
+    fn end(self) -> End {
+        match self {
+            Self::Superseded => End::Superseded,
+            Self::ShutOut => End::ShutOut,
+        }
+    }
 }
 
 impl<E: Into<LinkError>> From<E> for End {
@@ -147,12 +162,11 @@ impl Link {
     async fn run(&mut self) -> End {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let superseded = self.place.superseded.clone();
         let draining = self.inner.draining.clone();
         let mut told = false;
         loop {
             let step = tokio::select! {
-                () = superseded.cancelled() => Err(End::Superseded),
+                why = &mut self.place.dismissed => Err(why.map_or(End::Superseded, Dismissed::end)),
                 () = draining.cancelled(), if !told => {
                     told = true;
                     self.say(&FromRelay::Draining).await
@@ -228,7 +242,12 @@ impl Link {
         if self.inner.draining.is_cancelled() {
             return Err(RelayRefusal::Draining);
         }
-        taken.ok_or(RelayRefusal::Busy)
+        let taken = taken.ok_or(RelayRefusal::Busy)?;
+        // The word for this link may still be on its way.
+        if admission::is_shut_out(&self.inner.config, &self.pass.pseudonym) {
+            return Err(RelayRefusal::Pass);
+        }
+        Ok(taken)
     }
 
     fn renew(&mut self, pass: &str) -> Result<(), End> {

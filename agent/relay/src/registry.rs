@@ -1,7 +1,10 @@
-//! Which links there are, what they serve, and how much each pseudonym has taken.
+//! Which links there are, which services they are offered circuits for, and room for what pseudonyms ask.
 //! Places are guards: whoever holds one counts, and nothing has to be given back by hand.
 
-use crate::Limits;
+use crate::{
+    Limits,
+    account::{Accounts, Kind},
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -14,7 +17,7 @@ use tidegate_proto::{
     time::UnixTime,
     wire::link::{FromRelay, ServiceHandle},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Messages waiting for one link; an outlet whose queue is full is passed over.
@@ -33,8 +36,7 @@ struct State {
     links: BTreeMap<u64, Entry>,
     /// Outlets by what they serve, oldest first.
     outlets: HashMap<ServiceHandle, Vec<u64>>,
-    circuits: HashMap<String, usize>,
-    tunnels: HashMap<String, usize>,
+    accounts: Accounts,
     /// Circuits and tunnels of all pseudonyms.
     carried: usize,
 }
@@ -42,7 +44,7 @@ struct State {
 struct Entry {
     pseudonym: String,
     offers: mpsc::Sender<FromRelay>,
-    superseded: CancellationToken,
+    dismissed: oneshot::Sender<Dismissed>,
     serves: Vec<ServiceHandle>,
     /// End of its pass.
     until: UnixTime,
@@ -53,22 +55,27 @@ pub(crate) struct Place {
     id: u64,
     /// What other links have for this one.
     pub(crate) offers: mpsc::Receiver<FromRelay>,
-    /// Cancelled when newer links of the same pseudonym took its place.
-    pub(crate) superseded: CancellationToken,
+    /// Comes when the relay wants the link to end.
+    pub(crate) dismissed: oneshot::Receiver<Dismissed>,
     state: Arc<Mutex<State>>,
+}
+
+/// Why the relay ends a link that has done nothing wrong itself.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Dismissed {
+    /// Newer links of the same pseudonym took its place.
+    Superseded,
+    /// The authority shut its pseudonym out.
+    ShutOut,
 }
 
 /// What a pseudonym has taken; given back when dropped.
 pub(crate) struct Taken {
     pseudonym: String,
     kind: Kind,
+    /// Cancelled when the authority shuts the pseudonym out.
+    pub(crate) shut_out: CancellationToken,
     state: Arc<Mutex<State>>,
-}
-
-#[derive(Copy, Clone)]
-enum Kind {
-    Circuit,
-    Tunnel,
 }
 
 impl Registry {
@@ -88,22 +95,23 @@ impl Registry {
         }
         state.make_room(&pass.pseudonym, self.limits.links_per_pseudonym);
         let (offers, queue) = mpsc::channel(QUEUE);
-        let superseded = CancellationToken::new();
+        let (dismiss, dismissed) = oneshot::channel();
         let id = state.next;
         state.next += 1;
         let entry = Entry {
             pseudonym: pass.pseudonym.clone(),
             offers,
-            superseded: superseded.clone(),
+            dismissed: dismiss,
             serves: Vec::new(),
             until: pass.not_after,
         };
         state.links.insert(id, entry);
+        state.accounts.of(&pass.pseudonym).links.insert(id);
         state.serve(id, pass);
         Some(Place {
             id,
             offers: queue,
-            superseded,
+            dismissed,
             state: Arc::clone(&self.state),
         })
     }
@@ -140,17 +148,31 @@ impl Registry {
         if state.carried >= self.limits.circuits {
             return None;
         }
-        let taken = state.taken(kind).entry(pseudonym.to_owned()).or_default();
-        if *taken >= most {
+        let account = state.accounts.of(pseudonym);
+        if *account.taken(kind) >= most {
             return None;
         }
-        *taken += 1;
+        *account.taken(kind) += 1;
+        let shut_out = account.shut_out.clone();
         state.carried += 1;
         Some(Taken {
             pseudonym: pseudonym.to_owned(),
             kind,
+            shut_out,
             state: Arc::clone(&self.state),
         })
+    }
+
+    /// Ends the links of `pseudonym` and tells its circuits and tunnels.
+    pub(crate) fn shut_out(&self, pseudonym: &str) {
+        let mut state = lock(&self.state);
+        let Some(held) = state.accounts.held(pseudonym) else {
+            return;
+        };
+        held.shut_out.cancel();
+        for id in held.links.clone() {
+            state.leave(id, Some(Dismissed::ShutOut));
+        }
     }
 
     pub(crate) fn circuits(&self) -> usize {
@@ -165,14 +187,11 @@ impl Registry {
 impl State {
     /// Ends the oldest links of `pseudonym` until one more fits.
     fn make_room(&mut self, pseudonym: &str, most: usize) {
-        let ids: Vec<_> = self
-            .links
-            .iter()
-            .filter(|(_, entry)| entry.pseudonym == pseudonym)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids.iter().take((ids.len() + 1).saturating_sub(most.max(1))) {
-            self.leave(*id);
+        let links = &self.accounts.of(pseudonym).links;
+        let too_many = (links.len() + 1).saturating_sub(most.max(1));
+        let oldest: Vec<_> = links.iter().copied().take(too_many).collect();
+        for id in oldest {
+            self.leave(id, Some(Dismissed::Superseded));
         }
     }
 
@@ -210,17 +229,16 @@ impl State {
         }
     }
 
-    fn leave(&mut self, id: u64) {
+    fn leave(&mut self, id: u64, why: Option<Dismissed>) {
         self.unserve(id);
         if let Some(entry) = self.links.remove(&id) {
-            entry.superseded.cancel();
-        }
-    }
-
-    fn taken(&mut self, kind: Kind) -> &mut HashMap<String, usize> {
-        match kind {
-            Kind::Circuit => &mut self.circuits,
-            Kind::Tunnel => &mut self.tunnels,
+            self.accounts.settle(&entry.pseudonym, |account| {
+                account.links.remove(&id);
+            });
+            if let Some(why) = why {
+                // A link that has just ended by itself does not listen.
+                let _ = entry.dismissed.send(why);
+            }
         }
     }
 }
@@ -234,7 +252,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.state).leave(self.id);
+        lock(&self.state).leave(self.id, None);
     }
 }
 
@@ -242,13 +260,9 @@ impl Drop for Taken {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         state.carried -= 1;
-        let counts = state.taken(self.kind);
-        if let Some(count) = counts.get_mut(&self.pseudonym) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.pseudonym);
-            }
-        }
+        state
+            .accounts
+            .settle(&self.pseudonym, |account| *account.taken(self.kind) -= 1);
     }
 }
 

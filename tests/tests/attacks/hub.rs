@@ -83,6 +83,7 @@ impl HubHere {
             authority: statement.subscribe(),
             noise: NoiseSecret::from_bytes(&RELAY_KEY),
             key_host: key_host.subscribe(),
+            shut_out: authority.shut_out(),
             limits: Limits::default(),
             clock: Arc::new(now),
         });

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use tidegate_link::{PortalError, now};
+use tidegate_link::{LinkError, LinkState, PortalError, now};
 use tidegate_proto::{
     api::{RevokeAnswer, RevokeRequest, path},
     event::EventKind,
     problem::Code,
     statement::RevokeTarget,
+    wire::link::RelayRefusal,
 };
 use tokio::io::AsyncReadExt;
 
 use crate::company::{Company, within};
-use crate::laptop::{echoes, timed};
+use crate::laptop::{echoes, relay_link, timed};
 
 #[tokio::test]
 async fn a_revocation_ends_a_running_portal_within_a_second_and_closes_its_record() {
@@ -60,6 +61,15 @@ async fn a_revocation_ends_a_running_portal_within_a_second_and_closes_its_recor
         (closed.reason, closed.sent, closed.received),
         (Code::RevokedByAdmin, 5, 5)
     );
+
+    // Her relay was told too: her pass would have been good for minutes.
+    within(ana.link.closed()).await;
+    let pass = ana.answer.pass.clone();
+    assert_eq!(
+        within(relay_link(&company, pass)).await.err(),
+        Some(LinkError::Refused(RelayRefusal::Pass))
+    );
+    assert_eq!(*bob.link.state().borrow(), LinkState::Up);
 
     // She does not come back, with the same credential or a new one; he goes on.
     assert!(within(ana.portal_over(&company.address)).await.is_err());

@@ -4,6 +4,7 @@
 mod devices;
 mod enrol;
 mod outlets;
+mod shut_out;
 mod versions;
 
 use std::path::Path;
@@ -308,6 +309,10 @@ impl Store for SqliteStore {
 
     fn past(&self, most: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>> {
         Box::pin(self.past(most))
+    }
+
+    fn shut_out_since(&self, earliest: UnixTime) -> BoxFuture<'_, Result<Vec<PeerId>, StoreError>> {
+        Box::pin(shut_out::since(&self.pool, earliest))
     }
 
     fn accept<'a>(

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -215,6 +216,34 @@ async fn the_same_order_twice_is_one_revocation() {
         [2, 1]
     );
     assert_eq!(store.past(1).await.unwrap().0.len(), 1);
+}
+
+#[tokio::test]
+async fn devices_that_were_shut_out_lately_are_listed_whether_the_order_named_them_or_their_person()
+{
+    let place = Place::new();
+    let store = place.open().await;
+    for (ticket, sub, n) in [
+        ("t1", "ana", 1),
+        ("t2", "ana", 2),
+        ("t3", "bob", 3),
+        ("t4", "cid", 4),
+    ] {
+        store.enrol(&device(ticket, sub, n)).await.unwrap();
+    }
+    let peers = |ns: &[u8]| -> BTreeSet<_> { ns.iter().map(|n| key(*n).peer_id()).collect() };
+    let person = order("r1", RevokeTarget::Subject(sub("ana")));
+    let one_key = order("r2", RevokeTarget::Device(key(3).peer_id()));
+
+    store.revoke(&person).await.unwrap();
+    store.revoke(&one_key).await.unwrap();
+
+    let listed = async |earliest| -> BTreeSet<_> {
+        let listed = store.shut_out_since(earliest).await.unwrap();
+        listed.into_iter().collect()
+    };
+    assert_eq!(listed(person.now).await, peers(&[1, 2, 3]));
+    assert_eq!(listed(person.now.plus(1)).await, peers(&[]));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tidegate_authority::store::{
 };
 use tidegate_proto::{
     api::{RevokeRequest, Settings, devices::DeviceInfo, path},
-    identity::VerifyKey,
+    identity::{PeerId, VerifyKey},
     names::Subject,
     problem::Code,
     statement::RevokeTarget,
@@ -271,6 +271,10 @@ impl Store for Broken {
 
     fn past(&self, _: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>> {
         Box::pin(async { Ok((Vec::new(), 0)) })
+    }
+
+    fn shut_out_since(&self, _: UnixTime) -> BoxFuture<'_, Result<Vec<PeerId>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn accept<'a>(

@@ -2,6 +2,7 @@
 //! It stands in for the hub's accept loop and nothing else.
 #![allow(clippy::unwrap_used, dead_code)]
 
+use std::collections::BTreeSet;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -27,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) key: NoisePublic,
     pub(crate) authority: SigningKey,
     pub(crate) doorstep: Arc<Doorstep>,
+    /// Whom the authority has shut out.
+    pub(crate) shut_out: watch::Sender<Arc<BTreeSet<String>>>,
     clock: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
@@ -46,11 +49,13 @@ impl Stage {
         let key = noise.public();
         let clock = Arc::new(AtomicU64::new(now().0));
         let read = Arc::clone(&clock);
+        let shut_out = watch::Sender::default();
         let relay = Relay::new(RelayConfig {
             org: org(),
             authority: watch::channel(certified(&authority)).1,
             noise,
             key_host: watch::channel(key_host).1,
+            shut_out: shut_out.subscribe(),
             limits,
             clock: Arc::new(move || UnixTime(read.load(Ordering::Relaxed))),
         });
@@ -64,9 +69,17 @@ impl Stage {
             key,
             authority,
             doorstep,
+            shut_out,
             clock,
             accepting,
         }
+    }
+
+    /// As the authority does it on a revocation.
+    pub(crate) fn shut_out(&self, who: &str) {
+        self.shut_out.send_modify(|listed| {
+            Arc::make_mut(listed).insert(who.to_owned());
+        });
     }
 
     pub(crate) fn advance(&self, seconds: u64) {

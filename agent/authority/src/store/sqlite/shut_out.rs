@@ -1,0 +1,23 @@
+//! The keys that were shut out lately: whoever admits by something that outlives a revocation must be told of them.
+//! A key is listed once it is revoked, whether the order named the key or its person.
+
+use sqlx::{Row, SqlitePool};
+use tidegate_proto::{identity::PeerId, time::UnixTime};
+
+use super::signed;
+use crate::store::StoreError;
+
+pub(super) async fn since(
+    pool: &SqlitePool,
+    earliest: UnixTime,
+) -> Result<Vec<PeerId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT device.peer FROM revocation JOIN device ON device.revoked_epoch = revocation.epoch
+         WHERE revocation.received_at >= ?1",
+    )
+    .bind(signed(earliest.0))
+    .fetch_all(pool)
+    .await?;
+    let peer = |text: String| text.parse().map_err(|_| StoreError::Corrupt);
+    rows.iter().map(|row| peer(row.try_get("peer")?)).collect()
+}
