@@ -192,7 +192,7 @@ pub trait Store: Send + Sync {
     /// The newest `most` revocations, newest first, and the epoch.
     fn past(&self, most: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>>;
 
-    /// The devices that a revocation received at `earliest` or later shut out.
+    /// The devices and outlets that a revocation received at `earliest` or later shut out.
     fn shut_out_since(&self, earliest: UnixTime) -> BoxFuture<'_, Result<Vec<PeerId>, StoreError>>;
 
     /// Takes note of the versions of a bundle, all or none; `catalogue` is the digest over all its services.

@@ -1,5 +1,5 @@
 //! The keys that were shut out lately: whoever admits by something that outlives a revocation must be told of them.
-//! A key is listed once it is revoked, whether the order named the key or its person.
+//! A device is listed whether the order named it or its person; an outlet that a ticket made, when the order named it.
 
 use sqlx::{Row, SqlitePool};
 use tidegate_proto::{identity::PeerId, time::UnixTime};
@@ -13,7 +13,10 @@ pub(super) async fn since(
 ) -> Result<Vec<PeerId>, StoreError> {
     let rows = sqlx::query(
         "SELECT device.peer FROM revocation JOIN device ON device.revoked_epoch = revocation.epoch
-         WHERE revocation.received_at >= ?1",
+         WHERE revocation.received_at >= ?1
+         UNION
+         SELECT outlet.peer FROM revocation JOIN outlet ON revocation.who = outlet.peer
+         WHERE revocation.kind = 'device' AND revocation.received_at >= ?1",
     )
     .bind(signed(earliest.0))
     .fetch_all(pool)
