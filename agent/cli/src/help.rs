@@ -24,6 +24,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &[
             "join",
             "leave",
+            "devices",
             "doctor",
             "bundle",
             "config",
@@ -59,10 +60,10 @@ pub(crate) fn command() -> clap::Command {
                 .find_subcommand(verb)
                 .and_then(clap::Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();
-            page += &format!("  {verb:<12}{about}\n");
+            page += &format!("  {verb:<13}{about}\n");
         }
     }
-    page += "\nOptions:\n{options}\n\n{after-help}";
+    page += "\nOptions:\n{options}{after-help}";
     command.help_template(page).after_help(AFTER)
 }
 

@@ -60,6 +60,14 @@ pub async fn examine(patient: &Patient) -> Vec<Check> {
     };
     let ((keyring, tray, browser, proxy), orgs) = tokio::join!(here, orgs);
     let mut checks = vec![agent(patient), keyring, tray, browser, proxy];
+    let is_joined = |snapshot: &Snapshot| !snapshot.orgs.is_empty();
+    if patient
+        .snapshot
+        .as_ref()
+        .is_ok_and(|snapshot| !is_joined(snapshot))
+    {
+        checks.push(Check::problem("org", &Code::NotJoined.into()));
+    }
     checks.extend(orgs.into_iter().flatten());
     checks
 }

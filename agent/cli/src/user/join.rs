@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tidegate_agent::{Action, OrgName, Problem, Secret, Snapshot};
+use tidegate_agent::{Action, OrgName, OrgSnapshot, Problem, Secret, Snapshot};
 use tidegate_proto::problem::{Code, Severity};
 use tidegate_proto::statement::JoinLink;
 
@@ -73,12 +73,21 @@ fn judge(
     let failed = snapshot.problems.iter().rfind(is_error);
     ControlFlow::Break(match (failed, snapshot.org(org)) {
         (Some(problem), _) => Err(problem.clone()),
-        (None, Some(org)) => Ok((
-            org.name.clone(),
-            format!("Joined {} at {}.", org.name, org.hub_address),
-        )),
+        (None, Some(org)) => Ok((org.name.clone(), words(org))),
         (None, None) => Err(Problem::new(Code::NotJoined)),
     })
+}
+
+fn words(org: &OrgSnapshot) -> String {
+    let joined = format!("Joined {} at {}.", org.name, org.hub_address);
+    match org.enrolling {
+        // A link without a ticket: another computer of the same person vouches.
+        Some(_) => format!(
+            "{joined} Now sign in with `tidegate login {}`; another computer of yours lets this one in.",
+            org.name
+        ),
+        None => joined,
+    }
 }
 
 fn read(link: String) -> Result<Secret, Failure> {

@@ -5,6 +5,7 @@ mod bundle;
 mod child;
 mod config;
 mod connect;
+pub(crate) mod devices;
 mod disconnect;
 pub(crate) mod doctor;
 mod dsn;
@@ -52,6 +53,8 @@ pub(crate) enum Verb {
     Dsn(dsn::Dsn),
     /// Print a service's connection as shell variables.
     Env(env::Env),
+    /// List your computers; let a new one in, shut a lost one out.
+    Devices(devices::Devices),
     /// Find out what does not work, and how to mend it.
     Doctor(doctor::Doctor),
     /// Make a file for whoever helps you, without secrets.
@@ -75,6 +78,7 @@ impl Verb {
             Self::Status(verb) => verb.out,
             Self::Dsn(verb) => verb.out,
             Self::Env(verb) => verb.out,
+            Self::Devices(verb) => verb.out,
             Self::Doctor(verb) => verb.out,
             Self::Bundle(verb) => verb.out,
             Self::Config(verb) => verb.out,
@@ -94,6 +98,7 @@ impl Verb {
             Self::Status(verb) => verb.run().await?,
             Self::Dsn(verb) => verb.run().await?,
             Self::Env(verb) => verb.run().await?,
+            Self::Devices(verb) => verb.run().await?,
             Self::Doctor(verb) => return verb.run().await,
             Self::Bundle(verb) => verb.run().await?,
             Self::Config(verb) => verb.run()?,

@@ -3,7 +3,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use super::{config, doctor, env, events, paths, report};
+use super::{config, devices, doctor, env, events, paths, report};
 use crate::failure::{Exit, Failure};
 use crate::out::data;
 
@@ -23,6 +23,8 @@ struct Tidegate {
     done: report::Done,
     /// `tidegate env SERVICE --json`
     env: env::Variables,
+    /// `tidegate devices --json`
+    devices: devices::Answer,
     /// `tidegate doctor --json`, `tidegate outlet doctor --json`
     doctor: doctor::Answer,
     /// `tidegate config --json`

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tidegate_agent::control::{Client, ClientError, Snapshots};
 use tidegate_agent::{
-    AccountView, Action, Agent, AgentConfig, HubState, KeyStoreKind, NoBrowser, OrgName,
+    AccountView, Action, Agent, AgentConfig, Enrolling, HubState, KeyStoreKind, NoBrowser, OrgName,
     OrgSnapshot, Problem, SignInStep, Snapshot,
 };
 use tidegate_proto::problem::Code;
@@ -192,6 +192,7 @@ impl Watch {
 /// Prints the address of each sign-in page once.
 fn show_sign_in(snapshot: &Snapshot, shown: &mut Vec<String>) {
     for org in &snapshot.orgs {
+        show_words(org, shown);
         let AccountView::SigningIn(sign_in) = &org.account else {
             continue;
         };
@@ -217,6 +218,24 @@ fn show_sign_in(snapshot: &Snapshot, shown: &mut Vec<String>) {
         note(&format!(
             "Sign in with your browser. If it did not open, go to:\n{url}"
         ));
+    }
+}
+
+/// What a person compares with another computer of theirs, which lets this one in.
+fn show_words(org: &OrgSnapshot, shown: &mut Vec<String>) {
+    let text = match &org.enrolling {
+        Some(Enrolling::Asking { .. }) => {
+            "Another computer of yours has to let this one in: there, `tidegate devices`, or look at the app.".to_owned()
+        }
+        Some(Enrolling::Words { words, .. }) => format!(
+            "Say yes on the other computer if it shows the same six words:\n\n    {}\n",
+            words.join("  ")
+        ),
+        Some(Enrolling::SignIn) | None => return,
+    };
+    if !shown.contains(&text) {
+        note(&text);
+        shown.push(text);
     }
 }
 
