@@ -1,4 +1,5 @@
 //! Snapshots that the tests of several verbs look at.
+//! A newcomer would make one in each test: these are the states that every verb must have an answer to.
 #![allow(clippy::unwrap_used)]
 use tidegate_agent::{
     AccountView, Code, ConnectionStrings, HubState, KeyHome, OrgSnapshot, Problem, ServiceKind,
