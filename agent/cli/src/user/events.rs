@@ -21,7 +21,7 @@ pub(crate) struct Line {
 pub(crate) enum Event {
     /// The first line: everything.
     Status {
-        status: Status,
+        status: Box<Status>,
     },
     Joining {
         joining: bool,

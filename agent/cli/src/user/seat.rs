@@ -122,8 +122,7 @@ impl Seat {
         });
         let found = found.await;
         // What is known after the limit is the truth too.
-        last.ok_or(())
-            .or_else(|()| Err(found.err().unwrap_or(Code::TimedOut.into())))
+        last.ok_or_else(|| found.err().unwrap_or(Code::TimedOut.into()))
     }
 
     pub(crate) fn is_own(&self) -> bool {

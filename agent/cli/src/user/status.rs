@@ -77,7 +77,7 @@ impl Status {
                     }
                 }
                 None if self.out.json => self.tell(Event::Status {
-                    status: after.clone(),
+                    status: Box::new(after.clone()),
                 })?,
                 None => data(&page(&snapshot, &after.problems, Screen::out(), now())),
             }

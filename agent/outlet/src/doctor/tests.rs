@@ -9,10 +9,7 @@ use tidegate_proto::entropy::SystemEntropy;
 
 use super::*;
 use crate::kill::{Killed, Order};
-
-#[path = "../postgres/tests/cluster.rs"]
-mod cluster;
-use cluster::Cluster;
+use crate::postgres::tests::cluster::Cluster;
 
 /// An outlet's directory, with a PostgreSQL service and no hub.
 struct Home(tempfile::TempDir, Arc<Cluster>);

@@ -258,4 +258,4 @@ fn ending(problem: &Problem) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

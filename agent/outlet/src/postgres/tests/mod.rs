@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod abuse;
-mod cluster;
+pub(crate) mod cluster;
 mod ending;
 mod faults;
 mod sessions;
