@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use tidegate_tests::narrator::{Hands, Narrator};
 use tidegate_tests::{Outcome, scene, stage};
 
+#[path = "trouble/account.rs"]
+mod account;
 #[path = "trouble/ana.rs"]
 mod ana;
 #[path = "trouble/database.rs"]
@@ -47,6 +49,7 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     let mut world = narrator
         .step("the stage is set", scene::set(narrator))
         .await?;
+    account::short_tokens(&world)?;
     let ana = narrator
         .step("ana joins and signs in", ana::Ana::arrive(&world))
         .await?;
@@ -97,6 +100,18 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "without_a_keyring_it_says_where_the_keys_are",
             laptop::no_keyring(&world),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_sign_in_with_a_code_is_refused_with_the_reason",
+            account::a_code_is_not_enough(&world),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_person_disabled_at_the_provider_is_out_with_a_running_query",
+            account::disabled(&world, &ana),
         )
         .await;
 

@@ -306,11 +306,12 @@ impl Household {
         };
         let secrets = &[Entry::Refresh, Entry::Session, Entry::Identity];
         // The provider was told by its owner.
-        let _ = self
-            .forgetting
-            .forget_after(gone, &self.kit.vault, org, secrets, move |error| {
-                board.trouble(problems::of_store(error));
-            });
+        drop(
+            self.forgetting
+                .forget_after(gone, &self.kit.vault, org, secrets, move |error| {
+                    board.trouble(problems::of_store(error));
+                }),
+        );
         tracing::info!(%org, "org was left");
         Ok(())
     }

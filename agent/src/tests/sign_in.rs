@@ -30,7 +30,7 @@ impl Scene {
         let mut config = world.config();
         config.browser = Box::new(browser);
         let agent = Agent::start(config).await.unwrap();
-        until(&agent, |snapshot| signed_out(snapshot)).await;
+        until(&agent, signed_out).await;
         Self {
             world,
             provider,
