@@ -13,6 +13,7 @@ use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::DeviceChain;
 
 use crate::hub::api::HubIdentity;
 use crate::hub::trust::Trust;
@@ -33,6 +34,9 @@ pub(crate) struct Membership {
     pub(crate) root_key: Option<VerifyKey>,
     /// What the authority calls this device; empty while another one has to let it in.
     pub(crate) device: String,
+    /// How it came to be one; `None` where an earlier version joined and kept nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chain: Option<DeviceChain>,
     /// Who signed in last.
     pub(crate) last: Option<String>,
     pub(crate) trust: Trust,
@@ -120,6 +124,7 @@ pub(super) mod tests {
             root: PeerId::new([3; 32]).unwrap(),
             root_key: None,
             device: "laptop".into(),
+            chain: None,
             last: None,
             trust: Trust::default(),
             services: vec![],

@@ -9,7 +9,8 @@ use tidegate_proto::identity::{NoiseSecret, SigningKey};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{
-    Enrolment, JoinLink, JoinTicket, Statement, StatementError, TicketKind, TicketStatement,
+    DeviceChain, Enrolment, JoinLink, JoinTicket, Statement, StatementError, TicketKind,
+    TicketStatement,
 };
 use tidegate_proto::time::UnixTime;
 use zeroize::Zeroizing;
@@ -56,11 +57,18 @@ pub(crate) async fn join(
     if let (Kept::InMemory(error), true) = (&kept, must_last) {
         return Err(problems::of_store(*error));
     }
-    let device = match link.ticket.zip(statement) {
+    let (device, chain) = match link.ticket.zip(statement) {
         Some((ticket, statement)) => {
             let request = request(&ticket, statement, &identity, now);
             match enrol(&mut api, &request, &hub, noise).await {
-                Ok(answer) => answer.device,
+                Ok(answer) => {
+                    let chain = DeviceChain {
+                        ticket: request.ticket,
+                        enrolment: request.enrolment,
+                        vouches: Vec::new(),
+                    };
+                    (answer.device, Some(chain))
+                }
                 Err(error) => {
                     put_back(vault, &hub.org, before).await;
                     return Err(error.problem(&hub.address));
@@ -68,7 +76,7 @@ pub(crate) async fn join(
             }
         }
         // Another device of the person will have to let this one in.
-        None => String::new(),
+        None => (String::new(), None),
     };
     tracing::info!(org = %hub.org, hub = %hub.address, enrolled = !device.is_empty(), "org was joined");
     let membership = Membership {
@@ -77,6 +85,7 @@ pub(crate) async fn join(
         root: hub.root,
         root_key: Some(api.root),
         device,
+        chain,
         last: None,
         trust: Trust::default(),
         services: Vec::new(),

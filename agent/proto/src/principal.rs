@@ -29,6 +29,29 @@ impl DeviceProof {
     }
 }
 
+/// How the device came to be one.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Joined {
+    /// With a ticket that an administrator made.
+    Ticket,
+    /// Another device of the same person let it in.
+    Approval,
+    /// Whoever decides has not seen it.
+    Unknown,
+}
+
+impl Joined {
+    /// As policies see it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ticket => "ticket",
+            Self::Approval => "approval",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A person on a device, after every check has held.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Principal {
@@ -41,6 +64,7 @@ pub struct Principal {
     pub assurance: Assurance,
     // What whoever decides has seen.
     pub enrolment: DeviceProof,
+    pub joined: Joined,
     // The provider's word, from the newest token.
     pub groups: Vec<String>,
     pub department: Option<String>,
@@ -63,6 +87,7 @@ impl Principal {
             device_name: credential.device.clone(),
             assurance: credential.assurance.min(person.assurance),
             enrolment: DeviceProof::Vouched,
+            joined: Joined::Unknown,
             groups: claims.groups.clone(),
             department: claims.department.clone(),
             employee_type: claims.employee_type.clone(),

@@ -10,7 +10,7 @@ use tidegate_proto::api::{CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::introduction::{Introduced, commitment};
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::{Statement, Vouch};
+use tidegate_proto::statement::{DeviceChain, Statement, Vouch};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::mpsc;
 
@@ -35,6 +35,8 @@ pub(crate) enum Introducing {
 pub(crate) struct LetIn {
     /// As the authority calls this device.
     pub(crate) device: String,
+    /// How it came to be one, as the other device says.
+    pub(crate) chain: Option<DeviceChain>,
 }
 
 /// Everything one try works with.
@@ -78,9 +80,15 @@ impl Newcomer {
         .await;
         loop {
             let seen = self.heard(&mut events, &asked.id).await?;
-            if let Some(IntroductionEnd::Approved { device, vouch, .. }) = seen.end {
+            if let Some(IntroductionEnd::Approved {
+                device,
+                vouch,
+                chain,
+            }) = seen.end
+            {
                 self.check(&vouch, &sponsor)?;
-                return Ok(LetIn { device });
+                let chain = chain.map(|chain| chain.with(vouch));
+                return Ok(LetIn { device, chain });
             }
         }
     }

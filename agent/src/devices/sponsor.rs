@@ -8,7 +8,7 @@ use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::identity::{SigningKey, VerifyKey};
 use tidegate_proto::introduction::Introduced;
 use tidegate_proto::names::{OrgName, Subject};
-use tidegate_proto::statement::{Statement, Vouch};
+use tidegate_proto::statement::{DeviceChain, Statement, Vouch};
 use tidegate_proto::strict::to_base64url;
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
@@ -83,7 +83,7 @@ impl Requests {
         &self,
         id: &str,
         us: &Us,
-        identity: &SigningKey,
+        (identity, chain): (&SigningKey, Option<&DeviceChain>),
         now: UnixTime,
     ) -> Option<Step> {
         let seen = self.seen.iter().find(|seen| seen.id == id)?;
@@ -97,7 +97,7 @@ impl Requests {
         };
         Some(Step::Approve {
             vouch: vouch.sign(identity),
-            chain: None,
+            chain: chain.cloned(),
         })
     }
 
@@ -221,7 +221,7 @@ mod tests {
         requests.hear(vec![asked()], &us());
         assert!(
             requests
-                .approve("one", &us(), &identity, UnixTime(1))
+                .approve("one", &us(), (&identity, None), UnixTime(1))
                 .is_none()
         );
 
@@ -237,7 +237,7 @@ mod tests {
         assert!(matches!(&view[0].state, DeviceRequestState::Words { words } if words.len() == 6));
         assert!(!view[0].label.contains('\u{202e}'));
         let Some(Step::Approve { vouch, .. }) =
-            requests.approve("one", &us(), &identity, UnixTime(1))
+            requests.approve("one", &us(), (&identity, None), UnixTime(1))
         else {
             panic!("not approved")
         };
@@ -270,7 +270,7 @@ mod tests {
         requests.hear(vec![swapped], &us());
 
         let Some(Step::Approve { vouch, .. }) =
-            requests.approve("one", &us(), &identity, UnixTime(1))
+            requests.approve("one", &us(), (&identity, None), UnixTime(1))
         else {
             panic!("not approved")
         };

@@ -9,7 +9,7 @@ use tidegate_proto::channel::HandshakeHash;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::{ServiceHandle, ServiceStatement};
+use tidegate_proto::statement::{DeviceChain, ServiceHandle, ServiceStatement};
 use tidegate_proto::time::UnixTime;
 
 use crate::signin::tokens::Session;
@@ -32,6 +32,8 @@ pub(crate) struct Access {
     pub(crate) session: Arc<Session>,
     pub(crate) identity: Arc<SigningKey>,
     pub(crate) catalogue: Catalogue,
+    /// How this device came to be one, for policies that ask for more than the authority's word.
+    pub(crate) chain: Option<DeviceChain>,
 }
 
 impl Access {
@@ -52,7 +54,7 @@ impl Access {
                 .id_token_n
                 .as_ref()
                 .map(|token| token.to_string()),
-            enrolment: None,
+            enrolment: self.chain.clone(),
             grant: None,
             signature: prove(hash, &self.identity),
         };

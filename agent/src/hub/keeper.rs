@@ -11,7 +11,9 @@ use tidegate_proto::api::{CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::{Beacon, Credential, IdpStatement, Statement, StatementError};
+use tidegate_proto::statement::{
+    Beacon, Credential, DeviceChain, IdpStatement, Statement, StatementError,
+};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -45,6 +47,7 @@ pub(crate) struct HubKeeper {
     pub(crate) refresh_lock: PathBuf,
     pub(crate) clock: Clock,
     pub(crate) trust: Trust,
+    pub(crate) chain: Option<DeviceChain>,
     pub(crate) circuits: Arc<Circuits>,
     pub(crate) admission: watch::Sender<Admission>,
     pub(crate) reports: mpsc::Sender<HubReport>,
@@ -225,6 +228,7 @@ impl HubKeeper {
             session: Arc::clone(session),
             identity: Arc::clone(&self.identity),
             catalogue,
+            chain: self.chain.clone(),
         };
         Ok((Arc::new(access), listener))
     }

@@ -343,6 +343,7 @@ impl Owner {
             refresh_lock: self.disk.refresh_lock(),
             clock: self.tools.kit.clock.clone(),
             trust: home.membership.trust.clone(),
+            chain: home.membership.chain.clone(),
             circuits: Arc::clone(&home.circuits),
             admission: self.admission.clone(),
             reports,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tidegate_proto::api::devices::{DeviceInfo, Introduction, Step};
 use tidegate_proto::identity::PeerId;
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::statement::DeviceChain;
 use tokio::sync::mpsc;
 
 use super::orders::{TaskNews, TaskReport};
 use super::owner::Owner;
-use super::state::{Account, Task};
+use super::state::{Account, Home, Task};
 use crate::circuit::Admission;
 use crate::devices::newcomer::{Introducing, LetIn, Newcomer};
 use crate::devices::sponsor::Us;
@@ -80,9 +81,11 @@ impl Owner {
             return;
         };
         match result {
-            Ok(LetIn { device }) => {
+            Ok(LetIn { device, chain }) => {
                 tracing::info!(%device, "device was let in by another one");
                 home.membership.device = device;
+                // One that does not hold would keep this device out wherever it is shown.
+                home.membership.chain = chain.filter(|chain| holds(chain, home, &session));
                 let saved = self.disk.save(&home.membership);
                 self.state.account = Account::Arriving {
                     session: Arc::clone(&session),
@@ -115,7 +118,8 @@ impl Owner {
         let step = self.us().and_then(|us| {
             let home = self.state.home.as_ref()?;
             let identity = home.identity.as_ref()?;
-            home.requests.approve(id, &us, identity, now)
+            let chain = home.membership.chain.as_ref();
+            home.requests.approve(id, &us, (identity, chain), now)
         });
         self.step(id, step)
     }
@@ -215,6 +219,16 @@ impl Owner {
             credential,
         })
     }
+}
+
+/// Whether the chain leads from the root to this device and its person.
+fn holds(chain: &DeviceChain, home: &Home, session: &Session) -> bool {
+    let membership = &home.membership;
+    let (Some(root), Some(identity)) = (&membership.root_key, &home.identity) else {
+        return false;
+    };
+    let mine = (session.claims.subject.clone(), identity.verify_key());
+    chain.verify(root, &membership.org) == Ok(mine)
 }
 
 async fn ask(asker: &Asker, revoke: Option<PeerId>) -> Result<Vec<DeviceInfo>, Problem> {

@@ -115,6 +115,7 @@ impl World {
             root: self.hub.org().fingerprint(),
             root_key: None,
             device: "laptop".into(),
+            chain: None,
             last: None,
             trust: Trust::default(),
             services: vec![],

@@ -158,6 +158,16 @@ impl Laptop {
         self.agent.act(approve).await.unwrap();
     }
 
+    /// How many devices stand between the ticket and this one, as it could prove it to an outlet.
+    fn vouches(&self) -> Option<usize> {
+        let state = (self.config)().data_dir.join("orgs/acme/state.json");
+        let state = std::fs::read_to_string(state).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        let chain = state.get("chain")?;
+        let vouches = chain.get("vouches").and_then(|vouches| vouches.as_array());
+        Some(vouches.map_or(0, Vec::len))
+    }
+
     async fn is_out(&self, code: Code) {
         until(&self.agent, |snapshot| {
             let org = acme(snapshot);
@@ -187,6 +197,7 @@ async fn a_new_laptop_is_let_in_by_the_old_one_with_the_same_words_on_both_scree
     })
     .await;
     assert_eq!(acme(&snapshot).enrolling, None);
+    assert_eq!((old.vouches(), new.vouches()), (Some(0), Some(1)));
     assert!(acme(&snapshot).device.starts_with("dev-"));
     let here = until(&old.agent, |snapshot| acme(snapshot).devices.len() == 2).await;
     let mine = acme(&here).devices.iter().filter(|device| device.this);

@@ -7,7 +7,7 @@ use tidegate_proto::{
     auth::proof_input,
     event::EventKind,
     idtoken::{IdTokenError, Person, verify_pair},
-    principal::{DeviceProof, Principal},
+    principal::{DeviceProof, Joined, Principal},
     statement::{Assurance, Credential, IdpStatement, PassRole, Statement},
     time::UnixTime,
 };
@@ -56,6 +56,11 @@ pub(super) async fn credential(
     );
     let principal = Principal {
         enrolment: DeviceProof::Proved, // by ourselves, when it was enrolled
+        joined: if device.let_in {
+            Joined::Approval
+        } else {
+            Joined::Ticket
+        },
         ..Principal::new(&credential, &person)
     };
     let (entries, services) = handed_out(in_force.visible(&principal, now));

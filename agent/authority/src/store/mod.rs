@@ -94,6 +94,8 @@ pub struct Device {
     pub name: String,
     pub sub: Subject,
     pub revoked: bool,
+    /// By another device, not with a ticket.
+    pub let_in: bool,
 }
 
 /// A device and the epoch, read at one moment: a credential of this epoch dies with the next revocation.

@@ -118,7 +118,7 @@ impl SqliteStore {
     async fn known(&self, identity: &VerifyKey) -> Result<Known, StoreError> {
         // One statement is one snapshot: device and epoch belong together.
         let row = sqlx::query(
-            "SELECT epoch.value AS epoch, device.name, device.sub, device.revoked_epoch
+            "SELECT epoch.value AS epoch, device.name, device.sub, device.revoked_epoch, device.depth
              FROM epoch LEFT JOIN device ON device.identity = ?1",
         )
         .bind(identity.to_string())
@@ -137,6 +137,7 @@ impl SqliteStore {
                 name,
                 sub: subject(row.try_get("sub")?)?,
                 revoked,
+                let_in: row.try_get::<i64, _>("depth")? > 0,
             }),
             epoch,
         })

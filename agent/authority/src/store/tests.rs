@@ -97,7 +97,8 @@ async fn a_ticket_enrols_one_key_once() {
             device: Some(Device {
                 name,
                 sub: sub("ana"),
-                revoked: false
+                revoked: false,
+                let_in: false,
             }),
             epoch: 0
         }

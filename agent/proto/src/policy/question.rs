@@ -142,6 +142,7 @@ fn user_entity(user: EntityUid, principal: &Principal, assurance: &str) -> Optio
         ("device", principal.device.to_string()),
         ("assurance", assurance.to_owned()),
         ("enrolment", principal.enrolment.as_str().to_owned()),
+        ("joined", principal.joined.as_str().to_owned()),
     ];
     let sometimes = [
         ("department", &principal.department),

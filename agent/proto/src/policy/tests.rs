@@ -8,7 +8,7 @@ use super::*;
 use crate::testing::{ALLOWING, NOW, at, org, warehouse};
 use crate::{
     identity::SigningKey,
-    principal::DeviceProof,
+    principal::{DeviceProof, Joined},
     statement::{Assurance, ServiceKind},
 };
 
@@ -20,6 +20,7 @@ fn ana() -> Principal {
         device_name: "laptop".to_owned(),
         assurance: Assurance::High,
         enrolment: DeviceProof::Vouched,
+        joined: Joined::Unknown,
         groups: vec!["Everyone".to_owned(), "data-science".to_owned()],
         department: None,
         employee_type: Some("contractor".to_owned()),

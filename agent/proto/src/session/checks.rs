@@ -8,7 +8,7 @@ use crate::{
     identity::VerifyKey,
     idtoken::{Person, verify_pair},
     names::ServiceName,
-    principal::{DeviceProof, Principal},
+    principal::{DeviceProof, Joined, Principal},
     refusal::RefusalReason,
     statement::{Credential, Statement, StatementError},
     time::UnixTime,
@@ -69,8 +69,14 @@ pub(super) fn verify(
         return Err(RefusalReason::Grant);
     }
     // 7: each attribute from its one owner.
+    let joined = match &auth.enrolment {
+        Some(chain) if chain.vouches.is_empty() => Joined::Ticket,
+        Some(_) => Joined::Approval,
+        None => Joined::Unknown,
+    };
     let principal = Principal {
         enrolment,
+        joined,
         ..Principal::new(&credential, &person)
     };
     Ok(Proof::new(&credential, &person, principal, s))
