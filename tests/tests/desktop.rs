@@ -157,6 +157,30 @@ async fn it_ends_with_the_session_and_starts_again_after_a_crash() {
 }
 
 #[tokio::test]
+async fn a_click_on_a_notification_opens_the_window() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let app = start(&laptop, &["--hidden"]).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+
+    // Nobody answers there, and that is news.
+    let cli = stage.binary("tidegate").unwrap();
+    let joined = laptop.terminal("join", cli, &["join", LINK]).await;
+    let shown =
+        "until dunstctl count displayed | grep -qx '[1-9]'; do sleep 0.1; done; dunstctl action 0";
+    laptop
+        .terminal("click", "timeout", &["10", "sh", "-c", shown])
+        .await
+        .unwrap();
+
+    assert!(joined.is_err());
+    until_windows(&laptop, 1).await.unwrap();
+    assert!(app.stop(GONE).await.unwrap().success());
+    drop(laptop);
+    stage.close().unwrap();
+}
+
+#[tokio::test]
 async fn when_the_screen_is_gone_so_is_the_app() {
     let (stage, laptop) = laptop().await.unwrap();
     let mut app = start(&laptop, &[]).unwrap();

@@ -7,6 +7,7 @@ use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::Code;
 use ts_rs::TS;
 
+use crate::devices::DeviceAct;
 use crate::join_text::MAX_JOIN_TEXT;
 use crate::settings::Setting;
 
@@ -56,6 +57,12 @@ pub enum Intent {
         what: Copyable,
     },
     OpenWindow,
+    /// Lets a device of the person in, or shuts one out.
+    Device {
+        #[ts(type = "string")]
+        org: OrgName,
+        what: DeviceAct,
+    },
     /// Changes one of the app's own settings.
     Set {
         what: Setting,
@@ -148,6 +155,7 @@ impl Intent {
             Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
             Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),
+            Self::Device { org, what } => Doer::Agent(what.action(org)),
             Self::Set { what } => Doer::Desktop(Errand::Set(what)),
             Self::JoinArrived => Doer::Desktop(Errand::JoinArrived),
             Self::DropArrived => Doer::Desktop(Errand::DropArrived),

@@ -9,6 +9,7 @@ pub mod call;
 pub mod change;
 pub mod controller;
 pub mod desktop;
+pub mod devices;
 pub mod icon;
 pub mod intent;
 pub mod join_text;

@@ -88,11 +88,39 @@ file: string, };
 
 export type Theme = "system" | "light" | "dark";
 
+export type Devices = { 
+/**
+ * New devices that ask this one.
+ */
+requests: Array<Request>, 
+/**
+ * Set while this device itself asks another one.
+ */
+asking: Asking | null, 
+/**
+ * Newest first.
+ */
+list: Array<Device>, };
+
+export type Request = { id: string, 
+/**
+ * `A new device (ana's phone)`
+ */
+who: string, left: string, state: RequestState, };
+
+export type RequestState = { "is": "asking" } | { "is": "comparing" } | { "is": "words", words: Array<string>, } | { "is": "elsewhere" };
+
+export type Asking = { "is": "sign_in" } | { "is": "waiting", left: string, } | { "is": "words", words: Array<string>, left: string, };
+
+export type Device = { id: string, name: string, this: boolean, revoked: boolean, enrolled: number, seen: number | null, };
+
+export type DeviceAct = { "is": "compare", request: string, } | { "is": "approve", request: string, } | { "is": "decline", request: string, } | { "is": "revoke", device: string, };
+
 export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, };
 
