@@ -13,7 +13,7 @@ use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::DeviceChain;
+use tidegate_proto::statement::{DeviceChain, Promised};
 
 use crate::hub::api::HubIdentity;
 use crate::hub::trust::Trust;
@@ -42,6 +42,9 @@ pub(crate) struct Membership {
     pub(crate) trust: Trust,
     /// The last catalogue, so that the menu has services before sign-in.
     pub(crate) services: Vec<CatalogueEntry>,
+    /// What the ticket named, shown until the first catalogue takes its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) promised: Vec<Promised>,
 }
 
 impl Membership {
@@ -128,6 +131,7 @@ pub(super) mod tests {
             last: None,
             trust: Trust::default(),
             services: vec![],
+            promised: vec![],
         }
     }
 

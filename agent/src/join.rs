@@ -57,6 +57,9 @@ pub(crate) async fn join(
     if let (Kept::InMemory(error), true) = (&kept, must_last) {
         return Err(problems::of_store(*error));
     }
+    let promised = statement
+        .as_ref()
+        .map_or_else(Vec::new, |ticket| ticket.services.clone());
     let (device, chain) = match link.ticket.zip(statement) {
         Some((ticket, statement)) => {
             let request = request(&ticket, statement, &identity, now);
@@ -89,6 +92,7 @@ pub(crate) async fn join(
         last: None,
         trust: Trust::default(),
         services: Vec::new(),
+        promised,
     };
     let trouble = match kept {
         Kept::Stored => None,

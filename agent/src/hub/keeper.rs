@@ -228,9 +228,19 @@ impl HubKeeper {
             session: Arc::clone(session),
             identity: Arc::clone(&self.identity),
             catalogue,
-            chain: self.chain.clone(),
+            chain: self.chain_under(&api.root),
         };
         Ok((Arc::new(access), listener))
+    }
+
+    /// How this device was enrolled, if that still follows from the root: one that does not would only have AUTH refused.
+    fn chain_under(&self, root: &VerifyKey) -> Option<DeviceChain> {
+        let own = self.identity.verify_key();
+        let holds = |chain: &DeviceChain| {
+            let proved = chain.verify(root, &self.hub.org);
+            proved.is_ok_and(|(_, key)| key == own)
+        };
+        self.chain.clone().filter(holds)
     }
 
     /// A new credential looks old or unborn to a clock that is wrong: it would be fetched again at once, for ever.

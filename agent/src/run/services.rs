@@ -104,7 +104,7 @@ impl Owner {
         self.state
             .home
             .as_ref()
-            .is_some_and(|home| home.catalogue.contains_key(service))
+            .is_some_and(|home| home.lists(service))
     }
 
     fn not_available(&self, service: &ServiceName) -> Problem {
@@ -296,6 +296,7 @@ impl Owner {
             return;
         };
         home.catalogue.clone_from(&access.catalogue);
+        self.keep_promises();
         self.state.list_ports();
         self.close_vanished();
         self.open_wanted();
@@ -307,6 +308,25 @@ impl Owner {
             if let Err(problem) = self.open_door(&service) {
                 self.trouble(problem);
             }
+        }
+    }
+
+    /// The catalogue has spoken: what the ticket named and it does not hold disappears with a word.
+    fn keep_promises(&mut self) {
+        let Some(home) = &mut self.state.home else {
+            return;
+        };
+        if home.membership.promised.is_empty() {
+            return;
+        }
+        let broken: Vec<_> = home.promised().map(|one| one.service.clone()).collect();
+        home.membership.promised.clear();
+        if let Err(problem) = self.disk.save(&home.membership) {
+            self.trouble(problem);
+        }
+        for service in broken {
+            let problem = self.not_available(&service);
+            self.trouble(problem);
         }
     }
 

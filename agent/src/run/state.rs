@@ -8,7 +8,7 @@ use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
-use tidegate_proto::statement::IdpStatement;
+use tidegate_proto::statement::{IdpStatement, Promised};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -115,6 +115,19 @@ pub(super) struct Home {
     pub(super) unintroduced: Option<Arc<Session>>,
 }
 
+impl Home {
+    /// What the ticket named and no catalogue has confirmed or denied yet.
+    pub(super) fn promised(&self) -> impl Iterator<Item = &Promised> {
+        let promised = self.membership.promised.iter();
+        promised.filter(|one| !self.catalogue.contains_key(&one.service))
+    }
+
+    /// Whether it is shown at all.
+    pub(super) fn lists(&self, service: &ServiceName) -> bool {
+        self.catalogue.contains_key(service) || self.promised().any(|one| one.service == *service)
+    }
+}
+
 /// What a person did with a service.
 pub(super) enum Door {
     /// Connect came before access; it goes on when access is there.
@@ -212,10 +225,13 @@ impl State {
             .retain(|problem| !about_sign_in(problem.code) && !ends_a_session(problem.code));
     }
 
-    /// The fixed port of a service in the catalogue.
+    /// The fixed port of a service in the catalogue, or of one that the ticket named.
     pub(super) fn port(&self, service: &ServiceName) -> Option<u16> {
         let home = self.home.as_ref()?;
-        let listed = home.catalogue.get(service)?.statement.port;
+        let listed = match home.catalogue.get(service) {
+            Some(listing) => listing.statement.port,
+            None => home.promised().find(|one| one.service == *service)?.port,
+        };
         let given = self
             .ports
             .of(&ServiceRef::new(&home.membership.org, service));
@@ -227,7 +243,9 @@ impl State {
         let Some(home) = &self.home else { return };
         let listed = home.catalogue.iter();
         let listed = listed.map(|(service, listing)| (service.clone(), listing.statement.port));
-        self.ports.list(&home.membership.org, listed);
+        let promised = home.promised().map(|one| (one.service.clone(), one.port));
+        self.ports
+            .list(&home.membership.org, listed.chain(promised));
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Session>> {

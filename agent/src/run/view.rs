@@ -3,7 +3,7 @@
 
 use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::statement::JoinLink;
+use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
@@ -22,11 +22,47 @@ use crate::snapshot::{
 /// Renewals keep a deadline further away than this, in seconds; a nearer one is the outlet's own limit.
 const OWN_LIMIT: u64 = 360;
 
+/// A service, from the catalogue or, before there is one, from the ticket.
+struct Offer<'a> {
+    name: &'a ServiceName,
+    title: &'a str,
+    kind: ServiceKind,
+    port: u16,
+    database: Option<&'a str>,
+}
+
+impl<'a> From<&'a Listing> for Offer<'a> {
+    fn from(listing: &'a Listing) -> Self {
+        let statement = &listing.statement;
+        Self {
+            name: &statement.service,
+            title: &statement.title,
+            kind: statement.kind,
+            port: statement.port,
+            database: statement.database.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Promised> for Offer<'a> {
+    fn from(promised: &'a Promised) -> Self {
+        Self {
+            name: &promised.service,
+            title: &promised.title,
+            kind: promised.kind,
+            port: promised.port,
+            database: None,
+        }
+    }
+}
+
 impl State {
     /// The whole truth about the org at `now`; `None` while it is not there.
     pub(super) fn snapshot(&self, now: UnixTime) -> Option<OrgSnapshot> {
         let home = self.home.as_ref()?;
-        let listings = home.catalogue.values();
+        let listed = home.catalogue.values().map(Offer::from);
+        let mut shown: Vec<_> = listed.chain(home.promised().map(Offer::from)).collect();
+        shown.sort_by_key(|service| service.name);
         Some(OrgSnapshot {
             name: home.membership.org.clone(),
             hub_address: home.membership.hub.clone(),
@@ -38,8 +74,9 @@ impl State {
             account: self.account_view(),
             signing_out: self.goodbyes > 0,
             hub: self.hub,
-            services: listings
-                .map(|listing| self.service_view(listing, now))
+            services: shown
+                .iter()
+                .map(|service| self.service_view(service, now))
                 .collect(),
             problems: self.problems.clone(),
         })
@@ -112,12 +149,11 @@ impl State {
         })
     }
 
-    fn service_view(&self, listing: &Listing, now: UnixTime) -> ServiceView {
-        let statement = &listing.statement;
-        let name = &statement.service;
+    fn service_view(&self, service: &Offer<'_>, now: UnixTime) -> ServiceView {
+        let name = service.name;
         // A door that is open stays where it is until it is connected anew.
         let open = self.doors.get(name).and_then(Door::handle);
-        let given = || self.port(name).unwrap_or(statement.port);
+        let given = || self.port(name).unwrap_or(service.port);
         let port = open.map_or_else(given, |handle| handle.port);
         let tally = self
             .home
@@ -126,17 +162,12 @@ impl State {
             .unwrap_or_default();
         ServiceView {
             name: name.clone(),
-            title: statement.title.clone(),
-            kind: statement.kind,
+            title: service.title.to_owned(),
+            kind: service.kind,
             state: self.service_state(name, &tally, now),
             port,
             other_port: self.others.get(name).copied(),
-            connection: ConnectionStrings::new(
-                name,
-                statement.kind,
-                port,
-                statement.database.as_deref(),
-            ),
+            connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,
             portals: tally.portals,
         }

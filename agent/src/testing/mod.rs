@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hub::Hub;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
+use tidegate_proto::statement::Promised;
 use tidegate_proto::time::UnixTime;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     pub(crate) dir: Arc<tempfile::TempDir>,
     pub(crate) service: ServiceName,
     pub(crate) port: u16,
+    /// What the ticket named.
+    pub(crate) promised: Vec<Promised>,
 }
 
 impl World {
@@ -85,6 +88,7 @@ impl World {
             dir,
             service,
             port,
+            promised: Vec::new(),
         }
     }
 
@@ -119,6 +123,7 @@ impl World {
             last: None,
             trust: Trust::default(),
             services: vec![],
+            promised: self.promised.clone(),
         };
         disk.save(&membership).unwrap();
         let store = FileStore::new(data.join("keys.json"));

@@ -2,11 +2,12 @@
 //! The hub says what a real one would; whether it is believed is decided by real signatures.
 
 use tidegate_proto::api::event;
+use tidegate_proto::statement::Promised;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::testing::org::name;
 use crate::testing::{CANARIES, World, acme, failed, state, until};
-use crate::{AccountView, Action, Agent, Code, HubState, ServiceState};
+use crate::{AccountView, Action, Agent, Code, HubState, ServiceKind, ServiceState};
 
 #[tokio::test]
 async fn a_revocation_closes_everything_at_once_and_forgets_the_session() {
@@ -226,5 +227,56 @@ async fn a_lost_key_is_said_and_a_new_link_is_needed() {
         agent.signed_in(&name()).await.unwrap_err().code,
         Code::KeyMissing
     );
+    agent.shutdown().await;
+}
+
+/// What a ticket named, besides what the hub lists.
+fn promise(name: &str, port: u16) -> Promised {
+    Promised {
+        service: name.parse().unwrap(),
+        kind: ServiceKind::Tcp,
+        title: "From the link".into(),
+        port,
+    }
+}
+
+#[tokio::test]
+async fn what_the_link_named_is_there_before_anybody_has_signed_in() {
+    let mut world = World::new().await;
+    world.promised = vec![promise("echo", world.port), promise("attic", 15999)];
+    world.joined_before();
+
+    let agent = Agent::start(world.config()).await.unwrap();
+
+    let snapshot = until(&agent, |snapshot| acme(snapshot).services.len() == 2).await;
+    let shown = acme(&snapshot);
+    assert!(matches!(shown.account, AccountView::SignedOut { .. }));
+    let attic = &shown.services[0];
+    assert_eq!((attic.name.as_str(), attic.port), ("attic", 15999));
+    assert_eq!(attic.state, ServiceState::Idle);
+    assert_eq!(shown.services[1].title, "From the link");
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_first_catalogue_takes_the_place_of_what_the_link_named() {
+    let mut world = World::new().await;
+    world.promised = vec![promise("echo", world.port), promise("attic", 15999)];
+
+    let agent = world.agent().await;
+
+    let snapshot = until(&agent, |snapshot| !acme(snapshot).problems.is_empty()).await;
+    let told = &acme(&snapshot).problems[0];
+    let attic = "attic".parse().unwrap();
+    assert_eq!(
+        (told.code, told.facts.service.as_ref()),
+        (Code::NotAvailable, Some(&attic))
+    );
+    assert_eq!(acme(&snapshot).services[0].title, "Echo");
+    agent.shutdown().await;
+
+    let agent = Agent::start(world.config()).await.unwrap();
+    let snapshot = until(&agent, |snapshot| acme(snapshot).services.len() == 1).await;
+    assert_eq!(acme(&snapshot).services[0].name.as_str(), "echo");
     agent.shutdown().await;
 }

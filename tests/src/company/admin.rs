@@ -81,12 +81,22 @@ impl Admin {
     /// # Errors
     /// When the command fails.
     pub async fn ticket(&self, person: &Person) -> Outcome<String> {
+        self.ticket_naming(person, &[]).await
+    }
+
+    /// The same with the names of services that she will use, so that her first click can be on one of them.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub async fn ticket_naming(&self, person: &Person, services: &[&str]) -> Outcome<String> {
+        let named = services.iter().flat_map(|service| ["--service", service]);
         let ticket = self.command("admin-ticket")?.arg("ticket").args([
             "--sub",
             person.subject,
             "--hours",
             "24",
         ]);
+        let ticket = ticket.args(named);
         let said = self
             .signing(ticket)
             .output(&self.stage, LIMIT)

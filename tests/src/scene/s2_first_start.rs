@@ -2,14 +2,15 @@
 //! Whether the window opens by itself is the app's business; the tray's Open brings it up in any case.
 
 use super::{Desk, World};
-use crate::company::ORG;
+use crate::company::{ORG, SERVICE};
 use crate::laptop::Laptop;
 use crate::narrator::{Hands, Narrator};
 use crate::trouble::{Doing, Outcome};
 use crate::user::User;
 
 pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
-    let link = world.company.admin.ticket(&world.provider.ana).await?;
+    let (admin, ana) = (&world.company.admin, &world.provider.ana);
+    let link = admin.ticket_naming(ana, &[SERVICE]).await?;
     let laptop =
         Laptop::switch_on_for(&world.stage, &world.ca, User::Analyst, narrator.hands).await?;
     let binary = world.stage.binary("tidegate-desktop")?;

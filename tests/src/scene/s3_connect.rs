@@ -1,5 +1,5 @@
-//! Step 3: Connect, sign in at the provider in her own browser, and the connection string is on the clipboard.
-//! Before the first sign-in the laptop knows no service, so the first click is on Sign in.
+//! Step 3: one click on Connect; she signs in at the provider in her own browser, and the connection string is on the clipboard.
+//! Before the first sign-in there is no catalogue: it is the join link that named the service.
 
 use super::{Desk, World};
 use crate::company::{SERVICE, SERVICE_PORT};
@@ -8,8 +8,7 @@ use crate::trouble::{Doing, Outcome, Trouble};
 use crate::warehouse::DATABASE;
 
 pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
-    sign_in(narrator, world, desk).await?;
-    connect(narrator, desk).await?;
+    one_click(narrator, world, desk).await?;
 
     let address = desk
         .window
@@ -42,12 +41,12 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
     Ok(())
 }
 
-async fn sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+async fn one_click(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
     let ana = &world.provider.ana;
     if narrator.hands == Hands::Person {
         desk.laptop.put_on_clipboard(&ana.password).await?;
         narrator.ask(&format!(
-            "click Sign in; the browser opens; sign in as {} and paste the password",
+            "click Connect {SERVICE} in the tray; the browser opens; sign in as {} and paste the password",
             ana.login
         ));
     } else {
@@ -57,11 +56,15 @@ async fn sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()>
     desk.window.shows(&format!("service-{SERVICE}")).await?;
     desk.window
         .picture(&narrator.picture("window-5-services"))
-        .await
+        .await?;
+    desk.window
+        .says(&format!("state-{SERVICE}"), "Connected")
+        .await?;
+    Ok(())
 }
 
 async fn drive_sign_in(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
-    desk.tray.click("Sign in").await?;
+    desk.tray.click(&format!("Connect {SERVICE}")).await?;
     desk.window.shows("sign-in-step").await?;
     desk.window
         .picture(&narrator.picture("window-4-signing-in"))
