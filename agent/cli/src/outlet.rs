@@ -1,7 +1,8 @@
-//! `tidegate outlet keys|enrol|run|kill`: what runs beside a service.
+//! `tidegate outlet keys|enrol|owner|policy|run|kill`: what runs beside a service.
 //! A kill works without a running outlet too: it is written down and counts from the next start.
 
 mod enrol;
+mod owner;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,10 @@ enum Verb {
     Run(Run),
     /// Find out what keeps people from getting in, and how to mend it.
     Doctor(Doctor),
+    /// Make the owner's key, which signs the outlet's policy.
+    Owner(owner::Owner),
+    /// Sign the owner's policy.
+    Policy(owner::Policy),
     /// Close every portal now, and let none open until `--undo`.
     Kill(Kill),
 }
@@ -100,6 +105,8 @@ impl Outlet {
             Verb::Enrol(enrol) => enrol.run().await?,
             Verb::Run(run) => run.run().await?,
             Verb::Doctor(doctor) => return doctor.run().await,
+            Verb::Owner(owner) => owner.run()?,
+            Verb::Policy(policy) => policy.run()?,
             Verb::Kill(kill) => kill.run().await?,
         }
         Ok(ExitCode::SUCCESS)

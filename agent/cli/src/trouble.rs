@@ -108,9 +108,9 @@ fn files(trouble: &Trouble) -> Option<Failure> {
             "Check the directory's owner and the space on the disk.",
         ),
         Trouble::PassphraseWrong => here(
-            "the root key stays closed".into(),
+            "the key stays closed".into(),
             "The passphrase is not the right one, or the file was changed.".into(),
-            "Try again with the passphrase that was given to `tidegate org init`.",
+            "Try again with the passphrase that was given when the key was made.",
         ),
         Trouble::PassphraseShort { least } => here(
             "the passphrase is too short".into(),
@@ -130,8 +130,8 @@ fn files(trouble: &Trouble) -> Option<Failure> {
             "Give a file that only you can read with --passphrase-file.",
         ),
         Trouble::RootKeyDamaged { path } => here(
-            format!("{} holds no root key", path.display()),
-            "It could be opened, but what is in it was not made by `tidegate org init`.".into(),
+            format!("{} holds no key of this kind", path.display()),
+            "It could be opened, but what is in it was not made by `tidegate org init` or `tidegate outlet owner init`.".into(),
             "Take the file from your backup.",
         ),
         Trouble::RelayKeyDamaged { path } => here(
@@ -140,9 +140,9 @@ fn files(trouble: &Trouble) -> Option<Failure> {
             "Take the file from your backup.",
         ),
         Trouble::OrgExists { path } => here(
-            "there is an org already".into(),
+            "there is a key already".into(),
             format!(
-                "{} exists, and a root key is never overwritten.",
+                "{} exists, and a key is never overwritten.",
                 path.display()
             ),
             "Name another directory with --dir.",

@@ -20,7 +20,7 @@ fn config(dir: &Path, policy: &str) -> String {
     let path = dir.join("outlet.toml");
     std::fs::write(dir.join("owner.cedar"), policy).unwrap();
     let toml = "org = \"acme\"\nroot = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\nhub = \"127.0.0.1:9\"\n\
-        data = \"data\"\npolicy = \"owner.cedar\"\n[[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"127.0.0.1:7\"\n";
+        data = \"data\"\npolicy = \"owner.cedar\"\nowner = \"this-computer\"\n[[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"127.0.0.1:7\"\n";
     std::fs::write(&path, toml).unwrap();
     path.display().to_string()
 }
@@ -84,6 +84,7 @@ fn every_mistake_in_the_configuration_is_listed_with_its_fix() {
         "hub:",
         "data:",
         "policy:",
+        "owner:",
         "service[0].target:",
     ] {
         assert!(said.contains(&format!("- {key}")), "{key} in {said}");
@@ -177,4 +178,65 @@ fn an_audit_is_proved_and_a_changed_one_is_named() {
         tidegate(&["audit", "verify", "/nonexistent"]).status.code(),
         Some(2)
     );
+}
+
+/// The owner signs on a machine of their own; the outlet takes that, and nothing older, forged or unsigned.
+#[test]
+fn an_owner_signs_a_policy_that_the_outlet_never_takes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let config = config(dir.path(), "permit (principal, action, resource);");
+    tidegate(&["outlet", "keys", "--data", &at("data")]);
+    std::fs::write(at("pass"), "correct horse battery").unwrap();
+    std::fs::set_permissions(
+        at("pass"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    let (key, pass) = (at("owner"), at("pass"));
+    let secret = ["--dir", &key, "--passphrase-file", &pass];
+    let owner = tidegate(&[&["outlet", "owner", "init", "--org", "acme"][..], &secret].concat());
+    let public = text(&owner.stdout).trim().to_owned();
+    assert_eq!(public.len(), 43, "{}", text(&owner.stderr));
+    let again = tidegate(&[&["outlet", "owner", "init", "--org", "acme"][..], &secret].concat());
+    assert_eq!(again.status.code(), Some(6), "a key is never overwritten");
+    let sign = |policy: &str, out: &str| {
+        tidegate(
+            &[
+                &["outlet", "policy", "sign", "--out", out, policy][..],
+                &secret,
+            ]
+            .concat(),
+        )
+    };
+    let toml = std::fs::read_to_string(&config).unwrap();
+    let named = toml.replace("this-computer", &public);
+    std::fs::write(&config, named.replace("owner.cedar", "owner.jws")).unwrap();
+
+    let (old, new) = (at("old.jws"), at("owner.jws"));
+    assert!(sign(&at("owner.cedar"), &old).status.success());
+    std::fs::copy(&old, &new).unwrap();
+    let signed = sign(&at("owner.cedar"), &new);
+    assert!(signed.status.success(), "{}", text(&signed.stderr));
+    assert_eq!(run_and_end(&config, &at("data"), || {}), 0);
+
+    let refused = |why: &str| {
+        let outlet = tidegate(&["outlet", "run", "--config", &config]);
+        assert_eq!(outlet.status.code(), Some(6));
+        assert!(
+            text(&outlet.stderr).contains(why),
+            "{}",
+            text(&outlet.stderr)
+        );
+    };
+    let newest = std::fs::read_to_string(&new).unwrap();
+    std::fs::copy(&old, &new).unwrap();
+    refused("older than one that was in force");
+    std::fs::copy(at("owner.cedar"), &new).unwrap();
+    refused("not signed by the owner's key");
+    std::fs::write(&new, newest.replacen('e', "f", 1)).unwrap();
+    refused("not signed by the owner's key");
+    std::fs::write(at("owner.cedar"), "permit (").unwrap();
+    assert_eq!(sign(&at("owner.cedar"), &new).status.code(), Some(6));
+    assert_eq!(sign(&at("nothing.cedar"), &new).status.code(), Some(6));
 }

@@ -11,7 +11,7 @@ use crate::keys::{KeysError, OutletKeys};
 use crate::kill::{KillError, KillSwitch};
 use crate::known::{Footing, Kept, KeptError, Known, Me};
 use crate::links::Links;
-use crate::owner::{self, OwnerError};
+use crate::owner::{OwnerError, Source};
 use crate::premises::{Flood, Gates, Premises, Service};
 use crate::provider_keys::Fetcher;
 use crate::relays::Relays;
@@ -61,7 +61,7 @@ pub struct Outlet {
     stop: DropGuard,
     known: Arc<Known>,
     links: Arc<Links>,
-    policy: PathBuf,
+    policy: Source,
     data: PathBuf,
     audit: Audit,
     tasks: JoinSet<()>,
@@ -97,13 +97,22 @@ impl Outlet {
     /// # Errors
     /// When it cannot be used; the one before then stays in force.
     pub async fn reload_policy(&self) -> Result<(), OwnerError> {
-        let path = self.policy.clone();
-        let read = tokio::task::spawn_blocking(move || owner::read(&path)).await;
-        let rules = read.unwrap_or(Err(OwnerError::Unreadable(
+        let (source, known, data) = (
             self.policy.clone(),
-            std::io::ErrorKind::Other,
-        )))?;
-        self.known.take_owner(rules);
+            Arc::clone(&self.known),
+            self.data.clone(),
+        );
+        let taken = tokio::task::spawn_blocking(move || {
+            known.take_owner(source.read(known.owner_in_force())?);
+            // In force all the same, if it cannot be kept.
+            if let Err(error) = known.keep(&data) {
+                tracing::error!(%error, "what is known was not kept");
+            }
+            Ok(())
+        });
+        taken
+            .await
+            .unwrap_or_else(|_| Err(self.policy.unreadable()))?;
         let what = EventKind::StandingChanged {
             what: "owner's policy".to_owned(),
         };
@@ -146,6 +155,7 @@ impl Outlet {
 /// Everything that was opened, nothing of it running yet.
 struct Opened {
     config: OutletConfig,
+    policy: Source,
     lock: std::fs::File,
     keys: Arc<OutletKeys>,
     known: Arc<Known>,
@@ -169,7 +179,9 @@ impl Opened {
             return Err(StartError::ClockBack);
         }
         let kill = Arc::new(KillSwitch::load(&config.data)?);
-        let rules = owner::read(&config.policy)?;
+        let policy = Source::of(&config);
+        let rules = policy.read(kept.owner)?;
+        let is_newer = rules.in_force != kept.owner;
         let control =
             Control::bind(&config.data).map_err(|error| StartError::Control(error.kind()))?;
         let portals = config.limits.circuits;
@@ -180,8 +192,12 @@ impl Opened {
             portals,
         )?;
         let known = Arc::new(Known::new(me(&config, &keys), rules, kept));
+        if is_newer {
+            known.keep(&config.data)?;
+        }
         Ok(Self {
             config,
+            policy,
             lock,
             keys,
             known,
@@ -200,6 +216,7 @@ impl Opened {
         let (offers, offered) = mpsc::channel(OFFERS);
         let Self {
             config,
+            policy,
             lock,
             keys,
             known,
@@ -261,7 +278,7 @@ impl Opened {
             stop: stop.drop_guard(),
             known,
             links,
-            policy: config.policy,
+            policy,
             data: config.data,
             audit,
             tasks,

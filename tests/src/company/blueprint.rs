@@ -129,6 +129,7 @@ root = "{root}"
 hub = "{hub}"
 data = "data"
 policy = "owner.cedar"
+owner = "this-computer"
 {limits}
 [[service]]
 name = "{SERVICE}"

@@ -277,7 +277,7 @@ async fn outlet(dir: &TempDir, org: &Org, hub: &HubAddress, target: &Target) -> 
     let at = |name: &str| dir.path().join(name).display().to_string();
     std::fs::write(at("owner.cedar"), OWNER_POLICY).unwrap();
     let text = format!(
-        "org = \"acme\"\nroot = \"{}\"\nhub = \"{hub}\"\ndata = \"{}\"\npolicy = \"{}\"\naudit = \"{}\"\n\
+        "org = \"acme\"\nroot = \"{}\"\nhub = \"{hub}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
          [[service]]\nname = \"warehouse\"\nkind = \"tcp\"\ntarget = \"{target}\"\n\
          [[service]]\nname = \"vault\"\nkind = \"tcp\"\ntarget = \"{target}\"\n",
         org.root.verify_key().peer_id(),

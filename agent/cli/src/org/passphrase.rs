@@ -17,7 +17,7 @@ const LEAST: usize = 8;
 /// Where to take it from.
 #[derive(clap::Args)]
 pub(crate) struct PassphraseArgs {
-    /// File that holds the root key's passphrase; without it you are asked.
+    /// File that holds the key's passphrase; without it you are asked.
     #[arg(long, value_name = "PATH")]
     passphrase_file: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ impl PassphraseArgs {
     pub(crate) fn take(&self) -> Result<SecretString, Failure> {
         match &self.passphrase_file {
             Some(path) => of_file(path),
-            None => ask("Passphrase of the root key: "),
+            None => ask("Passphrase of the key: "),
         }
     }
 
@@ -36,7 +36,7 @@ impl PassphraseArgs {
         let chosen = match &self.passphrase_file {
             Some(path) => of_file(path)?,
             None => {
-                let first = ask("New passphrase for the root key: ")?;
+                let first = ask("New passphrase for the key: ")?;
                 let again = ask("Once more: ")?;
                 if first.expose_secret() != again.expose_secret() {
                     return Err(Trouble::PassphrasesDiffer.into());

@@ -16,9 +16,25 @@ use zeroize::Zeroizing;
 
 use crate::{failure::Failure, trouble::Trouble};
 
-const FILE: &str = "root.age";
-/// First bytes of what is encrypted; the number changes with its shape.
-const MAGIC: &[u8] = b"tidegate-root/1\n";
+/// Which key it is; neither file can be taken for the other.
+#[derive(Copy, Clone)]
+pub(crate) struct Role {
+    file: &'static str,
+    /// First bytes of what is encrypted; the number changes with its shape.
+    magic: &'static [u8],
+}
+
+/// The org's own.
+pub(crate) const ROOT: Role = Role {
+    file: "root.age",
+    magic: b"tidegate-root/1\n",
+};
+/// Of the owner of an outlet, who signs its policy.
+pub(crate) const OWNER: Role = Role {
+    file: "owner.age",
+    magic: b"tidegate-owner/1\n",
+};
+
 /// An encrypted root key is about 300 bytes.
 const MOST: usize = 8 * 1024;
 /// scrypt: 2^18 rounds, 256 MiB, about a second. Fixed, so that a slow machine does not make weak files.
@@ -28,6 +44,12 @@ const WORK: u8 = 18;
 const WORK: u8 = 4;
 /// More than this somebody else chose, to keep us busy.
 const MOST_WORK: u8 = 22;
+
+impl Role {
+    pub(crate) fn path(self, dir: &Path) -> PathBuf {
+        dir.join(self.file)
+    }
+}
 
 /// An opened root key. No `Debug`, no `Clone`.
 pub(crate) struct RootKey {
@@ -47,14 +69,24 @@ impl RootKey {
     }
 
     pub(crate) fn path(dir: &Path) -> PathBuf {
-        dir.join(FILE)
+        ROOT.path(dir)
     }
 
     /// Writes it encrypted. Never overwrites.
     pub(crate) fn create(&self, dir: &Path, passphrase: SecretString) -> Result<(), Failure> {
-        let path = Self::path(dir);
+        self.create_as(ROOT, dir, passphrase)
+    }
+
+    /// As `create`, for another role.
+    pub(crate) fn create_as(
+        &self,
+        role: Role,
+        dir: &Path,
+        passphrase: SecretString,
+    ) -> Result<(), Failure> {
+        let path = role.path(dir);
         let sealed = self
-            .seal(passphrase)
+            .seal(role, passphrase)
             .map_err(|error| Trouble::unwritable(&path, &error))?;
         keyfile::create(&path, &sealed).map_err(|error| match error {
             KeyFileError::Exists => Trouble::OrgExists { path },
@@ -65,10 +97,19 @@ impl RootKey {
 
     /// Opens the key in `dir`.
     pub(crate) fn open(dir: &Path, passphrase: SecretString) -> Result<Self, Failure> {
-        let path = Self::path(dir);
+        Self::open_as(ROOT, dir, passphrase)
+    }
+
+    /// As `open`, for another role.
+    pub(crate) fn open_as(
+        role: Role,
+        dir: &Path,
+        passphrase: SecretString,
+    ) -> Result<Self, Failure> {
+        let path = role.path(dir);
         let sealed = keyfile::read(&path, MOST).map_err(|error| Trouble::file(&path, error))?;
         let content = unseal(&sealed, passphrase).ok_or(Trouble::PassphraseWrong)?;
-        Ok(Self::parse(&content).ok_or(Trouble::RootKeyDamaged { path })?)
+        Ok(Self::parse(role, &content).ok_or(Trouble::RootKeyDamaged { path })?)
     }
 
     /// The chain that joins start from: the first root signs itself.
@@ -81,9 +122,9 @@ impl RootKey {
         vec![first.sign(&self.key)]
     }
 
-    fn seal(&self, passphrase: SecretString) -> std::io::Result<Vec<u8>> {
-        let mut content = Zeroizing::new(Vec::with_capacity(MAGIC.len() + 4 + 32 + 63));
-        content.extend_from_slice(MAGIC);
+    fn seal(&self, role: Role, passphrase: SecretString) -> std::io::Result<Vec<u8>> {
+        let mut content = Zeroizing::new(Vec::with_capacity(role.magic.len() + 4 + 32 + 63));
+        content.extend_from_slice(role.magic);
         content.extend_from_slice(&self.number.to_be_bytes());
         content.extend_from_slice(&*self.key.seed());
         content.extend_from_slice(self.org.as_str().as_bytes());
@@ -100,8 +141,8 @@ impl RootKey {
         Ok(sealed)
     }
 
-    fn parse(content: &[u8]) -> Option<Self> {
-        let rest = content.strip_prefix(MAGIC)?;
+    fn parse(role: Role, content: &[u8]) -> Option<Self> {
+        let rest = content.strip_prefix(role.magic)?;
         let (number, rest) = rest.split_first_chunk::<4>()?;
         let (seed, org) = rest.split_first_chunk::<32>()?;
         let org = std::str::from_utf8(org).ok()?.parse().ok()?;

@@ -21,7 +21,7 @@ impl Place {
     fn configure(&self, name: &str, service: &str) {
         std::fs::write(self.path("owner.cedar"), "").unwrap();
         let text = format!(
-            "org = 'acme'\nroot = '{}'\nhub = '{}'\ndata = '{name}'\npolicy = 'owner.cedar'\n\
+            "org = 'acme'\nroot = '{}'\nhub = '{}'\ndata = '{name}'\npolicy = 'owner.cedar'\nowner = 'this-computer'\n\
              [[service]]\nname = '{service}'\nkind = 'tcp'\ntarget = '127.0.0.1:9'\n",
             self.root,
             self.hub()

@@ -13,7 +13,7 @@ use mistake::Notes;
 pub use reader::Reader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate_proto::identity::PeerId;
+use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 
 /// The largest file that is read, in bytes.
@@ -30,13 +30,40 @@ pub struct OutletConfig {
     pub hub: HubAddress,
     /// Keys, last known statements, kill switch; the audit too, unless `audit` says otherwise.
     pub data: PathBuf,
-    /// The owner's Cedar policy: it has the last word.
+    /// The owner's policy: it has the last word.
     pub policy: PathBuf,
+    /// By what the policy is believed.
+    pub owner: Owner,
     pub audit: AuditPlace,
     pub provider_keys: KeyRoute,
     pub limits: Limits,
     pub services: Vec<ServiceConfig>,
 }
+
+/// Whose word the owner's policy is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Of whoever can write the file on this computer: plain Cedar.
+    ThisComputer,
+    /// Of whoever holds this key: a `tg-policy` that it signed.
+    Key(VerifyKey),
+}
+
+impl std::str::FromStr for Owner {
+    type Err = NoSuchOwner;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchOwner> {
+        match text {
+            "this-computer" => Ok(Self::ThisComputer),
+            key => key.parse().map(Self::Key).map_err(|_| NoSuchOwner),
+        }
+    }
+}
+
+/// Neither a key nor this computer.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no key of an owner")]
+pub struct NoSuchOwner;
 
 /// Where the audit goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +168,11 @@ impl OutletConfig {
         );
         let policy = top.path(
             "policy",
-            "the owner's Cedar file, for example policy = \"owner.cedar\"",
+            "the owner's policy, for example policy = \"owner.jws\"",
+        );
+        let owner = top.parsed(
+            "owner",
+            "the key that `tidegate outlet owner init` printed, or owner = \"this-computer\" where whoever can write the policy file is the owner",
         );
         let audit = audit(&mut top, data.as_deref());
         let route = top.optional_parsed(
@@ -158,6 +189,7 @@ impl OutletConfig {
             hub: hub?,
             data: data?,
             policy: policy?,
+            owner: owner?,
             audit: audit?,
             provider_keys: route.unwrap_or_default(),
             limits,

@@ -14,6 +14,7 @@ fn good() -> String {
         hub = "hub.example.com:7443"
         data = "/var/lib/outlet"
         policy = "owner.cedar"
+        owner = "this-computer"
         time_zone = "Europe/Berlin"
 
         [[service]]
@@ -45,6 +46,7 @@ fn reads_a_whole_file() {
     let config = parse(&good(), Path::new("/etc/tidegate"), OutletConfig::read).unwrap();
 
     assert_eq!(config.policy, Path::new("/etc/tidegate/owner.cedar"));
+    assert_eq!(config.owner, Owner::ThisComputer);
     assert_eq!(
         config.audit,
         AuditPlace::Daily("/var/lib/outlet/audit".into())
@@ -100,6 +102,7 @@ fn reports_every_mistake_at_once_with_key_reason_and_fix() {
         "hub",
         "data",
         "policy",
+        "owner",
         "time_zone",
         "limits.circuits",
         "limits.warm",

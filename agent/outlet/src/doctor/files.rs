@@ -10,7 +10,7 @@ use crate::config::{ConfigMistake, OutletConfig};
 use crate::keys::{KeysError, OutletKeys};
 use crate::kill::Killed;
 use crate::known::Kept;
-use crate::owner::{self, OwnerError};
+use crate::owner::{OwnerError, Source};
 
 /// A clock that is so far behind the last sign of life is wrong, in seconds.
 const CLOCK_BACK: u64 = 300;
@@ -88,10 +88,15 @@ fn of_keys(config: &OutletConfig, keys: &Result<OutletKeys, KeysError>) -> Check
 fn policy(config: &OutletConfig) -> Check {
     let fix = |error: &OwnerError| match error {
         OwnerError::Unreadable(..) => "Let this user read it, or correct `policy`.",
+        OwnerError::NotSigned(..) => {
+            "Sign it with `tidegate outlet policy sign`, or correct `owner`."
+        }
+        OwnerError::Older(_) => "Put the newest policy in its place.",
         OwnerError::OpenToAll(_) => "Take that right away: chmod o-w on it.",
         OwnerError::Policy(..) => "Correct the rule; until then nobody is let in.",
     };
-    match owner::read(&config.policy) {
+    let newest = Kept::load(&config.data).ok().and_then(|kept| kept.owner);
+    match Source::of(config).read(newest) {
         Ok(_) => Check::ok("policy", "The owner's rules compile."),
         Err(error) => Check::fail("policy", &capital(&format!("{error}.")), fix(&error)),
     }

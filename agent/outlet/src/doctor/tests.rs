@@ -46,7 +46,7 @@ impl Home {
         let (port, ca) = (self.1.port, self.1.ca());
         let text = format!(
             "org = \"acme\"\nroot = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\nhub = \"127.0.0.1:9\"\n\
-             data = \"data\"\npolicy = \"owner.cedar\"\n\
+             data = \"data\"\npolicy = \"owner.cedar\"\nowner = \"this-computer\"\n\
              [[service]]\nname = \"warehouse\"\nkind = \"postgres\"\ntarget = \"localhost:{port}\"\ndatabase = \"{database}\"\n\
              [service.login]\njson_file = \"login.json\"\n[service.tls]\nca_file = \"{}\"\n{more}",
             ca.display()

@@ -2,6 +2,7 @@
 //! A file that is there and cannot be read stops the start: going on without it would forget revocations.
 
 use super::Parts;
+use crate::owner::InForce;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use tidegate_link::keyfile::{self, KeyFileError};
@@ -29,6 +30,9 @@ pub(crate) struct Kept {
     pub(crate) revocations: Revocations,
     pub(crate) seen: Seen,
     pub(crate) beacon_at: UnixTime,
+    /// The newest signed policy of the owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<InForce>,
 }
 
 impl Kept {

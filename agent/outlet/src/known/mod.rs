@@ -9,13 +9,14 @@ pub use kept::KeptError;
 pub(crate) use org::{OrgFacts, Parts, Served};
 
 use crate::clock;
+use crate::owner::{InForce, OwnersRules};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_proto::identity::{NoisePublic, PeerId, VerifyKey};
 use tidegate_proto::idtoken::KeySet;
 use tidegate_proto::names::{OrgName, ServiceName};
-use tidegate_proto::policy::{Policies, PolicyError, Resource, Rules};
+use tidegate_proto::policy::{Policies, PolicyError, Resource};
 use tidegate_proto::revocations::Revocations;
 use tidegate_proto::session::Standing;
 use tidegate_proto::statement::{
@@ -87,7 +88,7 @@ pub(crate) struct Known {
 struct Facts {
     /// All that the org root signed, or nothing yet.
     org: Option<OrgFacts>,
-    owner: Rules,
+    owner: OwnersRules,
     keys: Option<ProviderKeys>,
     revocations: Revocations,
     seen: Seen,
@@ -106,7 +107,7 @@ pub(crate) struct ProviderKeys {
 
 impl Known {
     /// Begins with what was kept on disk.
-    pub(crate) fn new(me: Me, owner: Rules, kept: Kept) -> Self {
+    pub(crate) fn new(me: Me, owner: OwnersRules, kept: Kept) -> Self {
         let mut seen = kept.seen;
         let org = kept
             .parts
@@ -217,10 +218,15 @@ impl Known {
     }
 
     /// Takes in the owner's policy.
-    pub(crate) fn take_owner(&self, rules: Rules) {
+    pub(crate) fn take_owner(&self, owner: OwnersRules) {
         let mut facts = self.facts();
-        facts.owner = rules;
+        facts.owner = owner;
         self.publish(&facts);
+    }
+
+    /// The newest signed policy of the owner.
+    pub(crate) fn owner_in_force(&self) -> Option<InForce> {
+        self.facts().owner.in_force
     }
 
     /// Writes down what must survive a restart. Blocks; whoever comes last writes the newest.
@@ -236,6 +242,7 @@ impl Known {
             revocations: facts.revocations.clone(),
             seen: facts.seen.clone(),
             beacon_at: facts.beacon_at,
+            owner: facts.owner.in_force,
         }
     }
 
@@ -273,7 +280,7 @@ impl Facts {
             idp: org.idp.clone(),
             keys,
             revocations: self.revocations.clone(),
-            policy: Policies::new(org.rules.clone(), self.owner.clone()),
+            policy: Policies::new(org.rules.clone(), self.owner.rules.clone()),
             services: org
                 .services
                 .iter()

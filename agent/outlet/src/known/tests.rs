@@ -5,7 +5,7 @@ use crate::testing::private_dir;
 use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::{NoiseSecret, SigningKey};
-use tidegate_proto::policy::Side;
+use tidegate_proto::policy::{Rules, Side};
 use tidegate_proto::statement::{
     Algorithm, AuthorityStatement, OutletKeys, Relay, RevokeTarget, RootStatement, ServiceStatement,
 };
@@ -39,7 +39,11 @@ impl Desk {
             noise: self.noise,
             kinds: [("echo".parse().unwrap(), ServiceKind::Tcp)].into(),
         };
-        Known::new(me, Rules::compile(Side::Owner, "").unwrap(), kept)
+        let owner = OwnersRules {
+            rules: Rules::compile(Side::Owner, "").unwrap(),
+            in_force: None,
+        };
+        Known::new(me, owner, kept)
     }
 
     fn parts(&self, services: &[ServiceStatement], idp_version: u64) -> Parts {

@@ -119,7 +119,7 @@ impl World {
 
     pub(crate) fn config(&self) -> OutletConfig {
         let text = format!(
-            "org = \"acme\"\nroot = \"{}\"\nhub = \"{}\"\ndata = \"{}\"\npolicy = \"{}\"\naudit = \"{}\"\n\
+            "org = \"acme\"\nroot = \"{}\"\nhub = \"{}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
              limits = {{ per_person = 8, dial_milliseconds = 1000 }}\n\
              [[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"{}\"\n",
             self.org.root.verify_key().peer_id(),

@@ -1,4 +1,4 @@
-//! `tg-policy`: the org's Cedar text, signed by the org root. The owner's policy is the same shape in a local file of the outlet.
+//! `tg-policy`: the org's Cedar text, signed by the org root; the owner's, signed by the key that the outlet's configuration names.
 //! That it is signed says who wrote it, not that it can be read: `crate::policy` screens and validates it again.
 
 use super::{Statement, StatementError, require};
