@@ -26,12 +26,16 @@ pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
 pub(crate) fn build(place: &Place, board: &mut Board) -> bool {
     let mut binaries = cargo(place, "build");
     binaries.args(["--workspace", "--all-targets"]);
-    board
-        .step("build the window", minutes(3), &npm_run(place, "build"))
-        .good
+    build_window(place, board)
         && board
             .step("build the binaries", minutes(40), &binaries)
             .good
+}
+
+pub(crate) fn build_window(place: &Place, board: &mut Board) -> bool {
+    board
+        .step("build the window", minutes(3), &npm_run(place, "build"))
+        .good
 }
 
 fn lint(place: &Place, board: &mut Board) {

@@ -6,6 +6,7 @@ mod board;
 mod check;
 mod count;
 mod demo;
+mod package;
 mod place;
 mod prepare;
 mod system;
@@ -18,8 +19,10 @@ usage: cargo xtask <command> [--loud]
   test   sets the machine up, builds, and runs every check and test; ends with `N passed, N failed`
   demo   sets the machine up, builds, and plays the café scene (waits for your clicks where there is a display)
   bench  builds for release and measures Tidegate against `ssh -J`
+  package  builds for release and packs deb and rpm: the app, and the command line with its servers
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
+  --quick, --built, --as VERSION  packages of debug binaries, of binaries that are there, of another version (for tests)
   --person, --driven  who clicks in the demo; without them a display and a terminal mean that you do
   --loud  show the output of every step while it runs (always so when CI is set)";
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Some("test") => check::run(&place, &mut board),
         Some("demo") => demo::run(&place, &mut board, &words[1..]),
         Some("bench") => bench::run(&place, &mut board),
+        Some("package") => package::run(&place, &mut board, &package::Order::of(&words)),
         Some("setup") => prepare::everything(&place, &mut board),
         _ => {
             eprintln!("{USAGE}");

@@ -18,6 +18,16 @@ const BUILD: &[&str] = &[
     "pkg-config",
 ];
 
+/// What packs deb and rpm, and tries them on a booted Debian.
+const PACKAGES: &[&str] = &[
+    "appstream",
+    "debhelper",
+    "desktop-file-utils",
+    "lintian",
+    "rpm",
+    "systemd-container",
+];
+
 /// What the stage needs: a database, a desktop session, a browser, a network.
 const STAGE: &[&str] = &[
     "ca-certificates",
@@ -60,6 +70,7 @@ pub(crate) fn packages(board: &mut Board) -> bool {
     let missing: Vec<&str> = BUILD
         .iter()
         .chain(STAGE)
+        .chain(PACKAGES)
         .copied()
         .filter(|name| !installed(name))
         .collect();
