@@ -8,6 +8,8 @@ use tidegate_tests::{Outcome, scene, stage};
 
 #[path = "trouble/account.rs"]
 mod account;
+#[path = "trouble/again.rs"]
+mod again;
 #[path = "trouble/ana.rs"]
 mod ana;
 #[path = "trouble/database.rs"]
@@ -58,6 +60,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "a_taken_port_is_named_with_the_program_that_holds_it",
             laptop::port_taken(&world, &ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_second_connection_travels_the_first_ones_circuit_in_one_round_trip",
+            again::same_circuit(&world, &ana),
         )
         .await;
     let _ = narrator

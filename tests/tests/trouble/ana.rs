@@ -10,7 +10,9 @@ use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Laptop, Process, Site, User};
-use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
+use tokio::net::TcpStream;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, NoTls, SimpleQueryMessage};
 
 const START: Duration = Duration::from_secs(30);
 
@@ -80,7 +82,33 @@ impl Ana {
         })
     }
 
+    /// How long it takes until the database would take a query.
+    pub(crate) async fn becomes_ready(&self, world: &World) -> Outcome<Duration> {
+        let started = Instant::now();
+        let (client, connection) = self.enter(world).await.map_err(Trouble::new)?;
+        let took = started.elapsed();
+        drop(client);
+        connection.await?;
+        Ok(took)
+    }
+
     async fn exchange(&self, world: &World, query: &str) -> Result<String, String> {
+        let (client, connection) = self.enter(world).await?;
+        let answering = tokio::spawn(connection);
+        let rows = client.simple_query(query).await.map_err(words);
+        drop(client);
+        answering.await.ok();
+        let first = rows?.into_iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        first.ok_or_else(|| "no row".to_owned())
+    }
+
+    async fn enter(
+        &self,
+        world: &World,
+    ) -> Result<(Client, Connection<TcpStream, NoTlsStream>), String> {
         let inlet = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SERVICE_PORT);
         let (ground, ana) = (
             world.stage.ground(),
@@ -92,27 +120,13 @@ impl Ana {
         stream
             .set_nonblocking(true)
             .map_err(|error| error.to_string())?;
-        let stream = tokio::net::TcpStream::from_std(stream).map_err(|error| error.to_string())?;
-        let words = |error: tokio_postgres::Error| {
-            error
-                .as_db_error()
-                .map_or(error.to_string(), ToString::to_string)
-        };
+        let stream = TcpStream::from_std(stream).map_err(|error| error.to_string())?;
         let connecting = Config::new()
             .user("ana")
             .dbname(DATABASE)
             .connect_raw(stream, NoTls)
             .await;
-        let (client, connection) = connecting.map_err(words)?;
-        let answering = tokio::spawn(connection);
-        let rows = client.simple_query(query).await.map_err(words);
-        drop(client);
-        answering.await.ok();
-        let first = rows?.into_iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-            _ => None,
-        });
-        first.ok_or_else(|| "no row".to_owned())
+        connecting.map_err(words)
     }
 
     /// A copy out of the database that takes a while, seen running.
@@ -137,6 +151,12 @@ impl Ana {
         tokio::time::sleep(Duration::from_millis(300)).await;
         Ok(psql)
     }
+}
+
+fn words(error: tokio_postgres::Error) -> String {
+    error
+        .as_db_error()
+        .map_or(error.to_string(), ToString::to_string)
 }
 
 impl Told {
