@@ -10,7 +10,7 @@ mod keyring;
 mod port;
 mod provider;
 mod proxy;
-mod query;
+pub(crate) mod query;
 mod relay;
 #[cfg(test)]
 mod tests;

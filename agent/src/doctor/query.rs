@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Longest message that is looked at, in bytes.
 const MOST: usize = 64 * 1024;
 
-pub(super) async fn check(view: &ServiceView) -> Check {
+pub(crate) async fn check(view: &ServiceView) -> Check {
     match (&view.state, view.kind) {
         (ServiceState::Failed(problem), _) => Check::problem(NAME, problem),
         (ServiceState::Connected { .. }, ServiceKind::Postgres) => asked(view).await,

@@ -95,6 +95,11 @@ async fn known_there(
                 answer.services.len()
             ),
         ),
+        Err(ApiError::Refused(number)) if number / 1000 == 1 => {
+            // Away or busy: that says nothing about us.
+            let code = Code::try_from(number).unwrap_or(Code::AuthorityAway);
+            Check::problem("authority", &code.into())
+        }
         Err(ApiError::Refused(_)) => Check::fail(
             "authority",
             "It does not know this outlet.",

@@ -118,7 +118,11 @@ impl World {
     }
 
     pub(crate) fn config(&self) -> OutletConfig {
-        let text = format!(
+        OutletConfig::from_toml(&self.config_text()).unwrap()
+    }
+
+    pub(crate) fn config_text(&self) -> String {
+        format!(
             "org = \"acme\"\nroot = \"{}\"\nhub = \"{}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
              limits = {{ per_person = 8, dial_milliseconds = 1000 }}\n\
              [[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"{}\"\n",
@@ -128,8 +132,7 @@ impl World {
             self.owner_policy().display(),
             self.audit().display(),
             self.target.address,
-        );
-        OutletConfig::from_toml(&text).unwrap()
+        )
     }
 
     pub(crate) async fn start_outlet(&mut self) {

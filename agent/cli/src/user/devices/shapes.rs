@@ -1,4 +1,5 @@
 //! What `devices --json` prints.
+//! A newcomer would print the agent's own values: these only grow, as all of `report` does.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,10 @@
 //! The lines that a person copies, each pasted where it belongs: shell, `.env`, `pg_service.conf`, Python.
 
 use super::*;
-use crate::{ConnectionStrings, Form, ServiceKind};
+use crate::doctor::{Verdict, query};
+use crate::{
+    ConnectionStrings, Form, ServiceKind, ServiceState, ServiceView, Traffic, UnixTime, words,
+};
 
 /// Everything a form could stumble over, in one name.
 const STRANGE: &str = "it's 100% \"mine\"/$HOME a=b #1|x";
@@ -87,4 +90,33 @@ async fn python(strings: &ConnectionStrings) -> Option<String> {
     let (out, err, code) = run(command).await;
     assert_eq!(code, Some(0), "{err}");
     Some(out.trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn the_doctor_gets_a_row_and_hands_on_what_a_refusal_says() {
+    let (inlet, _database) = Inlet::real().await;
+    let refusing = Inlet::new(Refuses(Code::TargetLoginRefused)).await;
+    let connected = |port| ServiceView {
+        name: warehouse(),
+        title: String::new(),
+        other_port: None,
+        kind: ServiceKind::Postgres,
+        state: ServiceState::Connected {
+            since: UnixTime(1),
+            until: UnixTime(2),
+        },
+        port,
+        connection: ConnectionStrings::new(&warehouse(), ServiceKind::Postgres, port, None),
+        traffic: Traffic::default(),
+        portals: 0,
+    };
+
+    let row = query::check(&connected(inlet.port)).await;
+    let refused = query::check(&connected(refusing.port)).await;
+
+    assert_eq!(row.verdict, Verdict::Ok, "{row:?}");
+    assert_eq!(refused.verdict, Verdict::Fail, "{refused:?}");
+    let problem = Problem::new(Code::TargetLoginRefused).service(&warehouse());
+    let said = refused.fix.unwrap();
+    assert!(said.contains(&words(&problem).next), "{said}");
 }
