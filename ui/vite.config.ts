@@ -8,5 +8,5 @@ export default defineConfig({
   server: { port: 1420, strictPort: true },
   // The policy of the window allows no inline script and no data: font, so nothing may be inlined.
   build: { target: "safari16", assetsInlineLimit: 0, modulePreload: false },
-  test: { environment: "jsdom", include: ["tests/**/*.test.ts"], setupFiles: ["tests/setup.ts"] },
+  test: { environment: "jsdom", include: ["tests/*.test.ts"], setupFiles: ["tests/setup.ts"] },
 });

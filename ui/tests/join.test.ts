@@ -1,7 +1,8 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { badLink, byId, maybeById, notJoined, stage } from "./stage";
+import { badLink, notJoined } from "./gallery";
+import { byId, maybeById, stage } from "./stage";
 
 const link = "tidegate://join?hub=hub.acme.example:443&org=acme";
 const acme = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh" };
@@ -60,7 +61,7 @@ test("an empty field is no mistake", async () => {
 test("while joining nothing can be sent twice", async () => {
   const { show } = await stage(notJoined, () => acme);
 
-  await show({ ...notJoined, account: { is: "joining" } });
+  await show({ ...notJoined, joining: true });
 
   expect(byId("join-button")).toHaveProperty("disabled", true);
   expect(byId("join-button").textContent).toContain("Joining…");

@@ -1,8 +1,8 @@
-import { screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { badLink, byId, connected, maybeById, signedIn, stage, warehouse } from "./stage";
+import { badLink, connected, gallery, portTaken, signedIn, warehouse } from "./gallery";
+import { byId, maybeById, stage } from "./stage";
 
 test("an idle service is one click from open", async () => {
   const user = userEvent.setup();
@@ -21,6 +21,7 @@ test("an open service shows port, time left, and how to use it", async () => {
   expect(byId("left-warehouse").textContent).toContain("9 h 59 min left");
   expect(byId("address-warehouse").textContent).toBe("localhost:15432");
   await user.click(byId("copy-warehouse"));
+  await user.click(byId("copy-menu-warehouse"));
   await user.click(byId("copy-warehouse-psql"));
   await user.click(byId("disconnect-warehouse"));
 
@@ -35,7 +36,7 @@ test("says what was copied", async () => {
   await stage(signedIn({ ...warehouse(connected), copied: "url" }));
 
   expect(byId("copy-warehouse").textContent?.trim()).toBe("Copied");
-  expect(byId("copy-warehouse-psql").textContent?.trim()).toBe("Copy");
+  expect(byId("copy-warehouse").getAttribute("aria-label")).toBe("Copied URL of warehouse");
 });
 
 test("a connection under way can be called off", async () => {
@@ -84,7 +85,7 @@ test("no service is explained, not left blank", async () => {
 
 test("a long list can be searched", async () => {
   const user = userEvent.setup();
-  const many = [..."abcdefgh"].map((letter) => ({ ...warehouse({ is: "idle" }), name: `db-${letter}` }));
+  const many = [..."abcdefgh"].map((letter) => ({ ...warehouse({ is: "idle" }), id: `acme/db-${letter}`, name: `db-${letter}` }));
   await stage(signedIn(...many));
 
   await user.type(byId("search"), "db-c");
@@ -94,9 +95,9 @@ test("a long list can be searched", async () => {
 });
 
 test("open services come first", async () => {
-  await stage(signedIn({ ...warehouse({ is: "idle" }), name: "archive" }, warehouse(connected)));
+  await stage(signedIn({ ...warehouse({ is: "idle" }), id: "acme/archive", name: "archive" }, warehouse(connected)));
 
-  const names = screen.getAllByRole("article").map((card) => card.dataset["testid"]);
+  const names = [...document.querySelectorAll<HTMLElement>("[data-service]")].map((row) => row.dataset["testid"]);
   expect(names).toEqual(["service-warehouse", "service-archive"]);
 });
 
@@ -105,9 +106,29 @@ test("leaving asks first, and quitting says what it ends", async () => {
   const { asked } = await stage(signedIn(warehouse(connected)));
 
   expect(byId("quit").textContent).toContain("disconnect 1 service");
+  await user.click(byId("settings"));
   await user.click(byId("leave"));
   expect(asked).toEqual([]);
   await user.click(byId("leave-sure"));
 
   expect(asked).toEqual([{ do: "leave", org: "acme" }]);
+});
+
+test("a taken port is left behind with one click", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse({ is: "failed", problem: portTaken })));
+
+  await user.click(byId("problem-act-TG-6001"));
+
+  expect(asked).toEqual([portTaken.button?.intent]);
+});
+
+test("two orgs may have a service of the same name", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(gallery["two-orgs"]!.view);
+
+  await user.click(byId("connect-beta/warehouse"));
+
+  expect(byId("state-acme/warehouse").dataset["state"]).toBe("connected");
+  expect(asked).toEqual([{ do: "connect", service: "beta/warehouse" }]);
 });

@@ -1,7 +1,8 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { byId, signedOut, signingIn, stage } from "./stage";
+import { gallery, signedOut, signingIn } from "./gallery";
+import { byId, maybeById, stage } from "./stage";
 
 test("signs in by the keyboard alone", async () => {
   const user = userEvent.setup();
@@ -19,7 +20,7 @@ test("names the step, offers the address, and can be cancelled", async () => {
   const { asked } = await stage(signingIn);
 
   expect(byId("sign-in-step").textContent?.trim()).toBe("Waiting for you in the browser");
-  expect(byId("sign-in-url").textContent).toBe("https://acme.okta.example/authorize?state=1");
+  expect(byId("sign-in-url").textContent).toEqual(expect.stringContaining("https://acme.okta.example/"));
   await user.click(byId("sign-in-copy"));
   await user.click(byId("sign-in-open"));
   await user.click(byId("sign-in-cancel"));
@@ -29,4 +30,24 @@ test("names the step, offers the address, and can be cancelled", async () => {
     { do: "open_sign_in_page", org: "acme" },
     { do: "cancel_sign_in", org: "acme" },
   ]);
+});
+
+test("after a minute it says what may be wrong, and offers a code", async () => {
+  const user = userEvent.setup();
+  const { asked, show } = await stage(signingIn);
+
+  expect(maybeById("likely")).toBeNull();
+  await show(gallery["signing-in-late"]!.view);
+
+  expect(byId("likely").textContent).toContain("allow 127.0.0.1");
+  expect(byId("said").textContent).toContain("has not come back");
+  await user.click(byId("sign-in-with-code"));
+  expect(asked).toEqual([{ do: "sign_in_with_code", org: "acme" }]);
+});
+
+test("a code is shown with the place to type it", async () => {
+  await stage(gallery["signing-in-code"]!.view);
+
+  expect(byId("code").textContent).toBe("WDJB-MJHT");
+  expect(byId("code-address").textContent).toBe("https://acme.okta.example/activate");
 });

@@ -23,6 +23,11 @@ pub enum Intent {
         #[ts(type = "string")]
         org: OrgName,
     },
+    /// Without a browser on this computer. Its assurance is low.
+    SignInWithCode {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
     CancelSignIn {
         #[ts(type = "string")]
         org: OrgName,
@@ -147,6 +152,7 @@ impl Intent {
         match self {
             Self::Join { link } => Doer::Agent(Action::Join { link }),
             Self::SignIn { org } => Doer::Agent(Action::SignIn { org }),
+            Self::SignInWithCode { org } => Doer::Agent(Action::SignInWithCode { org }),
             Self::CancelSignIn { org } => Doer::Agent(Action::CancelSignIn { org }),
             Self::SignOut { org } => Doer::Agent(Action::SignOut { org }),
             Self::Connect { service } => Doer::Agent(Action::Connect { service }),

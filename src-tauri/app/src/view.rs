@@ -4,12 +4,13 @@
 use serde::Serialize;
 use tidegate_agent::{
     AccountView, ConnectStep, HubState, KeyHome, OrgSnapshot, ServiceState, ServiceView, SignIn,
-    SignInStep, Snapshot,
+    SignInStep,
 };
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::likely;
 use ts_rs::TS;
 
 use crate::activity::ActivityLine;
@@ -23,13 +24,17 @@ use crate::time_left::time_left;
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct View {
-    pub account: Account,
-    pub hub: Hub,
-    pub services: Vec<Service>,
-    /// Those that no single service shows.
+    pub page: Page,
+    /// A join link is being used.
+    pub joining: bool,
+    /// Sorted by name.
+    pub orgs: Vec<Org>,
+    /// Those of this computer.
     pub problems: Vec<ProblemView>,
     /// Set where the keys of this device are not in the keyring: what that means for the person.
     pub keys_note: Option<String>,
+    /// Whether somebody shows our icon, as far as is known.
+    pub tray: bool,
     pub activity: Vec<ActivityLine>,
     /// A join link that came from outside: what it says, before anybody has agreed to it.
     pub arrived: Option<Arrival>,
@@ -37,31 +42,57 @@ pub struct View {
     pub version: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum Account {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Page {
     Starting,
     /// The agent could not start; the problems say why.
     Broken,
     NotJoined,
-    Joining,
+    Joined,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct Org {
+    pub name: String,
+    /// What the org calls this device.
+    pub device: String,
+    pub account: Account,
+    pub hub: Hub,
+    pub services: Vec<Service>,
+    /// Those that no single service shows.
+    pub problems: Vec<ProblemView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Account {
     SignedOut {
-        org: String,
         last: Option<String>,
     },
     SigningIn {
-        org: String,
         steps: Vec<Step>,
         url: Option<String>,
         url_copied: bool,
+        /// Why the browser may not have come back, most likely first; empty for the first minute.
+        likely: Vec<&'static str>,
+        /// What to type elsewhere, in a sign-in without a browser here.
+        code: Option<SignInCodeView>,
     },
     SignedIn {
-        org: String,
         name: String,
         left: String,
         #[ts(type = "number")]
         until: UnixTime,
     },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct SignInCodeView {
+    pub code: String,
+    /// Where to type it.
+    pub address: String,
+    pub left: String,
 }
 
 /// One step of signing in, for a list that shows how far it got.
@@ -82,8 +113,6 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Hub {
-    /// Not joined: there is none.
-    None,
     Connected {
         address: String,
     },
@@ -101,7 +130,6 @@ pub enum Hub {
 pub struct Service {
     /// `acme/warehouse`: what to ask for.
     pub id: String,
-    /// `warehouse`; with several orgs `acme/warehouse`.
     pub name: String,
     pub title: String,
     pub kind: &'static str,
@@ -125,6 +153,9 @@ pub enum State {
         #[ts(type = "number")]
         until: UnixTime,
         usage: String,
+        /// Through the inlet since Connect, both ways.
+        #[ts(type = "number")]
+        bytes: u64,
     },
     Disconnecting,
     Failed {
@@ -152,20 +183,14 @@ pub struct SettingsView {
 }
 
 pub fn view(scene: &Scene<'_>) -> View {
-    let services = scene.snapshot.into_iter().flat_map(|snapshot| {
-        let services = snapshot.services();
-        services.map(move |(org, service)| service_view(scene, snapshot, org, service))
-    });
-    let problems = scene.problems();
+    let orgs = scene.snapshot.map_or(&[][..], |snapshot| &snapshot.orgs);
     View {
-        account: account(scene),
-        hub: scene.org_in_view().map_or(Hub::None, |org| hub(scene, org)),
-        services: services.collect(),
-        problems: problems
-            .into_iter()
-            .map(|(org, problem)| problem_view(org, problem))
-            .collect(),
+        page: page(scene),
+        joining: scene.snapshot.is_some_and(|snapshot| snapshot.joining),
+        orgs: orgs.iter().map(|org| org_view(scene, org)).collect(),
+        problems: problems_of(scene, None),
         keys_note: keys_note(scene),
+        tray: !scene.notes.desktop.iter().any(|problem| problem.code == Code::NoTray),
         activity: scene.notes.activity.lines(),
         arrived: scene.notes.arrived.as_ref().map(Arrived::view),
         settings: settings_view(scene.notes),
@@ -173,29 +198,44 @@ pub fn view(scene: &Scene<'_>) -> View {
     }
 }
 
-fn account(scene: &Scene<'_>) -> Account {
-    let Some(snapshot) = scene.snapshot else {
-        return if scene.notes.broken {
-            Account::Broken
-        } else {
-            Account::Starting
-        };
-    };
-    if snapshot.joining {
-        return Account::Joining;
+fn page(scene: &Scene<'_>) -> Page {
+    match scene.snapshot {
+        None if scene.notes.broken => Page::Broken,
+        None => Page::Starting,
+        Some(snapshot) if snapshot.orgs.is_empty() => Page::NotJoined,
+        Some(_) => Page::Joined,
     }
-    let Some(in_view) = scene.org_in_view() else {
-        return Account::NotJoined;
-    };
-    let org = in_view.name.to_string();
-    match &in_view.account {
-        AccountView::SignedOut { last } => Account::SignedOut {
-            org,
-            last: last.clone(),
-        },
-        AccountView::SigningIn(sign_in) => signing_in(scene, &in_view.name, sign_in),
+}
+
+fn org_view(scene: &Scene<'_>, org: &OrgSnapshot) -> Org {
+    let services = org.services.iter();
+    Org {
+        name: org.name.to_string(),
+        device: org.device.clone(),
+        account: account(scene, org),
+        hub: hub(scene, org),
+        services: services
+            .map(|service| service_view(scene, org, service))
+            .collect(),
+        problems: problems_of(scene, Some(&org.name)),
+    }
+}
+
+/// A problem of an org that is no longer there is this computer's.
+fn problems_of(scene: &Scene<'_>, org: Option<&OrgName>) -> Vec<ProblemView> {
+    let is_there = |name: &OrgName| scene.snapshot.is_some_and(|all| all.org(name).is_some());
+    let shown = scene.problems().into_iter();
+    shown
+        .filter(|(about, _)| about.filter(|name| is_there(name)) == org)
+        .map(|(about, problem)| problem_view(about, problem))
+        .collect()
+}
+
+fn account(scene: &Scene<'_>, org: &OrgSnapshot) -> Account {
+    match &org.account {
+        AccountView::SignedOut { last } => Account::SignedOut { last: last.clone() },
+        AccountView::SigningIn(sign_in) => signing_in(scene, &org.name, sign_in),
         AccountView::SignedIn { name, until } => Account::SignedIn {
-            org,
             name: label(name),
             left: time_left(scene.now, *until),
             until: *until,
@@ -204,7 +244,24 @@ fn account(scene: &Scene<'_>) -> Account {
 }
 
 fn signing_in(scene: &Scene<'_>, org: &OrgName, sign_in: &SignIn) -> Account {
-    const ORDER: [SignInStep; 6] = [
+    let copied = scene
+        .copied()
+        .filter(|copied| matches!(&copied.what, Copyable::SignInUrl { org: of } if of == org));
+    Account::SigningIn {
+        steps: steps(sign_in),
+        url: sign_in.url.clone(),
+        url_copied: copied.is_some(),
+        likely: sign_in.likely.iter().map(|cause| likely(*cause)).collect(),
+        code: sign_in.code.as_ref().map(|code| SignInCodeView {
+            code: code.code.clone(),
+            address: code.address.clone(),
+            left: time_left(scene.now, code.until),
+        }),
+    }
+}
+
+fn steps(sign_in: &SignIn) -> Vec<Step> {
+    const BY_BROWSER: [SignInStep; 6] = [
         SignInStep::AskingHub,
         SignInStep::AskingProvider,
         SignInStep::OpeningBrowser,
@@ -212,8 +269,19 @@ fn signing_in(scene: &Scene<'_>, org: &OrgName, sign_in: &SignIn) -> Account {
         SignInStep::ExchangingCode,
         SignInStep::GettingCredential,
     ];
-    let reached = ORDER.iter().position(|step| *step == sign_in.step);
-    let steps = ORDER.iter().enumerate().map(|(place, step)| Step {
+    const BY_CODE: [SignInStep; 4] = [
+        SignInStep::AskingHub,
+        SignInStep::AskingProvider,
+        SignInStep::WaitingForCode,
+        SignInStep::GettingCredential,
+    ];
+    let order = if sign_in.code.is_some() || sign_in.step == SignInStep::WaitingForCode {
+        &BY_CODE[..]
+    } else {
+        &BY_BROWSER[..]
+    };
+    let reached = order.iter().position(|step| *step == sign_in.step);
+    let steps = order.iter().enumerate().map(|(place, step)| Step {
         text: sign_in_step_text(*step),
         progress: match Some(place).cmp(&reached) {
             std::cmp::Ordering::Less => Progress::Done,
@@ -221,15 +289,7 @@ fn signing_in(scene: &Scene<'_>, org: &OrgName, sign_in: &SignIn) -> Account {
             std::cmp::Ordering::Greater => Progress::Later,
         },
     });
-    let copied = scene
-        .copied()
-        .filter(|copied| matches!(&copied.what, Copyable::SignInUrl { org: of } if of == org));
-    Account::SigningIn {
-        org: org.to_string(),
-        steps: steps.collect(),
-        url: sign_in.url.clone(),
-        url_copied: copied.is_some(),
-    }
+    steps.collect()
 }
 
 fn hub(scene: &Scene<'_>, org: &OrgSnapshot) -> Hub {
@@ -247,12 +307,7 @@ fn is_news(scene: &Scene<'_>, since: UnixTime) -> bool {
     !shown([&away], scene.now).is_empty()
 }
 
-fn service_view(
-    scene: &Scene<'_>,
-    snapshot: &Snapshot,
-    org: &OrgSnapshot,
-    service: &ServiceView,
-) -> Service {
+fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> Service {
     let reference = org.service_ref(service);
     let copied = scene.copied().and_then(|copied| match &copied.what {
         Copyable::Connection {
@@ -263,7 +318,8 @@ fn service_view(
     });
     Service {
         id: reference.to_string(),
-        name: snapshot.label(org, service),
+        name: service.name.to_string(),
+        title: service.title.clone(),
         title: label(&service.title),
         kind: match service.kind {
             ServiceKind::Tcp => "TCP",
@@ -286,6 +342,7 @@ fn state(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> State {
             left: time_left(scene.now, *until),
             until: *until,
             usage: usage(service),
+            bytes: service.traffic.sent.saturating_add(service.traffic.received),
         },
         ServiceState::Disconnecting => State::Disconnecting,
         ServiceState::Failed(problem) => State::Failed {

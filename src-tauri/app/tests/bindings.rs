@@ -13,7 +13,8 @@ use tidegate_app::join_text::LinkView;
 use tidegate_app::problem::{Button, Level, ProblemView};
 use tidegate_app::settings::{Notifications, Setting, Theme};
 use tidegate_app::view::{
-    Account, Hub, Progress, Service, SettingsView, Snippet, State, Step, View,
+    Account, Hub, Org, Page, Progress, Service, SettingsView, SignInCodeView, Snippet, State, Step,
+    View,
 };
 use ts_rs::{Config, TS};
 
@@ -38,7 +39,10 @@ fn generated() -> String {
     let mut text =
         String::from("// Generated from src-tauri/app by its test `bindings`. Do not edit.\n");
     declare::<View>(&mut text);
+    declare::<Page>(&mut text);
+    declare::<Org>(&mut text);
     declare::<Account>(&mut text);
+    declare::<SignInCodeView>(&mut text);
     declare::<Step>(&mut text);
     declare::<Progress>(&mut text);
     declare::<Hub>(&mut text);

@@ -1,0 +1,64 @@
+// What a screen reader is told about a new view: what became different, never what merely moved on.
+// A newcomer would make each line a live region: then every minute of time left is read out, once per service.
+
+import type { Org, Service, State, View } from "./bindings/view";
+
+/** Sentences, most important first; empty for most views. */
+export function news(before: View | null, after: View): string[] {
+  if (!before) return [];
+  const orgs = after.orgs.flatMap((org) => ofOrg(before.orgs.find(({ name }) => name === org.name), org));
+  return before.joining && !after.joining && after.orgs.length > before.orgs.length ? ["Joined.", ...orgs] : orgs;
+}
+
+function ofOrg(before: Org | undefined, after: Org): string[] {
+  if (!before) return [];
+  return [...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+}
+
+function ofAccount(before: Org, after: Org): string[] {
+  const { account } = after;
+  if (account.is === "signing_in") {
+    const now = account.steps.find((step) => step.progress === "now")?.text;
+    const was = before.account.is === "signing_in" ? before.account : null;
+    const step = now && now !== was?.steps.find((other) => other.progress === "now")?.text ? [`${now}.`] : [];
+    const late = account.likely.length > 0 && !was?.likely.length ? ["The browser has not come back yet. Likely causes are listed."] : [];
+    return [...step, ...late];
+  }
+  if (account.is === before.account.is) return [];
+  return [account.is === "signed_in" ? `Signed in to ${after.name}.` : `Signed out of ${after.name}.`];
+}
+
+function ofHub(before: Org, after: Org): string[] {
+  if (before.hub.is === after.hub.is) return [];
+  if (after.hub.is === "away") return [`The hub of ${after.name} cannot be reached.`];
+  return before.hub.is === "away" && after.hub.is === "connected" ? [`The hub of ${after.name} is back.`] : [];
+}
+
+function ofServices(before: Service[], after: Service[]): string[] {
+  const known = new Map(before.map((service) => [service.id, service]));
+  return after.flatMap((service) => {
+    const was = known.get(service.id);
+    if (!was) return [];
+    const copied = service.copied && service.copied !== was.copied ? [`Copied ${labelOf(service)} of ${service.name}.`] : [];
+    return was.state.is === service.state.is ? copied : [`${service.name}: ${said(service.state)}.`, ...copied];
+  });
+}
+
+function labelOf(service: Service): string {
+  return service.snippets.find((snippet) => snippet.form === service.copied)?.label ?? "it";
+}
+
+function said(state: State): string {
+  switch (state.is) {
+    case "idle":
+      return "not connected";
+    case "connecting":
+      return "connecting";
+    case "connected":
+      return `connected, ${state.left}`;
+    case "disconnecting":
+      return "disconnecting";
+    case "failed":
+      return state.problem.title;
+  }
+}

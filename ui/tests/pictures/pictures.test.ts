@@ -1,0 +1,164 @@
+// Looks at every state of the window in a real browser: the picture that is kept, contrast and structure by axe, and that nothing is cut off.
+// A newcomer would renew pictures until the test is quiet: look at `tests/out/pictures` first, then `npm run pictures:renew`, then look at the diff.
+
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import pixelmatch from "pixelmatch";
+import type { Browser, Page } from "playwright-core";
+import { PNG } from "pngjs";
+import { build } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { crowd, gallery, signedOut, type Scene } from "../gallery";
+import { open, play, USUAL, type Look } from "./browser";
+
+const KEPT = join(import.meta.dirname, "../../../tests/pictures/window");
+const OUT = join(import.meta.dirname, "../../../tests/out/pictures");
+const AXE = readFileSync(join(import.meta.dirname, "../../node_modules/axe-core/axe.min.js"), "utf8");
+const RENEW = process.env["TIDEGATE_RENEW_PICTURES"] !== undefined;
+/** How different a pixel may be, and what part of all: other versions of the browser draw edges a little differently. */
+const PIXEL = 0.15;
+const PART = 0.002;
+/** These are kept twice as fine, too. */
+const FINE = ["connected", "not-joined"];
+
+let browser: Browser;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "tidegate-pictures-"));
+  await build({ root: import.meta.dirname, configFile: join(import.meta.dirname, "../../vite.config.ts"), logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
+  browser = await open();
+  mkdirSync(KEPT, { recursive: true });
+  mkdirSync(OUT, { recursive: true });
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+
+const looks = Object.entries(gallery).flatMap(([name, scene]) => [false, true].map((dark) => ({ name, scene, dark })));
+
+test.each(looks)("$name, dark: $dark", async ({ name, scene, dark }) => {
+  const size = scene.size ?? USUAL;
+  await look(scene, { dark, scale: 1, size }, async (page) => {
+    compare(`${name}${dark ? "-dark" : ""}.png`, await page.screenshot({ animations: "disabled" }));
+    expect(await cutOff(page)).toEqual([]);
+    expect(await faults(page, scene)).toEqual([]);
+  });
+});
+
+test.each(FINE)("%s, twice as fine", async (name) => {
+  const scene = sceneOf(name);
+  await look(scene, { dark: false, scale: 2, size: USUAL }, async (page) => {
+    compare(`${name}@2x.png`, await page.screenshot({ animations: "disabled" }));
+  });
+});
+
+test.each(Object.keys(gallery))("%s is not cut off at 320 pixels, nor at 200 %%", async (name) => {
+  await look(sceneOf(name), { dark: false, scale: 1, size: { width: 320, height: 370 } }, async (page) => {
+    expect(await cutOff(page)).toEqual([]);
+  });
+});
+
+test("five hundred services are drawn, and drawn again, within a moment", async () => {
+  await look({ view: signedOut }, { dark: false, scale: 1, size: USUAL }, async (page) => {
+    const draw = (view: unknown) =>
+      page.evaluate(
+        (view) => {
+          const before = performance.timeOrigin + performance.now();
+          (globalThis as unknown as { show: (view: unknown) => void }).show(view);
+          return Promise.resolve().then(() => {
+            document.body.getBoundingClientRect();
+            return performance.timeOrigin + performance.now() - before;
+          });
+        },
+        view,
+      );
+    await page.clock.resume();
+    const first = await draw(crowd(500));
+    const again = await draw(crowd(500));
+
+    console.log(`500 services: ${first.toFixed(0)} ms, again ${again.toFixed(0)} ms`);
+    expect(await page.locator("[data-service]").count()).toBe(500);
+    expect(first).toBeLessThan(1500);
+    expect(again).toBeLessThan(500);
+  });
+});
+
+test("no picture is kept of a state that is gone", () => {
+  const wanted = new Set([...looks.map(({ name, dark }) => `${name}${dark ? "-dark" : ""}.png`), ...FINE.map((name) => `${name}@2x.png`)]);
+  const stray = readdirSync(KEPT).filter((file) => !wanted.has(file));
+  if (RENEW) for (const file of stray) rmSync(join(KEPT, file));
+
+  expect(RENEW ? [] : stray).toEqual([]);
+});
+
+async function look(scene: Scene, look: Look, at: (page: Page) => Promise<void>): Promise<void> {
+  const page = await play(browser, folder, scene, look);
+  await at(page).finally(() => page.context().close());
+}
+
+function sceneOf(name: string): Scene {
+  const scene = gallery[name];
+  if (!scene) throw new Error(`no scene is called ${name}`);
+  return scene;
+}
+
+function compare(file: string, taken: Buffer): void {
+  const kept = join(KEPT, file);
+  if (RENEW || !existsSync(kept)) {
+    if (!RENEW) expect.fail(`there is no picture ${file} yet: run \`npm --prefix ui run pictures:renew\` and look at it`);
+    // One that is as good as the same stays as it is, so that a renewal changes only what changed.
+    if (existsSync(kept) && difference(readFileSync(kept), taken) === 0) return;
+    return writeFileSync(kept, taken);
+  }
+  const part = difference(readFileSync(kept), taken, join(OUT, `diff-${file}`));
+  if (part > PART) {
+    writeFileSync(join(OUT, file), taken);
+    expect.fail(
+      `${file} looks different in ${(part * 100).toFixed(2)} % of its pixels: see tests/out/pictures/diff-${file}. ` +
+        "If it should, run `npm --prefix ui run pictures:renew` and look at what changed.",
+    );
+  }
+}
+
+/** The part of pixels that differ, from 0 to 1. */
+function difference(one: Buffer, other: Buffer, where?: string): number {
+  const [a, b] = [PNG.sync.read(one), PNG.sync.read(other)];
+  if (a.width !== b.width || a.height !== b.height) return 1;
+  const drawn = new PNG({ width: a.width, height: a.height });
+  const count = pixelmatch(a.data, b.data, drawn.data, a.width, a.height, { threshold: PIXEL });
+  if (where && count > 0) writeFileSync(where, PNG.sync.write(drawn));
+  return count / (a.width * a.height);
+}
+
+/** What is wider than its place, on the page or in a box that does not say so with an ellipsis. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const wide = document.documentElement.scrollWidth > innerWidth ? [`the page is ${document.documentElement.scrollWidth} wide`] : [];
+    const boxes = [...document.querySelectorAll<HTMLElement>("body *")].filter((element) => {
+      const style = getComputedStyle(element);
+      const hides = style.overflowX !== "visible" && style.textOverflow !== "ellipsis" && !element.classList.contains("unseen");
+      const fine = ["TEXTAREA", "INPUT", "BDI", "SVG"].includes(element.tagName.toUpperCase());
+      return hides && !fine && element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1;
+    });
+    return [...wide, ...boxes.map((element) => element.outerHTML.slice(0, 120))];
+  });
+}
+
+/** What axe has to say. It looks at one screen of a long list: the other rows are made the same way. */
+async function faults(page: Page, scene: Scene): Promise<string[]> {
+  await page.clock.resume();
+  const long = scene.view.orgs.some((org) => org.services.length > 20);
+  await page.evaluate(AXE);
+  return page.evaluate(async (long) => {
+    const { axe } = globalThis as unknown as { axe: { run: (where: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+    const where = long ? { include: [["body"]], exclude: [["li:nth-child(n + 12)"]] } : { include: [["body"]] };
+    const { violations } = await axe.run(where);
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+  }, long);
+}

@@ -1,0 +1,55 @@
+import userEvent from "@testing-library/user-event";
+import { expect, test } from "vitest";
+
+import { gallery, signedIn, warehouse } from "./gallery";
+import { byId, stage } from "./stage";
+
+test("every choice acts at once", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(gallery["settings"]!.view);
+
+  await user.click(byId("settings"));
+  await user.click(byId("start-at-login"));
+  await user.click(byId("notifications"));
+  await user.click(byId("theme-dark"));
+
+  expect(asked).toEqual([
+    { do: "set", what: { is: "start_at_login", on: false } },
+    { do: "set", what: { is: "notifications", to: "off" } },
+    { do: "set", what: { is: "theme", theme: "dark" } },
+  ]);
+});
+
+test("the theme that was chosen is the window's", async () => {
+  const { view } = gallery["settings"]!;
+  const { show } = await stage({ ...view, settings: { ...view.settings, theme: "dark" } });
+
+  expect(document.documentElement.dataset["theme"]).toBe("dark");
+  await show(view);
+  expect(document.documentElement.dataset["theme"]).toBeUndefined();
+});
+
+test("a port is kept by Enter; what cannot be one is not sent", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(signedIn(warehouse({ is: "idle" })));
+
+  await user.click(byId("settings"));
+  await user.clear(byId("port-warehouse"));
+  await user.type(byId("port-warehouse"), "80{Enter}");
+  expect(byId("port-warehouse").getAttribute("aria-invalid")).toBe("true");
+  expect(asked).toEqual([]);
+  await user.clear(byId("port-warehouse"));
+  await user.type(byId("port-warehouse"), "15999{Enter}");
+
+  expect(asked).toEqual([{ do: "set_port", service: "acme/warehouse", port: 15999 }]);
+});
+
+test("a chosen port can be given back", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(gallery["settings"]!.view);
+
+  await user.click(byId("settings"));
+  await user.click(byId("port-back-grafana"));
+
+  expect(asked).toEqual([{ do: "set_port", service: "acme/grafana", port: null }]);
+});
