@@ -12,7 +12,9 @@ export function news(before: View | null, after: View): string[] {
 
 function ofOrg(before: Org | undefined, after: Org): string[] {
   if (!before) return [];
-  return [...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+  const asking = after.requests.filter(({ id }) => !before.requests.some((known) => known.id === id));
+  const asks = asking.map(({ label }) => `${label || "A new device"} asks to be let in.`);
+  return [...asks, ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
 }
 
 function ofAccount(before: Org, after: Org): string[] {

@@ -41,6 +41,9 @@ const acme: Org = {
   hub: { is: "connected", address: "hub.acme.example:443" },
   services: [],
   problems: [],
+  enrolling: null,
+  devices: [],
+  requests: [],
 };
 
 const activity: ActivityLine[] = [
@@ -56,6 +59,8 @@ export function joined(...orgs: Org[]): View {
 export const signedOut: View = joined(acme);
 
 const STEPS = ["Asking the hub", "Asking your organisation's sign-in", "Opening your browser", "Waiting for you in the browser", "Checking the answer"];
+
+const WORDS = ["harbor", "velvet", "candle", "orbit", "meadow", "thistle"];
 
 function signingInWith(more: Partial<Extract<Org["account"], { is: "signing_in" }>>): View {
   const now = more.steps ? 0 : 3;
@@ -76,6 +81,8 @@ function signingInWith(more: Partial<Extract<Org["account"], { is: "signing_in" 
 
 export const signingIn: View = signingInWith({});
 
+const signingInAccount = signingIn.orgs[0]?.account as Extract<Org["account"], { is: "signing_in" }>;
+
 export function warehouse(state: State): Service {
   return service("warehouse", "Flight warehouse", 15432, state);
 }
@@ -88,7 +95,6 @@ export function service(name: string, title: string, port: number, state: State,
     kind: "PostgreSQL",
     address: `localhost:${port}`,
     port,
-    port_chosen: false,
     state,
     snippets: postgres(name, port),
     copied: null,
@@ -140,6 +146,7 @@ function ana(org: Org, services: Service[], problems: ProblemView[] = []): Org {
 }
 
 export const badLink: ProblemView = {
+  org: null,
   code: "TG-4001",
   severity: "error",
   title: "Join link is damaged",
@@ -271,6 +278,26 @@ export const gallery: Record<string, Scene> = {
       code: { code: "WDJB-MJHT", address: "https://acme.okta.example/activate", left: "9 min left" },
     }),
   },
+  "second-device": {
+    view: joined({
+      ...acme,
+      enrolling: { is: "words", words: WORDS, left: "9 min left" },
+      account: { ...signingInAccount, steps: [{ text: "Checking the answer", progress: "done" }, { text: "Waiting for your other computer", progress: "now" }, { text: "Getting your credential", progress: "later" }], url: null },
+    }),
+  },
+  "device-asks": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), requests: [{ id: "r1", label: "ana-desktop", left: "9 min left", state: { is: "asking" } }] }) },
+  "device-words": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), requests: [{ id: "r1", label: "ana-desktop", left: "9 min left", state: { is: "words", words: WORDS } }] }) },
+  devices: {
+    view: joined({
+      ...ana(acme, []),
+      devices: [
+        { id: "d1", name: "dev-7f3a", label: "ana-desktop", enrolled: NOW - 90 * HOUR, seen: null, this: false, revoked: false },
+        { id: "d2", name: "dev-19c2", label: "", enrolled: NOW - 900 * HOUR, seen: NOW - 60, this: true, revoked: false },
+        { id: "d3", name: "dev-03bb", label: "old laptop", enrolled: NOW - 9000 * HOUR, seen: NOW - 4000 * HOUR, this: false, revoked: true },
+      ],
+    }),
+    clicks: ["settings", "revoke-dev-7f3a"],
+  },
   "no-services": { view: signedIn() },
   idle: { view: signedIn(warehouse({ is: "idle" }), ...some) },
   connecting: { view: signedIn(warehouse({ is: "connecting", step: "asking the outlet" }), ...some) },
@@ -286,7 +313,7 @@ export const gallery: Record<string, Scene> = {
   activity: { view: signedIn(warehouse(connected)), clicks: ["activity-title"] },
   "two-orgs": { view: joined(ana(acme, [warehouse(connected), website]), { ...beta, services: [service("warehouse", "The other one", 15433, { is: "idle" }, "beta")] }) },
   "two-orgs-both": { view: joined(ana(acme, [warehouse({ is: "idle" })]), ana(beta, [service("warehouse", "The other one", 15433, connected, "beta")])) },
-  settings: { view: { ...signedIn(warehouse({ is: "idle" }), { ...website, port: 8080, port_chosen: true }), keys_note: null }, clicks: ["settings"] },
+  settings: { view: { ...signedIn(warehouse({ is: "idle" }), { ...website, port: 8080 }), keys_note: null }, clicks: ["settings"] },
   leaving: { view: joined(ana(acme, [])), clicks: ["settings", "leave"] },
   "join-another": { view: joined(ana(acme, [])), clicks: ["settings", "join-another"] },
   many: { view: crowd(500) },
@@ -299,3 +326,10 @@ export const gallery: Record<string, Scene> = {
   "settings-narrow": { view: signedIn(warehouse({ is: "idle" })), clicks: ["settings"], size: { width: 320, height: 740 } },
   "copy-menu-narrow": { view: signedIn(warehouse(connected)), clicks: ["copy-menu-warehouse"], size: { width: 320, height: 370 } },
 };
+
+/** One of them by its name. */
+export function scene(name: string): Scene {
+  const found = gallery[name];
+  if (!found) throw new Error(`no scene is called ${name}`);
+  return found;
+}

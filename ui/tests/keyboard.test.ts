@@ -46,7 +46,7 @@ test("the copy menu does what menus do", async () => {
   expect(document.activeElement).toBe(byId("copy-warehouse-url"));
   expect(byId("copy-menu-warehouse").getAttribute("aria-expanded")).toBe("true");
   await user.keyboard("{ArrowUp}");
-  expect(document.activeElement).toBe(byId("write-pg-service-warehouse"));
+  expect(document.activeElement).toBe(byId("copy-warehouse-pg_service"));
   await user.keyboard("j");
   expect(document.activeElement).toBe(byId("copy-warehouse-jdbc"));
   await user.keyboard("{Escape}");
@@ -56,16 +56,6 @@ test("the copy menu does what menus do", async () => {
   await user.keyboard("{Enter}p{Enter}");
   expect(asked).toEqual([{ do: "copy", what: { is: "connection", service: "acme/warehouse", form: "psql" } }]);
   expect(document.activeElement).toBe(button);
-});
-
-test("what is pasted into a file of hers is asked for by name", async () => {
-  const user = userEvent.setup();
-  const { asked } = await stage(signedIn(warehouse({ is: "idle" })));
-
-  await user.click(byId("copy-menu-warehouse"));
-  await user.click(byId("write-pg-service-warehouse"));
-
-  expect(asked).toEqual([{ do: "write_pg_service", service: "acme/warehouse" }]);
 });
 
 test("a slash leads to the search, Escape empties it, an arrow goes on to what was found", async () => {

@@ -1,7 +1,7 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { badLink, connected, gallery, portTaken, signedIn, warehouse } from "./gallery";
+import { badLink, connected, scene, portTaken, signedIn, warehouse } from "./gallery";
 import { byId, maybeById, stage } from "./stage";
 
 test("an idle service is one click from open", async () => {
@@ -125,7 +125,7 @@ test("a taken port is left behind with one click", async () => {
 
 test("two orgs may have a service of the same name", async () => {
   const user = userEvent.setup();
-  const { asked } = await stage(gallery["two-orgs"]!.view);
+  const { asked } = await stage(scene("two-orgs").view);
 
   await user.click(byId("connect-beta/warehouse"));
 

@@ -1,12 +1,12 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { gallery, signedIn, warehouse } from "./gallery";
+import { scene, signedIn, warehouse } from "./gallery";
 import { byId, stage } from "./stage";
 
 test("every choice acts at once", async () => {
   const user = userEvent.setup();
-  const { asked } = await stage(gallery["settings"]!.view);
+  const { asked } = await stage(scene("settings").view);
 
   await user.click(byId("settings"));
   await user.click(byId("start-at-login"));
@@ -21,7 +21,7 @@ test("every choice acts at once", async () => {
 });
 
 test("the theme that was chosen is the window's", async () => {
-  const { view } = gallery["settings"]!;
+  const { view } = scene("settings");
   const { show } = await stage({ ...view, settings: { ...view.settings, theme: "dark" } });
 
   expect(document.documentElement.dataset["theme"]).toBe("dark");
@@ -46,10 +46,11 @@ test("a port is kept by Enter; what cannot be one is not sent", async () => {
 
 test("a chosen port can be given back", async () => {
   const user = userEvent.setup();
-  const { asked } = await stage(gallery["settings"]!.view);
+  const { asked } = await stage(scene("settings").view);
 
   await user.click(byId("settings"));
-  await user.click(byId("port-back-grafana"));
+  await user.clear(byId("port-grafana"));
+  await user.keyboard("{Enter}");
 
   expect(asked).toEqual([{ do: "set_port", service: "acme/grafana", port: null }]);
 });

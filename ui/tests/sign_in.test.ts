@@ -1,7 +1,7 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { gallery, signedOut, signingIn } from "./gallery";
+import { scene, signedOut, signingIn } from "./gallery";
 import { byId, maybeById, stage } from "./stage";
 
 test("signs in by the keyboard alone", async () => {
@@ -37,7 +37,7 @@ test("after a minute it says what may be wrong, and offers a code", async () => 
   const { asked, show } = await stage(signingIn);
 
   expect(maybeById("likely")).toBeNull();
-  await show(gallery["signing-in-late"]!.view);
+  await show(scene("signing-in-late").view);
 
   expect(byId("likely").textContent).toContain("allow 127.0.0.1");
   expect(byId("said").textContent).toContain("has not come back");
@@ -46,7 +46,7 @@ test("after a minute it says what may be wrong, and offers a code", async () => 
 });
 
 test("a code is shown with the place to type it", async () => {
-  await stage(gallery["signing-in-code"]!.view);
+  await stage(scene("signing-in-code").view);
 
   expect(byId("code").textContent).toBe("WDJB-MJHT");
   expect(byId("code-address").textContent).toBe("https://acme.okta.example/activate");

@@ -1,7 +1,7 @@
 //! Everything that menu, view and icon are functions of, at one moment.
 //! A newcomer would add a field for something the agent knows: ask the snapshot.
 
-use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Snapshot};
+use tidegate_agent::{ServiceRef, ServiceState, Snapshot};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
@@ -64,13 +64,6 @@ impl<'a> Scene<'a> {
             }
         }
         shown
-    }
-
-    /// The org that the window's head is about: one that is signing in, else the first.
-    pub fn org_in_view(&self) -> Option<&'a OrgSnapshot> {
-        let orgs = &self.snapshot?.orgs;
-        let signing_in = |org: &&OrgSnapshot| matches!(org.account, AccountView::SigningIn(_));
-        orgs.iter().find(signing_in).or_else(|| orgs.first())
     }
 
     pub fn copied(&self) -> Option<&'a Copied> {

@@ -11,7 +11,7 @@ use desk::{
 };
 use tidegate_agent::{Action, HubState, ServiceState, SignInStep};
 use tidegate_app::intent::{Copyable, Form};
-use tidegate_app::view::{Account, State};
+use tidegate_app::view::{Account, Page, State};
 use tidegate_app::{Icon, IconState, Input, Intent, Panel};
 use tidegate_proto::problem::{Code, Problem};
 use tokio::time::advance;
@@ -44,7 +44,7 @@ async fn two_clicks_from_desktop_to_clipboard() {
     assert_eq!(notices(&told).len(), 1);
     assert_eq!(notices(&told)[0].title, "warehouse is connected");
     // Not the only place that says so.
-    assert_eq!(last_view(&told).services[0].copied, Some(Form::Url));
+    assert_eq!(last_view(&told).orgs[0].services[0].copied, Some(Form::Url));
     desk.close().await;
 }
 
@@ -83,7 +83,7 @@ async fn without_a_clipboard_it_says_so_and_goes_on() {
 
     let told = desk.told();
     let view = last_view(&told);
-    assert_eq!(view.services[0].copied, None);
+    assert_eq!(view.orgs[0].services[0].copied, None);
     assert_eq!(view.problems[0].code, Code::ClipboardFailed.to_string());
     assert!(notices(&told)[0].body.contains("window"));
     desk.close().await;
@@ -183,7 +183,7 @@ async fn an_end_that_nobody_here_asked_for_is_told_with_its_reason() {
 
     let told = desk.told();
     assert_eq!(notices(&told).len(), 1);
-    let State::Failed { problem } = &last_view(&told).services[0].state else {
+    let State::Failed { problem } = &last_view(&told).orgs[0].services[0].state else {
         panic!("not failed")
     };
     assert_eq!(problem.code, "TG-7002");
@@ -301,7 +301,7 @@ async fn the_sign_in_page_can_be_opened_and_copied_again() {
     assert!(told.contains(&Told::OpenUrl(url.clone())));
     assert_eq!(copied(&told), [url.as_str()]);
     assert!(matches!(
-        last_view(&told).account,
+        last_view(&told).orgs[0].account,
         Account::SigningIn {
             url_copied: true,
             ..
@@ -323,8 +323,8 @@ async fn copied_is_said_for_a_while_only() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     let later = last_view(&desk.told());
 
-    assert_eq!(at_once.services[0].copied, Some(Form::Psql));
-    assert_eq!(later.services[0].copied, None);
+    assert_eq!(at_once.orgs[0].services[0].copied, Some(Form::Psql));
+    assert_eq!(later.orgs[0].services[0].copied, None);
     desk.close().await;
 }
 
@@ -335,7 +335,7 @@ async fn an_agent_that_cannot_start_says_why_and_can_be_quit() {
     let told = desk.told();
     let view = last_view(&told);
     assert!(told.contains(&Told::OpenWindow));
-    assert_eq!(view.account, Account::Broken);
+    assert_eq!(view.page, Page::Broken);
     assert_eq!(view.problems[0].code, Code::AlreadyRunning.to_string());
     desk.menu_click("quit").await;
     desk.close().await;
@@ -467,8 +467,8 @@ async fn a_hub_that_is_away_for_a_moment_is_no_news_and_later_it_is_said_once() 
     assert_eq!(notices(&blinked), []);
     assert!(last_view(&blinked).activity.is_empty());
     assert_eq!(notices(&away).len(), 1);
-    assert_eq!(last_view(&away).problems.len(), 1);
-    assert!(last_view(&away).problems[0].dismiss.is_none());
+    assert_eq!(last_view(&away).orgs[0].problems.len(), 1);
+    assert!(last_view(&away).orgs[0].problems[0].dismiss.is_none());
     assert_eq!(notices(&back), []);
     assert_eq!(
         last_view(&back).activity[0].text,

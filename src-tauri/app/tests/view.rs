@@ -10,7 +10,7 @@ use desk::{
 use tidegate_agent::{HubState, KeyHome, SignInStep, Snapshot, Traffic};
 use tidegate_app::View;
 use tidegate_app::scene::{Notes, Scene};
-use tidegate_app::view::{Account, Hub, Progress, State, view};
+use tidegate_app::view::{Account, Hub, Page, Progress, State, view};
 use tidegate_proto::problem::{Code, Problem};
 
 fn of(snapshot: &Snapshot) -> View {
@@ -22,15 +22,16 @@ fn of(snapshot: &Snapshot) -> View {
 }
 
 #[test]
-fn without_an_org_there_is_no_hub() {
+fn without_an_org_there_is_only_a_way_in() {
     let view = of(&not_joined());
 
-    assert_eq!((view.account, view.hub), (Account::NotJoined, Hub::None));
+    assert_eq!((view.page, view.orgs), (Page::NotJoined, Vec::new()));
 }
 
 #[test]
 fn signing_in_shows_how_far_it_got() {
-    let Account::SigningIn { steps, .. } = of(&signing_in(SignInStep::ExchangingCode)).account
+    let Account::SigningIn { steps, .. } =
+        &of(&signing_in(SignInStep::ExchangingCode)).orgs[0].account
     else {
         panic!("not signing in");
     };
@@ -56,7 +57,7 @@ fn an_open_service_says_how_it_is_used() {
         warehouse_used.portals = portals;
         warehouse_used.traffic = Traffic { sent, received };
         let snapshot = with_services(vec![warehouse_used]);
-        match &of(&snapshot).services[0].state {
+        match &of(&snapshot).orgs[0].services[0].state {
             State::Connected { usage, .. } => usage.clone(),
             _ => panic!("not connected"),
         }
@@ -84,14 +85,14 @@ fn the_hub_being_away_does_not_hide_the_services() {
     let view = of(&away);
 
     assert_eq!(
-        view.hub,
+        view.orgs[0].hub,
         Hub::Away {
             address: "hub.acme.example:443".into(),
             since: MORNING.minus(60)
         }
     );
     assert_eq!(
-        view.services[0].state,
+        view.orgs[0].services[0].state,
         State::Connecting {
             step: "asking the outlet"
         }
@@ -119,7 +120,7 @@ fn every_problem_has_words_and_a_way_to_put_it_aside() {
     for code in Code::ALL {
         let snapshot = but(signed_out(), |org| org.problems = vec![Problem::new(*code)]);
 
-        let shown = &of(&snapshot).problems[0];
+        let shown = &of(&snapshot).orgs[0].problems[0];
 
         assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
         let dismiss = tidegate_app::Intent::Dismiss {

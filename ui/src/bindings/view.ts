@@ -1,14 +1,94 @@
 // Generated from src-tauri/app by its test `bindings`. Do not edit.
 
-export type View = { page: Page, joining: boolean, orgs: Array<Org>, problems: Array<ProblemView>, keys_note: string | null, tray: boolean, activity: Array<ActivityLine>, arrived: Arrival | null, settings: SettingsView, version: string, };
+export type View = { page: Page, 
+/**
+ * A join link is being used.
+ */
+joining: boolean, 
+/**
+ * Sorted by name.
+ */
+orgs: Array<Org>, 
+/**
+ * Those of this computer.
+ */
+problems: Array<ProblemView>, 
+/**
+ * Set where the keys of this device are not in the keyring: what that means for the person.
+ */
+keys_note: string | null, 
+/**
+ * Whether somebody shows our icon, as far as is known.
+ */
+tray: boolean, activity: Array<ActivityLine>, 
+/**
+ * A join link that came from outside: what it says, before anybody has agreed to it.
+ */
+arrived: Arrival | null, settings: SettingsView, version: string, };
 
 export type Page = "starting" | "broken" | "not_joined" | "joined";
 
-export type Org = { name: string, device: string, account: Account, hub: Hub, services: Array<Service>, problems: Array<ProblemView>, };
+export type Org = { name: string, 
+/**
+ * What the org calls this device.
+ */
+device: string, account: Account, hub: Hub, services: Array<Service>, 
+/**
+ * Those that no single service shows.
+ */
+problems: Array<ProblemView>, 
+/**
+ * How far this computer is on its way in; `None` once it is in.
+ */
+enrolling: EnrollingView | null, 
+/**
+ * The person's devices, newest first.
+ */
+devices: Array<DeviceLine>, 
+/**
+ * New devices of the person that ask to be let in by this one.
+ */
+requests: Array<RequestView>, };
 
-export type Account = { "is": "signed_out", last: string | null, } | { "is": "signing_in", steps: Array<Step>, url: string | null, url_copied: boolean, likely: Array<string>, code: Code | null, } | { "is": "signed_in", name: string, left: string, until: number, };
+export type Account = { "is": "signed_out", last: string | null, } | { "is": "signing_in", steps: Array<Step>, url: string | null, url_copied: boolean, 
+/**
+ * Why the browser may not have come back, most likely first; empty for the first minute.
+ */
+likely: Array<string>, 
+/**
+ * What to type elsewhere, in a sign-in without a browser here.
+ */
+code: SignInCodeView | null, } | { "is": "signed_in", name: string, left: string, until: number, };
 
-export type Code = { code: string, address: string, left: string, };
+export type SignInCodeView = { code: string, 
+/**
+ * Where to type it.
+ */
+address: string, left: string, };
+
+export type DeviceLine = { 
+/**
+ * What to ask for.
+ */
+id: string, 
+/**
+ * `dev-…`
+ */
+name: string, 
+/**
+ * As it called itself; may be empty.
+ */
+label: string, enrolled: number, seen: number | null, 
+/**
+ * The one in front of the person.
+ */
+this: boolean, revoked: boolean, };
+
+export type RequestView = { id: string, label: string, left: string, state: RequestState, };
+
+export type RequestState = { "is": "asking" } | { "is": "comparing" } | { "is": "words", words: Array<string>, } | { "is": "elsewhere" };
+
+export type EnrollingView = { "is": "sign_in" } | { "is": "asking", left: string, } | { "is": "words", words: Array<string>, left: string, };
 
 export type Step = { text: string, progress: Progress, };
 
@@ -16,13 +96,49 @@ export type Progress = "done" | "now" | "later";
 
 export type Hub = { "is": "connected", address: string, } | { "is": "connecting", address: string, } | { "is": "away", address: string, since: number, };
 
-export type Service = { id: string, name: string, title: string, kind: string, address: string, port: number, port_chosen: boolean, state: State, snippets: Array<Snippet>, copied: Form | null, };
+export type Service = { 
+/**
+ * `acme/warehouse`: what to ask for.
+ */
+id: string, name: string, title: string, kind: string, 
+/**
+ * `localhost:15432`
+ */
+address: string, port: number, state: State, snippets: Array<Snippet>, 
+/**
+ * What was just put on the clipboard.
+ */
+copied: Form | null, };
 
-export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, bytes: number, } | { "is": "disconnecting" } | { "is": "failed", problem: ProblemView, };
+export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, 
+/**
+ * Through the inlet since Connect, both ways.
+ */
+bytes: number, } | { "is": "disconnecting" } | { "is": "failed", problem: ProblemView, };
 
 export type Snippet = { form: Form, label: string, text: string, };
 
-export type ProblemView = { code: string, severity: Level, title: string, cause: string, next: string, who: string, since: number | null, button: Button | null, dismiss: Intent | null, };
+export type ProblemView = { 
+/**
+ * The org it is about; `None`: this computer's.
+ */
+org: string | null, 
+/**
+ * `TG-2001`
+ */
+code: string, severity: Level, title: string, cause: string, next: string, 
+/**
+ * Who can mend it: `your administrator`.
+ */
+who: string, 
+/**
+ * Set for what lasts: since when.
+ */
+since: number | null, button: Button | null, 
+/**
+ * `None` for what lasts: it goes by itself when it is over.
+ */
+dismiss: Intent | null, };
 
 export type Level = "info" | "warning" | "error";
 
@@ -30,11 +146,19 @@ export type Button = { label: string, intent: Intent, };
 
 export type ActivityLine = { at: number, text: string, };
 
-export type LinkView = { org: string, address: string, root: string, };
-
-export type SettingsView = { theme: Theme, start_hidden: boolean, notifications: Notifications, start_at_login: boolean, file: string, };
+export type LinkView = { org: string, address: string, 
+/**
+ * The fingerprint of the org's root key, in groups of four.
+ */
+root: string, };
 
 export type Arrival = { "is": "link", link: LinkView, } | { "is": "bad", problem: ProblemView, };
+
+export type SettingsView = { theme: Theme, start_at_login: boolean, start_hidden: boolean, notifications: Notifications, 
+/**
+ * Where they are kept.
+ */
+file: string, };
 
 export type Theme = "system" | "light" | "dark";
 
@@ -42,7 +166,7 @@ export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "write_pg_service", service: string, } | { "do": "open_window" } | { "do": "open_sign_in_page", org: string, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "compare_device", org: string, request: string, } | { "do": "approve_device", org: string, request: string, } | { "do": "decline_device", org: string, request: string, } | { "do": "revoke_device", org: string, device: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, };
 
