@@ -12,8 +12,8 @@ export function news(before: View | null, after: View): string[] {
 
 function ofOrg(before: Org | undefined, after: Org): string[] {
   if (!before) return [];
-  const asking = after.requests.filter(({ id }) => !before.requests.some((known) => known.id === id));
-  const asks = asking.map(({ label }) => `${label || "A new device"} asks to be let in.`);
+  const asking = after.devices.requests.filter(({ id }) => !before.devices.requests.some((known) => known.id === id));
+  const asks = asking.map(({ who }) => `${who} asks to be let in.`);
   return [...asks, ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
 }
 

@@ -41,9 +41,7 @@ const acme: Org = {
   hub: { is: "connected", address: "hub.acme.example:443" },
   services: [],
   problems: [],
-  enrolling: null,
-  devices: [],
-  requests: [],
+  devices: { requests: [], asking: null, list: [] },
 };
 
 const activity: ActivityLine[] = [
@@ -281,22 +279,25 @@ export const gallery: Record<string, Scene> = {
   "second-device": {
     view: joined({
       ...acme,
-      enrolling: { is: "words", words: WORDS, left: "9 min left" },
+      devices: { requests: [], list: [], asking: { is: "words", words: WORDS, left: "9 min left" } },
       account: { ...signingInAccount, steps: [{ text: "Checking the answer", progress: "done" }, { text: "Waiting for your other computer", progress: "now" }, { text: "Getting your credential", progress: "later" }], url: null },
     }),
   },
-  "device-asks": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), requests: [{ id: "r1", label: "ana-desktop", left: "9 min left", state: { is: "asking" } }] }) },
-  "device-words": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), requests: [{ id: "r1", label: "ana-desktop", left: "9 min left", state: { is: "words", words: WORDS } }] }) },
+  "device-asks": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "asking" } }] } }) },
+  "device-words": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "words", words: WORDS } }] } }) },
   devices: {
     view: joined({
       ...ana(acme, []),
-      devices: [
-        { id: "d1", name: "dev-7f3a", label: "ana-desktop", enrolled: NOW - 90 * HOUR, seen: null, this: false, revoked: false },
-        { id: "d2", name: "dev-19c2", label: "", enrolled: NOW - 900 * HOUR, seen: NOW - 60, this: true, revoked: false },
-        { id: "d3", name: "dev-03bb", label: "old laptop", enrolled: NOW - 9000 * HOUR, seen: NOW - 4000 * HOUR, this: false, revoked: true },
-      ],
+      devices: {
+        ...acme.devices,
+        list: [
+          { id: "d1", name: "ana-desktop", enrolled: NOW - 90 * HOUR, seen: null, this: false, revoked: false },
+          { id: "d2", name: "dev-19c2", enrolled: NOW - 900 * HOUR, seen: NOW - 60, this: true, revoked: false },
+          { id: "d3", name: "old laptop", enrolled: NOW - 9000 * HOUR, seen: NOW - 4000 * HOUR, this: false, revoked: true },
+        ],
+      },
     }),
-    clicks: ["settings", "revoke-dev-7f3a"],
+    clicks: ["settings", "revoke-d1"],
   },
   "no-services": { view: signedIn() },
   idle: { view: signedIn(warehouse({ is: "idle" }), ...some) },

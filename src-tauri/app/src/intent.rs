@@ -52,28 +52,6 @@ pub enum Intent {
         service: ServiceRef,
         port: Option<u16>,
     },
-    /// Shows the six words for a new device that asks to be let in.
-    CompareDevice {
-        #[ts(type = "string")]
-        org: OrgName,
-        request: String,
-    },
-    ApproveDevice {
-        #[ts(type = "string")]
-        org: OrgName,
-        request: String,
-    },
-    DeclineDevice {
-        #[ts(type = "string")]
-        org: OrgName,
-        request: String,
-    },
-    /// For good.
-    RevokeDevice {
-        #[ts(type = "string")]
-        org: OrgName,
-        device: String,
-    },
     /// A problem of an org, or of this computer where none is named.
     Dismiss {
         #[ts(type = "string | null")]
@@ -186,16 +164,6 @@ impl Intent {
             Self::Connect { service } => Doer::Agent(Action::Connect { service }),
             Self::Disconnect { service } => Doer::Agent(Action::Disconnect { service }),
             Self::SetPort { service, port } => Doer::Agent(Action::SetPort { service, port }),
-            Self::CompareDevice { org, request } => {
-                Doer::Agent(Action::CompareDevice { org, request })
-            }
-            Self::ApproveDevice { org, request } => {
-                Doer::Agent(Action::ApproveDevice { org, request })
-            }
-            Self::DeclineDevice { org, request } => {
-                Doer::Agent(Action::DeclineDevice { org, request })
-            }
-            Self::RevokeDevice { org, device } => Doer::Agent(Action::RevokeDevice { org, device }),
             Self::Dismiss { org, code } => Doer::Agent(Action::DismissProblem { org, code }),
             Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),

@@ -1,11 +1,9 @@
 //! What the window shows, as one value: the TypeScript in `ui/` draws it and decides nothing.
 //! A newcomer would put a secret or a raw error in here: this value ends in a web view, so it holds words, names and addresses only.
 
-mod devices;
 mod service;
 mod sign_in;
 
-pub use devices::{DeviceLine, EnrollingView, RequestState, RequestView};
 pub(crate) use service::connect_step_text;
 pub use service::{Service, Snippet, State};
 pub(crate) use sign_in::sign_in_step_text;
@@ -20,10 +18,10 @@ use ts_rs::TS;
 
 use crate::activity::ActivityLine;
 use crate::arrived::{Arrival, Arrived};
+use crate::devices::{Devices, devices};
 use crate::problem::{ProblemView, problem_view};
 use crate::scene::{Notes, Scene};
 use crate::settings::{Notifications, Theme};
-use devices::{device_lines, enrolling_view, request_views};
 use service::service_view;
 use sign_in::account;
 
@@ -67,12 +65,8 @@ pub struct Org {
     pub services: Vec<Service>,
     /// Those that no single service shows.
     pub problems: Vec<ProblemView>,
-    /// How far this computer is on its way in; `None` once it is in.
-    pub enrolling: Option<EnrollingView>,
-    /// The person's devices, newest first.
-    pub devices: Vec<DeviceLine>,
-    /// New devices of the person that ask to be let in by this one.
-    pub requests: Vec<RequestView>,
+    /// The person's other devices, and those that ask to be let in.
+    pub devices: Devices,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -142,9 +136,7 @@ fn org_view(scene: &Scene<'_>, org: &OrgSnapshot) -> Org {
             .map(|service| service_view(scene, org, service))
             .collect(),
         problems: problems_of(scene, Some(&org.name)),
-        enrolling: org.enrolling.as_ref().map(|way| enrolling_view(scene, way)),
-        devices: device_lines(org),
-        requests: request_views(scene, org),
+        devices: devices(org, scene.now),
     }
 }
 

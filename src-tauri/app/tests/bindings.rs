@@ -13,8 +13,8 @@ use tidegate_app::join_text::LinkView;
 use tidegate_app::problem::{Button, Level, ProblemView};
 use tidegate_app::settings::{Notifications, Setting, Theme};
 use tidegate_app::view::{
-    Account, DeviceLine, EnrollingView, Hub, Org, Page, Progress, RequestState, RequestView,
-    Service, SettingsView, SignInCodeView, Snippet, State, Step, View,
+    Account, Hub, Org, Page, Progress, Service, SettingsView, SignInCodeView, Snippet, State, Step,
+    View,
 };
 use ts_rs::{Config, TS};
 
@@ -43,10 +43,6 @@ fn generated() -> String {
     declare::<Org>(&mut text);
     declare::<Account>(&mut text);
     declare::<SignInCodeView>(&mut text);
-    declare::<DeviceLine>(&mut text);
-    declare::<RequestView>(&mut text);
-    declare::<RequestState>(&mut text);
-    declare::<EnrollingView>(&mut text);
     declare::<Step>(&mut text);
     declare::<Progress>(&mut text);
     declare::<Hub>(&mut text);

@@ -38,17 +38,9 @@ device: string, account: Account, hub: Hub, services: Array<Service>,
  */
 problems: Array<ProblemView>, 
 /**
- * How far this computer is on its way in; `None` once it is in.
+ * The person's other devices, and those that ask to be let in.
  */
-enrolling: EnrollingView | null, 
-/**
- * The person's devices, newest first.
- */
-devices: Array<DeviceLine>, 
-/**
- * New devices of the person that ask to be let in by this one.
- */
-requests: Array<RequestView>, };
+devices: Devices, };
 
 export type Account = { "is": "signed_out", last: string | null, } | { "is": "signing_in", steps: Array<Step>, url: string | null, url_copied: boolean, 
 /**
@@ -65,30 +57,6 @@ export type SignInCodeView = { code: string,
  * Where to type it.
  */
 address: string, left: string, };
-
-export type DeviceLine = { 
-/**
- * What to ask for.
- */
-id: string, 
-/**
- * `dev-…`
- */
-name: string, 
-/**
- * As it called itself; may be empty.
- */
-label: string, enrolled: number, seen: number | null, 
-/**
- * The one in front of the person.
- */
-this: boolean, revoked: boolean, };
-
-export type RequestView = { id: string, label: string, left: string, state: RequestState, };
-
-export type RequestState = { "is": "asking" } | { "is": "comparing" } | { "is": "words", words: Array<string>, } | { "is": "elsewhere" };
-
-export type EnrollingView = { "is": "sign_in" } | { "is": "asking", left: string, } | { "is": "words", words: Array<string>, left: string, };
 
 export type Step = { text: string, progress: Progress, };
 
@@ -162,11 +130,39 @@ file: string, };
 
 export type Theme = "system" | "light" | "dark";
 
+export type Devices = { 
+/**
+ * New devices that ask this one.
+ */
+requests: Array<Request>, 
+/**
+ * Set while this device itself asks another one.
+ */
+asking: Asking | null, 
+/**
+ * Newest first.
+ */
+list: Array<Device>, };
+
+export type Request = { id: string, 
+/**
+ * `A new device (ana's phone)`
+ */
+who: string, left: string, state: RequestState, };
+
+export type RequestState = { "is": "asking" } | { "is": "comparing" } | { "is": "words", words: Array<string>, } | { "is": "elsewhere" };
+
+export type Asking = { "is": "sign_in" } | { "is": "waiting", left: string, } | { "is": "words", words: Array<string>, left: string, };
+
+export type Device = { id: string, name: string, this: boolean, revoked: boolean, enrolled: number, seen: number | null, };
+
+export type DeviceAct = { "is": "compare", request: string, } | { "is": "approve", request: string, } | { "is": "decline", request: string, } | { "is": "revoke", device: string, };
+
 export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "compare_device", org: string, request: string, } | { "do": "approve_device", org: string, request: string, } | { "do": "decline_device", org: string, request: string, } | { "do": "revoke_device", org: string, device: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, };
 
