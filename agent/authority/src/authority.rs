@@ -1,7 +1,7 @@
 //! The authority as a whole: opened on a data directory, serving connections it is given, reloading, shutting down.
 //! It owns one task, the beat; the connections are its caller's tasks, who joins them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use tidegate_link::{
 use tidegate_proto::{
     entropy::{Entropy, SystemEntropy},
     event::EventKind,
-    names::HubAddress,
+    identity::PeerId,
+    names::{HubAddress, ServiceName},
     statement::{AuthorityStatement, Beacon, OrgBundle},
 };
 use tokio::{
@@ -179,6 +180,15 @@ impl Authority {
     #[must_use]
     pub fn key_host(&self) -> HubAddress {
         self.core.in_force.borrow().org.idp.key_host.clone()
+    }
+
+    /// The newest root's fingerprint, and the version of each service's entry; ask again after a reload.
+    #[must_use]
+    pub fn catalogue(&self) -> (PeerId, BTreeMap<ServiceName, u64>) {
+        let in_force = self.core.in_force.borrow();
+        let versions = in_force.org.services.iter();
+        let versions = versions.map(|entry| (entry.service.clone(), entry.version));
+        (in_force.org.root.peer_id(), versions.collect())
     }
 
     /// The pseudonyms that were shut out while passes of theirs may still be good, as they change: relays end their links.

@@ -17,7 +17,7 @@ use tidegate_proto::{
     names::{HubAddress, OrgName},
     statement::{AuthorityStatement, OrgBundle},
 };
-use tidegate_relay::{Limits, Relay, RelayConfig};
+use tidegate_relay::{Catalogue, Limits, Relay, RelayConfig};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -72,6 +72,7 @@ struct Hub {
     /// What the relay is told of a new bundle.
     statement: watch::Sender<AuthorityStatement>,
     key_host: watch::Sender<HubAddress>,
+    catalogue: watch::Sender<Arc<Catalogue>>,
 }
 
 impl Hub {
@@ -86,12 +87,14 @@ impl Hub {
         let authority = authority.map_err(Trouble::AuthorityRefused)?;
         let statement = watch::Sender::new(authority.statement());
         let key_host = watch::Sender::new(authority.key_host());
+        let catalogue = watch::Sender::new(catalogue_of(&authority));
         let relay = Relay::new(RelayConfig {
             org: config.anchor.org.clone(),
             authority: statement.subscribe(),
             noise: relay_key,
             key_host: key_host.subscribe(),
             shut_out: authority.shut_out(),
+            catalogue: catalogue.subscribe(),
             limits: Limits::default(),
             clock: Arc::new(tidegate_link::now),
         });
@@ -101,6 +104,7 @@ impl Hub {
             relay,
             statement,
             key_host,
+            catalogue,
         })
     }
 
@@ -176,6 +180,7 @@ impl Hub {
                 tracing::info!(changes = changes.len(), "bundle was read again");
                 self.statement.send_replace(self.authority.statement());
                 self.key_host.send_replace(self.authority.key_host());
+                self.catalogue.send_replace(catalogue_of(&self.authority));
             }
             Err(error) => tracing::warn!(%error, "bundle was refused, the old one stays in force"),
         }
@@ -217,6 +222,11 @@ fn told(ended: Result<(), JoinError>) {
     if ended.is_err_and(|error| error.is_panic()) {
         tracing::error!("a connection ended in a panic");
     }
+}
+
+fn catalogue_of(authority: &Authority) -> Arc<Catalogue> {
+    let (root, services) = authority.catalogue();
+    Arc::new(Catalogue { root, services })
 }
 
 fn read_bundle(path: &Path) -> Result<OrgBundle, Failure> {

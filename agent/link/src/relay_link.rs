@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use tidegate_proto::{
-    channel::{CircuitToken, Prologue, Suite},
+    channel::{CircuitToken, HandshakeHash, Prologue, Suite},
     identity::{NoisePublic, NoiseSecret},
     names::{HubAddress, OrgName},
     wire::link::{FromRelay, RelayRefusal, ServiceHandle, ToRelay},
@@ -66,13 +66,38 @@ impl RelayLink {
         org: &OrgName,
         pass: String,
     ) -> Result<Self, LinkError> {
+        Self::introduce(addr, relay, local, org, |_| ToRelay::Hello { pass }).await
+    }
+
+    /// As [`Self::connect`], for an outlet whose pass has run out while the authority is away: `chain` makes an
+    /// `OutletChain` as JSON for the channel that it is given the hash of.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_by_chain(
+        addr: &HubAddress,
+        relay: NoisePublic,
+        local: &NoiseSecret,
+        org: &OrgName,
+        chain: impl FnOnce(&HandshakeHash) -> Vec<u8>,
+    ) -> Result<Self, LinkError> {
+        let hello = |hash: &HandshakeHash| ToRelay::Chain { json: chain(hash) };
+        Self::introduce(addr, relay, local, org, hello).await
+    }
+
+    async fn introduce(
+        addr: &HubAddress,
+        relay: NoisePublic,
+        local: &NoiseSecret,
+        org: &OrgName,
+        hello: impl FnOnce(&HandshakeHash) -> ToRelay,
+    ) -> Result<Self, LinkError> {
         let mut tcp = dial(addr, DIAL_LIMIT).await?;
         preface(&mut tcp, Preface::Link).await?;
         let prologue = Prologue::link(Suite::Aes256Gcm, org.clone());
         let mut secure = initiate(tcp, &prologue, local, relay).await?;
-        secure
-            .send_record(&ToRelay::Hello { pass }.encode())
-            .await?;
+        let hello = hello(&secure.hash);
+        secure.send_record(&hello.encode()).await?;
         let answer = timeout(ANSWER_LIMIT, secure.recv_record())
             .await
             .map_err(|_| LinkError::TimedOut)??;

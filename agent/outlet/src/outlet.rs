@@ -245,6 +245,7 @@ impl Opened {
         let org = config.org.clone();
         let relays = Relays {
             org,
+            keys: Arc::clone(&keys),
             link_key,
             links: Arc::clone(&links),
             offers,

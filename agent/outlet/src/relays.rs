@@ -2,16 +2,19 @@
 //! Links come and go without touching a running portal: each portal has a connection of its own.
 
 use crate::backoff::Backoff;
+use crate::keys::OutletKeys;
 use crate::links::Links;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate_link::{LinkError, RelayLink};
-use tidegate_proto::channel::CircuitToken;
+use tidegate_proto::api::CatalogueEntry;
+use tidegate_proto::channel::{CircuitToken, HandshakeHash};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::{NoisePublic, NoiseSecret};
 use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
-use tidegate_proto::wire::link::ServiceHandle;
+use tidegate_proto::wire::chain::OutletChain;
+use tidegate_proto::wire::link::{RelayRefusal, ServiceHandle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -24,6 +27,9 @@ const SETTLED: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Registration {
     pub(crate) pass: String,
+    /// What the root says of us, for relays while the authority is away.
+    pub(crate) roots: Vec<String>,
+    pub(crate) entries: Vec<CatalogueEntry>,
     pub(crate) names: BTreeMap<ServiceHandle, ServiceName>,
     pub(crate) relays: BTreeSet<RelayAt>,
 }
@@ -42,6 +48,7 @@ pub(crate) struct Offer {
 /// What every link needs.
 pub(crate) struct Relays {
     pub(crate) org: OrgName,
+    pub(crate) keys: Arc<OutletKeys>,
     /// Ours at relays; made at each start and bound into the pass.
     pub(crate) link_key: Arc<NoiseSecret>,
     pub(crate) links: Arc<Links>,
@@ -112,13 +119,40 @@ impl Relays {
         };
         let (address, key) = relay;
         let pass = registration.pass.clone();
-        let link = match RelayLink::connect(address, *key, &self.link_key, &self.org, pass).await {
+        let linked = match RelayLink::connect(address, *key, &self.link_key, &self.org, pass).await
+        {
+            Err(LinkError::Refused(RelayRefusal::Pass)) => {
+                self.by_chain(relay, &registration).await
+            }
+            linked => linked,
+        };
+        let link = match linked {
             Ok(link) => Arc::new(link),
             Err(error) => return error,
         };
         tracing::info!(relay = %address, "outlet was registered at a relay");
         self.links.add(address.clone(), Arc::clone(&link));
         self.serve(address, &link, registration).await
+    }
+
+    /// The pass has run out and the authority gives no other: the root's word must do.
+    async fn by_chain(
+        &self,
+        (address, key): &RelayAt,
+        registration: &Registration,
+    ) -> Result<RelayLink, LinkError> {
+        let Registration {
+            pass,
+            roots,
+            entries,
+            ..
+        } = registration.clone();
+        let prove = |hash: &HandshakeHash| {
+            OutletChain::prove(roots, entries, pass, hash, &self.keys.identity)
+                .encode()
+                .unwrap_or_default()
+        };
+        RelayLink::connect_by_chain(address, *key, &self.link_key, &self.org, prove).await
     }
 
     async fn serve(

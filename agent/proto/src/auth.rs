@@ -6,9 +6,9 @@ use crate::{
     identity::{SigningKey, VerifyKey},
     names::ServiceName,
     statement::DeviceChain,
-    strict::{self, StrictError},
+    strict::{self, StrictError, fixed},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 pub use crate::frame::MAX_AUTH;
 
@@ -22,7 +22,7 @@ pub struct Auth {
     /// The first ID token of the session, whose nonce commits to `identity`.
     pub id_token_0: String,
     /// The randomness of the commitment.
-    #[serde(with = "bytes")]
+    #[serde(with = "fixed")]
     pub rz: [u8; 32],
     pub identity: VerifyKey,
     /// The newest refreshed ID token.
@@ -35,7 +35,7 @@ pub struct Auth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
     /// By `identity` over `proof_input` of this channel.
-    #[serde(with = "bytes")]
+    #[serde(with = "fixed")]
     pub signature: [u8; 64],
 }
 
@@ -74,28 +74,5 @@ impl Auth {
     /// For anything but one JSON object of exactly this shape within the bounds.
     pub fn decode(record: &[u8]) -> Result<Self, StrictError> {
         strict::json(record, MAX_AUTH)
-    }
-}
-
-/// Fixed-size bytes as base64url.
-mod bytes {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, strict};
-    use serde::de::Error as _;
-
-    pub(super) fn serialize<S: Serializer, const N: usize>(
-        bytes: &[u8; N],
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        strict::to_base64url(bytes).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
-        from: D,
-    ) -> Result<[u8; N], D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = strict::base64url(&text).map_err(D::Error::custom)?;
-        bytes
-            .try_into()
-            .map_err(|_| D::Error::custom("another number of bytes"))
     }
 }

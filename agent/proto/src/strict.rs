@@ -53,6 +53,28 @@ pub fn to_base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Fixed-size bytes as base64url.
+pub(crate) mod fixed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::to_base64url(bytes).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[u8; N], D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = super::base64url(&text).map_err(D::Error::custom)?;
+        bytes
+            .try_into()
+            .map_err(|_| D::Error::custom("another number of bytes"))
+    }
+}
+
 fn walk(bytes: &[u8]) -> Result<(), StrictError> {
     let wrong = Cell::new(StrictError::Json);
     let mut reader = serde_json::Deserializer::from_slice(bytes);

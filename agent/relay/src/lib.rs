@@ -1,4 +1,4 @@
-//! The relay: admits links by `tg-pass`, joins the two halves of a circuit, and moves ciphertext.
+//! The relay: admits links by `tg-pass` or an outlet's own chain, joins the two halves of a circuit, and moves ciphertext.
 //! It knows orgs, pseudonyms, opaque handles, sizes, times and addresses, and can open no channel that it carries.
 
 mod account;
@@ -13,12 +13,15 @@ pub use limits::Limits;
 
 use circuit::Circuits;
 use registry::Registry;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tidegate_link::{Doorstep, Guest};
 use tidegate_proto::{
     channel::CircuitToken,
-    identity::NoiseSecret,
-    names::{HubAddress, OrgName},
+    identity::{NoiseSecret, PeerId},
+    names::{HubAddress, OrgName, ServiceName},
     statement::AuthorityStatement,
     time::UnixTime,
 };
@@ -36,8 +39,19 @@ pub struct RelayConfig {
     pub key_host: watch::Receiver<HubAddress>,
     /// The pseudonyms that were shut out while passes of theirs may still be good.
     pub shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
+    /// What is in force in the catalogue: what chains of outlets are held against.
+    pub catalogue: watch::Receiver<Arc<Catalogue>>,
     pub limits: Limits,
     pub clock: Clock,
+}
+
+/// As much of the catalogue as it takes to know an outlet while the authority is away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Fingerprint of the newest root.
+    pub root: PeerId,
+    /// The version of each service's entry.
+    pub services: BTreeMap<ServiceName, u64>,
 }
 
 /// The wall clock: `Arc::new(tidegate_link::now)`, or one that a test moves by hand.

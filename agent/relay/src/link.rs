@@ -2,13 +2,15 @@
 //! The pass is checked again at every use; a link that outlived it is closed, whatever it says.
 
 use crate::{
-    Inner, admission, circuit,
+    Inner,
+    admission::{self, NotAdmitted},
+    circuit,
     registry::{Dismissed, Place, Taken},
 };
 use std::{sync::Arc, time::Duration};
 use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, respond, tune};
 use tidegate_proto::{
-    channel::{CircuitToken, Prologue},
+    channel::{CircuitToken, HandshakeHash, Prologue},
     identity::NoisePublic,
     statement::{Pass, PassRole},
     time::UnixTime,
@@ -60,10 +62,14 @@ async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, Lin
 
 async fn introduced(inner: &Arc<Inner>, mut secure: Secure) -> Result<Option<Link>, LinkError> {
     let hello = secure.recv_record().await?;
-    let ToRelay::Hello { pass } = ToRelay::decode(&hello)? else {
-        return Err(LinkError::OutOfTurn);
+    let admitted = match ToRelay::decode(&hello)? {
+        ToRelay::Hello { pass } => admission::admit(&inner.config, &pass, secure.peer),
+        ToRelay::Chain { json } => {
+            admission::admit_chain(&inner.config, &json, (&secure.hash, &secure.peer))
+        }
+        _ => return Err(LinkError::OutOfTurn),
     };
-    match admission::admit(&inner.config, &pass, secure.peer) {
+    match admitted {
         Ok(pass) => enter(inner, secure, pass).await,
         Err(why) => {
             tracing::info!(%why, "a link was refused");
@@ -88,7 +94,7 @@ async fn enter(
         return refuse(secure, RelayRefusal::Pass).await.map(|()| None);
     }
     secure.send_record(&FromRelay::Welcome.encode()).await?;
-    let peer = secure.peer;
+    let (peer, hash) = (secure.peer, secure.hash);
     let (reader, writer) = secure.into_split();
     let inner = Arc::clone(inner);
     Ok(Some(Link {
@@ -96,6 +102,7 @@ async fn enter(
         reader,
         writer,
         peer,
+        hash,
         pass,
         place,
         heard: Instant::now(),
@@ -153,6 +160,7 @@ struct Link {
     reader: RecordReader,
     writer: RecordWriter,
     peer: NoisePublic,
+    hash: HandshakeHash,
     pass: Pass,
     place: Place,
     heard: Instant,
@@ -204,7 +212,14 @@ impl Link {
                 self.answer(request, answer).await
             }
             ToRelay::Ping(number) => self.say(&FromRelay::Pong(number)).await,
-            ToRelay::NewPass { pass } => self.renew(&pass),
+            ToRelay::NewPass { pass } => {
+                let config = &self.inner.config;
+                self.renew(admission::renew(config, &pass, self.peer, &self.pass))
+            }
+            ToRelay::Chain { json } => {
+                let (config, link) = (&self.inner.config, (&self.hash, &self.peer));
+                self.renew(admission::renew_by_chain(config, &json, link, &self.pass))
+            }
             ToRelay::Hello { .. } => Err(LinkError::OutOfTurn.into()),
         }
     }
@@ -250,8 +265,8 @@ impl Link {
         Ok(taken)
     }
 
-    fn renew(&mut self, pass: &str) -> Result<(), End> {
-        match admission::renew(&self.inner.config, pass, self.peer, &self.pass) {
+    fn renew(&mut self, newer: Result<Pass, NotAdmitted>) -> Result<(), End> {
+        match newer {
             Ok(pass) => {
                 self.place.renew(&pass);
                 self.pass = pass;

@@ -14,7 +14,7 @@ use tidegate_proto::{
     names::HubAddress,
     statement::{AuthorityStatement, OrgBundle},
 };
-use tidegate_relay::{Limits, Relay, RelayConfig};
+use tidegate_relay::{Catalogue, Limits, Relay, RelayConfig};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStderr, Command};
@@ -66,6 +66,7 @@ pub(crate) struct HubHere {
     door: JoinHandle<()>,
     /// Held: the relay watches it.
     _statement: watch::Sender<AuthorityStatement>,
+    _catalogue: watch::Sender<Arc<Catalogue>>,
 }
 
 impl HubHere {
@@ -78,12 +79,14 @@ impl HubHere {
         let authority = authority(data, org, bundle).await;
         let statement = watch::Sender::new(authority.statement());
         let key_host = watch::Sender::new(authority.key_host());
+        let catalogue = watch::Sender::new(catalogue_of(&authority));
         let relay = Relay::new(RelayConfig {
             org: acme(),
             authority: statement.subscribe(),
             noise: NoiseSecret::from_bytes(&RELAY_KEY),
             key_host: key_host.subscribe(),
             shut_out: authority.shut_out(),
+            catalogue: catalogue.subscribe(),
             limits: Limits::default(),
             clock: Arc::new(now),
         });
@@ -100,6 +103,7 @@ impl HubHere {
             closing,
             door,
             _statement: statement,
+            _catalogue: catalogue,
         }
     }
 
@@ -112,6 +116,11 @@ impl HubHere {
         assert_eq!((relay.links(), relay.circuits()), (0, 0));
         Arc::into_inner(self.authority).unwrap().shutdown().await;
     }
+}
+
+fn catalogue_of(authority: &Authority) -> Arc<Catalogue> {
+    let (root, services) = authority.catalogue();
+    Arc::new(Catalogue { root, services })
 }
 
 async fn authority(data: &Path, org: &Org, bundle: OrgBundle) -> Arc<Authority> {

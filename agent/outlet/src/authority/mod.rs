@@ -178,6 +178,8 @@ impl Follower {
         let served = self.known.served();
         let registration = Registration {
             pass,
+            roots: self.known.roots(),
+            entries: served.iter().map(|s| s.entry.clone()).collect(),
             names: served
                 .iter()
                 .map(|s| (s.entry.handle, s.statement.service.clone()))

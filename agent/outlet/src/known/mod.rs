@@ -145,6 +145,15 @@ impl Known {
         self.facts().org.as_ref().map(|org| org.idp.clone())
     }
 
+    /// The chain of roots, as it came.
+    pub(crate) fn roots(&self) -> Vec<String> {
+        let facts = self.facts();
+        facts
+            .org
+            .as_ref()
+            .map_or_else(Vec::new, |org| org.parts.roots.clone())
+    }
+
     /// What we serve, by the catalogue and by our own configuration.
     pub(crate) fn served(&self) -> Vec<Served> {
         self.facts()

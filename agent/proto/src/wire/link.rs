@@ -1,6 +1,7 @@
 //! What agents and outlets say to a relay inside a link channel: one message a record.
 //! The relay learns opaque handles and sizes; nothing here may ever carry the name of a service or a person.
 
+use super::chain::MAX_CHAIN;
 use crate::channel::CircuitToken;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -130,6 +131,10 @@ pub enum ToRelay {
     NewPass {
         pass: String,
     },
+    /// Instead of `Hello` or of a newer pass, while the authority is away: an `OutletChain` as JSON.
+    Chain {
+        json: Vec<u8>,
+    },
 }
 
 /// Relay to agent or outlet.
@@ -161,6 +166,7 @@ const OPEN: u8 = 0x02;
 const KEY_TUNNEL: u8 = 0x03;
 const PING: u8 = 0x04;
 const NEW_PASS: u8 = 0x05;
+const CHAIN: u8 = 0x06;
 const WELCOME: u8 = 0x81;
 const CIRCUIT: u8 = 0x82;
 const INCOMING: u8 = 0x83;
@@ -189,6 +195,10 @@ impl ToRelay {
             }),
             PING => Ok(Self::Ping(u64::from_be_bytes(exact(body)?))),
             NEW_PASS => Ok(Self::NewPass { pass: pass(body)? }),
+            CHAIN if body.is_empty() || body.len() > MAX_CHAIN => Err(LinkMessageError::Length),
+            CHAIN => Ok(Self::Chain {
+                json: body.to_vec(),
+            }),
             _ => Err(LinkMessageError::Type),
         }
     }
@@ -202,6 +212,7 @@ impl ToRelay {
             Self::KeyTunnel { request } => join(KEY_TUNNEL, &[&request.to_be_bytes()]),
             Self::Ping(number) => join(PING, &[&number.to_be_bytes()]),
             Self::NewPass { pass } => join(NEW_PASS, &[pass.as_bytes()]),
+            Self::Chain { json } => join(CHAIN, &[json]),
         }
     }
 }

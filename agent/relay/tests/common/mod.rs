@@ -2,7 +2,7 @@
 //! It stands in for the hub's accept loop and nothing else.
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -16,7 +16,7 @@ use tidegate_proto::{
     time::UnixTime,
     wire::link::ServiceHandle,
 };
-use tidegate_relay::{Limits, Relay, RelayConfig};
+use tidegate_relay::{Catalogue, Limits, Relay, RelayConfig};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub(crate) const WAREHOUSE: ServiceHandle = ServiceHandle([1; 16]);
@@ -30,6 +30,9 @@ pub(crate) struct Stage {
     pub(crate) doorstep: Arc<Doorstep>,
     /// Whom the authority has shut out.
     pub(crate) shut_out: watch::Sender<Arc<BTreeSet<String>>>,
+    pub(crate) root: SigningKey,
+    /// What is in force in the org's catalogue.
+    pub(crate) catalogue: watch::Sender<Arc<Catalogue>>,
     clock: Arc<AtomicU64>,
     accepting: JoinHandle<()>,
 }
@@ -50,12 +53,18 @@ impl Stage {
         let clock = Arc::new(AtomicU64::new(now().0));
         let read = Arc::clone(&clock);
         let shut_out = watch::Sender::default();
+        let root = SigningKey::generate(&SystemEntropy);
+        let catalogue = watch::Sender::new(Arc::new(Catalogue {
+            root: root.verify_key().peer_id(),
+            services: BTreeMap::from([("warehouse".parse().unwrap(), 2)]),
+        }));
         let relay = Relay::new(RelayConfig {
             org: org(),
             authority: watch::channel(certified(&authority)).1,
             noise,
             key_host: watch::channel(key_host).1,
             shut_out: shut_out.subscribe(),
+            catalogue: catalogue.subscribe(),
             limits,
             clock: Arc::new(move || UnixTime(read.load(Ordering::Relaxed))),
         });
@@ -70,6 +79,8 @@ impl Stage {
             authority,
             doorstep,
             shut_out,
+            root,
+            catalogue,
             clock,
             accepting,
         }

@@ -29,6 +29,7 @@ fn every_message_to_a_relay_has_these_bytes() {
         (ToRelay::KeyTunnel { request: 8 }, "0300000008"),
         (ToRelay::Ping(9), "040000000000000009"),
         (ToRelay::NewPass { pass: "d".into() }, "0564"),
+        (ToRelay::Chain { json: b"{}".into() }, "067b7d"),
     ];
 
     for (message, bytes) in table {
