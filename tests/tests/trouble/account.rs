@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tidegate_tests::company::{SERVICE, SERVICE_PORT};
-use tidegate_tests::narrator::Hands;
+use tidegate_tests::narrator::{Hands, Narrator};
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
@@ -17,13 +17,29 @@ const LIMIT: Duration = Duration::from_secs(40);
 /// ID tokens live so many seconds here; an agent replaces them before the last tenth.
 const TOKEN: u64 = 100;
 
+/// Both troubles; Ana cannot do anything afterwards.
+pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Ana) {
+    let _ = narrator
+        .step(
+            "a_sign_in_with_a_code_is_refused_with_the_reason",
+            a_code_is_not_enough(world),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_person_disabled_at_the_provider_is_out_with_a_running_query",
+            disabled(world, ana),
+        )
+        .await;
+}
+
 /// Before anybody signs in.
 pub(crate) fn short_tokens(world: &World) -> Outcome<()> {
     world.provider.set_lifetimes(&json!({ "idToken": TOKEN }))
 }
 
 /// Bob types a code on another computer. The warehouse asks for a sign-in that is bound to the device.
-pub(crate) async fn a_code_is_not_enough(world: &World) -> Outcome<()> {
+async fn a_code_is_not_enough(world: &World) -> Outcome<()> {
     let bob = &world.provider.bob;
     let laptop =
         Laptop::switch_on_for(&world.stage, &world.ca, User::Colleague, Hands::Driver).await?;
@@ -72,7 +88,7 @@ pub(crate) async fn a_code_is_not_enough(world: &World) -> Outcome<()> {
 }
 
 /// Ana is disabled at the provider while she works: everything of hers ends, long before her sign-in would have.
-pub(crate) async fn disabled(world: &World, ana: &Ana) -> Outcome<()> {
+async fn disabled(world: &World, ana: &Ana) -> Outcome<()> {
     let agent = ana.connect(world).await?;
     let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
     let mut query = ana
