@@ -185,15 +185,8 @@ mod tests {
             assert_eq!(settings, Settings::default());
             assert_eq!(problem.code, Code::SettingsDamaged);
             let aside = dir.path().join(format!("app.toml.damaged-{number}"));
-            assert_eq!(
-                problem
-                    .facts
-                    .path
-                    .unwrap()
-                    .as_str()
-                    .ends_with(&format!("damaged-{number}")),
-                true
-            );
+            let named = problem.facts.path.unwrap();
+            assert!(named.as_str().ends_with(&format!("damaged-{number}")));
             assert_eq!(fs::read_to_string(aside).unwrap(), damage);
             assert!(!file.path().exists());
         }
