@@ -19,7 +19,7 @@ use crate::inlet::postgres::Front;
 use crate::keys::{CALL_LIMIT, Vault};
 use crate::lock::Lock;
 use crate::ports::Ports;
-use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route};
+use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route, Sockets};
 use crate::snapshot::Snapshot;
 use crate::{Action, ServiceRef};
 
@@ -74,6 +74,10 @@ impl Agent {
                 config.data_dir.join("ports.json"),
                 config.settings_file,
             ),
+            sockets: Arc::new(Sockets {
+                wishes: config.sockets,
+                own: config.runtime_dir.join("sockets"),
+            }),
             max_connections: config.max_connections,
             short_lived: config.short_lived,
         };

@@ -10,7 +10,7 @@ use tidegate_proto::problem::{Code, Problem};
 use crate::clock::Clock;
 use crate::keys::{FileStore, KeyringStore, MemoryStore, SecretStore};
 use crate::places::Places;
-use crate::settings::{self, ServiceKey};
+use crate::settings::{self, ServiceKey, SocketWish};
 use crate::signin::browser::{OpenBrowser, SystemBrowser};
 use crate::snapshot::KeyHome;
 
@@ -39,6 +39,8 @@ pub struct AgentConfig {
     pub ports: BTreeMap<ServiceKey, u16>,
     /// `agent.toml`: a port that is chosen in the app is written there.
     pub settings_file: PathBuf,
+    /// Services with a Unix socket beside their port.
+    pub sockets: BTreeMap<ServiceKey, SocketWish>,
     /// Programs served at once by one inlet.
     pub max_connections: usize,
     /// Ends with one command: an identity that is only in memory would be lost with the ticket it cost, so it is not enrolled.
@@ -64,6 +66,7 @@ impl AgentConfig {
         let settings = settings::read(&places.config_file)?;
         config.settings_file = places.config_file;
         config.ports = settings.ports;
+        config.sockets = settings.sockets;
         config.max_connections = settings.max_connections;
         Ok(config)
     }
@@ -89,6 +92,7 @@ impl AgentConfig {
             clock: Clock::system(),
             ports: BTreeMap::new(),
             settings_file: dir.join("agent.toml"),
+            sockets: BTreeMap::new(),
             max_connections: settings::MAX_CONNECTIONS,
             short_lived: false,
         }

@@ -38,7 +38,7 @@ pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
 pub use places::Places;
 pub use service_ref::ServiceRef;
-pub use settings::ServiceKey;
+pub use settings::{ServiceKey, SocketWish};
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
     AccountView, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState, DeviceView,

@@ -140,6 +140,7 @@ mod tests {
             state: ServiceState::Idle,
             port: 15432,
             other_port: None,
+            socket: None,
             connection: ConnectionStrings::new(
                 &name.parse().unwrap(),
                 ServiceKind::Tcp,

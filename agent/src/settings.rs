@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -28,6 +28,18 @@ pub(crate) struct Settings {
     /// Local ports other than those of the catalogue.
     pub(crate) ports: BTreeMap<ServiceKey, u16>,
     pub(crate) max_connections: usize,
+    /// Unix sockets beside the ports.
+    pub(crate) sockets: BTreeMap<ServiceKey, SocketWish>,
+}
+
+/// Whether a service has a Unix socket too, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum SocketWish {
+    /// In the agent's own runtime directory.
+    Own(bool),
+    /// For `postgres` the folder, for `tcp` the socket itself.
+    At(PathBuf),
 }
 
 /// Which service a line is about: `warehouse` in every org, or `"acme/warehouse"`.
@@ -78,6 +90,7 @@ impl Default for Settings {
         Self {
             ports: BTreeMap::new(),
             max_connections: MAX_CONNECTIONS,
+            sockets: BTreeMap::new(),
         }
     }
 }
@@ -90,6 +103,11 @@ impl Settings {
         }
         if !(1..=MOST_CONNECTIONS).contains(&self.max_connections) {
             return Some("max_connections must be from 1 to 4096");
+        }
+        let is_relative =
+            |wish: &SocketWish| matches!(wish, SocketWish::At(path) if !path.is_absolute());
+        if self.sockets.values().any(is_relative) {
+            return Some("a socket is true, false, or a path from the root");
         }
         None
     }
@@ -204,6 +222,8 @@ mod tests {
             "[ports]\n\"a/b/c\" = 15999\n",
             "[port]\n",
             "[ports]\nwarehouse = 99999\n",
+            "[sockets]\nwarehouse = \"here\"\n",
+            "[sockets]\nwarehouse = 7\n",
             "max_connections = 0\n",
             "max_connections = 4097\n",
             "max_connections = -1\n",

@@ -128,6 +128,9 @@ pub struct ServiceView {
     pub state: ServiceState,
     /// The fixed port on 127.0.0.1 and ::1.
     pub port: u16,
+    /// The Unix socket beside the port, if one is asked for; for `postgres` the folder, as in `psql -h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
     /// A port that was free when this one could not be had: what "use another" means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_port: Option<u16>,

@@ -97,6 +97,7 @@ fn service(name: &str, state: ServiceState) -> ServiceView {
         state,
         port: 15432,
         other_port: None,
+        socket: None,
         traffic: Traffic::default(),
         portals: 1,
     }

@@ -191,6 +191,8 @@ codes! {
     SettingsDamaged = 6011, Warning, ThisComputer;
     SettingsNotSaved = 6012, Warning, ThisComputer;
     LoginStartNotChanged = 6013, Warning, ThisComputer;
+    /// The port is there, the Unix socket beside it is not.
+    SocketFailed = 6014, Warning, ThisComputer;
 
     // 7xxx: why something ended.
     DisconnectedByYou = 7001, Info, ThisComputer;

@@ -419,6 +419,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "The connection string could not be copied because the clipboard did not answer.",
             "Copy it from the window.",
         ],
+        Code::SocketFailed => [
+            "No socket",
+            "Programs cannot use the socket of {service|the service} because it could not be made: {said|its place cannot be used}.",
+            "Use the port, or name another place in agent.toml.",
+        ],
         Code::SettingsDamaged => [
             "Settings were damaged",
             "The app's settings are as on the first day because their file could not be read: {said|it is damaged}.",

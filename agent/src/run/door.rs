@@ -1,10 +1,11 @@
 //! One connected service from Connect to Disconnect: port, proof, probe, spares, and the way out.
 //! It says Connected only after the outlet has permitted, recorded and answered a probe; a port alone proves nothing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_proto::names::ServiceName;
-use tidegate_proto::problem::Problem;
+use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::ServiceKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -14,6 +15,8 @@ use crate::inlet::bind::bind;
 use crate::inlet::door::{Awaited, OpenPortal};
 use crate::inlet::listen::{Inlet, InletParts};
 use crate::inlet::postgres::Front;
+#[cfg(unix)]
+use crate::inlet::socket::Socket;
 use crate::inlet::visit::VisitEnd;
 use crate::problems;
 use crate::snapshot::ConnectStep;
@@ -33,6 +36,8 @@ pub(crate) enum DoorNews {
     Step(ConnectStep),
     Connected,
     Visit(VisitEnd),
+    /// Goes on, but the person should know.
+    Trouble(Problem),
     /// It never opened.
     Failed(Problem),
     /// It was told to close, and has.
@@ -45,6 +50,8 @@ pub(crate) struct DoorParts {
     pub(crate) attempt: u64,
     pub(crate) kind: ServiceKind,
     pub(crate) port: u16,
+    /// Where a Unix socket is wanted too.
+    pub(crate) socket: Option<PathBuf>,
     pub(crate) circuits: Arc<Circuits>,
     pub(crate) front: Arc<Front>,
     pub(crate) awaited: watch::Receiver<Option<Awaited>>,
@@ -96,6 +103,8 @@ impl DoorParts {
             Ok(open) => open,
             Err(problem) => return self.say(DoorNews::Failed(problem)).await,
         };
+        // Owned by this scope: the socket goes when the door does.
+        let _socket = self.open_socket().await;
         self.say(DoorNews::Step(ConnectStep::AskingOutlet)).await;
         let probed = tokio::select! {
             why = wait_for(&mut closing) => Err((why, true)),
@@ -136,6 +145,26 @@ impl DoorParts {
         };
         Ok((Inlet::start(listeners, parts), ended))
     }
+
+    /// A socket that cannot be had is said; the port is there all the same.
+    #[cfg(unix)]
+    async fn open_socket(&self) -> Option<Socket> {
+        let path = self.socket.as_ref()?;
+        match Socket::open(path, self.port).await {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                let problem = Problem::new(Code::SocketFailed)
+                    .service(&self.service)
+                    .path(&path.display().to_string())
+                    .said(&error.to_string());
+                self.say(DoorNews::Trouble(problem)).await;
+                None
+            }
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn open_socket(&self) {}
 
     /// Connected, until told to close. Gives the reason.
     async fn stay(

@@ -18,6 +18,7 @@ use super::door::DoorReport;
 use super::forgetting::Forgetting;
 use super::household::KEYRING_AGAIN;
 use super::orders::{Order, TaskReport};
+use super::sockets::Sockets;
 use super::state::{Account, Door, State, Task, Way};
 use super::troubles;
 use crate::Action;
@@ -49,6 +50,7 @@ pub(crate) struct Kit {
     pub(crate) browser: Arc<dyn OpenBrowser>,
     pub(crate) front: Arc<Front>,
     pub(crate) ports: Ports,
+    pub(crate) sockets: Arc<Sockets>,
     pub(crate) max_connections: usize,
     pub(crate) short_lived: bool,
 }
@@ -101,7 +103,7 @@ impl Owner {
             kit.clock.clone(),
         );
         Self {
-            state: State::new(kit.ports.clone()),
+            state: State::new(kit.ports.clone(), Arc::clone(&kit.sockets)),
             disk,
             tools: Tools {
                 kit,

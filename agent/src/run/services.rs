@@ -125,6 +125,7 @@ impl Owner {
             attempt,
             kind,
             port,
+            socket: self.state.socket(service, kind, port),
             circuits: Arc::clone(&home.circuits),
             front: Arc::clone(&self.tools.kit.front),
             awaited: self.awaited.subscribe(),
@@ -198,6 +199,7 @@ impl Owner {
                 }
                 self.state.doors.insert(service, Door::Failed(problem));
             }
+            (DoorNews::Trouble(problem), Door::Opening { .. }) => self.trouble(problem),
             (DoorNews::Visit(end), Door::Open { .. }) => self.visit_ended(&service, end),
             (DoorNews::Failed(_) | DoorNews::Closed, Door::Closing { after, .. }) => {
                 let after = std::mem::replace(after, After::Nothing);

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::door::DoorHandle;
+use super::sockets::Sockets;
 use super::troubles;
 use crate::ServiceRef;
 use crate::circuit::Circuits;
@@ -186,6 +187,7 @@ pub(super) struct State {
     pub(super) doors: BTreeMap<ServiceName, Door>,
     pub(super) problems: Vec<Problem>,
     pub(super) ports: Ports,
+    pub(super) sockets: Arc<Sockets>,
     /// Ports that were free when a service could not have its own.
     pub(super) others: BTreeMap<ServiceName, u16>,
     /// The last look into the keyring found it locked or not there.
@@ -195,7 +197,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(ports: Ports) -> Self {
+    pub(super) fn new(ports: Ports, sockets: Arc<Sockets>) -> Self {
         Self {
             account: Account::SignedOut,
             home: None,
@@ -203,6 +205,7 @@ impl State {
             doors: BTreeMap::new(),
             problems: Vec::new(),
             ports,
+            sockets,
             goodbyes: 0,
             others: BTreeMap::new(),
             keyring_failed: false,

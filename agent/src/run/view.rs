@@ -7,6 +7,7 @@ use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
+use super::sockets;
 use super::state::{Account, Door, Home, State};
 use crate::circuit::Tally;
 use crate::devices::newcomer::Introducing;
@@ -166,6 +167,9 @@ impl State {
             kind: service.kind,
             state: self.service_state(name, &tally, now),
             port,
+            socket: self
+                .socket(name, statement.kind, port)
+                .map(|path| sockets::shown(&path, statement.kind)),
             other_port: self.others.get(name).copied(),
             connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,

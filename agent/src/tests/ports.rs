@@ -148,3 +148,32 @@ async fn an_idle_service_takes_a_new_port_without_being_opened() {
     );
     agent.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_socket_stands_beside_the_port_while_the_service_is_open() {
+    let world = World::new().await;
+    world.signed_in_before();
+    let mut config = world.config();
+    let wish = crate::SocketWish::Own(true);
+    config.sockets.insert("echo".parse().unwrap(), wish);
+    let agent = Agent::start(config).await.unwrap();
+    agent.signed_in(&world.org()).await.unwrap();
+    agent.act(connect(&world)).await.unwrap();
+    let snapshot = until(&agent, |snapshot| {
+        !acme(snapshot).services.is_empty() && state(snapshot).is_connected()
+    })
+    .await;
+    let path = acme(&snapshot).services[0].socket.clone().unwrap();
+
+    let mut program = tokio::net::UnixStream::connect(&path).await.unwrap();
+    program.write_all(b"x").await.unwrap();
+    program.read_exact(&mut [0; 1]).await.unwrap();
+    world.hub.counts(|count| count.portals == 1).await;
+    let service = world.echo();
+    agent.act(Action::Disconnect { service }).await.unwrap();
+
+    assert!(matches!(program.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    until(&agent, |snapshot| *state(snapshot) == ServiceState::Idle).await;
+    assert!(!std::path::Path::new(&path).exists());
+    agent.shutdown().await;
+}

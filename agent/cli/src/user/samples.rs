@@ -14,6 +14,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
         state,
         port: 15432,
         other_port: None,
+        socket: None,
         connection: ConnectionStrings::new(
             &name.parse().unwrap(),
             ServiceKind::Postgres,

@@ -426,6 +426,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         state,
         port,
         other_port: None,
+        socket: None,
         connection: ConnectionStrings::new(
             &named(name),
             ServiceKind::Postgres,
