@@ -82,7 +82,7 @@ impl Org {
             key: self.authority.verify_key(),
             noise: self.authority_noise.public(),
             not_before: now.minus(3600),
-            not_after: now.plus(30 * 86_400),
+            not_after: now.plus(86_400),
             version: 1,
         };
         statement.sign(&self.root)
