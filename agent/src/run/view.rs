@@ -168,8 +168,8 @@ impl State {
             state: self.service_state(name, &tally, now),
             port,
             socket: self
-                .socket(name, statement.kind, port)
-                .map(|path| sockets::shown(&path, statement.kind)),
+                .socket(name, service.kind, port)
+                .map(|path| sockets::shown(&path, service.kind)),
             other_port: self.others.get(name).copied(),
             connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,
