@@ -283,7 +283,10 @@ async fn link(tcp: TcpStream, inner: &Inner) -> Result<(), LinkError> {
         let reply = match ToRelay::decode(&secure.recv_record().await?)? {
             ToRelay::Ping(number) => FromRelay::Pong(number),
             ToRelay::Open { request, .. } => offer(inner, request),
-            ToRelay::Hello { .. } | ToRelay::NewPass { .. } | ToRelay::KeyTunnel { .. } => continue,
+            ToRelay::Hello { .. }
+            | ToRelay::Chain { .. }
+            | ToRelay::NewPass { .. }
+            | ToRelay::KeyTunnel { .. } => continue,
         };
         secure.send_record(&reply.encode()).await?;
     }

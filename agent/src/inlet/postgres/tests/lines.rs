@@ -100,6 +100,7 @@ async fn the_doctor_gets_a_row_and_hands_on_what_a_refusal_says() {
         name: warehouse(),
         title: String::new(),
         other_port: None,
+        socket: None,
         kind: ServiceKind::Postgres,
         state: ServiceState::Connected {
             since: UnixTime(1),
