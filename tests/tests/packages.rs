@@ -2,11 +2,15 @@
 //! They are tried on a copy of this machine that lives in memory: what a package does to it is gone with it.
 #![allow(clippy::unwrap_used)]
 
-mod packages;
+#[path = "packages/built.rs"]
+mod built;
+#[path = "packages/copy.rs"]
+mod copy;
 
 use std::process::Command;
 
-use packages::{Built, copy::Copy};
+use built::Built;
+use copy::Copy;
 
 #[test]
 fn the_packages_are_clean_for_lintian() {

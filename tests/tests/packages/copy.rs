@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::Built;
+use crate::built::Built;
 
 const TRY: &str = include_str!("../../packages/try.sh");
 
@@ -69,17 +69,29 @@ impl Copy {
         std::fs::write(machine.join("etc/machine-id"), "").unwrap();
 
         let booted = Command::new("timeout")
-            .args(["--kill-after=10", "280", "systemd-nspawn", "--quiet", "--boot"])
+            .args([
+                "--kill-after=10",
+                "280",
+                "systemd-nspawn",
+                "--quiet",
+                "--boot",
+            ])
             .args(["--private-network", "--register=no", "--keep-unit"])
             .args(["--console=pipe", "--machine=tidegate-try"])
             .arg(format!("--bind={}:/try", outside.display()))
             .arg(format!("--directory={}", machine.display()))
-            .args(["systemd.unit=tidegate-try.service", "systemd.show_status=no"])
+            .args([
+                "systemd.unit=tidegate-try.service",
+                "systemd.show_status=no",
+            ])
             .output()
             .unwrap();
 
         std::fs::read_to_string(outside.join("said")).unwrap_or_else(|_| {
-            panic!("it did not boot: {}", String::from_utf8_lossy(&both(booted)))
+            panic!(
+                "it did not boot: {}",
+                String::from_utf8_lossy(&both(booted))
+            )
         })
     }
 
@@ -113,11 +125,16 @@ fn is_mounted(path: &Path) -> bool {
 
 fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let ran = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let ran = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
     if ran.status.success() {
         return Ok(());
     }
-    Err(format!("{name}: {}", String::from_utf8_lossy(&both(ran)).trim()))
+    Err(format!(
+        "{name}: {}",
+        String::from_utf8_lossy(&both(ran)).trim()
+    ))
 }
 
 fn both(ran: Output) -> Vec<u8> {

@@ -1,7 +1,5 @@
-//! The packages of this build, made once for all tests of a run, and a copy of this machine to try them on.
+//! The packages of this build, made once for all tests of a run.
 //! They are made of the debug binaries: what is tried is the packing; `cargo xtask package` makes the ones for people.
-
-pub mod copy;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
