@@ -420,8 +420,8 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Copy it from the window.",
         ],
         Code::SocketFailed => [
-            "No socket",
-            "Programs cannot use the socket of {service|the service} because it could not be made: {said|its place cannot be used}.",
+            "No file to connect to",
+            "Programs cannot use the file of {service|the service} because it could not be made: {said|its place cannot be used}.",
             "Use the port, or name another place in agent.toml.",
         ],
         Code::SettingsDamaged => [
