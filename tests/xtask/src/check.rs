@@ -75,8 +75,9 @@ fn window(place: &Place, board: &mut Board, count: &mut Count) {
     for (name, script) in [
         ("window: types and lint", "check"),
         ("window: tests", "test"),
+        ("window: pictures", "pictures"),
     ] {
-        let ran = board.step(name, minutes(5), &npm_run(place, script));
+        let ran = board.step(name, minutes(15), &npm_run(place, script));
         count.add(Count::of(&ran.output));
     }
 }
