@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 /// What the upgrade starts from.
 const BEFORE: &str = "0.0.9";
 
-pub struct Built {
+pub(crate) struct Built {
     folder: PathBuf,
 }
 
 impl Built {
-    pub fn once() -> &'static Self {
+    pub(crate) fn once() -> &'static Self {
         static BUILT: OnceLock<Built> = OnceLock::new();
         BUILT.get_or_init(|| {
             let me = std::env::current_exe().unwrap();
@@ -28,11 +28,11 @@ impl Built {
     }
 
     /// Of the version that this is.
-    pub fn debs(&self) -> Vec<PathBuf> {
+    pub(crate) fn debs(&self) -> Vec<PathBuf> {
         self.files(env!("CARGO_PKG_VERSION"), ".deb")
     }
 
-    pub fn files(&self, version: &str, end: &str) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, version: &str, end: &str) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = std::fs::read_dir(&self.folder)
             .unwrap()
             .chain(std::fs::read_dir(self.folder.join("x86_64")).unwrap())
@@ -48,7 +48,7 @@ impl Built {
     }
 
     /// Puts the packages of both versions where the copy finds them.
-    pub fn lay_out(&self, into: &Path) {
+    pub(crate) fn lay_out(&self, into: &Path) {
         for (folder, version) in [("old", BEFORE), ("new", env!("CARGO_PKG_VERSION"))] {
             let folder = into.join(folder);
             std::fs::create_dir_all(&folder).unwrap();
@@ -61,7 +61,7 @@ impl Built {
     }
 
     /// One field of the control file of a package.
-    pub fn field(&self, package: &str, field: &str) -> String {
+    pub(crate) fn field(&self, package: &str, field: &str) -> String {
         let deb = self
             .debs()
             .into_iter()

@@ -24,14 +24,14 @@ StandardError=inherit
 TimeoutStartSec=240
 ";
 
-pub struct Copy {
+pub(crate) struct Copy {
     memory: tempfile::TempDir,
 }
 
 impl Copy {
     /// # Errors
     /// Why there can be none here: not root, no overlay, no `systemd-nspawn`.
-    pub fn of_this_machine() -> Result<Self, String> {
+    pub(crate) fn of_this_machine() -> Result<Self, String> {
         let memory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let copy = Self { memory };
         run(Command::new("mount")
@@ -53,7 +53,7 @@ impl Copy {
     }
 
     /// Boots it, lets it try the packages, and gives back what it said.
-    pub fn boot(&self, built: &Built) -> String {
+    pub(crate) fn boot(&self, built: &Built) -> String {
         let (machine, outside) = (self.at("machine"), self.at("try"));
         built.lay_out(&outside);
         let script = outside.join("try.sh");
