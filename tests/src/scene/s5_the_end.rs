@@ -23,9 +23,7 @@ pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) 
     }
     query.ends(narrator, world, Instant::now(), BY_YOU).await?;
     record(narrator, world, already, BY_YOU).await?;
-    desk.window
-        .says(&format!("state-{SERVICE}"), "Not connected")
-        .await?;
+    desk.window.shows(&format!("connect-{SERVICE}")).await?;
     desk.window
         .picture(&narrator.picture("window-9-disconnected"))
         .await
