@@ -64,6 +64,7 @@ root = "$fingerprint"
 hub = "localhost:7443"
 data = "/var/lib/tidegate-outlet"
 policy = "/etc/tidegate/policy.cedar"
+owner = "this-computer"
 [[service]]
 name = "web"
 kind = "tcp"

@@ -198,8 +198,14 @@ impl Hall {
     async fn receive(self, mut tcp: TcpStream, guest: Guest) {
         let served = match guest.within(read_preface(&mut tcp)).await {
             Ok(Preface::Api) => Box::pin(self.authority.serve_api(tcp, guest)).await,
-            Ok(Preface::Link) => Ok(self.relay.serve_link(tcp, guest)),
-            Ok(Preface::Circuit(token)) => Ok(self.relay.serve_circuit(tcp, token)),
+            Ok(Preface::Link) => {
+                self.relay.serve_link(tcp, guest);
+                Ok(())
+            }
+            Ok(Preface::Circuit(token)) => {
+                self.relay.serve_circuit(tcp, token);
+                Ok(())
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = served {

@@ -28,19 +28,19 @@ async fn visit(mut secure: Secure, number: u64) -> Secure {
 }
 
 fn opened(events: &[EventKind]) -> Vec<&PortalOpened> {
-    let opened = |event| match event {
-        &EventKind::PortalOpened(ref opened) => Some(opened),
+    let of = events.iter().filter_map(|event| match event {
+        EventKind::PortalOpened(opened) => Some(opened),
         _ => None,
-    };
-    events.iter().filter_map(opened).collect()
+    });
+    of.collect()
 }
 
 fn closed(events: &[EventKind]) -> Vec<&PortalClosed> {
-    let closed = |event| match event {
-        &EventKind::PortalClosed(ref closed) => Some(closed),
+    let of = events.iter().filter_map(|event| match event {
+        EventKind::PortalClosed(closed) => Some(closed),
         _ => None,
-    };
-    events.iter().filter_map(closed).collect()
+    });
+    of.collect()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(super) fn idle_and_busy(agent: &Process, road: SocketAddr) -> Outcome<Weight
     let idle = resident(agent)?;
     let mut portals = Vec::new();
     for number in 1..=PORTALS {
-        let portal = open(road).doing(&format!("open portal {number}"))?;
+        let portal = open(road).doing(format!("open portal {number}"))?;
         portals.push(portal);
     }
     std::thread::sleep(SETTLE);

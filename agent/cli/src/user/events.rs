@@ -33,7 +33,7 @@ pub(crate) enum Event {
         org: String,
     },
     Service {
-        service: Service,
+        service: Box<Service>,
     },
     ServiceGone {
         org: String,
@@ -66,7 +66,7 @@ pub(crate) fn between(before: &Status, after: &Status) -> Vec<Event> {
     }
     let changed = |service: &&Service| !before.services.contains(service);
     for service in after.services.iter().filter(changed) {
-        let service = service.clone();
+        let service = Box::new(service.clone());
         events.push(Event::Service { service });
     }
     let place = |service: &Service| (service.org.clone(), service.name.clone());
@@ -123,7 +123,7 @@ mod tests {
         let expected: Vec<_> = [
             Some(Event::OrgGone { org: "beta".into() }),
             Some(Event::Service {
-                service: after.services[0].clone(),
+                service: Box::new(after.services[0].clone()),
             }),
             gone,
             cured.map(|problem| Event::ProblemGone { problem }),
