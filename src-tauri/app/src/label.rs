@@ -6,7 +6,7 @@ use tidegate_proto::text::Shown;
 /// About as much as a menu can show before it covers the screen.
 const LONGEST: usize = 60;
 
-/// One line of a menu, in characters at most [`LONGEST`].
+/// One line of a menu, in characters at most `LONGEST`.
 pub fn label(text: &str) -> String {
     let shown = Shown::new(text);
     let text = shown.as_str();
