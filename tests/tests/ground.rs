@@ -199,7 +199,8 @@ fn a_program_dies_with_a_stage_that_is_killed() {
             .arg("600")
             .start(&starter)
             .unwrap();
-        while starter.programs().is_empty() {
+        // Until it is itself, it has not yet asked to die with its starter.
+        while !starter.programs().iter().any(|it| it.starts_with("sleep")) {
             std::thread::yield_now();
         }
         process
