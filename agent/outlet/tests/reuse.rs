@@ -55,6 +55,12 @@ async fn every_portal_of_a_circuit_has_a_record_and_a_connection_of_its_own() {
     // More portals than circuits a person may have: circuits are counted, and this is one.
     assert_eq!(world.target.came(), 20);
     drop(secure);
+    // The last record is closed behind the last FIN.
+    let last = |event: &EventKind| match event {
+        EventKind::PortalClosed(closed) if closed.portal == 20 => Some(()),
+        _ => None,
+    };
+    world.event(last).await;
     let events = world.events();
     let (opened, closed) = (opened(&events), closed(&events));
     assert_eq!((opened.len(), closed.len()), (20, 20));

@@ -1,16 +1,19 @@
 //! The front of a `postgres` service: answers the startup, keeps the program waiting politely, ends with a FATAL that says why.
 //! A program is greeted before anybody knows whether it will get a portal: the greeting promises nothing.
 
-mod carry;
 mod certificate;
 mod first;
 mod hold;
 
+use std::io;
 use std::time::Duration;
 
-use tidegate_postgres::{Asked, CancelKey, OpeningError, Report, StartupError};
+use futures_util::FutureExt as _;
+use tidegate_link::{Portal, PortalControl, PortalError};
+use tidegate_postgres::{Asked, CancelKey, Inflow, OpeningError, Outflow, Report, StartupError};
+use tidegate_postgres_carry::{Carried, Carry, FINISH_LIMIT, close};
 use tidegate_proto::words::words;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::time::timeout;
@@ -19,14 +22,11 @@ use tokio_rustls::TlsAcceptor;
 use super::door::Door;
 use super::visit::VisitEnd;
 use crate::{Code, Problem, problems};
-use carry::{Carried, Carry};
 use first::{Line, Unheard, first};
 use hold::Held;
 
 /// For a cancel request on its way.
 const CANCEL_LIMIT: Duration = Duration::from_secs(10);
-/// For the program to read its last words.
-const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all programs at the inlets of one agent share: the inlet's own TLS certificate.
 pub(crate) struct Front {
@@ -79,7 +79,7 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
         }
     };
     match held.go_on(&mut portal, door).await {
-        Ok((line, outflow)) => carry_on(Carry::new(line, portal, outflow), door).await,
+        Ok((line, outflow)) => carry_on(line, portal, outflow, door).await,
         Err((line, problem)) => {
             portal.control().reset(problem.code.number());
             say(line, &refusal(&problem)).await;
@@ -88,33 +88,32 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
     }
 }
 
-async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
+async fn carry_on(line: Line, portal: Portal, outflow: Outflow, door: &Door) -> VisitEnd {
+    let mut carry = Carry {
+        program: line,
+        server: portal,
+        inflow: Inflow::starting_with(Vec::new()),
+        outflow,
+    };
     let carried = carry.run(door.closed()).await;
     let end = match carried {
         Carried::ProgramLost => return VisitEnd::Finished,
-        Carried::PortalEnded => {
-            let silent = carry.needs_no_words();
-            let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
-            let end = carry.end_told_beside(door);
-            carry
-                .finish_alone(if silent { Vec::new() } else { words })
-                .await;
-            if end == VisitEnd::Finished {
-                carry.finish_portal().await;
-            }
-            end
-        }
-        Carried::PortalBroke(error) => {
-            let problem = problems::of_portal(error, door.service());
+        Carried::ServerEnded => end_of_portal(&mut carry, door).await,
+        Carried::ServerBroke(error) => {
+            let problem = problems::of_portal(portal_error(&error), door.service());
             carry.finish_alone(ending(&problem)).await;
             VisitEnd::Ended(problem)
         }
-        Carried::Closed(why) => {
+        Carried::Ended(why) => {
             carry.finish(ending(&why)).await;
             VisitEnd::Ended(why)
         }
     };
-    let Carry { line, portal, .. } = carry;
+    let Carry {
+        program: line,
+        server: portal,
+        ..
+    } = carry;
     if let VisitEnd::Ended(why) = &end {
         portal.control().reset(why.code.number());
     }
@@ -122,6 +121,32 @@ async fn carry_on(mut carry: Carry, door: &Door) -> VisitEnd {
     drop(portal);
     close(line).await;
     end
+}
+
+/// The other side closed in good order. An outlet that ends a session tells the program in its own protocol, and us beside it.
+async fn end_of_portal(carry: &mut Carry<Line, Portal>, door: &Door) -> VisitEnd {
+    let silent = carry.needs_no_words();
+    let told =
+        newest_notice(&carry.server.control()).filter(|_| carry.outflow.ends_with_an_error());
+    let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
+    carry
+        .finish_alone(if silent { Vec::new() } else { words })
+        .await;
+    if let Some(code) = told.and_then(|(number, _)| Code::try_from(number).ok()) {
+        return VisitEnd::Ended(Problem::new(code).service(door.service()));
+    }
+    // Nothing that the program still says can arrive: our direction is finished too, so that the circuit can be used again.
+    let _ = timeout(FINISH_LIMIT, carry.server.shutdown()).await;
+    VisitEnd::Finished
+}
+
+/// The newest line that is there already.
+fn newest_notice(control: &PortalControl) -> Option<(u16, String)> {
+    std::iter::from_fn(|| control.next_notice().now_or_never().flatten()).last()
+}
+
+fn portal_error(error: &io::Error) -> PortalError {
+    PortalError::of(error).unwrap_or(PortalError::CircuitLost)
 }
 
 /// Carries a cancel request; PostgreSQL never says what came of one.
@@ -180,16 +205,6 @@ async fn say(mut line: Line, last: &[u8]) {
     if line.write_all(last).await.is_ok() {
         close(line).await;
     }
-}
-
-/// Closes our direction and reads the other to its end: closing over unread bytes would reset the connection,
-/// and a reset takes the last words with it.
-async fn close(mut line: impl AsyncRead + AsyncWrite + Unpin) {
-    let closing = async {
-        line.shutdown().await?;
-        tokio::io::copy(&mut line, &mut tokio::io::sink()).await
-    };
-    let _ = timeout(DRAIN_LIMIT, closing).await;
 }
 
 #[cfg(test)]

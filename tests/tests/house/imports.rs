@@ -20,6 +20,11 @@ const MAY_IMPORT: &[(&str, &[&str], &str)] = &[
         "it must be usable, and testable, without any part of Tidegate",
     ),
     (
+        "tidegate-postgres-carry",
+        &["tidegate-postgres"],
+        "inlet and outlet share it, and each decides for itself what an end means",
+    ),
+    (
         "tidegate-link",
         &["tidegate-proto"],
         "it carries bytes and decides nothing",
@@ -36,12 +41,22 @@ const MAY_IMPORT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "tidegate-outlet",
-        &["tidegate-link", "tidegate-postgres", "tidegate-proto"],
+        &[
+            "tidegate-link",
+            "tidegate-postgres",
+            "tidegate-postgres-carry",
+            "tidegate-proto",
+        ],
         "it has the last word and trusts nobody's code but the core's",
     ),
     (
         "tidegate-agent",
-        &["tidegate-link", "tidegate-postgres", "tidegate-proto"],
+        &[
+            "tidegate-link",
+            "tidegate-postgres",
+            "tidegate-postgres-carry",
+            "tidegate-proto",
+        ],
         "a laptop runs no server",
     ),
     (

@@ -5,7 +5,6 @@ mod backend;
 mod begin;
 mod binding;
 mod cancels;
-mod carry;
 mod fault;
 mod program;
 mod route;
@@ -16,6 +15,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use tidegate_postgres::Report;
+use tidegate_postgres_carry::{Carried, Carry, close};
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::words::words;
@@ -25,7 +25,6 @@ use tokio::{join, select};
 use crate::dial::Right;
 use crate::doctor::Look;
 use begin::{Begun, Session, Stopped};
-use carry::{Carried, Carry, close};
 pub(crate) use fault::Fault;
 pub use program::ProgramSide;
 use program::tell;
@@ -162,23 +161,25 @@ impl PostgresService {
             outflow,
         } = session;
         let mut carry = Carry {
-            client: portal,
-            database: stream,
+            program: portal,
+            server: stream,
             inflow,
             outflow,
         };
         let carried = carry.run(ended).await;
         drop(registered);
         let end = match carried {
-            Carried::ClientLost => PortalEnd::Lost,
-            Carried::DatabaseClosed => {
+            Carried::ProgramLost => PortalEnd::Lost,
+            Carried::ServerEnded | Carried::ServerBroke(_) => {
+                let silent = carry.needs_no_words();
+                let words = ending(&Problem::new(Code::ClosedByTarget).service(self.name()));
                 carry
-                    .finish_alone(self.words_for_a_closed_database(&carry))
+                    .finish_alone(if silent { Vec::new() } else { words })
                     .await;
                 PortalEnd::Closed
             }
             Carried::Ended(problem) => {
-                tell(carry.client.beside(), &problem).await;
+                tell(carry.program.beside(), &problem).await;
                 carry.finish(ending(&problem)).await;
                 PortalEnd::Ended(problem)
             }
@@ -186,25 +187,17 @@ impl PostgresService {
         let idle =
             end == PortalEnd::Closed || carry.inflow.leaves_idle(carry.outflow.ready_for_query());
         let Carry {
-            mut client,
-            database,
+            mut program,
+            server,
             ..
         } = carry;
         let part = async {
             if end != PortalEnd::Lost {
-                close(&mut client).await;
+                close(&mut program).await;
             }
         };
-        join!(part, backend::end(self, database, backend, idle));
+        join!(part, backend::end(self, server, backend, idle));
         end
-    }
-
-    /// Nothing, when the program said goodbye or the database said why itself.
-    fn words_for_a_closed_database<C, D>(&self, carry: &Carry<C, D>) -> Vec<u8> {
-        if carry.inflow.has_terminated() || carry.outflow.ends_with_an_error() {
-            return Vec::new();
-        }
-        ending(&Problem::new(Code::ClosedByTarget).service(self.name()))
     }
 
     async fn refuse<P>(&self, mut portal: P, stopped: Stopped) -> PortalEnd

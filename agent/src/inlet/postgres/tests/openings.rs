@@ -101,7 +101,7 @@ async fn tls_may_begin_without_the_question_for_postgresql_only() {
 async fn direct_tls(
     inlet: &Inlet,
     protocol: &[u8],
-) -> std::io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+) -> std::io::Result<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + use<>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

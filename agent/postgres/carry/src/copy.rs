@@ -1,0 +1,84 @@
+//! One direction each: everything that was read is written before more is read, and flushed before anybody waits.
+//! Which end broke is told apart here, because the two are never the same news.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+
+use tidegate_postgres::{Inflow, Outflow};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+/// Which end of a copy broke.
+pub(crate) enum Broken {
+    Program,
+    Server(io::Error),
+}
+
+/// Program to server; closes that direction at the program's end.
+pub(crate) async fn up(
+    mut program: impl AsyncRead + Unpin,
+    mut server: impl AsyncWrite + Unpin,
+    flow: &mut Inflow,
+) -> Result<(), Broken> {
+    loop {
+        while !flow.pending().is_empty() {
+            let count = wrote(server.write(flow.pending()).await).map_err(Broken::Server)?;
+            flow.written(count);
+        }
+        let read = read_on(&mut program, &mut server, flow.space()).await;
+        match read.map_err(Broken::Server)? {
+            Ok(0) => return server.shutdown().await.map_err(Broken::Server),
+            Ok(count) => flow.filled(count),
+            Err(_) => return Err(Broken::Program),
+        }
+    }
+}
+
+/// Server to program, until the server's end or until the last words are said.
+pub(crate) async fn down(
+    mut server: impl AsyncRead + Unpin,
+    mut program: impl AsyncWrite + Unpin,
+    flow: &mut Outflow,
+) -> Result<(), Broken> {
+    loop {
+        while !flow.pending().is_empty() {
+            let count = wrote(program.write(flow.pending()).await).map_err(|_| Broken::Program)?;
+            flow.written(count);
+        }
+        if flow.is_over() {
+            return program.flush().await.map_err(|_| Broken::Program);
+        }
+        let read = read_on(&mut server, &mut program, flow.space()).await;
+        match read.map_err(|_| Broken::Program)? {
+            Ok(0) => return Ok(()),
+            Ok(count) => flow.filled(count),
+            Err(error) => return Err(Broken::Server(error)),
+        }
+    }
+}
+
+/// Reads; while there is nothing to read, everything written before is on its way.
+async fn read_on(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    space: &mut [u8],
+) -> Result<io::Result<usize>, io::Error> {
+    let mut reading = pin!(from.read(space));
+    let at_once = poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(read) = at_once.await {
+        return Ok(read);
+    }
+    to.flush().await?;
+    Ok(reading.await)
+}
+
+fn wrote(result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        other => other,
+    }
+}
