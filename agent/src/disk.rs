@@ -76,7 +76,7 @@ impl Disk {
         match keyfile::read(path, LIMIT) {
             Ok(json) => serde_json::from_slice(&json)
                 .map(Some)
-                .map_err(|_| unusable(path, KeyFileError::NotAFile)),
+                .map_err(|_| Problem::new(Code::OrgUnreadable).path(&path.display().to_string())),
             Err(KeyFileError::Missing) => Ok(None),
             Err(error) => Err(unusable(path, error)),
         }

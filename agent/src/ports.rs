@@ -130,17 +130,17 @@ impl Book {
     }
 
     fn may_have(&self, service: &ServiceRef, port: u16) -> Result<(), Problem> {
-        let problem = Problem::new(Code::PortTaken)
+        let problem = Problem::new(Code::PortNotFree)
             .service(&service.service)
             .port(port);
         if port < settings::LOWEST_PORT {
-            return Err(problem.program("the system", None));
+            return Err(problem.said("the system keeps those below 1024 for itself"));
         }
         let owner = self.given.iter().find(|(other, given)| {
             given.port == port && *other != service && self.listed.contains_key(other)
         });
         match owner {
-            Some((other, _)) => Err(problem.program(&other.to_string(), None)),
+            Some((other, _)) => Err(problem.said(&format!("{other} has it"))),
             None => Ok(()),
         }
     }
@@ -264,8 +264,8 @@ mod tests {
 
         let taken = book.choose(&of("acme/warehouse"), Some(15433)).unwrap_err();
 
-        assert_eq!(taken.code, Code::PortTaken);
-        assert_eq!(taken.facts.program.unwrap().as_str(), "acme/reports");
+        assert_eq!(taken.code, Code::PortNotFree);
+        assert_eq!(taken.facts.said.unwrap().as_str(), "acme/reports has it");
         assert!(book.choose(&of("acme/warehouse"), Some(80)).is_err());
         assert!(!dir.path().join("agent.toml").exists());
     }

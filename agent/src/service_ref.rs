@@ -111,8 +111,12 @@ impl Snapshot {
 
     /// Why there is no org: none was joined, or what was joined cannot be read.
     pub(crate) fn not_joined(&self) -> Problem {
-        let unreadable =
-            |problem: &&Problem| matches!(problem.code, Code::DataDirUnusable | Code::KeyFileOpen);
+        let unreadable = |problem: &&Problem| {
+            matches!(
+                problem.code,
+                Code::DataDirUnusable | Code::OrgUnreadable | Code::KeyFileOpen
+            )
+        };
         let unreadable = self.problems.iter().find(unreadable);
         unreadable.cloned().unwrap_or(Problem::new(Code::NotJoined))
     }

@@ -158,6 +158,8 @@ codes! {
     WhichOrg = 4014, Error, ThisComputer;
     /// The org is known here, and its key is not in this keyring: wiped, or the files came from another computer.
     KeyMissing = 4015, Error, ThisComputer;
+    /// A device that was named and is none of the person's.
+    ComputerNotListed = 4016, Error, ThisComputer;
     OutletTicketUnfit = 4030, Error, Policy;
 
     // 5xxx: the target behind the outlet.
@@ -193,6 +195,10 @@ codes! {
     LoginStartNotChanged = 6013, Warning, ThisComputer;
     /// The port is there, the Unix socket beside it is not.
     SocketFailed = 6014, Warning, ThisComputer;
+    /// Asked for by the person, and spoken for: by another service of this computer, or by the system.
+    PortNotFree = 6015, Error, ThisComputer;
+    /// One org's file is damaged; the others are not.
+    OrgUnreadable = 6016, Error, ThisComputer;
 
     // 7xxx: why something ended.
     DisconnectedByYou = 7001, Info, ThisComputer;

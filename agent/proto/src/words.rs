@@ -60,13 +60,13 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Open connections go on until {until|they expire}; nothing needs to be done.",
         ],
         Code::RelayRefused => [
-            "Relay said no",
-            "{service|The service} cannot be reached because the relay did not accept this computer.",
+            "Hub did not let this computer through",
+            "{service|The service} cannot be reached because the hub did not accept this computer's request.",
             "Try again in a minute; if it stays like this, tell your administrator this code.",
         ],
         Code::OutletAbsent => [
-            "Service is not connected",
-            "{service|The service} cannot be reached because its outlet is not connected to the hub.",
+            "Service is offline",
+            "{service|The service} cannot be reached because nothing on its side is online right now.",
             "Try again in a minute; if it stays like this, tell the owner of the service.",
         ],
         Code::CircuitLost => [
@@ -257,17 +257,17 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::KeyringLocked => [
             "Keyring is locked",
             "Tidegate cannot keep your sign-in because the keyring is locked.",
-            "Unlock the keyring; until then you will have to sign in again after a restart.",
+            "Unlock it with your login password; Tidegate tries again by itself, and until then a restart asks you to sign in again.",
         ],
         Code::KeyringAbsent => [
             "No keyring",
             "Tidegate cannot keep this computer's key because there is no keyring.",
-            "Start a keyring service; without one, this computer must join again after a restart.",
+            "Install and unlock one, as GNOME Keyring or KWallet; without one, this computer must join again after a restart.",
         ],
         Code::NotJoined => [
             "Not joined yet",
             "Nothing can be connected because this computer has not joined an organisation.",
-            "Paste the join link from your administrator, or run: tidegate join LINK.",
+            "Paste the join link from your administrator into the window, or run: tidegate join.",
         ],
         Code::AlreadyJoined => [
             "Already joined",
@@ -308,6 +308,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Words cannot be shown",
             "The new computer cannot be let in because somebody in between changed what it said.",
             "Do not go on; tell your administrator this code.",
+        ],
+        Code::ComputerNotListed => [
+            "Computer is not in your list",
+            "Nothing was taken back because the computer you named is not in your list.",
+            "Look at the list again; somebody may have taken it out already.",
         ],
         Code::OutletTicketUnfit => [
             "Ticket does not fit",
@@ -351,13 +356,13 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::ClientAsksTooMuch => [
             "Not possible through Tidegate",
-            "The program cannot go on because it asks for something that {service|this service} does not carry.",
-            "Turn that option off in the program, or ask the owner of the service.",
+            "The program cannot go on because it asks {service|this service} for something that Tidegate does not carry: {said|replication, or a very old version of the protocol}.",
+            "Turn that off in the program's connection settings, or ask the owner of the service.",
         ],
         Code::TooManyConnections => [
             "Too many connections",
             "No further connection to {service|the service} can be opened because the limit is reached.",
-            "Close connections that are not needed.",
+            "Close connections that are not needed, or ask the owner of the service for more.",
         ],
         Code::DatabaseMissing => [
             "Database does not exist",
@@ -372,7 +377,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::PortTaken => [
             "Port is taken",
             "{service|The service} cannot be opened because port {port|it needs} is held by {program|another program}.",
-            "Close that program, or give the service another port in agent.toml.",
+            "Close that program, or choose another port for the service in Settings.",
         ],
         Code::ForeignProgram => [
             "Somebody else's program",
@@ -381,13 +386,13 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::ConfigWrong => [
             "Settings are wrong",
-            "Tidegate cannot start because {path|its settings file} has a mistake: {said|see the list}.",
+            "Tidegate cannot start because {path|its settings file} has a mistake: {said|its log says which}.",
             "Correct it and start again.",
         ],
         Code::KeyFileOpen => [
-            "Key file is not private",
-            "Tidegate cannot start because others can read or change {path|its key file}.",
-            "Make it readable for its owner alone (chmod 600), and have the key replaced if others could read it.",
+            "Others can read Tidegate's files",
+            "Tidegate cannot use {path|its key file} because others on this computer can read or change it.",
+            "Take the rights of others away (chmod go= {path|THE FILE}); have the key replaced if others could read it.",
         ],
         Code::AgentNotRunning => [
             "Tidegate is not running",
@@ -420,9 +425,19 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Copy it from the window.",
         ],
         Code::SocketFailed => [
-            "No file to connect to",
-            "Programs cannot use the file of {service|the service} because it could not be made: {said|its place cannot be used}.",
-            "Use the port, or name another place in agent.toml.",
+            "Unix socket could not be opened",
+            "Programs cannot reach {service|the service} by its Unix socket because {said|its folder cannot be used}.",
+            "Use the port, or name another folder for it in agent.toml.",
+        ],
+        Code::PortNotFree => [
+            "Port cannot be given",
+            "Port {port|asked for} cannot be given to {service|the service} because {said|another service has it}.",
+            "Choose another one from 1024 to 65535.",
+        ],
+        Code::OrgUnreadable => [
+            "Organisation cannot be read",
+            "{said|One of your organisations} cannot be used because {path|its file} is damaged.",
+            "Restore that file from a backup, or leave the organisation and join it again.",
         ],
         Code::SettingsDamaged => [
             "Settings were damaged",
@@ -487,12 +502,12 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::Internal => [
             "Our mistake",
             "Tidegate cannot do this because of a mistake in Tidegate itself.",
-            "Try again; if it stays like this, report this code to the makers of Tidegate.",
+            "Try again; if it stays like this, run: tidegate bundle, and send that file to your administrator.",
         ],
         Code::PeerBrokeProtocol => [
             "Versions do not fit",
             "{service|The service} cannot be connected because the other end said something this version does not understand.",
-            "Update Tidegate; if it stays like this, report this code.",
+            "Update Tidegate; if it stays like this, run: tidegate bundle, and send that file to your administrator.",
         ],
         Code::NotSupportedYet => [
             "Not possible yet",

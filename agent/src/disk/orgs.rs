@@ -79,9 +79,14 @@ impl Orgs {
         let dir = self.dir.join(name.as_str());
         keyfile::private_directory(&dir).map_err(|error| unusable(&dir, error))?;
         let path = dir.join(STATE);
-        let membership = Disk::read(&path)?;
+        let unreadable = |problem: Problem| match problem.code {
+            Code::OrgUnreadable => problem.said(name.as_str()),
+            _ => problem,
+        };
+        let membership = Disk::read(&path).map_err(unreadable)?;
         if membership.as_ref().is_some_and(|found| found.org != *name) {
-            return Err(Problem::new(Code::DataDirUnusable).path(&path.display().to_string()));
+            let strange = Problem::new(Code::OrgUnreadable).path(&path.display().to_string());
+            return Err(unreadable(strange));
         }
         Ok(membership)
     }
@@ -163,7 +168,7 @@ mod tests {
         let found = Orgs::open(&data).unwrap().load();
 
         assert_eq!(names(&found), ["beta"]);
-        assert_eq!(found.problems[0].code, Code::DataDirUnusable);
+        assert_eq!(found.problems[0].code, Code::OrgUnreadable);
         let path = found.problems[0].facts.path.clone().unwrap();
         assert_eq!(path.as_str(), damaged.to_str().unwrap());
         assert_eq!(std::fs::read(&damaged).unwrap(), b"{\"org\":");
@@ -179,7 +184,7 @@ mod tests {
         let found = Orgs::open(&data).unwrap().load();
 
         assert!(found.memberships.is_empty());
-        assert_eq!(found.problems[0].code, Code::DataDirUnusable);
+        assert_eq!(found.problems[0].code, Code::OrgUnreadable);
     }
 
     #[cfg(unix)]

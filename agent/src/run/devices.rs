@@ -169,7 +169,7 @@ impl Owner {
             .ok_or_else(|| Problem::new(Code::SignInNeeded))?;
         let device: PeerId = device
             .parse()
-            .map_err(|_| Problem::new(Code::IntroductionOver))?;
+            .map_err(|_| Problem::new(Code::ComputerNotListed))?;
         let reports = self.tools.task_reports.clone();
         self.farewells.spawn(async move {
             let news = TaskNews::Devices(ask(&asker, Some(device)).await);

