@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,6 +27,7 @@ pub struct Program {
     user: User,
     line: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    stdin: Option<String>,
     /// The first process of the PID namespace to join, where it shall not have one of its own.
     beside: Option<Pid>,
 }
@@ -40,6 +42,7 @@ impl Program {
             user,
             line: vec![program.into()],
             env: Vec::new(),
+            stdin: None,
             beside: None,
         }
     }
@@ -68,6 +71,13 @@ impl Program {
         self
     }
 
+    /// What it reads before its standard input ends; at most what a pipe holds (64 KiB).
+    #[must_use]
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = Some(text.to_owned());
+        self
+    }
+
     /// Shares the machine with another program: both see each other, and this one dies with that one.
     #[must_use]
     pub fn beside(mut self, other: &Process) -> Self {
@@ -90,7 +100,7 @@ impl Program {
             .envs(base_env(stage, self.user))
             .envs(self.env.iter().map(|(k, v)| (k, v)));
         command
-            .stdin(Stdio::null())
+            .stdin(input(self.stdin.as_deref())?)
             .stdout(File::create(&out)?)
             .stderr(File::create(&err)?);
         let child = command.spawn().doing(format!("start {}", self.name))?;
@@ -154,6 +164,15 @@ impl Program {
             .args(&self.line);
         command
     }
+}
+
+fn input(text: Option<&str>) -> Outcome<Stdio> {
+    let Some(text) = text else {
+        return Ok(Stdio::null());
+    };
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(text.as_bytes())?;
+    Ok(reader.into())
 }
 
 fn base_env(stage: &Stage, user: User) -> Vec<(OsString, OsString)> {

@@ -164,8 +164,7 @@ async fn a_click_on_a_notification_opens_the_window() {
     tray.find("Not joined yet", LIMIT).await.unwrap();
 
     // Nobody answers there, and that is news.
-    let cli = stage.binary("tidegate").unwrap();
-    let joined = laptop.terminal("join", cli, &["join", LINK]).await;
+    let joined = laptop.join(LINK).await;
     let shown =
         "until dunstctl count displayed | grep -qx '[1-9]'; do sleep 0.1; done; dunstctl action 0";
     laptop

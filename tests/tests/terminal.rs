@@ -25,10 +25,7 @@ async fn ana_reads_the_warehouse_from_a_terminal_until_she_presses_ctrl_c() {
     let link = company.admin.ticket(&provider.ana).await.unwrap();
     let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
 
-    let joined = laptop
-        .terminal("join", &tidegate, &["join", &link])
-        .await
-        .unwrap();
+    let joined = laptop.join(&link).await.unwrap();
     let mut connect = laptop
         .program("connect", &tidegate)
         .args(["connect", SERVICE])

@@ -41,7 +41,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
 
 const AFTER: &str = "\
 Examples:
-  tidegate join 'tidegate://join?…'   once, with the link from your administrator
+  tidegate join                       once; it asks for the link from your administrator
   tidegate connect warehouse          sign in and open the port
   tidegate connect warehouse -- psql  the same for one program
   tidegate doctor                     when something does not work

@@ -21,6 +21,7 @@ mod shipped;
 mod signals;
 mod table;
 mod telemetry;
+mod terminal;
 mod ticket;
 mod trouble;
 mod user;

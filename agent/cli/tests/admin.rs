@@ -567,13 +567,16 @@ fn joined_laptop(place: &Place, sub: &str, home: &str) {
     ];
     let link = said(&place.run(&args)).replace("127.0.0.1:7443", &place.hub());
     let home = place.path(home);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(link.as_bytes()).unwrap();
+    drop(writer);
     let join = Command::new(env!("CARGO_BIN_EXE_tidegate"))
-        .args(["join", &link, "--keys", "file"])
+        .args(["join", "--keys", "file"])
         .env("HOME", &home)
         .env("XDG_DATA_HOME", home.join("data"))
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("XDG_RUNTIME_DIR", home.join("run"))
-        .stdin(Stdio::null())
+        .stdin(reader)
         .output()
         .unwrap();
     assert!(join.status.success(), "{}", complained(&join));

@@ -409,3 +409,56 @@ fn packages_get_completions_and_manual_pages() {
         .unwrap();
     assert_eq!(text(&out.stdout), "warehouse\n", "{}", text(&out.stderr));
 }
+
+/// With a ticket in it; nobody made it, and no hub is there.
+const LINK: &str = "tidegate://join?hub=127.0.0.1:1&org=acme\
+    &root=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI&ticket=canary.canary.canary\
+    &key=NGFkNzM0MzQ5ODc0MzI0OTg3MzI0OTg3MzI0OTg3MzI";
+
+fn joins_with(home: &Home, args: &[&str], stdin: &str) -> (Option<i32>, String) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(stdin.as_bytes()).unwrap();
+    drop(writer);
+    let out = home.command(args).stdin(reader).output().unwrap();
+    assert_eq!(text(&out.stdout), "");
+    let complaint = text(&out.stderr);
+    assert!(!complaint.contains("canary"), "{complaint}");
+    (out.status.code(), complaint)
+}
+
+#[test]
+fn a_link_with_a_ticket_is_not_taken_from_the_command_line() {
+    let home = Home::new();
+    let bare = LINK.split("&ticket").next().unwrap();
+    // Whatever is sent there is refused in words that say that it was sent.
+    home.agent(
+        with_warehouse(connected()),
+        Some(Problem::new(Code::TicketExpired)),
+        with_warehouse(connected()),
+    );
+
+    let (shown, complaint) = joins_with(&home, &["join", LINK], "");
+    assert_eq!(shown, Some(2), "{complaint}");
+    assert!(complaint.contains("still good"), "{complaint}");
+
+    for (args, stdin) in [
+        (&["join", "-"][..], LINK),
+        (&["join"], LINK),
+        (&["join"], "\n tidegate"),
+        (&["join", bare], ""),
+    ] {
+        let (code, complaint) = joins_with(&home, args, stdin);
+        let sent = stdin != "\n tidegate";
+        let want = if sent { "TG-4003" } else { "TG-4001" };
+        assert!(
+            code != Some(0) && complaint.contains(want),
+            "{args:?}: {complaint}"
+        );
+    }
+    let (nothing, complaint) = joins_with(&home, &["join"], "  \n");
+    assert_eq!(nothing, Some(2), "{complaint}");
+    assert!(
+        complaint.contains("wl-paste | tidegate join"),
+        "{complaint}"
+    );
+}

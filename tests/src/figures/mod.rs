@@ -121,7 +121,7 @@ async fn connect(
 ) -> Outcome<Process> {
     let tidegate = stage.binary("tidegate")?;
     let link = company.admin.ticket(&provider.ana).await?;
-    laptop.terminal("join", &tidegate, &["join", &link]).await?;
+    laptop.join(&link).await?;
     let mut agent = laptop
         .program("agent", &tidegate)
         .args(["connect", SERVICE])

@@ -128,6 +128,18 @@ impl Laptop {
             .await
     }
 
+    /// `tidegate join`, with the link where no other program can read it.
+    ///
+    /// # Errors
+    /// When the computer does not join.
+    pub async fn join(&self, link: &str) -> Outcome<String> {
+        self.program("join", self.stage.binary("tidegate")?)
+            .arg("join")
+            .stdin(link)
+            .output(&self.stage, LIMIT)
+            .await
+    }
+
     /// Ends the keyring of the session. The bus starts another one on demand, which nobody has unlocked.
     ///
     /// # Errors

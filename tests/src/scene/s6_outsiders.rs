@@ -35,9 +35,7 @@ async fn bob(narrator: &Narrator, world: &World) -> Outcome<()> {
     )
     .await?;
     let tidegate = world.stage.binary("tidegate")?;
-    laptop
-        .terminal("bob-join", &tidegate, &["join", &link])
-        .await?;
+    laptop.join(&link).await?;
     let login = laptop
         .program("bob-login", &tidegate)
         .arg("login")

@@ -45,8 +45,9 @@ async fn a_code_is_not_enough(world: &World) -> Outcome<()> {
         Laptop::switch_on_for(&world.stage, &world.ca, User::Colleague, Hands::Driver).await?;
     let tidegate = world.stage.binary("tidegate")?;
     let link = world.company.admin.ticket(bob).await?;
-    let join = ["join", &link, "--keys", "file"];
-    laptop.terminal("join-bob", &tidegate, &join).await?;
+    let join = laptop.program("join-bob", &tidegate).stdin(&link);
+    let join = join.args(["join", "--keys", "file"]);
+    join.output(&world.stage, LIMIT).await?;
     let mut login = laptop
         .program("login-code", &tidegate)
         .args(["login", "--device-code"])

@@ -32,7 +32,7 @@ impl Ana {
         let laptop = Laptop::switch_on(&world.stage, &world.ca).await?;
         let tidegate = world.stage.binary("tidegate")?;
         let link = world.company.admin.ticket(&world.provider.ana).await?;
-        laptop.terminal("join", &tidegate, &["join", &link]).await?;
+        laptop.join(&link).await?;
         let mut login = laptop
             .program("login", &tidegate)
             .arg("login")

@@ -104,7 +104,8 @@ pub(crate) async fn no_keyring(world: &World) -> Outcome<()> {
 
     let join = laptop
         .program("join-absent", &tidegate)
-        .args(["join", &link]);
+        .arg("join")
+        .stdin(&link);
     let absent = ends(
         join.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere"),
         world,
@@ -115,7 +116,8 @@ pub(crate) async fn no_keyring(world: &World) -> Outcome<()> {
     let locked = ends(
         laptop
             .program("join-locked", &tidegate)
-            .args(["join", &link]),
+            .arg("join")
+            .stdin(&link),
         world,
     )
     .await?;

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use age::secrecy::{ExposeSecret, SecretString};
 use tidegate_link::keyfile;
-use zeroize::Zeroizing;
 
-use crate::{failure::Failure, trouble::Trouble};
+use crate::{failure::Failure, terminal, trouble::Trouble};
 
 /// Longest passphrase, in bytes.
 const MOST: usize = 1024;
@@ -63,61 +62,9 @@ fn line(bytes: &[u8]) -> Option<SecretString> {
     Some(SecretString::from(first.to_owned()))
 }
 
-#[cfg(unix)]
 fn ask(question: &str) -> Result<SecretString, Failure> {
-    use std::fs::OpenOptions;
-    use std::io::{Read, Write};
-
-    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
-    let mut terminal = terminal.map_err(|_| Trouble::NoTerminal)?;
-    let quiet = Quiet::on(&terminal).ok_or(Trouble::NoTerminal)?;
-    let asked = terminal
-        .write_all(question.as_bytes())
-        .and_then(|()| terminal.flush());
-    asked.map_err(|_| Trouble::NoTerminal)?;
-
-    // A terminal gives a line at a time.
-    let mut typed = Zeroizing::new(vec![0; MOST]);
-    let length = terminal.read(&mut typed).map_err(|_| Trouble::NoTerminal)?;
-    drop(quiet);
-    let _ = terminal.write_all(b"\n"); // only for the eye
-    line(&typed[..length]).ok_or_else(|| Trouble::PassphraseWrong.into())
-}
-
-#[cfg(not(unix))]
-fn ask(_: &str) -> Result<SecretString, Failure> {
-    Err(Trouble::NoTerminal.into())
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-#[cfg(unix)]
-struct Quiet {
-    terminal: std::fs::File,
-    before: rustix::termios::Termios,
-}
-
-#[cfg(unix)]
-impl Quiet {
-    fn on(terminal: &std::fs::File) -> Option<Self> {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-
-        let before = tcgetattr(terminal).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(terminal, OptionalActions::Flush, &quiet).ok()?;
-        Some(Self {
-            terminal: terminal.try_clone().ok()?,
-            before,
-        })
-    }
-}
-
-#[cfg(unix)]
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        use rustix::termios::{OptionalActions, tcsetattr};
-        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before); // the terminal may be gone
-    }
+    let typed = terminal::ask(question, MOST).ok_or(Trouble::NoTerminal)?;
+    line(&typed).ok_or_else(|| Trouble::PassphraseWrong.into())
 }
 
 #[cfg(test)]

@@ -1,31 +1,35 @@
 //! `tidegate join`: enrols this computer with a join link.
-//! The link holds a secret until it is used: `-` reads it from standard input, where other programs cannot see it.
+//! A link with a ticket holds a secret, and every program on a machine can read a command line: such a link is asked for,
+//! or read from standard input, and is never taken as a word.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{Action, OrgName, OrgSnapshot, Problem, Secret, Snapshot};
 use tidegate_proto::problem::{Code, Severity};
 use tidegate_proto::statement::JoinLink;
+use zeroize::Zeroizing;
 
 use super::report::Done;
 use super::seat::{Seat, SeatArgs};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::out::OutArgs;
+use crate::terminal;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Longest link that is read, in bytes.
-const MAX_LINK: u64 = 8 * 1024;
+const MAX_LINK: usize = 8 * 1024;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tidegate join 'tidegate://join?…'   with the link that your administrator sent; mind the quotes
-  pbpaste | tidegate join -           without the link in the list of processes")]
+  tidegate join                       asks for the link that your administrator sent
+  wl-paste | tidegate join            takes it from the clipboard (xclip -o, pbpaste)
+  tidegate join 'tidegate://join?…'   only with the link of a second computer, which holds no secret")]
 pub(crate) struct Join {
-    /// The link, `tidegate://join?…`, or `-` to read it from standard input.
-    link: String,
+    /// A link without a ticket, as another computer of yours shows it; `-` reads any link from standard input.
+    link: Option<String>,
     #[command(flatten)]
     seat: SeatArgs,
     #[command(flatten)]
@@ -90,12 +94,55 @@ fn words(org: &OrgSnapshot) -> String {
     }
 }
 
-fn read(link: String) -> Result<Secret, Failure> {
-    if link != "-" {
+fn read(link: Option<String>) -> Result<Secret, Failure> {
+    match link {
+        Some(link) if link != "-" => shown_to_all(link),
+        None if std::io::stdin().is_terminal() => typed(),
+        Some(_) | None => piped(),
+    }
+}
+
+/// A link on the command line.
+fn shown_to_all(link: String) -> Result<Secret, Failure> {
+    let parsed = JoinLink::parse(&link).map_err(|_| Code::JoinLinkBad)?;
+    if parsed.ticket.is_none() {
         return Ok(Secret::from(link));
     }
-    let mut text = String::new();
-    let read = std::io::stdin().take(MAX_LINK).read_to_string(&mut text);
+    Err(Failure::new(
+        Exit::Usage,
+        "the link was not used",
+        "Every program on this computer can read a command line, and this link holds a secret. It is still good.",
+        "Run `tidegate join` and paste it there, or give it on standard input; then take it out of your shell's history.",
+    ))
+}
+
+fn typed() -> Result<Secret, Failure> {
+    let typed = terminal::ask("Join link (not shown): ", MAX_LINK).ok_or_else(no_link)?;
+    text(&typed)
+}
+
+fn piped() -> Result<Secret, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LINK));
+    let read = std::io::stdin()
+        .take(MAX_LINK as u64)
+        .read_to_end(&mut bytes);
     read.map_err(|error| Failure::unusable("the link", &error, "a join link"))?;
-    Ok(Secret::from(text))
+    text(&bytes)
+}
+
+fn text(bytes: &[u8]) -> Result<Secret, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Code::JoinLinkBad)?;
+    match text.trim() {
+        "" => Err(no_link()),
+        link => Ok(Secret::from(link.to_owned())),
+    }
+}
+
+fn no_link() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "there is no join link",
+        "Nothing came on standard input, and nobody can be asked here.",
+        "Run `tidegate join` in a terminal and paste the link, or pipe it in: wl-paste | tidegate join",
+    )
 }
