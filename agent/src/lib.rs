@@ -18,6 +18,7 @@ mod keys;
 mod lock;
 pub mod pg_service;
 mod places;
+mod platform;
 mod ports;
 mod problems;
 mod run;

@@ -7,6 +7,8 @@ use std::path::Path;
 use tidegate_link::keyfile;
 use tidegate_proto::problem::{Code, Problem};
 
+use crate::platform::folder::lockable;
+
 /// Held for as long as the agent lives.
 #[derive(Debug)]
 pub(crate) struct Lock(#[allow(dead_code)] File); // held, never read
@@ -15,7 +17,7 @@ impl Lock {
     /// Locks a directory that is known to be private.
     pub(crate) fn take(dir: &Path) -> Result<Self, Problem> {
         let unusable = || Problem::new(Code::DataDirUnusable).path(&dir.display().to_string());
-        let file = open(dir).map_err(|_| unusable())?;
+        let file = lockable(dir).map_err(|_| unusable())?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(std::fs::TryLockError::WouldBlock) => Err(Problem::new(Code::AlreadyRunning)),
@@ -29,17 +31,6 @@ impl Lock {
             .map_err(|_| Problem::new(Code::KeyFileOpen).path(&dir.display().to_string()))?;
         Self::take(dir)
     }
-}
-
-#[cfg(unix)]
-fn open(dir: &Path) -> std::io::Result<File> {
-    File::open(dir)
-}
-
-// Elsewhere a directory cannot be locked; a file in it can.
-#[cfg(not(unix))]
-fn open(dir: &Path) -> std::io::Result<File> {
-    File::create(dir.join("agent.lock"))
 }
 
 #[cfg(test)]

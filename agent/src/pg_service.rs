@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::platform::own_file::{self, NotOwn, Own};
+
 /// Largest file that is edited, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -137,39 +139,14 @@ fn around<'a>(text: &'a str, begin: &str, end: &str) -> Result<(&'a str, &'a str
 }
 
 /// The text, and the mode to keep. A file that is not there is empty.
-#[cfg(unix)]
 fn read(path: &Path) -> Result<(String, u32), PgServiceError> {
-    use rustix::fs::{Mode, OFlags};
-    use rustix::io::Errno;
-    use std::os::unix::fs::MetadataExt as _;
-
-    // NONBLOCK: a pipe planted under this name must not hold us.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => File::from(descriptor),
-        Err(Errno::NOENT) => return Ok((String::new(), 0o600)),
-        Err(Errno::LOOP) => return Err(PgServiceError::Symlink),
-        Err(errno) => return Err(PgServiceError::Io(errno.kind())),
-    };
-    let facts = file
-        .metadata()
-        .map_err(|error| PgServiceError::Io(error.kind()))?;
-    let is_ours = facts.uid() == rustix::process::geteuid().as_raw();
-    if !is_ours || facts.mode() & 0o022 != 0 {
-        return Err(PgServiceError::Foreign);
-    }
-    if !facts.is_file() {
-        return Err(PgServiceError::NotText);
-    }
-    Ok((text_of(file)?, facts.mode() & 0o755))
-}
-
-#[cfg(not(unix))]
-fn read(path: &Path) -> Result<(String, u32), PgServiceError> {
-    match File::open(path) {
-        Ok(file) => Ok((text_of(file)?, 0)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok((String::new(), 0)),
-        Err(error) => Err(PgServiceError::Io(error.kind())),
+    match own_file::open(path) {
+        Ok(Own { file, mode }) => Ok((text_of(file)?, mode)),
+        Err(NotOwn::Missing) => Ok((String::new(), own_file::FRESH)),
+        Err(NotOwn::Symlink) => Err(PgServiceError::Symlink),
+        Err(NotOwn::Foreign) => Err(PgServiceError::Foreign),
+        Err(NotOwn::NotAFile) => Err(PgServiceError::NotText),
+        Err(NotOwn::Io(kind)) => Err(PgServiceError::Io(kind)),
     }
 }
 
@@ -195,10 +172,7 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> std::io::Result<()> {
     }
     let mut options = File::options();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
+    own_file::with_mode(&mut options, mode);
     let mut file = options.open(&beside)?;
     file.write_all(content)?;
     file.sync_all()?;

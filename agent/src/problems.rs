@@ -10,8 +10,8 @@ use tidegate_proto::wire::link::RelayRefusal;
 use tidegate_proto::words::words;
 
 use crate::inlet::bind::BindError;
-use crate::inlet::holder::Holder;
 use crate::keys::StoreError;
+use crate::platform::holder::Holder;
 use crate::signin::http::HttpError;
 use crate::signin::provider::ProviderError;
 use crate::signin::redirect::PortsTaken;

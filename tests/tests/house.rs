@@ -8,5 +8,7 @@ mod files;
 mod imports;
 #[path = "house/inputs.rs"]
 mod inputs;
+#[path = "house/platforms.rs"]
+mod platforms;
 #[path = "house/tree.rs"]
 mod tree;

@@ -1,11 +1,21 @@
 //! Files that hold secrets: made for their owner only, and refused when anybody else could have read or planted them.
 //! The checks are made on the opened file, never on its name: what was checked is what is read.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix::{open_for_reading, ours_alone, owner_only, owner_only_directory, sync_directory};
+
+#[cfg(not(unix))]
+mod windows;
+#[cfg(not(unix))]
+use windows::{open_for_reading, ours_alone, owner_only, owner_only_directory, sync_directory};
 
 /// Why a secret file was not read or not made.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -132,86 +142,6 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     path.with_file_name(name)
-}
-
-#[cfg(unix)]
-fn open_for_reading(path: &Path) -> Result<File, KeyFileError> {
-    use rustix::fs::{Mode, OFlags};
-
-    // NONBLOCK: a pipe planted under this name must not hold us.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => Ok(File::from(descriptor)),
-        Err(rustix::io::Errno::NOENT) => Err(KeyFileError::Missing),
-        Err(rustix::io::Errno::LOOP) => Err(KeyFileError::Symlink),
-        Err(errno) => Err(KeyFileError::Io(io::Error::from(errno).kind())),
-    }
-}
-
-#[cfg(unix)]
-fn ours_alone(facts: &std::fs::Metadata) -> Result<(), KeyFileError> {
-    use std::os::unix::fs::MetadataExt;
-
-    if facts.uid() != rustix::process::geteuid().as_raw() {
-        return Err(KeyFileError::ForeignOwner);
-    }
-    if facts.mode() & 0o077 != 0 {
-        return Err(KeyFileError::OpenToOthers);
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn owner_only(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(unix)]
-fn owner_only_directory(builder: &mut DirBuilder) {
-    use std::os::unix::fs::DirBuilderExt;
-    builder.mode(0o700);
-}
-
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> Result<(), KeyFileError> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|e| KeyFileError::Io(e.kind()))
-}
-
-// Elsewhere the user's profile directory carries the access rights; there is no mode to check.
-#[cfg(not(unix))]
-fn open_for_reading(path: &Path) -> Result<File, KeyFileError> {
-    let facts = std::fs::symlink_metadata(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => KeyFileError::Missing,
-        kind => KeyFileError::Io(kind),
-    })?;
-    if facts.file_type().is_symlink() {
-        return Err(KeyFileError::Symlink);
-    }
-    File::open(path).map_err(|e| KeyFileError::Io(e.kind()))
-}
-
-#[cfg(not(unix))]
-fn ours_alone(_: &std::fs::Metadata) -> Result<(), KeyFileError> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn owner_only(_: &mut OpenOptions) {}
-
-#[cfg(not(unix))]
-fn owner_only_directory(_: &mut DirBuilder) {}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> Result<(), KeyFileError> {
-    Ok(())
 }
 
 #[cfg(all(test, unix))]

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use tidegate_proto::problem::Problem;
 use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 
-use super::server::is_ours;
 use super::{MAX_REPLY, Reply, Request, read_line};
+use crate::platform::channel::{self, Foreign, Stream};
 use crate::{Action, Snapshot};
 
 /// Why a running agent could not be talked to.
@@ -24,7 +23,7 @@ pub enum ClientError {
 
 /// A connection to a running agent.
 #[derive(Debug)]
-pub struct Client(BufReader<UnixStream>);
+pub struct Client(BufReader<Stream>);
 
 impl Client {
     /// Connects to the agent of this user that listens at `socket`.
@@ -32,13 +31,11 @@ impl Client {
     /// # Errors
     /// `NotRunning` when nobody listens there.
     pub async fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(socket)
-            .await
-            .map_err(|_| ClientError::NotRunning)?;
-        if !is_ours(&stream) {
-            return Err(ClientError::Foreign);
+        match channel::connect(socket).await {
+            Ok(Ok(stream)) => Ok(Self(BufReader::new(stream))),
+            Ok(Err(Foreign)) => Err(ClientError::Foreign),
+            Err(_) => Err(ClientError::NotRunning),
         }
-        Ok(Self(BufReader::new(stream)))
     }
 
     /// As `Agent::act`.

@@ -1,41 +1,36 @@
 //! The agent's end of the control socket.
 //! The directory keeps others out; the credentials of each connection are looked at all the same, before a byte is read.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tidegate_proto::problem::{Code, Problem};
-use tokio::io::{AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncWriteExt, BufReader, ReadHalf, WriteHalf};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{MAX_REQUEST, Reply, Request, read_line};
 use crate::agent::Inner;
+use crate::platform::channel::{Foreign, Listener, Stream};
 
+/// How long nobody is let in after that failed.
+const BREATH: std::time::Duration = std::time::Duration::from_millis(50);
 /// Clients served at the same time; more wait.
 const MAX_CLIENTS: usize = 16;
 
-/// The listening socket. Dropping it removes the socket file.
+/// The listening end. Dropping it stops listening.
 pub(crate) struct Server {
-    path: PathBuf,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Listens at `path`, in a directory that is locked by us: a socket that is there already is a dead agent's.
+    /// Listens at `path`, in a directory that is locked by us.
     pub(crate) fn start(path: &Path, inner: Inner) -> Result<Self, Problem> {
-        let _ = std::fs::remove_file(path);
-        let listener = UnixListener::bind(path)
+        let listener = Listener::bind(path)
             .map_err(|_| Problem::new(Code::DataDirUnusable).path(&path.display().to_string()))?;
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve(listener, inner, stop.clone()));
-        Ok(Self {
-            path: path.to_owned(),
-            stop,
-            task,
-        })
+        Ok(Self { stop, task })
     }
 
     pub(crate) async fn shutdown(mut self) {
@@ -47,22 +42,23 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.cancel();
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
-async fn serve(listener: UnixListener, inner: Inner, stop: CancellationToken) {
+async fn serve(listener: Listener, inner: Inner, stop: CancellationToken) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = clients.join_next() => {}
             accepted = listener.accept(), if clients.len() < MAX_CLIENTS => {
-                let Ok((stream, _)) = accepted else { continue };
-                if is_ours(&stream) {
-                    clients.spawn(talk(stream, inner.clone()));
-                } else {
-                    tracing::warn!("control client of another user was turned away");
+                match accepted {
+                    Ok(Ok(stream)) => drop(clients.spawn(talk(stream, inner.clone()))),
+                    Ok(Err(Foreign)) => {
+                        tracing::warn!("control client of another user was turned away");
+                    }
+                    // Out of descriptors, most likely: who waits stays in the backlog.
+                    Err(_) => tokio::time::sleep(BREATH).await,
                 }
             }
         }
@@ -70,14 +66,8 @@ async fn serve(listener: UnixListener, inner: Inner, stop: CancellationToken) {
     clients.shutdown().await;
 }
 
-/// Whether the other end belongs to our own user (`SO_PEERCRED`).
-pub(super) fn is_ours(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own)
-}
-
-async fn talk(stream: UnixStream, inner: Inner) {
-    let (read, mut write) = stream.into_split();
+async fn talk(stream: Stream, inner: Inner) {
+    let (read, mut write) = tokio::io::split(stream);
     let mut read = BufReader::new(read);
     while let Some(line) = read_line(&mut read, MAX_REQUEST).await {
         let reply = match serde_json::from_str(&line) {
@@ -96,8 +86,8 @@ async fn talk(stream: UnixStream, inner: Inner) {
 /// Sends every snapshot until either side has had enough. A slow reader misses some and is still right.
 async fn stream_snapshots(
     inner: &Inner,
-    write: &mut OwnedWriteHalf,
-    mut read: BufReader<tokio::net::unix::OwnedReadHalf>,
+    write: &mut WriteHalf<Stream>,
+    mut read: BufReader<ReadHalf<Stream>>,
 ) {
     let mut snapshots = inner.snapshot();
     let stream = async {
@@ -121,7 +111,7 @@ async fn stream_snapshots(
     }
 }
 
-async fn send(write: &mut OwnedWriteHalf, reply: &Reply) -> Option<()> {
+async fn send(write: &mut WriteHalf<Stream>, reply: &Reply) -> Option<()> {
     let mut line = serde_json::to_vec(reply).ok()?;
     line.push(b'\n');
     write.write_all(&line).await.ok()

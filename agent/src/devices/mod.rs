@@ -13,6 +13,7 @@ use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, PeerId, SigningKey};
 
 use crate::hub::api::{Api, ApiError, HubIdentity};
+use crate::platform::computer;
 
 /// Whoever asks the hub something about devices.
 #[derive(Clone)]
@@ -53,13 +54,7 @@ impl Asker {
 
 /// What this computer calls itself, for the other screen.
 pub(crate) fn this_computer() -> String {
-    #[cfg(unix)]
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    #[cfg(not(unix))]
-    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name = computer::name();
     if name.is_empty() {
         "a new computer".into()
     } else {

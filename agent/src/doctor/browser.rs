@@ -2,6 +2,7 @@
 //! Where there is none the address can be visited from anywhere on this computer, so this is never fatal.
 
 use super::Check;
+use crate::platform::computer::OPENS_PAGES;
 
 const NAME: &str = "browser";
 
@@ -19,7 +20,7 @@ const OPENERS: [&str; 8] = [
 
 pub(super) fn check() -> Check {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if cfg!(any(target_os = "macos", windows)) {
+    if OPENS_PAGES {
         return Check::ok(NAME, "The system opens its default one.");
     }
     if let Some(browser) = set("BROWSER") {

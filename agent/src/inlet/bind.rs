@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::holder::{Holder, holder_of};
+use crate::platform::holder::{Holder, holder_of};
+use crate::platform::port::{has_ipv6, reusable};
 
 const BACKLOG: u32 = 128;
 const PROOF_LIMIT: Duration = Duration::from_secs(2);
@@ -67,10 +68,9 @@ pub(crate) fn is_free(port: u16) -> bool {
         std::net::TcpListener::bind((*ip, port))
             .is_err_and(|error| error.kind() != io::ErrorKind::AddrNotAvailable)
     };
-    let has_v6 = std::path::Path::new("/proc/net/if_inet6").exists() || !cfg!(target_os = "linux");
     !addresses
         .iter()
-        .filter(|ip| ip.is_ipv4() || has_v6)
+        .filter(|ip| ip.is_ipv4() || has_ipv6())
         .any(taken)
 }
 
@@ -81,9 +81,7 @@ fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, BindError> {
         } else {
             TcpSocket::new_v6()?
         };
-        // Lets a port be taken again at once after Disconnect; on Unix it never lets two programs listen.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
+        reusable(&socket)?;
         socket.bind(SocketAddr::new(ip, port))?;
         socket.listen(BACKLOG)
     };
@@ -102,7 +100,7 @@ fn has_no_ipv6(error: &BindError) -> bool {
     let BindError::Io { kind, .. } = error else {
         return false;
     };
-    *kind == io::ErrorKind::AddrNotAvailable || !std::path::Path::new("/proc/net/if_inet6").exists()
+    *kind == io::ErrorKind::AddrNotAvailable || !has_ipv6()
 }
 
 /// Calls the port and expects the very same connection to come out of our listener.

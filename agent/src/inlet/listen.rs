@@ -17,10 +17,10 @@ use tokio::time::{sleep, timeout};
 
 use super::bind::Listeners;
 use super::door::{Awaited, Door, OpenPortal};
-use super::peer::{NotAdmitted, admit_same_user};
 use super::postgres::Front;
 use super::tcp;
 use super::visit::VisitEnd;
+use crate::platform::peer::{NotAdmitted, admit_same_user};
 
 /// How long the programs inside may take to read their last line.
 const GOODBYE: Duration = Duration::from_millis(800);

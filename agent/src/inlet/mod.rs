@@ -3,11 +3,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod door;
-pub(crate) mod holder;
 pub(crate) mod listen;
-pub(crate) mod peer;
 pub(crate) mod postgres;
-#[cfg(unix)]
-pub(crate) mod socket;
 mod tcp;
 pub(crate) mod visit;

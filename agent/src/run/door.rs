@@ -15,9 +15,8 @@ use crate::inlet::bind::bind;
 use crate::inlet::door::{Awaited, OpenPortal};
 use crate::inlet::listen::{Inlet, InletParts};
 use crate::inlet::postgres::Front;
-#[cfg(unix)]
-use crate::inlet::socket::Socket;
 use crate::inlet::visit::VisitEnd;
+use crate::platform::socket::Socket;
 use crate::problems;
 use crate::snapshot::ConnectStep;
 
@@ -147,7 +146,6 @@ impl DoorParts {
     }
 
     /// A socket that cannot be had is said; the port is there all the same.
-    #[cfg(unix)]
     async fn open_socket(&self) -> Option<Socket> {
         let path = self.socket.as_ref()?;
         match Socket::open(path, self.port).await {
@@ -162,9 +160,6 @@ impl DoorParts {
             }
         }
     }
-
-    #[cfg(not(unix))]
-    async fn open_socket(&self) {}
 
     /// Connected, until told to close. Gives the reason.
     async fn stay(

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 use super::page::Page;
 use super::porch::{Place, Porch};
 use super::request::{Asked, MAX_HEAD, Query, parse};
-use crate::inlet::holder::{Holder, holder_of};
-use crate::inlet::peer::{NotAdmitted, admit_same_user};
+use crate::platform::holder::{Holder, holder_of};
+use crate::platform::peer::{NotAdmitted, admit_same_user};
 
 /// A browser sends its request at once; whoever is slower is not one.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);

@@ -1,42 +1,36 @@
-//! Which program holds a local port, so that "port taken" can name it.
-//! Other users' programs can be seen (uid) but not named (their descriptors are closed to us): both facts are optional.
+//! The kernel's tables of listening sockets, then whoever holds such a socket.
+//! Other users' programs can be seen (uid) but not named: their descriptors are closed to us.
 
 use std::fs;
 use std::path::Path;
 
-/// A program as a person would look for it in a task list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    /// The short name the kernel keeps (15 bytes), printable characters only.
-    pub(crate) program: String,
-    /// `None` for another user's program: which one it is, the system does not tell us.
-    pub(crate) pid: Option<u32>,
-}
+use super::Holder;
 
-/// The program that listens on `port` on a loopback or wildcard address, if the system tells us.
 pub(crate) fn holder_of(port: u16) -> Option<Holder> {
-    let inodes: Vec<u64> = ["/proc/net/tcp", "/proc/net/tcp6"]
+    let listeners: Vec<Listener> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| listening_inodes(&table, port))
+        .flat_map(|table| listeners(&table, port))
         .collect();
-    if inodes.is_empty() {
-        return None;
-    }
+    let first = listeners.first()?;
+    let inodes: Vec<u64> = listeners.iter().map(|one| one.inode).collect();
     let processes = fs::read_dir("/proc").ok()?;
-    let ours = processes
+    let named = processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .find(|pid| holds(*pid, &inodes))
         .and_then(name);
-    Some(ours.unwrap_or_else(|| Holder {
-        program: "another user's program".to_owned(),
-        pid: None,
-    }))
+    Some(named.unwrap_or_else(|| Holder::of_user(user_name(first.uid).as_deref())))
 }
 
-/// Inodes of listening sockets on `port` in a `/proc/net/tcp` table (state 0A, port in hex).
-fn listening_inodes(table: &str, port: u16) -> Vec<u64> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listener {
+    uid: u32,
+    inode: u64,
+}
+
+/// Listening sockets on `port` in a `/proc/net/tcp` table (state 0A, port in hex).
+fn listeners(table: &str, port: u16) -> Vec<Listener> {
     let suffix = format!(":{port:04X}");
     table
         .lines()
@@ -44,8 +38,9 @@ fn listening_inodes(table: &str, port: u16) -> Vec<u64> {
             let mut fields = line.split_ascii_whitespace().skip(1);
             let local = fields.next()?;
             let state = fields.nth(1)?;
-            let inode = fields.nth(5)?;
-            (local.ends_with(&suffix) && state == "0A").then(|| inode.parse().ok())?
+            let uid = fields.nth(3)?.parse().ok()?;
+            let inode = fields.nth(1)?.parse().ok()?;
+            (local.ends_with(&suffix) && state == "0A").then_some(Listener { uid, inode })
         })
         .collect()
 }
@@ -72,19 +67,20 @@ fn socket_inode(target: &Path) -> Option<u64> {
 
 fn name(pid: u32) -> Option<Holder> {
     let raw = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    // A program chooses its own name; it may not choose what our sentence looks like.
-    let program: String = raw
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .take(32)
-        .collect();
-    Some(Holder {
-        program,
-        pid: Some(pid),
+    Some(Holder::of_program(&raw, pid))
+}
+
+/// Only who is in the local list: asking a directory could take its time.
+fn user_name(uid: u32) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     })
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use std::net::TcpListener;
@@ -120,7 +116,15 @@ mod tests {
     fn only_listening_sockets_on_that_port_count() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   0: 0100007F:3C8C 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 x\n   1: 0100007F:3C8C 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000        0 4243 1 x\n   2: 0100007F:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4244 1 x\n";
 
-        assert_eq!(listening_inodes(table, 0x3C8C), vec![4242]);
+        let found = listeners(table, 0x3C8C);
+
+        assert_eq!(
+            found.as_slice(),
+            [Listener {
+                uid: 1000,
+                inode: 4242
+            }]
+        );
     }
 
     #[test]
@@ -149,6 +153,6 @@ mod tests {
         let seen = String::from_utf8_lossy(&output.stdout).into_owned();
 
         assert!(seen.contains("Permission denied"), "{seen}");
-        assert_eq!(listening_inodes(&seen, port).len(), 1);
+        assert_eq!(listeners(&seen, port).len(), 1);
     }
 }

@@ -10,23 +10,12 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::SocketError;
+
 /// Longest path of a socket (`sun_path` with its end), in bytes.
 const MAX_PATH: usize = 107;
 /// Programs at once; the port behind has its own limit and the better words.
 const MAX_CONNECTIONS: usize = 128;
-
-/// Why there is no socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SocketError {
-    #[error("the path is too long for a socket")]
-    TooLong,
-    #[error("the folder is not this user's alone")]
-    Folder,
-    #[error("something else is there already")]
-    Taken,
-    #[error("it cannot be made: {0:?}")]
-    Io(io::ErrorKind),
-}
 
 /// An open socket. Dropping it ends who is inside and removes the file.
 #[derive(Debug)]
@@ -87,7 +76,11 @@ async fn serve(listener: UnixListener, port: u16) {
         tokio::select! {
             Some(_) = programs.join_next() => {}
             accepted = listener.accept(), if programs.len() < MAX_CONNECTIONS => {
-                let Ok((program, _)) = accepted else { continue };
+                let Ok((program, _)) = accepted else {
+                    // Out of descriptors, most likely: who waits stays in the backlog.
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    continue;
+                };
                 if program.peer_cred().is_ok_and(|peer| peer.uid() == own_uid()) {
                     programs.spawn(carry(program, port));
                 } else {
