@@ -21,6 +21,8 @@ use crate::hub::trust::Trust;
 /// Largest state file that is read, in bytes.
 const LIMIT: usize = 8 << 20;
 const STATE: &str = "state.json";
+/// Beside it once the org was left, until its secrets are gone too.
+const LEFT: &str = "left";
 
 /// A joined org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,9 @@ pub(crate) struct Membership {
     pub(crate) chain: Option<DeviceChain>,
     /// Who signed in last.
     pub(crate) last: Option<String>,
+    /// The person signed out: whatever a store still holds of a session is to go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) signed_out: bool,
     pub(crate) trust: Trust,
     /// The last catalogue, so that the menu has services before sign-in.
     pub(crate) services: Vec<CatalogueEntry>,
@@ -98,6 +103,8 @@ impl Disk {
         let json =
             serde_json::to_vec_pretty(membership).map_err(|_| Problem::new(Code::Internal))?;
         keyfile::private_directory(&self.dir).map_err(|error| unusable(&self.dir, error))?;
+        // Joined again: whoever left before is not to take this along.
+        let _ = std::fs::remove_file(self.dir.join(LEFT));
         let path = self.state_file();
         keyfile::replace(&path, &json).map_err(|error| unusable(&path, error))?;
         self.written = Some(membership.clone());
@@ -129,6 +136,7 @@ pub(super) mod tests {
             device: "laptop".into(),
             chain: None,
             last: None,
+            signed_out: false,
             trust: Trust::default(),
             services: vec![],
             promised: vec![],

@@ -50,11 +50,12 @@ pub(crate) async fn join(
         None => None,
     };
 
-    let before = vault.read(&hub.org, Entry::Identity).await.ok().flatten();
-    let identity = Arc::new(SigningKey::generate(&SystemEntropy));
-    let secret = Zeroizing::new(encode(&identity.seed()));
-    let kept = vault.write(&hub.org, Entry::Identity, &secret).await;
-    if let (Kept::InMemory(error), true) = (&kept, must_last) {
+    let key = match &link.ticket {
+        Some(ticket) => with_ticket(vault, &hub.org, mark(&ticket.jws)).await,
+        None => without_ticket(vault, &hub.org).await,
+    };
+    let identity = key.identity;
+    if let (Kept::InMemory(error), true) = (&key.kept, must_last) {
         return Err(problems::of_store(*error));
     }
     let promised = statement
@@ -73,7 +74,7 @@ pub(crate) async fn join(
                     (answer.device, Some(chain))
                 }
                 Err(error) => {
-                    put_back(vault, &hub.org, before).await;
+                    give_up(vault, &hub.org, &error).await;
                     return Err(error.problem(&hub.address));
                 }
             }
@@ -90,11 +91,12 @@ pub(crate) async fn join(
         device,
         chain,
         last: None,
+        signed_out: false,
         trust: Trust::default(),
         services: Vec::new(),
         promised,
     };
-    let trouble = match kept {
+    let trouble = match key.kept {
         Kept::Stored => None,
         Kept::InMemory(error) => Some(problems::of_store(error)),
     };
@@ -138,12 +140,81 @@ async fn enrol(
     Api::connect(hub, noise).await?.enrol(request).await
 }
 
-/// The new key never became anybody's: what was there before is there again.
-async fn put_back(vault: &Vault, org: &OrgName, before: Option<Zeroizing<String>>) {
-    match before {
-        Some(secret) => drop(vault.write(org, Entry::Identity, &secret).await),
-        None => drop(vault.delete(org, Entry::Identity).await),
+/// A key, and whether it outlives this process.
+struct NewKey {
+    identity: Arc<SigningKey>,
+    kept: Kept,
+}
+
+/// A key for a ticket, beside the one that is in use: an earlier try with the same ticket may have been the one that counted, so its key is tried again.
+async fn with_ticket(vault: &Vault, org: &OrgName, mark: &str) -> NewKey {
+    let before = vault.read(org, Entry::Joining).await.ok().flatten();
+    let tried = before.and_then(|secret| key_of(&secret, mark));
+    let identity = tried.unwrap_or_else(|| SigningKey::generate(&SystemEntropy));
+    let secret = Zeroizing::new(format!("{mark}\n{}", *encode(&identity.seed())));
+    let kept = vault.write(org, Entry::Joining, &secret).await;
+    NewKey {
+        identity: Arc::new(identity),
+        kept,
     }
+}
+
+/// A key that no hub knows yet: another device will have to let it in.
+async fn without_ticket(vault: &Vault, org: &OrgName) -> NewKey {
+    let identity = SigningKey::generate(&SystemEntropy);
+    let secret = encode(&identity.seed());
+    let kept = vault.write(org, Entry::Identity, &secret).await;
+    NewKey {
+        identity: Arc::new(identity),
+        kept,
+    }
+}
+
+/// A key that was refused is nobody's. One whose answer got lost may be enrolled: it waits for the same ticket.
+async fn give_up(vault: &Vault, org: &OrgName, error: &ApiError) {
+    match error {
+        ApiError::Refused(_) | ApiError::Shape | ApiError::Statement(_) => {
+            let _ = vault.delete(org, Entry::Joining).await;
+        }
+        ApiError::Link(_) | ApiError::Broken | ApiError::TimedOut => {}
+    }
+}
+
+/// Takes the last step of a join, once its org is on disk: the key that was enrolled becomes the one in use. `None` when there is no such step to take.
+///
+/// # Errors
+/// When the store cannot say.
+pub(crate) async fn settle(
+    vault: &Vault,
+    membership: &Membership,
+) -> Result<Option<SigningKey>, Problem> {
+    let (org, Some(chain)) = (&membership.org, &membership.chain) else {
+        return Ok(None);
+    };
+    let waiting = vault.read(org, Entry::Joining).await;
+    let waiting = waiting.map_err(problems::of_store)?;
+    let Some(key) = waiting.and_then(|secret| key_of(&secret, mark(&chain.ticket))) else {
+        return Ok(None);
+    };
+    let kept = vault
+        .write(org, Entry::Identity, &encode(&key.seed()))
+        .await;
+    if kept == Kept::Stored {
+        let _ = vault.delete(org, Entry::Joining).await;
+    }
+    Ok(Some(key))
+}
+
+/// What tells a ticket from every other: its signature.
+fn mark(ticket: &str) -> &str {
+    ticket.rsplit('.').next().unwrap_or_default()
+}
+
+/// The key that was kept for the ticket with this mark.
+fn key_of(secret: &str, mark: &str) -> Option<SigningKey> {
+    let (of, seed) = secret.split_once('\n')?;
+    let seed = (of == mark).then(|| decode(seed))??;
+    Some(SigningKey::from_seed(&seed))
 }
 
 /// A ticket that cannot work is not shown to the hub.
@@ -169,6 +240,9 @@ pub(crate) async fn identity(
     vault: &Vault,
     membership: &Membership,
 ) -> Result<Option<Arc<SigningKey>>, Problem> {
+    if let Some(key) = settle(vault, membership).await? {
+        return Ok(Some(Arc::new(key)));
+    }
     let secret = vault
         .read(&membership.org, Entry::Identity)
         .await
@@ -178,9 +252,9 @@ pub(crate) async fn identity(
         .map(|seed| Arc::new(SigningKey::from_seed(&seed))))
 }
 
-fn encode(seed: &[u8; 32]) -> String {
+fn encode(seed: &[u8; 32]) -> Zeroizing<String> {
     use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(seed)
+    Zeroizing::new(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(seed))
 }
 
 fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -127,6 +127,7 @@ pub(crate) fn of_redirect(error: &PortsTaken) -> Problem {
 pub(crate) fn of_store(error: StoreError) -> Problem {
     Problem::new(match error {
         StoreError::Locked => Code::KeyringLocked,
+        StoreError::Silent => Code::KeyringSilent,
         StoreError::Absent | StoreError::TooLarge | StoreError::Damaged => Code::KeyringAbsent,
         StoreError::File(_) => Code::KeyFileOpen,
     })

@@ -7,6 +7,8 @@ mod at_once;
 mod devices;
 mod doors;
 mod household;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod killed;
 mod orgs;
 mod ports;

@@ -160,6 +160,8 @@ codes! {
     KeyMissing = 4015, Error, ThisComputer;
     /// A device that was named and is none of the person's.
     ComputerNotListed = 4016, Error, ThisComputer;
+    /// It is there, and does not answer.
+    KeyringSilent = 4017, Warning, ThisComputer;
     OutletTicketUnfit = 4030, Error, Policy;
 
     // 5xxx: the target behind the outlet.
@@ -223,6 +225,13 @@ codes! {
 pub struct UnknownCode;
 
 impl Code {
+    /// Why secrets are kept in memory only.
+    pub const NO_KEYRING: &[Self] = &[
+        Self::KeyringLocked,
+        Self::KeyringAbsent,
+        Self::KeyringSilent,
+    ];
+
     /// As it travels in REFUSED, RESET and NOTICE.
     #[must_use]
     pub fn number(self) -> u16 {

@@ -264,6 +264,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Tidegate cannot keep this computer's key because there is no keyring.",
             "Install and unlock one, as GNOME Keyring or KWallet; without one, this computer must join again after a restart.",
         ],
+        Code::KeyringSilent => [
+            "Keyring does not answer",
+            "Tidegate cannot keep your sign-in because the keyring does not answer.",
+            "Wait: it is asked again by itself; if it stays silent, log out of the desktop and in again.",
+        ],
         Code::NotJoined => [
             "Not joined yet",
             "Nothing can be connected because this computer has not joined an organisation.",

@@ -7,7 +7,7 @@ use tidegate_link::keyfile;
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 
-use super::{Disk, Membership, STATE, unusable};
+use super::{Disk, LEFT, Membership, STATE, unusable};
 
 /// All orgs of this user.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(crate) struct Found {
     /// Sorted by name.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) problems: Vec<Problem>,
+    /// Left in an earlier run that did not live to empty the keyring.
+    pub(crate) left: Vec<OrgName>,
 }
 
 impl Orgs {
@@ -40,6 +42,10 @@ impl Orgs {
         }
         for name in self.names() {
             match self.load_one(&name) {
+                Ok(_) if self.was_left(&name) => {
+                    self.leave(&name);
+                    found.left.push(name);
+                }
                 Ok(Some(membership)) => found.memberships.push(membership),
                 Ok(None) => {}
                 Err(problem) => found.problems.push(problem),
@@ -58,12 +64,23 @@ impl Orgs {
         Disk::new(self.dir.join(org.as_str()), written)
     }
 
-    /// Forgets an org: what is gone already is what we want.
-    pub(crate) fn forget(&self, org: &OrgName) {
+    /// Leaves an org: what is gone already is what we want. A mark stays until its secrets are gone too, see `forget`.
+    pub(crate) fn leave(&self, org: &OrgName) {
         let dir = self.dir.join(org.as_str());
-        // The state first: without it the rest means nothing, whenever we are killed.
+        // The mark first: whenever we are killed, the next start goes on from it.
+        let _ = std::fs::File::create(dir.join(LEFT));
         let _ = std::fs::remove_file(dir.join(STATE));
-        let _ = std::fs::remove_dir_all(dir);
+    }
+
+    /// Nothing of an org that was left is anywhere else any more. One that was joined again meanwhile stays.
+    pub(crate) fn forget(&self, org: &OrgName) {
+        if self.was_left(org) {
+            let _ = std::fs::remove_dir_all(self.dir.join(org.as_str()));
+        }
+    }
+
+    fn was_left(&self, org: &OrgName) -> bool {
+        self.dir.join(org.as_str()).join(LEFT).exists()
     }
 
     fn names(&self) -> Vec<OrgName> {
@@ -132,8 +149,13 @@ mod tests {
         let orgs = Orgs::open(&data).unwrap();
 
         let both = orgs.load();
+        orgs.leave(&"acme".parse().unwrap());
+        let halfway = Orgs::open(&data).unwrap().load();
         orgs.forget(&"acme".parse().unwrap());
+        orgs.forget(&"beta".parse().unwrap());
 
+        assert_eq!(names(&halfway), ["beta"]);
+        assert_eq!(halfway.left, ["acme".parse().unwrap()]);
         assert_eq!(both.memberships, [membership("acme"), membership("beta")]);
         assert_eq!(names(&orgs.load()), ["beta"]);
         assert!(!data.join("orgs/acme").exists());

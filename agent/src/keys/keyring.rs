@@ -5,6 +5,7 @@ use ::keyring::{Entry, Error};
 use zeroize::Zeroizing;
 
 use super::{SecretStore, StoreError};
+use crate::platform::bus::is_silence;
 
 const SERVICE: &str = "tidegate";
 
@@ -43,6 +44,7 @@ fn meaning(error: &Error) -> StoreError {
         Error::NoStorageAccess(_) => StoreError::Locked,
         Error::TooLong(..) => StoreError::TooLarge,
         Error::BadEncoding(_) | Error::Ambiguous(_) | Error::Invalid(..) => StoreError::Damaged,
+        Error::PlatformFailure(error) if is_silence(&**error) => StoreError::Silent,
         _ => StoreError::Absent,
     }
 }

@@ -24,6 +24,9 @@ pub(crate) enum StoreError {
     /// Waiting behind a dialog, or the dialog was dismissed.
     #[error("the keyring is locked")]
     Locked,
+    /// Something that never says no either: its process hangs.
+    #[error("the keyring does not answer")]
+    Silent,
     #[error("there is no keyring")]
     Absent,
     /// Windows keeps at most 2,560 bytes an entry.

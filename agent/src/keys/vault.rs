@@ -17,14 +17,20 @@ use crate::snapshot::KeyHome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Identity,
+    /// The key of a join that may not be over, with the mark of its ticket.
+    Joining,
     Refresh,
     Session,
 }
 
 impl Entry {
+    /// Whatever an org leaves in a store.
+    pub(crate) const ALL: &[Self] = &[Self::Refresh, Self::Session, Self::Joining, Self::Identity];
+
     fn name(self, org: &OrgName) -> String {
         let kind = match self {
             Self::Identity => "identity",
+            Self::Joining => "joining",
             Self::Refresh => "refresh",
             Self::Session => "session",
         };

@@ -19,6 +19,7 @@ pub(crate) enum NotOwn {
     #[error("the name is a symbolic link")]
     Symlink,
     #[error("it belongs to another user, or others can change it")]
+    #[cfg_attr(not(unix), allow(dead_code))] // there the profile's directory keeps others out
     Foreign,
     #[error("it is not a regular file")]
     NotAFile,

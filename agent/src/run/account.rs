@@ -143,11 +143,11 @@ impl Owner {
                 self.greet_hub();
             }
             Account::Arriving { .. } => {
-                self.end_access(&Problem::new(Code::SignInCancelled), false)
+                self.sign_off(&Problem::new(Code::SignInCancelled), false)
                     .await
             }
             Account::Introducing { .. } => {
-                self.end_access(&Problem::new(Code::SignInCancelled), false)
+                self.sign_off(&Problem::new(Code::SignInCancelled), false)
                     .await
             }
             Account::SignedOut | Account::SignedIn { .. } => {}
@@ -162,8 +162,14 @@ impl Owner {
         if self.state.home.is_none() {
             return Err(Problem::new(Code::NotJoined));
         }
-        self.end_access(&Problem::new(Code::SignedOut), false).await;
+        self.sign_off(&Problem::new(Code::SignedOut), false).await;
         Ok(())
+    }
+
+    /// Ends access for good: whatever happens to this process now, the next one starts signed out.
+    pub(super) async fn sign_off(&mut self, why: &Problem, shown: bool) {
+        self.remember_signed_out(true);
+        self.end_access(why, shown).await;
     }
 
     /// Ends everything that needs a signed-in person. `shown`: the person did not ask for it and must see why.
@@ -283,6 +289,9 @@ impl Owner {
             return self.on_late_sign_in(result);
         };
         self.farewells.spawn(running.task.ended());
+        if result.is_ok() {
+            self.remember_signed_out(false);
+        }
         match result {
             Ok(SignedIn { session, tab }) if !self.is_enrolled() => {
                 self.state.better(&[Code::BrowserDidNotOpen]);

@@ -19,15 +19,15 @@ pub(super) struct Forgetting {
 pub(super) struct Forgotten(watch::Receiver<usize>);
 
 impl Forgetting {
-    /// Starts deleting; `failed` hears why something may still be there. Gives the refresh token once it is forgotten here.
+    /// Starts deleting; `ended` hears that it is all gone, or why something may still be there. Gives the refresh token once it is forgotten here.
     pub(super) fn forget(
         &mut self,
         vault: &Vault,
         org: &OrgName,
         entries: &'static [Entry],
-        failed: impl FnOnce(StoreError) + Send + 'static,
+        ended: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) -> LastToken {
-        self.forget_after(async {}, vault, org, entries, failed)
+        self.forget_after(async {}, vault, org, entries, ended)
     }
 
     /// As `forget`, once `before` is over.
@@ -37,7 +37,7 @@ impl Forgetting {
         vault: &Vault,
         org: &OrgName,
         entries: &'static [Entry],
-        failed: impl FnOnce(StoreError) + Send + 'static,
+        ended: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) -> LastToken {
         while self.tasks.try_join_next().is_some() {}
         let (vault, org, pending) = (vault.clone(), org.clone(), self.pending.clone());
@@ -53,7 +53,7 @@ impl Forgetting {
             for entry in entries {
                 last = vault.delete(&org, *entry).await.and(last);
             }
-            last.map_or_else(failed, |()| ());
+            ended(last);
             pending.send_modify(|pending| *pending -= 1);
             // Not everybody wants it.
             let _ = gone.send(refresh);

@@ -26,7 +26,7 @@ use crate::action::Secret;
 use crate::circuit::Circuits;
 use crate::disk::{Found, Membership, Orgs};
 use crate::join::{self, Joined};
-use crate::keys::Entry;
+use crate::keys::{Entry, StoreError};
 use crate::problems;
 use crate::snapshot::{AccountView, SignInStep};
 
@@ -98,6 +98,9 @@ impl Household {
     pub(crate) fn resume(&mut self, found: Found) {
         for problem in found.problems {
             self.board.trouble(problem);
+        }
+        for org in found.left {
+            self.empty_keyring(async {}, &org, |_| ());
         }
         for membership in found.memberships {
             let disk_holds = Some(membership.clone());
@@ -226,8 +229,7 @@ impl Household {
         if let Some(trouble) = &joined.trouble {
             self.board.trouble(trouble.clone());
         } else {
-            self.board
-                .better(&[Code::KeyringLocked, Code::KeyringAbsent]);
+            self.board.better(Code::NO_KEYRING);
         }
         match self.members.get(&joined.membership.org) {
             Some(member) => {
@@ -282,8 +284,7 @@ impl Household {
         self.paying = None;
         if all {
             tracing::info!("keyring took what had waited in memory");
-            self.board
-                .better(&[Code::KeyringLocked, Code::KeyringAbsent]);
+            self.board.better(Code::NO_KEYRING);
         }
     }
 
@@ -295,25 +296,39 @@ impl Household {
             routes.remove(org);
         });
         self.board.remove(org);
-        self.orgs.forget(org);
+        self.orgs.leave(org);
         self.kit.ports.forget(org);
         member.end.send_replace(Some(Code::SignedOut));
         let (board, orgs, name) = (self.board.clone(), self.orgs.clone(), org.clone());
         let gone = async move {
             let _ = member.task.await;
             // Its owner may have written once more.
-            orgs.forget(&name);
+            orgs.leave(&name);
         };
-        let secrets = &[Entry::Refresh, Entry::Session, Entry::Identity];
+        self.empty_keyring(gone, org, move |error| {
+            board.trouble(problems::of_store(error));
+        });
+        tracing::info!(%org, "org was left");
+        Ok(())
+    }
+
+    /// Deletes the secrets of an org that was left, once `before` is over, and then what reminds of it. What fails is tried again at the next start.
+    fn empty_keyring(
+        &mut self,
+        before: impl Future<Output = ()> + Send + 'static,
+        org: &OrgName,
+        failed: impl FnOnce(StoreError) + Send + 'static,
+    ) {
+        let (orgs, name) = (self.orgs.clone(), org.clone());
+        let ended = move |emptied: Result<(), StoreError>| match emptied {
+            Ok(()) => orgs.forget(&name),
+            Err(error) => failed(error),
+        };
         // The provider was told by its owner.
         drop(
             self.forgetting
-                .forget_after(gone, &self.kit.vault, org, secrets, move |error| {
-                    board.trouble(problems::of_store(error));
-                }),
+                .forget_after(before, &self.kit.vault, org, Entry::ALL, ended),
         );
-        tracing::info!(%org, "org was left");
-        Ok(())
     }
 
     /// An owner that ends by itself is a mistake of ours; its ports are closed, and nothing may go on saying "connected".

@@ -26,6 +26,7 @@ use crate::snapshot::HubState;
 const ABOUT_KEYS: &[Code] = &[
     Code::KeyringLocked,
     Code::KeyringAbsent,
+    Code::KeyringSilent,
     Code::KeyFileOpen,
     Code::NotEnrolled,
     Code::KeyMissing,
@@ -36,6 +37,9 @@ impl Owner {
     pub(crate) fn move_in(&mut self, membership: Membership, identity: Option<Arc<SigningKey>>) {
         let is_new = identity.is_some();
         let saved = self.disk.save(&membership).err();
+        if is_new && saved.is_none() {
+            self.settle_key(membership.clone());
+        }
         self.settle(membership, identity);
         if let Some(org) = self.state.snapshot(self.tools.kit.clock.now()) {
             self.board.add(org);
@@ -64,11 +68,35 @@ impl Owner {
         }
         self.state.problems.clear();
         let saved = self.disk.save(&membership).err();
+        if saved.is_none() {
+            self.settle_key(membership.clone());
+        }
         self.settle(membership, Some(identity));
         if let Some(problem) = saved {
             self.trouble(problem);
         }
         self.greet_hub();
+    }
+
+    /// On disk before anything else is done about it: a keyring may take its time, and this process may not have it.
+    pub(super) fn remember_signed_out(&mut self, out: bool) {
+        let Some(home) = &mut self.state.home else {
+            return;
+        };
+        home.membership.signed_out = out;
+        if let Err(problem) = self.disk.save(&home.membership) {
+            self.trouble(problem);
+        }
+    }
+
+    /// Moves the key that was just enrolled to its place, in the background.
+    fn settle_key(&mut self, membership: Membership) {
+        let vault = self.tools.kit.vault.clone();
+        self.farewells.spawn(async move {
+            if join::settle(&vault, &membership).await.is_err() {
+                tracing::info!("key of a join is settled at the next start");
+            }
+        });
     }
 
     /// Makes a membership the current one.
@@ -251,6 +279,15 @@ fn remembered(membership: &Membership) -> Catalogue {
 
 async fn read_keys(vault: &Vault, membership: &Membership) -> Result<Woken, Problem> {
     let identity = join::identity(vault, membership).await?;
+    if membership.signed_out {
+        // The last run may not have lived to do it.
+        let _ = vault.delete(&membership.org, Entry::Session).await;
+        let _ = vault.delete(&membership.org, Entry::Refresh).await;
+        return Ok(Woken {
+            identity,
+            session: None,
+        });
+    }
     let session = vault
         .read(&membership.org, Entry::Session)
         .await

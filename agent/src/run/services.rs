@@ -280,7 +280,7 @@ impl Owner {
             HubReport::Introductions(seen) => self.on_introductions(seen),
             HubReport::Devices(devices) => self.on_devices(Ok(devices)),
             HubReport::Learned(learned) => self.learned(*learned),
-            HubReport::Ended(problem) => self.end_access(&problem, true).await,
+            HubReport::Ended(problem) => self.sign_off(&problem, true).await,
         }
     }
 

@@ -13,6 +13,11 @@ pub(super) fn add(list: &mut Vec<Problem>, problem: Problem) {
         return;
     }
     tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
+    let is_of_keyring = |code: &Code| Code::NO_KEYRING.contains(code);
+    list.retain(|old| {
+        // A keyring is in one state at a time.
+        !(is_of_keyring(&old.code) && is_of_keyring(&problem.code))
+    });
     list.retain(|old| {
         old.code != problem.code
             || old.facts.service != problem.facts.service
@@ -29,8 +34,5 @@ pub(super) fn remove(list: &mut Vec<Problem>, codes: &[Code]) {
 
 /// Whether it is about this computer and not about an org: shown once, however many orgs meet it.
 pub(super) fn is_of_this_computer(code: Code) -> bool {
-    matches!(
-        code,
-        Code::KeyringLocked | Code::KeyringAbsent | Code::KeyFileOpen | Code::DataDirUnusable
-    )
+    Code::NO_KEYRING.contains(&code) || matches!(code, Code::KeyFileOpen | Code::DataDirUnusable)
 }

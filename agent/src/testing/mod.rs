@@ -7,6 +7,8 @@ pub(crate) mod hub;
 pub(crate) mod log;
 pub(crate) mod org;
 pub(crate) mod provider;
+#[cfg(target_os = "linux")]
+pub(crate) mod session;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,6 +105,17 @@ impl World {
     /// As an earlier run left it: joined, and signed in for the next hour.
     pub(crate) fn signed_in_before(&self) {
         let store = self.joined_before();
+        self.keep_session(&store);
+    }
+
+    /// The same, with the keys in `store`.
+    pub(crate) fn signed_in_before_with(&self, store: &dyn SecretStore) {
+        self.keep_membership();
+        store.write(&self.entry("identity"), CANARIES[2]).unwrap();
+        self.keep_session(store);
+    }
+
+    fn keep_session(&self, store: &dyn SecretStore) {
         store.write(&self.entry("refresh"), CANARIES[1]).unwrap();
         store
             .write(&self.entry("session"), &self.session().to_secret().unwrap())
@@ -111,6 +124,13 @@ impl World {
 
     /// As an earlier run left it: joined, and signed out.
     pub(crate) fn joined_before(&self) -> FileStore {
+        self.keep_membership();
+        let store = FileStore::new(self.config().data_dir.join("keys.json"));
+        store.write(&self.entry("identity"), CANARIES[2]).unwrap();
+        store
+    }
+
+    fn keep_membership(&self) {
         let data = self.config().data_dir;
         let mut disk = Orgs::open(&data).unwrap().disk(&self.org(), None);
         let membership = Membership {
@@ -121,14 +141,12 @@ impl World {
             device: "laptop".into(),
             chain: None,
             last: None,
+            signed_out: false,
             trust: Trust::default(),
             services: vec![],
             promised: self.promised.clone(),
         };
         disk.save(&membership).unwrap();
-        let store = FileStore::new(data.join("keys.json"));
-        store.write(&self.entry("identity"), CANARIES[2]).unwrap();
-        store
     }
 
     fn session(&self) -> Session {
@@ -180,7 +198,7 @@ impl World {
         ServiceRef::new(&self.org(), &self.service)
     }
 
-    fn entry(&self, kind: &str) -> String {
+    pub(crate) fn entry(&self, kind: &str) -> String {
         format!("{}/{kind}", self.org())
     }
 

@@ -177,8 +177,7 @@ fn settings_view(notes: &Notes) -> SettingsView {
 
 /// Not beside a problem that says the same.
 fn keys_note(scene: &Scene<'_>) -> Option<String> {
-    let said =
-        |problem: &Problem| matches!(problem.code, Code::KeyringAbsent | Code::KeyringLocked);
+    let said = |problem: &Problem| Code::NO_KEYRING.contains(&problem.code);
     if scene.problems().iter().any(|(_, problem)| said(problem)) {
         return None;
     }

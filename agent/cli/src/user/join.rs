@@ -71,7 +71,7 @@ fn judge(
     if snapshot.joining {
         return ControlFlow::Continue(());
     }
-    let not_kept = |code| own && matches!(code, Code::KeyringAbsent | Code::KeyringLocked);
+    let not_kept = |code| own && Code::NO_KEYRING.contains(&code);
     let is_error =
         |problem: &&Problem| problem.code.severity() == Severity::Error || not_kept(problem.code);
     let failed = snapshot.problems.iter().rfind(is_error);

@@ -9,6 +9,7 @@ pub(crate) use unix::Socket;
 use std::io;
 
 /// Why there is no socket.
+#[cfg_attr(not(unix), allow(dead_code))] // there none is ever made
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SocketError {
     #[error("the path is too long for a socket")]
