@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate_proto::{
     channel::HandshakeHash,
-    identity::{PeerId, VerifyKey},
+    identity::{NoisePublic, PeerId, VerifyKey},
     names::Subject,
     statement::RevokeTarget,
     time::UnixTime,
@@ -34,6 +34,10 @@ pub(crate) enum Who {
     Outlet {
         identity: VerifyKey,
     },
+    /// A relay, by the key of its end of the channel.
+    Relay {
+        noise: NoisePublic,
+    },
     /// A device that is not enrolled and waits to be let in by another one.
     Newcomer {
         key: VerifyKey,
@@ -46,6 +50,7 @@ impl Who {
         match self {
             Self::Agent { device, .. } => *device,
             Self::Outlet { identity } => identity.peer_id(),
+            Self::Relay { noise } => noise.peer_id(),
             Self::Newcomer { key, .. } => key.peer_id(),
         }
     }
@@ -55,7 +60,7 @@ impl Who {
         match (self, target) {
             (Self::Agent { sub, .. }, RevokeTarget::Subject(revoked)) => sub == revoked,
             (_, RevokeTarget::Device(revoked)) => self.key() == *revoked,
-            (Self::Outlet { .. } | Self::Newcomer { .. }, RevokeTarget::Subject(_)) => false,
+            (_, RevokeTarget::Subject(_)) => false,
         }
     }
 }
@@ -63,6 +68,8 @@ impl Who {
 /// One connection.
 pub(crate) struct Caller {
     pub(crate) hash: HandshakeHash,
+    /// The key of its end of the channel.
+    pub(crate) noise: NoisePublic,
     guests: Arc<Guests>,
     who: watch::Sender<Option<Who>>,
     counted: Mutex<Option<Counted>>,
@@ -71,10 +78,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(hash: HandshakeHash, guests: Arc<Guests>) -> Self {
+    pub(crate) fn new(hash: HandshakeHash, noise: NoisePublic, guests: Arc<Guests>) -> Self {
         let (who, streaming) = (watch::Sender::new(None), watch::Sender::new(false));
         Self {
             hash,
+            noise,
             guests,
             who,
             counted: Mutex::default(),
@@ -146,7 +154,7 @@ impl Drop for Counted {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use tidegate_proto::identity::SigningKey;
+    use tidegate_proto::identity::{NoiseSecret, SigningKey};
 
     use super::*;
 
@@ -157,7 +165,8 @@ mod tests {
     }
 
     fn caller(guests: &Arc<Guests>) -> Caller {
-        Caller::new(HandshakeHash([0; 32]), guests.clone())
+        let noise = NoiseSecret::from_bytes(&[1; 32]).public();
+        Caller::new(HandshakeHash([0; 32]), noise, guests.clone())
     }
 
     #[test]

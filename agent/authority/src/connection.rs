@@ -14,7 +14,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tidegate_link::{Doorstep, Guest, LinkError, SecureStream, api_link, respond, tune};
-use tidegate_proto::channel::Prologue;
+use tidegate_proto::{channel::Prologue, identity::NoisePublic};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -70,29 +70,33 @@ impl Door {
         guest: Guest,
     ) -> Result<(), LinkError> {
         let guest = guest.move_on(&self.newcomers);
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = core.draining.cancelled() => return Ok(()),
             introduced = guest.within(introduce(core, tcp)) => introduced?,
         };
         // A handshake proves no more than that there is a computer; the next proof may take longer, so it waits elsewhere.
         let stranger = guest.move_on(&self.strangers);
-        let caller = Arc::new(Caller::new(stream.hash, Arc::clone(&self.guests)));
+        let caller = Arc::new(Caller::new(stream.hash, peer, Arc::clone(&self.guests)));
         // Boxed: a stranger who stays in the handshake must not take up the room of a conversation.
         Box::pin(speak(core, caller, stream, stranger)).await;
         Ok(())
     }
 }
 
-async fn introduce(core: &Core, mut tcp: TcpStream) -> Result<SecureStream, LinkError> {
+/// The stream, and the key that the other end has proven to hold: for most callers it means nothing.
+async fn introduce(
+    core: &Core,
+    mut tcp: TcpStream,
+) -> Result<(SecureStream, NoisePublic), LinkError> {
     tune(&tcp)?;
     let in_force = core.in_force.borrow().clone();
     api_link::say_hello(&mut tcp, &in_force.hello).await?;
     drop(in_force);
     let prologue = |suite| Prologue::api(suite, core.anchor.org.clone());
-    Ok(respond(tcp, prologue, &core.keys.noise)
-        .await?
-        .into_stream())
+    let secure = respond(tcp, prologue, &core.keys.noise).await?;
+    let peer = secure.peer;
+    Ok((secure.into_stream(), peer))
 }
 
 /// HTTP until the peer is done, the time is up, the place is needed, or we drain.

@@ -6,7 +6,7 @@ use std::fmt;
 use aws_lc_rs::digest;
 use tidegate_proto::{
     api::Hello,
-    identity::{PeerId, VerifyKey},
+    identity::{NoisePublic, PeerId, VerifyKey},
     names::{OrgName, ServiceName},
     policy::{Action, PolicyError, RequestContext, Resource, Rules, Side},
     principal::Principal,
@@ -141,6 +141,15 @@ impl InForce {
                 .is_ok()
         };
         self.entries.iter().filter(may_see).collect()
+    }
+
+    /// The services whose circuits the holder of this key joins.
+    pub(crate) fn entries_through(&self, relay: &NoisePublic) -> impl Iterator<Item = &Entry> {
+        let names = move |entry: &&Entry| {
+            let mut relays = entry.statement.relays.iter();
+            relays.any(|named| named.noise == *relay)
+        };
+        self.entries.iter().filter(names)
     }
 
     /// Whether this key is an outlet's that a ticket made.

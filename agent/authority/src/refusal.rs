@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Revoked,
     #[error("the key is in no catalogue entry")]
     NotAnOutlet,
+    #[error("the channel's key is no relay's")]
+    NotARelay,
     #[error("the id token is not believed: {0}")]
     IdToken(IdTokenError),
     #[error("the id token names another person than the device's")]
@@ -74,7 +76,7 @@ pub(crate) enum Refusal {
     BadLabel,
     #[error("the device is not one of this person")]
     NotYourDevice,
-    #[error("events are for those who got a credential or outlet answer on the same connection")]
+    #[error("events are for those who proved on the same connection who they are")]
     NoIdentity,
     #[error("the statement about this authority has run out")]
     Lapsed,
@@ -95,7 +97,7 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
         Refusal::FromTheFuture => (StatusCode::FORBIDDEN, Code::ClockOff),
         // Nothing is proved: one answer.
-        Refusal::Proof | Refusal::NotAnOutlet | Refusal::NoIdentity => {
+        Refusal::Proof | Refusal::NotAnOutlet | Refusal::NotARelay | Refusal::NoIdentity => {
             (StatusCode::FORBIDDEN, Code::NotAdmitted)
         }
         // The caller holds the key, so it may learn what is the matter with it.

@@ -1,5 +1,5 @@
 //! Signs of life: the beacon of the moment, signed every five seconds and at once when something changed.
-//! Outlets get every revocation; an agent's beacon names nobody but its own person and device: who else left is not its business.
+//! Outlets get every revocation; anybody else's beacon names nobody but themselves: who else left is not their business.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const ENTRY_BYTES: usize = 64;
 pub(crate) struct Signs {
     /// For outlets.
     full: Arc<str>,
-    /// For agents that nothing in the list concerns.
+    /// For all others whom nothing in the list concerns.
     bare: Arc<str>,
     beacon: Beacon,
 }
@@ -64,9 +64,9 @@ impl Signs {
 
     /// The beacon that `who` may read.
     pub(crate) fn for_caller(&self, keys: &AuthorityKeys, who: &Who) -> Arc<str> {
-        let Who::Agent { .. } = who else {
+        if let Who::Outlet { .. } = who {
             return Arc::clone(&self.full);
-        };
+        }
         let own: Vec<Revoked> = self.concerning(who).cloned().collect();
         if own.is_empty() {
             return Arc::clone(&self.bare);

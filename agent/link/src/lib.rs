@@ -1,7 +1,10 @@
 //! Tokio under the protocol: dialling, secure records, portals, and the clients of relay and authority.
 //! Nothing here decides who may connect; it only makes sure that nobody else's bytes ever count.
 
+#[cfg(feature = "api")]
+pub mod api_client;
 pub mod api_link;
+mod backoff;
 mod clock;
 mod dial;
 mod doorstep;
@@ -22,6 +25,7 @@ mod secure;
 pub mod tls;
 
 pub use api_link::ApiConnection;
+pub use backoff::Backoff;
 pub use clock::now;
 
 pub use dial::{abort, circuit, dial, tune};

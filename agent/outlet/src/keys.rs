@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 const IDENTITY: &str = "identity.key";
 const NOISE: &str = "noise.key";
+const LINK: &str = "link.key";
 /// 32 bytes as text, with the newline an editor may add.
 const MAX: usize = 64;
 
@@ -59,6 +60,17 @@ impl OutletKeys {
         })?;
         Self::load(data)
     }
+}
+
+/// The key of our links to relays, made if it is not there. It is kept because the pass is bound to it: an outlet that
+/// starts while the authority is away has no other pass.
+///
+/// # Errors
+/// As `OutletKeys::load_or_make`.
+pub(crate) fn link_key(data: &Path, entropy: &dyn Entropy) -> Result<NoiseSecret, KeysError> {
+    let path = data.join(LINK);
+    make_if_missing(&path, &|| NoiseSecret::generate(entropy).to_bytes())?;
+    Ok(NoiseSecret::from_bytes(&*read(&path)?))
 }
 
 fn make_if_missing(path: &Path, key: &dyn Fn() -> Zeroizing<[u8; 32]>) -> Result<(), KeysError> {

@@ -3,7 +3,6 @@
 
 pub mod audit;
 mod authority;
-mod backoff;
 mod circuit;
 pub mod clock;
 pub mod config;

@@ -7,7 +7,7 @@ use crate::circuit;
 use crate::clock;
 use crate::config::{OutletConfig, Target};
 use crate::control::Control;
-use crate::keys::{KeysError, OutletKeys};
+use crate::keys::{KeysError, OutletKeys, link_key};
 use crate::kill::{KillError, KillSwitch};
 use crate::known::{Footing, Kept, KeptError, Known, Me};
 use crate::links::Links;
@@ -158,6 +158,7 @@ struct Opened {
     policy: Source,
     lock: std::fs::File,
     keys: Arc<OutletKeys>,
+    link_key: Arc<NoiseSecret>,
     known: Arc<Known>,
     kill: Arc<KillSwitch>,
     control: Control,
@@ -174,6 +175,7 @@ impl Opened {
         keyfile::private_directory(&config.data).map_err(data)?;
         let lock = lock(&config.data)?;
         let keys = Arc::new(OutletKeys::load(&config.data)?);
+        let link_key = Arc::new(link_key(&config.data, &SystemEntropy)?);
         let kept = Kept::load(&config.data)?;
         if clock::now().plus(CLOCK_BACK) < kept.beacon_at {
             return Err(StartError::ClockBack);
@@ -200,6 +202,7 @@ impl Opened {
             policy,
             lock,
             keys,
+            link_key,
             known,
             kill,
             control,
@@ -211,7 +214,6 @@ impl Opened {
     fn run(self) -> Outlet {
         let stop = CancellationToken::new();
         let links = Arc::new(Links::new());
-        let link_key = Arc::new(NoiseSecret::generate(&SystemEntropy));
         let (registration, registered) = watch::channel(None);
         let (offers, offered) = mpsc::channel(OFFERS);
         let Self {
@@ -219,6 +221,7 @@ impl Opened {
             policy,
             lock,
             keys,
+            link_key,
             known,
             kill,
             control,

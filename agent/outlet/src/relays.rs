@@ -1,12 +1,12 @@
 //! Keeps one link to each relay that the catalogue names for our services, and hands on what is offered over them.
 //! Links come and go without touching a running portal: each portal has a connection of its own.
 
-use crate::backoff::Backoff;
 use crate::keys::OutletKeys;
 use crate::links::Links;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_link::Backoff;
 use tidegate_link::{LinkError, RelayLink};
 use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::channel::{CircuitToken, HandshakeHash};

@@ -29,7 +29,9 @@ pub mod path {
     pub const CREDENTIAL: &str = "/v1/credential";
     /// `POST` [`super::OutletRequest`] → [`super::OutletAnswer`].
     pub const OUTLET: &str = "/v1/outlet";
-    /// `GET`, on a connection that got a credential or outlet answer → server-sent events, see [`super::event`].
+    /// `GET`, on a connection whose Noise key the catalogue names as a relay's → [`super::RelayAnswer`].
+    pub const RELAY: &str = "/v1/relay";
+    /// `GET`, on a connection that got a credential, outlet or relay answer → server-sent events, see [`super::event`].
     pub const EVENTS: &str = "/v1/events";
     /// `POST` [`super::RevokeRequest`] → [`super::RevokeAnswer`].
     pub const REVOKE: &str = "/v1/revoke";
@@ -49,6 +51,8 @@ pub mod event {
     pub const BEACON: &str = "beacon";
     /// The data is empty: settings, catalogue or policy changed; ask for them again.
     pub const CHANGED: &str = "changed";
+    /// To relays. The data is a JSON list of all pseudonyms that are shut out. Sent at once on change.
+    pub const SHUT_OUT: &str = "shut-out";
     /// The data is a JSON list of [`super::devices::Introduction`]: all that concern the listener. Sent when it is not empty, and on change.
     pub const INTRODUCTIONS: &str = "introductions";
 }
@@ -181,6 +185,21 @@ pub struct OutletAnswer {
     pub idp: String,
     /// `tg-authority`.
     pub authority: String,
+    /// `tg-beacon`.
+    pub beacon: String,
+}
+
+/// What a relay of its own works by; all of it root-signed but beacon and the list of who was shut out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayAnswer {
+    /// `tg-authority`.
+    pub authority: String,
+    /// `tg-idp`, for the one host that key tunnels lead to.
+    pub idp: String,
+    /// `tg-service`: the entries that name this relay.
+    pub services: Vec<String>,
+    /// The pseudonyms whose passes and chains admit no more.
+    pub shut_out: Vec<String>,
     /// `tg-beacon`.
     pub beacon: String,
 }

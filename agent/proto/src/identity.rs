@@ -255,6 +255,13 @@ impl NoisePublic {
     pub fn fingerprint(&self) -> [u8; 32] {
         sha256(&[b"tidegate/noise/v1\0", &self.0])
     }
+
+    /// The same in the shape of an identity's fingerprint, for those who have no other key: relays. The label keeps it
+    /// apart from every identity key's.
+    #[must_use]
+    pub fn peer_id(&self) -> PeerId {
+        PeerId(self.fingerprint())
+    }
 }
 
 /// SHA-256 over the parts, one after the other.

@@ -4,6 +4,7 @@
 mod account;
 mod admission;
 mod circuit;
+pub mod follow;
 mod limits;
 mod link;
 mod registry;

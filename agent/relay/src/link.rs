@@ -42,7 +42,8 @@ pub(crate) async fn serve(inner: Arc<Inner>, tcp: TcpStream, guest: Guest) {
     let Ok(Some(link)) = welcomed else { return };
     drop(guest);
     let mut link = Box::new(link);
-    tracing::info!(pseudonym = link.pass.pseudonym, role = ?link.pass.role, "a link was admitted");
+    let by = link.by;
+    tracing::info!(pseudonym = link.pass.pseudonym, role = ?link.pass.role, by, "a link was admitted");
     let run = Box::pin(link.run());
     let end = tokio::select! {
         biased;
@@ -62,17 +63,19 @@ async fn welcome(inner: &Arc<Inner>, tcp: TcpStream) -> Result<Option<Link>, Lin
 
 async fn introduced(inner: &Arc<Inner>, mut secure: Secure) -> Result<Option<Link>, LinkError> {
     let hello = secure.recv_record().await?;
-    let admitted = match ToRelay::decode(&hello)? {
-        ToRelay::Hello { pass } => admission::admit(&inner.config, &pass, secure.peer),
+    let (config, peer) = (&inner.config, secure.peer);
+    let (admitted, by) = match ToRelay::decode(&hello)? {
+        ToRelay::Hello { pass } => (admission::admit(config, &pass, peer), "pass"),
         ToRelay::Chain { json } => {
-            admission::admit_chain(&inner.config, &json, (&secure.hash, &secure.peer))
+            let link = (&secure.hash, &peer);
+            (admission::admit_chain(config, &json, link), "chain")
         }
         _ => return Err(LinkError::OutOfTurn),
     };
     match admitted {
-        Ok(pass) => enter(inner, secure, pass).await,
+        Ok(pass) => enter(inner, secure, pass, by).await,
         Err(why) => {
-            tracing::info!(%why, "a link was refused");
+            tracing::info!(%why, by, "a link was refused");
             refuse(secure, RelayRefusal::Pass).await.map(|()| None)
         }
     }
@@ -82,6 +85,7 @@ async fn enter(
     inner: &Arc<Inner>,
     mut secure: Secure,
     pass: Pass,
+    by: &'static str,
 ) -> Result<Option<Link>, LinkError> {
     if inner.draining.is_cancelled() {
         return refuse(secure, RelayRefusal::Draining).await.map(|()| None);
@@ -104,6 +108,7 @@ async fn enter(
         peer,
         hash,
         pass,
+        by,
         place,
         heard: Instant::now(),
     }))
@@ -162,6 +167,8 @@ struct Link {
     peer: NoisePublic,
     hash: HandshakeHash,
     pass: Pass,
+    /// What admitted it, for the log.
+    by: &'static str,
     place: Place,
     heard: Instant,
 }

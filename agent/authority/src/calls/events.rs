@@ -1,6 +1,7 @@
 //! `GET /v1/events`: server-sent events for a caller that has proved itself on this connection.
 //! Who listens late misses nothing: each event says how things are, not what happened.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -12,7 +13,10 @@ use axum::{
 };
 use futures_util::stream;
 use http::header;
-use tidegate_proto::api::{devices::Introduction, event};
+use tidegate_proto::{
+    api::{devices::Introduction, event},
+    sse::MAX_LINE,
+};
 use tokio::sync::watch;
 
 use super::{Connection, Shared};
@@ -51,6 +55,7 @@ struct Listener {
     signs: watch::Receiver<Arc<Signs>>,
     in_force: watch::Receiver<Arc<InForce>>,
     introductions: watch::Receiver<u64>,
+    shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
     /// What was said about introductions last.
     introduced: Vec<Introduction>,
     over: bool,
@@ -63,6 +68,8 @@ impl Listener {
         let in_force = core.in_force.subscribe();
         let mut introductions = core.introductions.subscribe();
         introductions.mark_changed(); // those that are open already
+        let mut shut_out = core.shut_out.subscribe();
+        shut_out.mark_changed(); // those since the answer
         Self {
             core,
             caller,
@@ -70,6 +77,7 @@ impl Listener {
             signs,
             in_force,
             introductions,
+            shut_out,
             introduced: Vec::new(),
             over: false,
         }
@@ -85,6 +93,9 @@ impl Listener {
             tokio::select! {
                 biased;
                 () = self.core.draining.cancelled() => return None,
+                _ = self.shut_out.changed(), if matches!(self.who, Who::Relay { .. }) => {
+                    return self.shut_out();
+                }
                 _ = self.signs.changed() => return Some(self.beacon()),
                 _ = self.in_force.changed() => {
                     self.in_force.mark_unchanged();
@@ -106,7 +117,7 @@ impl Listener {
         let mine = match &self.who {
             Who::Agent { sub, .. } => all.of_person(sub, now),
             Who::Newcomer { key, .. } => all.of_newcomer(key, now),
-            Who::Outlet { .. } => return None,
+            Who::Outlet { .. } | Who::Relay { .. } => return None,
         };
         if mine == self.introduced {
             return None;
@@ -121,30 +132,37 @@ impl Listener {
         // Whoever was shut out learns that, and nothing more.
         self.over = match &self.who {
             Who::Agent { epoch, .. } => signs.shuts_out(&self.who, *epoch),
-            Who::Outlet { .. } | Who::Newcomer { .. } => false,
+            Who::Outlet { .. } | Who::Relay { .. } | Who::Newcomer { .. } => false,
         };
         line(event::BEACON, &signs.for_caller(&self.core.keys, &self.who))
     }
 
     fn changed(&mut self) -> Option<Bytes> {
-        if let Who::Outlet { identity } = &self.who {
-            // One that left the catalogue must ask again, and will be refused.
-            self.over = !self
-                .core
-                .in_force
-                .borrow()
-                .entries
-                .iter()
-                .any(|entry| entry.served_by(identity));
-        }
+        let in_force = self.core.in_force.borrow().clone();
+        // One that left the catalogue must ask again, and will be refused.
+        self.over = match &self.who {
+            Who::Outlet { identity } => !in_force.entries.iter().any(|e| e.served_by(identity)),
+            Who::Relay { noise } => in_force.entries_through(noise).next().is_none(),
+            Who::Agent { .. } | Who::Newcomer { .. } => false,
+        };
         Some(line(event::CHANGED, ""))
     }
 
     fn has_expired(&self) -> bool {
         match &self.who {
             Who::Agent { until, .. } | Who::Newcomer { until, .. } => *until <= self.core.now(),
-            Who::Outlet { .. } => false,
+            Who::Outlet { .. } | Who::Relay { .. } => false,
         }
+    }
+
+    /// A list that is too long for one line sends its reader to ask again.
+    fn shut_out(&mut self) -> Option<Bytes> {
+        let listed = self.shut_out.borrow_and_update().clone();
+        let data = serde_json::to_string(&*listed).ok()?;
+        Some(match data.len() <= MAX_LINE {
+            true => line(event::SHUT_OUT, &data),
+            false => line(event::CHANGED, ""),
+        })
     }
 }
 

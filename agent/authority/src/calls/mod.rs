@@ -7,6 +7,7 @@ mod enrol;
 mod events;
 mod introduce;
 mod outlet;
+mod relay;
 mod revoke;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) fn router(core: Arc<Core>, caller: Arc<Caller>) -> Router {
         .route(path::ENROL, post(enrol::enrol))
         .route(path::CREDENTIAL, post(credential::credential))
         .route(path::OUTLET, post(outlet::outlet))
+        .route(path::RELAY, get(relay::relay))
         .route(path::REVOKE, post(revoke::revoke))
         .route(path::INTRODUCE, post(introduce::introduce))
         .route(path::INTRODUCTION, post(introduce::step))

@@ -4,14 +4,15 @@
 mod api;
 
 use crate::audit::Audit;
-use crate::backoff::Backoff;
 use crate::keys::OutletKeys;
 use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
-pub(crate) use api::{Api, ApiError};
+pub(crate) use api::register;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_link::Backoff;
+use tidegate_link::api_client::{ApiClient, ApiError};
 use tidegate_link::{ApiConnection, LinkError};
 use tidegate_proto::api::{Hello, OutletAnswer, event};
 use tidegate_proto::entropy::SystemEntropy;
@@ -57,6 +58,8 @@ pub(crate) struct Follower {
 impl Follower {
     /// Until `stop`, whatever happens.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        // What was known before a restart counts until the authority says more.
+        self.register();
         let _ = stop.run_until_cancelled(self.follow_for_ever()).await;
     }
 
@@ -83,10 +86,8 @@ impl Follower {
         let connection =
             ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
         let hello = connection.hello.clone();
-        let mut api = Api::new(connection).await?;
-        let answer = api
-            .register(&self.keys.identity, self.link_key.public())
-            .await?;
+        let mut api = ApiClient::new(connection).await?;
+        let answer = register(&mut api, &self.keys.identity, self.link_key.public()).await?;
         let newest = self.take(hello, answer).await?;
         let mut events = api.events().await?;
         let refresh = tokio::time::sleep(REFRESH);
@@ -115,10 +116,11 @@ impl Follower {
             services: answer.services,
         };
         let changes = self.known.take_parts(parts)?;
+        self.known.take_pass(answer.pass);
         self.keep().await;
         self.note(changes).await;
         let newest = self.take_beacon(&answer.beacon).await?;
-        self.register(answer.pass);
+        self.register();
         Ok(newest)
     }
 
@@ -174,7 +176,11 @@ impl Follower {
         }
     }
 
-    fn register(&self, pass: String) {
+    /// Shows relays what we may say there, if we may say anything yet.
+    fn register(&self) {
+        let Some(pass) = self.known.pass() else {
+            return;
+        };
         let served = self.known.served();
         let registration = Registration {
             pass,

@@ -186,6 +186,15 @@ impl<'n> Reader<'n> {
         readers
     }
 
+    /// `[[key]]` tables, if there are any.
+    pub fn optional_tables(&mut self, key: &str, fix: &str) -> Vec<Reader<'n>> {
+        if self.table.contains_key(key) {
+            return self.tables(key, fix);
+        }
+        self.know(key);
+        Vec::new()
+    }
+
     /// Notes every key that nobody asked for.
     pub fn finish(self) {
         for key in self.table.keys() {

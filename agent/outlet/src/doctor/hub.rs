@@ -1,6 +1,7 @@
 //! The way to the hub: its name, who answers there, whether it knows this outlet, and where the provider's keys come from.
 //! Asking twice does no harm: the hub gives the same answer to the running outlet and to us.
 
+use tidegate_link::api_client::{ApiClient, ApiError};
 use tidegate_link::{ApiConnection, LinkError};
 use tidegate_proto::check::Check;
 use tidegate_proto::entropy::SystemEntropy;
@@ -9,7 +10,7 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::StatementError;
 
 use super::files::capital;
-use crate::authority::{Api, ApiError};
+use crate::authority::register;
 use crate::clock;
 use crate::config::OutletConfig;
 use crate::keys::OutletKeys;
@@ -79,8 +80,8 @@ async fn known_there(
         );
     };
     let answer = async {
-        let mut api = Api::new(connection).await?;
-        api.register(&keys.identity, local.public()).await
+        let mut api = ApiClient::new(connection).await?;
+        register(&mut api, &keys.identity, local.public()).await
     };
     match answer.await {
         Ok(answer) if answer.policy.is_none() => Check::warn(

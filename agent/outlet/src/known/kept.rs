@@ -30,6 +30,9 @@ pub(crate) struct Kept {
     pub(crate) revocations: Revocations,
     pub(crate) seen: Seen,
     pub(crate) beacon_at: UnixTime,
+    /// The newest `tg-pass`: with it a relay knows us again while the authority is away, whenever it ran out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pass: Option<String>,
     /// The newest signed policy of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<InForce>,

@@ -92,6 +92,8 @@ struct Facts {
     keys: Option<ProviderKeys>,
     revocations: Revocations,
     seen: Seen,
+    /// The newest that the authority gave us.
+    pass: Option<String>,
     /// When the newest beacon came, by our clock.
     beacon_at: UnixTime,
     /// When it was made, by the authority's.
@@ -124,6 +126,7 @@ impl Known {
             keys: None,
             revocations: kept.revocations,
             seen,
+            pass: kept.pass,
             beacon_at: kept.beacon_at,
             beacon_made: UnixTime(0),
         };
@@ -161,6 +164,16 @@ impl Known {
             .iter()
             .flat_map(|org| org.services.values().cloned())
             .collect()
+    }
+
+    /// The newest pass, perhaps from before a restart.
+    pub(crate) fn pass(&self) -> Option<String> {
+        self.facts().pass.clone()
+    }
+
+    /// Takes in a pass: relays judge it, not we.
+    pub(crate) fn take_pass(&self, pass: String) {
+        self.facts().pass = Some(pass);
     }
 
     /// Takes in what the authority passed on. All of it or nothing.
@@ -251,6 +264,7 @@ impl Known {
             revocations: facts.revocations.clone(),
             seen: facts.seen.clone(),
             beacon_at: facts.beacon_at,
+            pass: facts.pass.clone(),
             owner: facts.owner.in_force,
         }
     }

@@ -3,7 +3,6 @@
 
 mod cache;
 
-use crate::backoff::Backoff;
 use crate::clock;
 use crate::config::KeyRoute;
 use crate::known::{Known, ProviderKeys};
@@ -12,6 +11,7 @@ pub(crate) use cache::Cache;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tidegate_link::Backoff;
 use tidegate_link::provider::key_set;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::idtoken::{KeySet, Refetch};

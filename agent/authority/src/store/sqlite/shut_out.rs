@@ -1,5 +1,6 @@
-//! The keys that were shut out lately: whoever admits by something that outlives a revocation must be told of them.
-//! A device is listed whether the order named it or its person; an outlet that a ticket made, when the order named it.
+//! The keys that were shut out: whoever admits by something that outlives a revocation must be told of them.
+//! A device is listed as long as its last pass could live, whether the order named it or its person; an outlet that a
+//! ticket made, for ever: its chain has no end of its own.
 
 use sqlx::{Row, SqlitePool};
 use tidegate_proto::{identity::PeerId, time::UnixTime};
@@ -16,7 +17,7 @@ pub(super) async fn since(
          WHERE revocation.received_at >= ?1
          UNION
          SELECT outlet.peer FROM revocation JOIN outlet ON revocation.who = outlet.peer
-         WHERE revocation.kind = 'device' AND revocation.received_at >= ?1",
+         WHERE revocation.kind = 'device'",
     )
     .bind(signed(earliest.0))
     .fetch_all(pool)

@@ -1,4 +1,4 @@
-//! How long to wait before trying again: doubling, with a jitter, so that a thousand outlets do not return in step.
+//! How long to wait before trying again: doubling, with a jitter, so that a thousand servers do not return in step.
 //! It only counts; whoever waits also listens for the shutdown.
 
 use std::time::Duration;
@@ -9,18 +9,18 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// Counts failures in a row.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// It worked: the next failure waits the shortest time again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// The wait after one more failure: between half and the whole of the doubled time.
-    pub(crate) fn next(&mut self, entropy: &dyn Entropy) -> Duration {
+    pub fn next(&mut self, entropy: &dyn Entropy) -> Duration {
         let full = FIRST
             .saturating_mul(1 << self.failures.min(10))
             .min(LONGEST);
