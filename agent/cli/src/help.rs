@@ -32,7 +32,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "completions",
         ],
     ),
-    ("Servers", &["outlet", "hub", "audit"]),
+    ("Servers", &["outlet", "hub", "relay", "audit"]),
     (
         "Administrators",
         &["org", "ticket", "revoke", "lost-laptop"],

@@ -5,41 +5,27 @@ mod config;
 mod keys;
 mod run;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Subcommand;
 use tidegate_authority::{Authority, AuthorityConfig, SystemClock};
-use tidegate_link::{Doorstep, Guest, Preface, read_preface};
+use tidegate_link::{Guest, Preface, read_preface};
 use tidegate_proto::{
     names::{HubAddress, OrgName},
     statement::{AuthorityStatement, OrgBundle},
 };
 use tidegate_relay::{Catalogue, Limits, Relay, RelayConfig};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::{JoinError, JoinSet},
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpStream, sync::watch};
 
 use crate::{
     failure::Failure,
+    reception::Reception,
+    relay::keys::relay_key,
     signals::{Signal, Signals},
     trouble::Trouble,
 };
 use config::HubConfig;
-
-/// Connections that have not said what they want; authority and relay bound those that have.
-const STRANGERS: usize = 512;
-/// For saying it: the first bytes follow the connection at once, unless a network loses them more than once.
-const SAY: Duration = Duration::from_secs(5);
-/// For connections to end by themselves when we stop; then they are ended.
-const DRAIN: Duration = Duration::from_secs(3);
-/// After an accept that failed: most likely there are no descriptors left, and trying at once finds none either.
-const BREATH: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
 pub(crate) struct HubArgs {
@@ -77,7 +63,7 @@ struct Hub {
 
 impl Hub {
     async fn open(config: HubConfig) -> Result<Self, Failure> {
-        let relay_key = keys::relay_key(&config.data)?;
+        let relay_key = relay_key(&keys::relay_data(&config.data))?;
         let bundle = read_bundle(&config.bundle)?;
         let settings = AuthorityConfig {
             data: keys::authority_data(&config.data),
@@ -112,10 +98,8 @@ impl Hub {
         &self.config.anchor.org
     }
 
-    /// Accepts until told to end, then drains.
-    async fn run(self, listener: TcpListener, mut signals: Signals) -> Result<(), Failure> {
-        let doorstep = Doorstep::with_limit(STRANGERS, SAY);
-        let mut connections = JoinSet::new();
+    /// Serves until told to end, then drains.
+    async fn run(self, mut reception: Reception, mut signals: Signals) {
         loop {
             tokio::select! {
                 biased;
@@ -123,44 +107,29 @@ impl Hub {
                     Signal::End => break,
                     Signal::Reload => self.reload().await,
                 },
-                Some(ended) = connections.join_next() => told(ended),
-                accepted = next(&listener, &doorstep) => match accepted {
-                    Ok((tcp, from)) => {
-                        let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
-                        connections.spawn(hall.receive(tcp, doorstep.enter_from(from.ip())));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        sleep(BREATH).await;
-                    }
-                },
+                (tcp, guest) = reception.next() => {
+                    let hall = Hall { authority: Arc::clone(&self.authority), relay: self.relay.clone() };
+                    reception.serve(hall.receive(tcp, guest));
+                }
             }
         }
-        drop(listener);
-        self.shutdown(connections).await
+        self.shutdown(reception).await;
     }
 
     /// Everything ends in less than five seconds.
-    async fn shutdown(self, mut connections: JoinSet<()>) -> Result<(), Failure> {
+    async fn shutdown(self, reception: Reception) {
         tracing::info!(
-            connections = connections.len(),
+            connections = reception.connections(),
             circuits = self.relay.circuits(),
             "hub is draining"
         );
         self.authority.drain();
         self.relay.drain();
-        let all = async {
-            while let Some(ended) = connections.join_next().await {
-                told(ended);
-            }
-        };
-        let _ = timeout(DRAIN, all).await;
-        connections.shutdown().await;
+        reception.close().await;
         self.relay.shutdown().await;
         if let Some(authority) = Arc::into_inner(self.authority) {
             authority.shutdown().await;
         }
-        Ok(())
     }
 
     /// Puts the bundle file in force again; the old one stays when the new one is refused.
@@ -211,22 +180,6 @@ impl Hall {
         if let Err(error) = served {
             tracing::debug!(%error, "a connection did not get through the door");
         }
-    }
-}
-
-/// The next newcomer, once those whom the last ones pushed out have gone.
-async fn next(
-    listener: &TcpListener,
-    doorstep: &Doorstep,
-) -> std::io::Result<(TcpStream, SocketAddr)> {
-    doorstep.cleared().await;
-    listener.accept().await
-}
-
-/// A panic is ours, and must not go unnoticed because the others went on.
-fn told(ended: Result<(), JoinError>) {
-    if ended.is_err_and(|error| error.is_panic()) {
-        tracing::error!("a connection ended in a panic");
     }
 }
 

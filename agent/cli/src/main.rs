@@ -16,6 +16,8 @@ mod out;
 mod outlet;
 mod process;
 mod public_file;
+mod reception;
+mod relay;
 mod revoke;
 mod shipped;
 mod signals;
@@ -47,6 +49,8 @@ enum Verb {
     Outlet(outlet::Outlet),
     /// Run the hub: authority and relay in one process.
     Hub(hub::HubArgs),
+    /// Run a relay of its own, for the bytes only.
+    Relay(relay::RelayArgs),
     /// Set up an organisation and sign what its servers may do.
     Org(org::Org),
     /// Make a one-time join link for a person.
@@ -71,7 +75,7 @@ impl Verb {
     /// Servers log what happens; the other verbs answer, and say what went wrong.
     fn is_server(&self) -> bool {
         match self {
-            Self::Hub(_) => true,
+            Self::Hub(_) | Self::Relay(_) => true,
             Self::Outlet(outlet) => outlet.is_server(),
             _ => false,
         }
@@ -112,6 +116,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::User(verb) => return verb.run().await,
         Verb::Outlet(verb) => return verb.run().await,
         Verb::Hub(verb) => verb.run().await?,
+        Verb::Relay(verb) => verb.run().await?,
         Verb::Org(verb) => verb.run()?,
         Verb::Ticket(verb) => verb.run()?,
         Verb::Revoke(verb) => verb.run().await?,

@@ -3,6 +3,7 @@
 
 mod init;
 pub(crate) mod passphrase;
+mod relays;
 pub(crate) mod root_key;
 pub(crate) mod settings;
 mod sign;

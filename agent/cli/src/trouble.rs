@@ -1,11 +1,13 @@
-//! What goes wrong for an administrator: every sentence that `org`, `ticket`, `revoke` and `hub` can end with.
+//! What goes wrong for an administrator: every sentence that `org`, `ticket`, `revoke`, `hub` and `relay` can end with.
 //! Problems of people at their laptops have their words in `tidegate_proto::words`; these never leave the terminal.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tidegate_authority::{BundleError, KeysError, OpenError};
 use tidegate_link::{LinkError, keyfile::KeyFileError};
 use tidegate_proto::names::ServiceName;
+use tidegate_relay::follow::KeptError;
 
 use crate::failure::{Exit, Failure};
 
@@ -56,7 +58,10 @@ pub(crate) enum Trouble {
     Listen {
         address: String,
         error: std::io::ErrorKind,
+        config: PathBuf,
     },
+    /// What a relay kept cannot be read.
+    RelayForgot(KeptError),
     NothingToResend {
         path: PathBuf,
     },
@@ -81,6 +86,15 @@ impl Trouble {
         Self::Unwritable {
             path: path.to_owned(),
             error: error.kind(),
+        }
+    }
+
+    /// `config` is the file that names the address.
+    pub(crate) fn listen(address: SocketAddr, error: &std::io::Error, config: &Path) -> Self {
+        Self::Listen {
+            address: address.to_string(),
+            error: error.kind(),
+            config: config.to_owned(),
         }
     }
 }
@@ -136,7 +150,7 @@ fn files(trouble: &Trouble) -> Option<Failure> {
         ),
         Trouble::RelayKeyDamaged { path } => here(
             format!("{} holds no relay key", path.display()),
-            "What is in it was not made by `tidegate hub keys`.".into(),
+            "What is in it was not made by `tidegate hub keys` or `tidegate relay keys`.".into(),
             "Take the file from your backup.",
         ),
         Trouble::OrgExists { path } => here(
@@ -204,11 +218,24 @@ fn servers(trouble: &Trouble) -> Failure {
             "The connection broke off in the middle.",
             "Run this again; what was done is not done twice.",
         ),
-        Trouble::Listen { address, error } => Failure::new(
+        Trouble::Listen {
+            address,
+            error,
+            config,
+        } => Failure::new(
             Exit::ThisComputer,
             format!("cannot listen on {address}"),
             error.to_string(),
-            "Choose another address in hub.toml, or stop what uses this one.",
+            format!(
+                "Choose another address in {}, or stop what uses this one.",
+                config.display()
+            ),
+        ),
+        Trouble::RelayForgot(error) => Failure::new(
+            Exit::ThisComputer,
+            "the relay does not start",
+            error.to_string(),
+            "Mend the file, or take it from your backup.",
         ),
         other => Failure::internal(
             "unforeseen trouble",
@@ -297,7 +324,9 @@ mod tests {
             Trouble::Listen {
                 address: "0.0.0.0:1".into(),
                 error: std::io::ErrorKind::PermissionDenied,
+                config: path(),
             },
+            Trouble::RelayForgot(KeptError::Content(path())),
         ];
 
         for trouble in all {

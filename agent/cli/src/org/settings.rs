@@ -17,7 +17,7 @@ use tidegate_proto::{
     time::UnixTime,
 };
 
-use super::root_key::RootKey;
+use super::{relays::relays, root_key::RootKey};
 use crate::failure::Failure;
 
 /// Largest policy or CA file, in bytes.
@@ -48,6 +48,15 @@ struct Hub {
     relay: NoisePublic,
 }
 
+impl Hub {
+    fn relay(&self) -> Relay {
+        Relay {
+            address: self.address.clone(),
+            noise: self.relay,
+        }
+    }
+}
+
 impl OrgSettings {
     /// Reads `org.toml` in `dir`, beside the root key that was opened.
     pub(crate) fn of(root: &RootKey, dir: &Path) -> Result<Self, Failure> {
@@ -76,7 +85,8 @@ impl OrgSettings {
             .optional_table("idp")
             .or_else(|| missing(&top, "idp"))
             .and_then(|table| idp(table, org));
-        let services = services(&mut top, whose, hub.as_ref());
+        let relays = relays(&mut top, hub.as_ref().map(Hub::relay));
+        let services = services(&mut top, whose, &relays);
         top.finish();
         let hub = hub?;
         Some(Self {
@@ -270,13 +280,13 @@ fn three(table: &Reader<'_>, ports: Option<Vec<u16>>) -> Option<[u16; 3]> {
     three
 }
 
-fn services(top: &mut Reader<'_>, whose: Whose<'_>, hub: Option<&Hub>) -> Vec<ServiceStatement> {
+fn services(top: &mut Reader<'_>, whose: Whose<'_>, relays: &[Relay]) -> Vec<ServiceStatement> {
     let mut services: Vec<ServiceStatement> = Vec::new();
     for mut table in top.tables(
         "service",
         "at least one [[service]]; `tidegate org init` shows one",
     ) {
-        let read = service(&mut table, whose, hub);
+        let read = service(&mut table, whose, relays);
         if let Some(service) = read {
             if services
                 .iter()
@@ -302,11 +312,7 @@ fn services(top: &mut Reader<'_>, whose: Whose<'_>, hub: Option<&Hub>) -> Vec<Se
     services
 }
 
-fn service(
-    table: &mut Reader<'_>,
-    whose: Whose<'_>,
-    hub: Option<&Hub>,
-) -> Option<ServiceStatement> {
+fn service(table: &mut Reader<'_>, whose: Whose<'_>, relays: &[Relay]) -> Option<ServiceStatement> {
     let name =
         table.parsed::<ServiceName>("name", "a-z, 0-9 and -, up to 63: name = \"warehouse\"");
     let kind = kind(table);
@@ -318,23 +324,20 @@ fn service(
         Some(_) => Some(Vec::new()),
         None => outlets(table),
     };
-    let hub = hub?;
     let statement = ServiceStatement {
         org: whose.org.clone(),
         service: name?,
         kind: kind?,
         outlets: outlets?,
         enrolment: by_ticket,
-        relays: vec![Relay {
-            address: hub.address.clone(),
-            noise: hub.relay,
-        }],
+        relays: relays.to_vec(),
         port: u16::try_from(port?).ok()?,
         version: 0,
         title,
         database,
     };
-    if statement.check().is_err() {
+    // Without any relay the hub is missing, and more than there may be were noted once already.
+    if (1..=8).contains(&relays.len()) && statement.check().is_err() {
         let fix = "up to 120 letters for the title and 63 for the database, without invisible ones";
         table.note("", "title or database cannot be shown", fix);
     }

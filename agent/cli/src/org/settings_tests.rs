@@ -29,6 +29,12 @@ impl Place {
     }
 }
 
+/// The keys of the mistakes in a description.
+fn mistakes(toml: &str) -> Vec<String> {
+    let Mistakes(mistakes) = Place::with(toml, PERMIT).load().err().unwrap();
+    mistakes.into_iter().map(|mistake| mistake.key).collect()
+}
+
 fn key(n: u8) -> String {
     tidegate_proto::identity::SigningKey::from_seed(&[n; 32])
         .verify_key()
@@ -188,6 +194,47 @@ fn two_services_share_neither_name_nor_port() {
 
     let keys: Vec<_> = mistakes.iter().map(|m| m.key.as_str()).collect();
     assert_eq!(keys, ["service[1].name", "service[1].port"]);
+}
+
+#[test]
+fn every_entry_names_the_hubs_relay_first_and_then_the_others() {
+    let more = format!(
+        "\n[[relay]]\naddress = \"relay.example.com:7443\"\nnoise = \"{}\"\n",
+        noise(7)
+    );
+
+    let settings = Place::with(&(good() + &more), PERMIT).load().ok().unwrap();
+
+    let relays = &settings.services[0].relays;
+    let addresses: Vec<_> = relays
+        .iter()
+        .map(|relay| relay.address.to_string())
+        .collect();
+    assert_eq!(
+        addresses,
+        ["hub.example.com:7443", "relay.example.com:7443"]
+    );
+    assert_eq!(relays[1].noise.to_string(), noise(7));
+}
+
+#[test]
+fn relays_share_neither_address_nor_key() {
+    let twice = format!(
+        "\n[[relay]]\naddress = \"hub.example.com:7443\"\nnoise = \"{}\"\n",
+        noise(3)
+    );
+    let many: String = (10..18)
+        .map(|n| {
+            let noise = noise(n);
+            format!("\n[[relay]]\naddress = \"relay{n}.example.com:7443\"\nnoise = \"{noise}\"\n")
+        })
+        .collect();
+
+    let twice = mistakes(&(good() + &twice));
+    let many = mistakes(&(good() + &many));
+
+    assert_eq!(twice, ["relay[0].address", "relay[0].noise"]);
+    assert_eq!(many, ["relay"]);
 }
 
 #[test]

@@ -1,0 +1,94 @@
+//! `relay.toml`: where the relay listens, where its key and its memory are, whose it is, and which hub's authority it hears.
+//! Org and root are given here by whoever runs the relay: no hub can make it serve somebody else.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tidegate_outlet::config::{Reader, load};
+use tidegate_proto::{
+    identity::PeerId,
+    names::{HubAddress, OrgName},
+};
+
+use crate::failure::Failure;
+
+pub(crate) struct RelayConfig {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) org: OrgName,
+    pub(crate) root: PeerId,
+    pub(crate) hub: HubAddress,
+}
+
+impl RelayConfig {
+    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        load(path, Self::read).map_err(|mistakes| Failure::mistakes(path, mistakes))
+    }
+
+    /// `None` only after a note was made.
+    fn read(mut top: Reader<'_>) -> Option<Self> {
+        let listen = top.parsed("listen", "address and port: listen = \"0.0.0.0:7443\"");
+        let data = top.path(
+            "data",
+            "a directory of the relay's own: data = \"/var/lib/tidegate-relay\"",
+        );
+        let org = top.parsed("org", "the org's name: org = \"acme\"");
+        let root = top.parsed("root", "the fingerprint that `tidegate org init` printed");
+        let hub = top.parsed(
+            "hub",
+            "host and port of the hub: hub = \"hub.example.com:7443\"",
+        );
+        top.finish();
+        Some(Self {
+            listen: listen?,
+            data: data?,
+            org: org?,
+            root: root?,
+            hub: hub?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<RelayConfig, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("relay.toml");
+        std::fs::write(&path, text).unwrap();
+        RelayConfig::load(&path)
+    }
+
+    const ROOT: &str = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA";
+
+    #[test]
+    fn reads_a_whole_file_with_paths_beside_it() {
+        let text = format!(
+            "listen = '[::]:7443'\ndata = 'd'\norg = 'acme'\nroot = '{ROOT}'\nhub = 'hub.example.com:7443'\n"
+        );
+
+        let config = read(&text).ok().unwrap();
+
+        assert_eq!(config.listen.port(), 7443);
+        assert!(config.data.ends_with("d") && config.data.is_absolute());
+        assert_eq!(config.hub.to_string(), "hub.example.com:7443");
+    }
+
+    #[test]
+    fn reports_every_mistake_at_once() {
+        let failure = read("listen = 'here'\norg = 'ACME'\nroot = 'x'\nhub = '?'\nport = 1\n")
+            .err()
+            .unwrap()
+            .to_string();
+
+        for key in ["listen", "data", "org", "root", "hub", "port"] {
+            assert!(
+                failure.contains(&format!("- {key}: ")),
+                "{key} in {failure}"
+            );
+        }
+    }
+}
