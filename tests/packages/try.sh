@@ -20,7 +20,8 @@ try "both packages install" old
 try "the command runs" tidegate --version
 try "the hub has a user of its own" getent passwd tidegate-hub
 try "the outlet has another" getent passwd tidegate-outlet
-deny "no server is enabled by itself" systemctl is-enabled tidegate-hub tidegate-outlet
+try "the relay has a third" getent passwd tidegate-relay
+deny "no server is enabled by itself" systemctl is-enabled tidegate-hub tidegate-relay tidegate-outlet
 deny "a hub without settings does not start" systemctl start tidegate-hub
 deny "and does not pretend" systemctl is-active tidegate-hub
 
@@ -30,19 +31,22 @@ install -d -m 700 $org
 printf 'correct horse battery staple\n' > /root/passphrase; chmod 600 /root/passphrase
 hub=$(runuser -u tidegate-hub -- tidegate hub keys --data /var/lib/tidegate-hub 2>/dev/null) || {
   install -d -m 700 -o tidegate-hub /var/lib/tidegate-hub; hub=$(runuser -u tidegate-hub -- tidegate hub keys --data /var/lib/tidegate-hub); }
+install -d -m 700 -o tidegate-relay /var/lib/tidegate-relay
+relay=$(runuser -u tidegate-relay -- tidegate relay keys --data /var/lib/tidegate-relay)
 install -d -m 700 -o tidegate-outlet /var/lib/tidegate-outlet
 outlet=$(runuser -u tidegate-outlet -- tidegate outlet keys --data /var/lib/tidegate-outlet)
 at() { printf '%s' "$1" | python3 -c "import json,sys; v=json.load(sys.stdin)
 for k in '$2'.split('.'): v=v[k]
 print(v)"; }
 fingerprint=$(tidegate org init --dir $org/acme --org acme --passphrase-file /root/passphrase | grep -oE '[A-Za-z0-9_-]{43}' | head -n 1)
-python3 - "$org/acme/org.toml" "$(at "$hub" authority.key)" "$(at "$hub" authority.noise)" "$(at "$hub" relay.noise)" "$(at "$outlet" identity)" "$(at "$outlet" noise)" <<'PY'
+python3 - "$org/acme/org.toml" "$(at "$hub" authority.key)" "$(at "$hub" authority.noise)" "$(at "$hub" relay.noise)" "$(at "$outlet" identity)" "$(at "$outlet" noise)" "$(at "$relay" relay.noise)" <<'PY'
 import re, sys
-path, key, noise, relay, identity, outlet_noise = sys.argv[1:]
+path, key, noise, relay, identity, outlet_noise, own_relay = sys.argv[1:]
 text = open(path).read()
 text = re.sub(r'(?m)^address = .*', 'address = "localhost:7443"', text)
 for name, value in (("authority_key", key), ("authority_noise", noise), ("relay_noise", relay), ("client_id", "0oaclient")):
     text = re.sub(rf'(?m)^{name} = .*', f'{name} = "{value}"', text)
+text += f'\n[[relay]]\naddress = "localhost:7444"\nnoise = "{own_relay}"\n'
 text += f'\n[[service]]\nname = "web"\nkind = "tcp"\ntitle = "A page"\nport = 15080\noutlet_identity = "{identity}"\noutlet_noise = "{outlet_noise}"\n'
 open(path, "w").write(text)
 PY
@@ -54,6 +58,13 @@ data = "/var/lib/tidegate-hub"
 bundle = "/etc/tidegate/bundle.json"
 org = "acme"
 root = "$fingerprint"
+TOML
+cat > /etc/tidegate/relay.toml <<TOML
+listen = "127.0.0.1:7444"
+data = "/var/lib/tidegate-relay"
+org = "acme"
+root = "$fingerprint"
+hub = "localhost:7443"
 TOML
 cat > /etc/tidegate/policy.cedar <<'CEDAR'
 permit (principal, action, resource);
@@ -70,13 +81,18 @@ name = "web"
 kind = "tcp"
 target = "127.0.0.1:5080"
 TOML
+try "the relay starts without its hub" systemctl enable --now tidegate-relay
+try "and admits nobody yet" says tidegate-relay 'relay admits nobody until its authority has answered'
+deny "its port does not answer" bash -c '</dev/tcp/127.0.0.1/7444'
 try "the hub starts" systemctl enable --now tidegate-hub
 try "the hub listens, with all its locks on" says tidegate-hub 'hub is listening'
+try "the relay has heard of its authority, with all its locks on" says tidegate-relay 'relay is listening'
 try "the outlet starts" systemctl enable --now tidegate-outlet
-try "the outlet reaches the hub, with all its locks on" says tidegate-outlet "outlet was registered at a relay"
+try "the outlet reaches the hub, with all its locks on" says tidegate-outlet "outlet was registered at a relay relay=localhost:7443"
+try "and the relay" says tidegate-outlet "outlet was registered at a relay relay=localhost:7444"
 try "a reload keeps the hub" systemctl reload tidegate-hub
 try "the bundle was read again" says tidegate-hub 'bundle was read again'
-for unit in tidegate-hub tidegate-outlet; do
+for unit in tidegate-hub tidegate-relay tidegate-outlet; do
   score=$(systemd-analyze security --no-pager $unit | sed -n 's/.*Overall exposure level.*: \([0-9.]*\).*/\1/p')
   echo "     $unit: exposure $score of 10"
   try "$unit is exposed to its machine by at most 2 of 10" python3 -c "import sys; sys.exit(not float('$score') <= 2)"
@@ -91,17 +107,19 @@ try "settings are untouched" test "$sums" = "$(sha256sum /etc/tidegate/*)"
 try "keys are untouched" test "$keys" = "$(find /var/lib/tidegate-* -name '*.key' -exec sha256sum {} +)"
 try "the hub runs" systemctl is-active tidegate-hub
 deny "and it is the new one" test "$before" = "$(pid tidegate-hub)"
+try "the relay goes by what it knew" says tidegate-relay 'relay goes by what its authority said last'
 try "the outlet came back by itself" says tidegate-outlet "outlet was registered at a relay"
 
 echo "# the app"
 try "a join link opens the app" test "$(HOME=/root xdg-mime query default x-scheme-handler/tidegate)" = dev.tidegate.app.desktop
 try "every library of the app is there" bash -c '! ldd /usr/bin/tidegate-desktop | grep "not found"'
-for page in tidegate tidegate-connect tidegate-outlet tidegate-desktop; do try "there is a manual page for $page" test -e /usr/share/man/man1/$page.1.gz; done
+for page in tidegate tidegate-connect tidegate-outlet tidegate-relay tidegate-desktop; do try "there is a manual page for $page" test -e /usr/share/man/man1/$page.1.gz; done
 try "bash completes the verbs" bash -c 'source /usr/share/bash-completion/completions/tidegate && complete -p tidegate'
 
 echo "# remove"
 try "both packages are removed" dpkg -r tidegate tidegate-desktop
 deny "the hub has ended" systemctl is-active tidegate-hub
+deny "the relay has ended" systemctl is-active tidegate-relay
 deny "the outlet has ended" systemctl is-active tidegate-outlet
 deny "the command is gone" command -v tidegate
 try "settings, keys and audit are still there" test -e /etc/tidegate/hub.toml -a -e /var/lib/tidegate-hub -a -e /var/lib/tidegate-outlet

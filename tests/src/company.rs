@@ -5,21 +5,24 @@ mod admin;
 mod blueprint;
 mod hub;
 mod outlet;
+mod relay;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use admin::Admin;
+use blueprint::Printed;
 pub use blueprint::{Blueprint, TcpService};
 pub use hub::Hub;
 pub use outlet::Outlet;
+pub use relay::Relay;
 
 use crate::process::Program;
 use crate::stage::Stage;
 use crate::trouble::{Outcome, Trouble};
 use crate::user::User;
-use crate::{Site, ground};
+use crate::{Site, clock, ground};
 
 pub const ORG: &str = "acme";
 pub const SERVICE: &str = "warehouse";
@@ -29,6 +32,8 @@ pub const SERVICE_PORT: u16 = 15432;
 pub struct Company {
     pub admin: Admin,
     pub hub: Hub,
+    /// The one that is not in the hub, where there is one.
+    pub relay: Option<Relay>,
     pub outlet: Outlet,
 }
 
@@ -43,26 +48,47 @@ impl Company {
             stage.host("hub.acme.example"),
             stage.port(ground::HUB_PORT)?
         );
+        let relay = match plan.own_relay {
+            true => Some((relay::address(stage)?, relay::keys(stage).await?)),
+            false => None,
+        };
         let hub_keys = hub::keys(stage).await?;
         let outlet_keys = outlet::keys(stage).await?;
         let admin = Admin::init(stage).await?;
-        admin.write_settings(
-            plan,
-            &plan.org_settings(&hub_address, &hub_keys, &outlet_keys),
-        )?;
+        let printed = Printed {
+            hub: &hub_keys,
+            outlet: (!plan.outlet_by_ticket).then_some(&outlet_keys),
+            relay: relay.as_ref().map(|(at, keys)| (at.as_str(), keys)),
+        };
+        admin.write_settings(plan, &plan.org_settings(&hub_address, &printed))?;
         let bundle = admin.sign().await?;
         let hub = Hub::start(stage, &admin, &hub_address, &bundle).await?;
+        let relay = match &relay {
+            Some((at, _)) => Some(Relay::start(stage, &admin, at, &hub_address).await?),
+            None => None,
+        };
         let settings = plan.outlet_settings(&admin.root, &hub_address);
-        let outlet = Outlet::start(stage, plan, &settings, &outlet_keys).await?;
-        Ok(Self { admin, hub, outlet })
+        let outlet = Outlet::set_up(stage, plan, &settings, &outlet_keys)?;
+        if plan.outlet_by_ticket {
+            outlet.enrol(&admin.outlet_ticket().await?).await?;
+        }
+        let outlet = outlet.start().await?;
+        Ok(Self {
+            admin,
+            hub,
+            relay,
+            outlet,
+        })
     }
 
-    /// Asks outlet and hub to end, as a service manager would.
+    /// Asks all of them to end, as a service manager would.
     ///
     /// # Errors
     /// When one of them does not end in time or not well.
     pub async fn stop(self) -> Outcome<()> {
-        for process in [self.outlet.process, self.hub.process] {
+        let relay = self.relay.map(|relay| relay.process);
+        let all = [Some(self.outlet.process), relay, Some(self.hub.process)];
+        for process in all.into_iter().flatten() {
             let name = process.name().to_owned();
             let status = process.stop(Duration::from_secs(10)).await?;
             if !status.success() {
@@ -78,5 +104,6 @@ impl Company {
 /// The product's command, by one of its users at one of its places.
 fn tidegate(stage: &Stage, name: &str, site: Site, user: User) -> Outcome<Program> {
     let binary: PathBuf = stage.binary("tidegate")?;
-    Ok(Program::new(name, site, user, binary).env("TIDEGATE_LOG", "info"))
+    let program = Program::new(name, site, user, binary).env("TIDEGATE_LOG", "info");
+    Ok(program.through(clock::worn_by(stage)))
 }

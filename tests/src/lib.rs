@@ -3,6 +3,7 @@
 
 pub mod ca;
 mod census;
+pub mod clock;
 pub mod company;
 pub mod figures;
 pub mod ground;

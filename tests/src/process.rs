@@ -78,6 +78,13 @@ impl Program {
         self
     }
 
+    /// Started by another program, which becomes it: `env`, say.
+    #[must_use]
+    pub fn through(mut self, words: Vec<OsString>) -> Self {
+        self.line.splice(0..0, words);
+        self
+    }
+
     /// Shares the machine with another program: both see each other, and this one dies with that one.
     #[must_use]
     pub fn beside(mut self, other: &Process) -> Self {

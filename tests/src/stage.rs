@@ -195,7 +195,7 @@ impl Stage {
             self.ground.hub(),
         );
         let hosts = format!(
-            "127.0.0.1 localhost\n::1 localhost\n{provider} login.acme.example\n{hub} hub.acme.example\n{database} warehouse.acme.internal\n"
+            "127.0.0.1 localhost\n::1 localhost\n{provider} login.acme.example\n{hub} hub.acme.example relay.acme.example\n{database} warehouse.acme.internal\n"
         );
         std::fs::write(self.run.at("hosts"), hosts).doing("write the hosts file")
     }

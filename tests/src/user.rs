@@ -19,10 +19,12 @@ pub enum User {
     Analyst,
     /// Bob, and his.
     Colleague,
+    /// The relay that is not in the hub.
+    Relay,
 }
 
 impl User {
-    pub const ALL: [User; 7] = [
+    pub const ALL: [User; 8] = [
         User::Admin,
         User::Hub,
         User::Outlet,
@@ -30,6 +32,7 @@ impl User {
         User::Provider,
         User::Analyst,
         User::Colleague,
+        User::Relay,
     ];
 
     #[must_use]
@@ -42,6 +45,7 @@ impl User {
             User::Provider => "provider",
             User::Analyst => "ana",
             User::Colleague => "bob",
+            User::Relay => "relay",
         }
     }
 

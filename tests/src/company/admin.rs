@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Blueprint, ORG, tidegate};
+use super::{Blueprint, ORG, SERVICE, tidegate};
 use crate::ground::Site;
 use crate::process::Program;
 use crate::provider::Person;
@@ -106,6 +106,22 @@ impl Admin {
             .split_whitespace()
             .find(|word| word.starts_with("tidegate://"));
         Ok(link.doing("find the join link")?.to_owned())
+    }
+
+    /// The link that makes one outlet of the warehouse.
+    pub(super) async fn outlet_ticket(&self) -> Outcome<String> {
+        let ticket = self
+            .command("admin-ticket")?
+            .args(["ticket", "--outlet", SERVICE]);
+        let said = self
+            .signing(ticket)
+            .output(&self.stage, LIMIT)
+            .await
+            .doing("make a ticket for the outlet")?;
+        let link = said
+            .split_whitespace()
+            .find(|word| word.starts_with("tidegate://"));
+        Ok(link.doing("find the outlet's link")?.to_owned())
     }
 
     /// Shuts a person out, everywhere and now.

@@ -18,6 +18,19 @@ pub struct Blueprint<'a> {
     pub also: Vec<TcpService>,
     /// Circuits the outlet bears of one person; nothing: as many as it does by itself.
     pub circuits: Option<usize>,
+    /// Beside the one in the hub.
+    pub own_relay: bool,
+    /// The outlet's keys are not carried to the administrator; hers is a ticket.
+    pub outlet_by_ticket: bool,
+}
+
+/// What the servers printed of themselves, for the administrator's `org.toml`.
+pub(super) struct Printed<'a> {
+    pub(super) hub: &'a Value,
+    /// Nothing where a ticket makes the outlet.
+    pub(super) outlet: Option<&'a Value>,
+    /// Address and keys of the relay that is not in the hub.
+    pub(super) relay: Option<(&'a str, &'a Value)>,
 }
 
 /// Something that only moves bytes.
@@ -60,7 +73,23 @@ impl<'a> Blueprint<'a> {
             ca,
             also: Vec::new(),
             circuits: None,
+            own_relay: false,
+            outlet_by_ticket: false,
         }
+    }
+
+    /// With a relay beside the one in the hub.
+    #[must_use]
+    pub fn with_its_own_relay(mut self) -> Self {
+        self.own_relay = true;
+        self
+    }
+
+    /// With an outlet that a ticket makes.
+    #[must_use]
+    pub fn with_an_outlet_by_ticket(mut self) -> Self {
+        self.outlet_by_ticket = true;
+        self
     }
 
     /// An outlet that bears so many circuits of one person, and of everybody together.
@@ -77,9 +106,15 @@ impl<'a> Blueprint<'a> {
     }
 
     /// `org.toml`, as an administrator fills in the template.
-    pub(super) fn org_settings(&self, hub: &str, hub_keys: &Value, outlet_keys: &Value) -> String {
-        let (identity, noise) = (text(&outlet_keys["identity"]), text(&outlet_keys["noise"]));
-        let keys = format!("outlet_identity = \"{identity}\"\noutlet_noise = \"{noise}\"\n");
+    pub(super) fn org_settings(&self, hub: &str, printed: &Printed<'_>) -> String {
+        let hub_keys = printed.hub;
+        let keys = match printed.outlet {
+            None => "outlets = \"ticket\"\n".to_owned(),
+            Some(keys) => {
+                let (identity, noise) = (text(&keys["identity"]), text(&keys["noise"]));
+                format!("outlet_identity = \"{identity}\"\noutlet_noise = \"{noise}\"\n")
+            }
+        };
         let mut settings = format!(
             r#"policy = "policy.cedar"
 
@@ -112,6 +147,11 @@ database = "{DATABASE}"
             let block = format!(
                 "\n[[service]]\nname = \"{name}\"\nkind = \"tcp\"\ntitle = \"{name}\"\nport = {port}\n{keys}"
             );
+            settings.push_str(&block);
+        }
+        if let Some((address, keys)) = printed.relay {
+            let noise = text(&keys["relay"]["noise"]);
+            let block = format!("\n[[relay]]\naddress = \"{address}\"\nnoise = \"{noise}\"\n");
             settings.push_str(&block);
         }
         settings

@@ -57,17 +57,31 @@ impl Hub {
         stage
             .run()
             .private_file(User::Hub, &home.join("hub.toml"), config)?;
-        let mut process = tidegate(stage, "hub", Site::Internet, User::Hub)?
-            .args(["hub", "run", "--config"])
-            .arg(home.join("hub.toml"))
-            .start(stage)?;
-        process.says("listening", START).await?;
+        let process = run(stage).await?;
         Ok(Self {
             address: address.to_owned(),
             data: data(stage),
             process,
         })
     }
+
+    /// After a crash or a stop.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_again(&mut self, stage: &Arc<Stage>) -> Outcome<()> {
+        self.process = run(stage).await?;
+        Ok(())
+    }
+}
+
+async fn run(stage: &Arc<Stage>) -> Outcome<Process> {
+    let mut process = tidegate(stage, "hub", Site::Internet, User::Hub)?
+        .args(["hub", "run", "--config"])
+        .arg(stage.run().home(User::Hub).join("hub.toml"))
+        .start(stage)?;
+    process.says("listening", START).await?;
+    Ok(process)
 }
 
 fn data(stage: &Stage) -> PathBuf {

@@ -37,13 +37,43 @@ pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
     serde_json::from_str(&said).doing("read the outlet's public keys")
 }
 
+/// One whose files are there, and which does not run yet.
+pub(super) struct SetUp {
+    stage: Arc<Stage>,
+    identity: String,
+}
+
+impl SetUp {
+    /// Uses the administrator's ticket.
+    pub(super) async fn enrol(&self, link: &str) -> Outcome<()> {
+        let home = self.stage.run().home(User::Outlet);
+        let ticket = home.join("ticket");
+        self.stage.run().private_file(User::Outlet, &ticket, link)?;
+        let enrol = tidegate(&self.stage, "outlet-enrol", Site::Private, User::Outlet)?
+            .args(["outlet", "enrol", "--config"])
+            .arg(home.join("outlet.toml"))
+            .arg(ticket);
+        let said = enrol.output(&self.stage, START).await;
+        said.map(drop).doing("become an outlet by a ticket")
+    }
+
+    pub(super) async fn start(self) -> Outcome<Outlet> {
+        let process = run(&self.stage).await?;
+        Ok(Outlet {
+            stage: self.stage,
+            identity: self.identity,
+            process,
+        })
+    }
+}
+
 impl Outlet {
-    pub(super) async fn start(
+    pub(super) fn set_up(
         stage: &Arc<Stage>,
         plan: &Blueprint<'_>,
         settings: &str,
         keys: &Value,
-    ) -> Outcome<Self> {
+    ) -> Outcome<SetUp> {
         let home = stage.run().home(User::Outlet);
         let warehouse = plan.warehouse;
         let login = json!({
@@ -62,12 +92,9 @@ impl Outlet {
                 .run()
                 .private_file(User::Outlet, &home.join(name), text)?;
         }
-        let process = run(stage).await?;
-        let identity = keys["identity"].as_str().unwrap_or_default().to_owned();
-        Ok(Self {
+        Ok(SetUp {
             stage: Arc::clone(stage),
-            identity,
-            process,
+            identity: keys["identity"].as_str().unwrap_or_default().to_owned(),
         })
     }
 

@@ -25,6 +25,9 @@ pub enum Site {
 /// The one port of the hub, which is all that the private network may talk to.
 pub const HUB_PORT: u16 = 7443;
 
+/// The port of a relay of its own, which the private network may talk to only where there is one.
+pub const RELAY_PORT: u16 = 7444;
+
 pub enum Ground {
     Namespaces(Box<Network>),
     /// And why there are no namespaces.

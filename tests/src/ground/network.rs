@@ -9,7 +9,7 @@ use std::process::Command;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::link::{Link, Quality};
-use super::{HUB_PORT, Site, tun};
+use super::{HUB_PORT, RELAY_PORT, Site, tun};
 use crate::trouble::{Doing, Outcome, Trouble};
 
 pub(super) const HUB: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
@@ -109,6 +109,18 @@ impl Network {
         run(
             "ip",
             ["netns", "exec", self.name(Site::Private), "nft", &rules],
+        )
+    }
+
+    /// Outbound, one port more: the administrator of the private network was told of a relay.
+    ///
+    /// # Errors
+    /// When the firewall does not take the rule.
+    pub fn let_out_to_the_relay(&self) -> Outcome<()> {
+        let rule = format!("add rule inet closed out ip daddr {HUB} tcp dport {RELAY_PORT} accept");
+        run(
+            "ip",
+            ["netns", "exec", self.name(Site::Private), "nft", &rule],
         )
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::ca::CertificateAuthority;
-use crate::company::Company;
+use crate::company::{Blueprint, Company};
 use crate::ground::{Ground, LOOPBACK_DOES_NOT_PROVE};
 use crate::laptop::{Laptop, Tray, Window};
 use crate::narrator::{Hands, Narrator};
@@ -46,7 +46,10 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
     say_what_this_proves(narrator, stage.ground());
     let world = narrator
-        .step("1. The stage is set", s1_stage::set(narrator, stage))
+        .step(
+            "1. The stage is set",
+            s1_stage::set(narrator, stage, |plan| plan),
+        )
         .await?;
     let desk = narrator
         .step(
@@ -91,7 +94,19 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
 /// # Errors
 /// When a part of it does not come up.
 pub async fn set(narrator: &Narrator) -> Outcome<World> {
-    s1_stage::set(narrator, Stage::set()?).await
+    s1_stage::set(narrator, Stage::set()?, |plan| plan).await
+}
+
+/// The same on a stage that is already there, with a company as `change` wants it.
+///
+/// # Errors
+/// When a part of it does not come up.
+pub async fn set_on(
+    narrator: &Narrator,
+    stage: Arc<Stage>,
+    change: impl FnOnce(Blueprint<'_>) -> Blueprint<'_>,
+) -> Outcome<World> {
+    s1_stage::set(narrator, stage, change).await
 }
 
 impl World {

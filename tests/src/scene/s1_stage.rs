@@ -12,7 +12,11 @@ use crate::stage::Stage;
 use crate::trouble::Outcome;
 use crate::warehouse::Warehouse;
 
-pub(super) async fn set(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<World> {
+pub(super) async fn set(
+    narrator: &Narrator,
+    stage: Arc<Stage>,
+    change: impl FnOnce(Blueprint<'_>) -> Blueprint<'_>,
+) -> Outcome<World> {
     let ca = CertificateAuthority::new("Acme internal CA")?;
     let provider = Provider::start(&stage, &ca).await?;
     narrator.say(format!("OpenID provider   {}", provider.issuer));
@@ -21,7 +25,8 @@ pub(super) async fn set(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<World
         "PostgreSQL 15     {} (SCRAM and TLS only, 336,776 flights)",
         warehouse.host
     ));
-    let company = Company::found(&stage, &Blueprint::new(&provider, &warehouse, &ca)).await?;
+    let plan = change(Blueprint::new(&provider, &warehouse, &ca));
+    let company = Company::found(&stage, &plan).await?;
     narrator.say(format!("hub               {}", company.hub.address));
     narrator.say("outlet            beside the database, dials out only");
     narrator.say(format!("org root key      {}", company.admin.root));

@@ -9,7 +9,7 @@ use tidegate_tests::company::{SERVICE, SERVICE_PORT};
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
-use tidegate_tests::{Laptop, Process, Site, User};
+use tidegate_tests::{Laptop, Process, Site, User, clock};
 use tokio::net::TcpStream;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, Config, Connection, NoTls, SimpleQueryMessage};
@@ -51,6 +51,7 @@ impl Ana {
             .laptop
             .program("connect", &self.tidegate)
             .args(["connect", SERVICE])
+            .through(clock::worn_by(&world.stage))
             .start(&world.stage)?;
         agent.says("postgresql://", START).await.doing("connect")?;
         Ok(agent)

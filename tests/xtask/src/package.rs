@@ -88,7 +88,11 @@ fn stage(place: &Place, order: &Order, version: &str, staged: &Path) -> io::Resu
     for folder in ["debian", "debian/source", "systemd", "desktop", "rpm"] {
         copy_files(&deploy.join(folder), &staged.join(folder))?;
     }
-    let units = ["tidegate-hub.service", "tidegate-outlet.service"];
+    let units = [
+        "tidegate-hub.service",
+        "tidegate-relay.service",
+        "tidegate-outlet.service",
+    ];
     for unit in units {
         let named = staged.join(format!("debian/tidegate.{unit}"));
         put(&deploy.join("systemd").join(unit), &named)?;

@@ -1,0 +1,69 @@
+//! A clock on the wall of the whole company, turned by hand: what lasts ten minutes need not be waited for.
+//! Only the wall clock is turned (by a preloaded library); timers go on as they are, so it looks as if all had slept.
+
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::stage::Stage;
+use crate::trouble::{Doing, Outcome};
+
+/// Where Debian's package `faketime` puts it.
+const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
+/// A clock that was turned is seen within this time.
+const SEEN: Duration = Duration::from_secs(2);
+
+/// Hangs the clock up: programs that start from here on read it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn hang_up(stage: &Stage) -> Outcome<()> {
+    show(stage, 0)
+}
+
+/// So many seconds later than it is, for everybody who reads it.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn turn(stage: &Stage, seconds: u64) -> Outcome<()> {
+    show(stage, seconds)?;
+    tokio::time::sleep(SEEN).await;
+    Ok(())
+}
+
+/// What stands before a program's line so that it reads the clock; nothing where none hangs.
+#[must_use]
+pub fn worn_by(stage: &Stage) -> Vec<OsString> {
+    let clock = path(stage);
+    if !clock.exists() {
+        return Vec::new();
+    }
+    let mut file = OsString::from("FAKETIME_TIMESTAMP_FILE=");
+    file.push(clock);
+    let words = [
+        "env",
+        &format!("LD_PRELOAD={LIBRARY}"),
+        "FAKETIME_CACHE_DURATION=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "DONT_FAKE_MONOTONIC=1",
+    ];
+    words
+        .into_iter()
+        .map(OsString::from)
+        .chain([file])
+        .collect()
+}
+
+fn show(stage: &Stage, seconds: u64) -> Outcome<()> {
+    let (clock, next) = (path(stage), stage.run().at("clock.next"));
+    std::fs::write(&next, format!("+{seconds}\n")).doing("write the clock")?;
+    std::fs::set_permissions(&next, Permissions::from_mode(0o644))?;
+    // Nobody ever reads half of it.
+    std::fs::rename(next, clock).doing("turn the clock")
+}
+
+fn path(stage: &Stage) -> PathBuf {
+    stage.run().at("clock")
+}

@@ -1,0 +1,142 @@
+//! Each step of the absence: what is there, what ran out, and what a program of hers is told.
+//! The wall clock is turned for everybody at once, so that ten minutes need not be waited for.
+
+use std::time::{Duration, Instant};
+
+use tidegate_tests::scene::World;
+use tidegate_tests::trouble::{Doing, Outcome, Trouble};
+use tidegate_tests::{Process, clock};
+
+use super::ana::{Ana, must_say};
+
+const LIMIT: Duration = Duration::from_secs(30);
+/// A pass, and a credential, in seconds.
+const LIFE: u64 = 600;
+/// Her papers are so much younger than the outlet's.
+const YOUNGER: Duration = Duration::from_secs(45);
+/// What has just run out has run out for everybody's clock.
+const SURELY: u64 = 3;
+/// What the outlet says when a relay has taken it in.
+const REGISTERED: &str = "outlet was registered at a relay";
+const BY_CHAIN: &str = "by=\"chain\"";
+
+/// Everybody is there: one query, then the authority dies, with the outlet's pass older than her papers.
+pub(crate) async fn present(world: &World, ana: &Ana) -> Outcome<Process> {
+    let first = ana.connect(world).await?;
+    answered(world, ana).await?;
+    drop(first);
+    // What is waited for is age.
+    tokio::time::sleep(YOUNGER).await;
+    let agent = ana.connect(world).await?;
+    answered(world, ana).await?;
+    Ok(agent)
+}
+
+/// `ready` is when the outlet had its pass.
+pub(crate) async fn pass_runs_out(world: &mut World, ana: &Ana, ready: Instant) -> Outcome<()> {
+    world.company.hub.process.kill();
+    let relay = world.company.relay.as_ref().doing("find the relay")?;
+    let before = relay.process.stderr().matches(BY_CHAIN).count();
+
+    clock::turn(&world.stage, LIFE + SURELY - ready.elapsed().as_secs()).await?;
+
+    until("the relay takes the outlet in by its chain", || {
+        relay.process.stderr().matches(BY_CHAIN).count() > before
+    })
+    .await?;
+    comes_back(world, ana).await
+}
+
+pub(crate) async fn outlet_restarts(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let old = &mut world.company.outlet.process;
+    old.signal(tidegate_tests::process::Signal::TERM)?;
+    old.ended(LIMIT).await?;
+    world.company.outlet.start_again().await?;
+    must_say(&world.company.outlet.process.stderr(), &[REGISTERED])?;
+    comes_back(world, ana).await?;
+    let away = world.company.outlet.events()?;
+    let last = away
+        .iter()
+        .rfind(|event| event["what"]["kind"] == "portal-opened");
+    println!(
+        "  the outlet's record: {}",
+        last.doing("find her portal")?["what"]
+    );
+    Ok(())
+}
+
+pub(crate) async fn relay_restarts(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let stage = world.stage.clone();
+    let relay = world.company.relay.as_mut().doing("find the relay")?;
+    relay.process.kill();
+    relay.start_again(&stage).await?;
+    must_say(
+        &relay.process.stderr(),
+        &["relay goes by what its authority said last"],
+    )?;
+    comes_back(world, ana).await
+}
+
+pub(crate) async fn credential_runs_out(world: &World, ana: &Ana) -> Outcome<()> {
+    clock::turn(&world.stage, LIFE + 120).await?;
+
+    let told = ana.query(world, "select 1").await?;
+
+    let words = match told.answer {
+        Ok(answer) => return Err(Trouble::new(format!("it was answered: {answer}"))),
+        Err(words) => words,
+    };
+    println!("  after {} ms: {words}", told.took.as_millis());
+    must_say(&words, &["TG-1001", "hub"])
+}
+
+pub(crate) async fn authority_returns(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let stage = world.stage.clone();
+    world.company.hub.start_again(&stage).await?;
+    comes_back(world, ana).await
+}
+
+/// With an audit that is whole, and no portal in it that has no end.
+pub(crate) async fn nothing_is_left(world: World) -> Outcome<()> {
+    world
+        .warehouse
+        .is_left_alone(Duration::from_secs(2))
+        .await?;
+    let verdict = world.company.outlet.verify_audit().await?;
+    must_say(&verdict, &["\"whole\":true", "\"open\":0"])?;
+    world.end().await
+}
+
+async fn answered(world: &World, ana: &Ana) -> Outcome<()> {
+    let told = ana.query(world, "select count(*) from flights").await?;
+    match told.answer {
+        Ok(count) if count == "336776" => Ok(()),
+        Ok(other) => Err(Trouble::new(format!("there are {other} flights"))),
+        Err(words) => Err(Trouble::new(words)),
+    }
+}
+
+/// Nobody reconnects anything: the agent finds the way by itself.
+async fn comes_back(world: &World, ana: &Ana) -> Outcome<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match answered(world, ana).await {
+            Ok(()) => return Ok(()),
+            Err(words) if Instant::now() > deadline => {
+                return Err(Trouble::new(format!("it does not come back: {words}")));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) -> Outcome<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !holds() {
+        if Instant::now() > deadline {
+            return Err(Trouble::new(format!("it was waited for in vain: {what}")));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
