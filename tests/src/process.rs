@@ -92,6 +92,12 @@ impl Program {
         self
     }
 
+    /// With a `/tmp` that nobody else sees, where there are namespaces: a machine of its own has one.
+    #[must_use]
+    pub fn own_tmp(self) -> Self {
+        self.env("STAGE_OWN_TMP", "1")
+    }
+
     /// Starts it. Call this on a thread that lives as long as the program: the kernel ends the program with it.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::ca::CertificateAuthority;
 use crate::ground::Site;
-use crate::process::{Process, Program};
+use crate::process::{Process, Program, Signal};
 use crate::secret;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
@@ -103,6 +103,15 @@ impl Provider {
         .map(drop)
     }
 
+    /// Somebody whom the directory has somewhere else now.
+    ///
+    /// # Errors
+    /// When the provider refuses.
+    pub fn move_to(&self, person: &Person, department: &str, groups: &[&str]) -> Outcome<()> {
+        let moved = json!({ "login": person.login, "department": department, "groups": groups });
+        self.call("POST /person", &moved).map(drop)
+    }
+
     /// # Errors
     /// When the provider refuses.
     pub fn set_groups(&self, person: &Person, groups: &[&str]) -> Outcome<()> {
@@ -111,6 +120,20 @@ impl Provider {
             &json!({ "login": person.login, "groups": groups }),
         )
         .map(drop)
+    }
+
+    /// It hangs: connections are taken, and nothing is said.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn pause(&self) -> Outcome<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// # Errors
+    /// When it is gone.
+    pub fn resume(&self) -> Outcome<()> {
+        self.process.signal(Signal::CONT)
     }
 
     /// A new signing key; in an emergency the old one is not published any more.

@@ -125,6 +125,27 @@ impl Stage {
         }
     }
 
+    /// Names on this stage lead somewhere else, or nowhere, until the guard is dropped.
+    ///
+    /// # Errors
+    /// When the hosts file cannot be written.
+    pub fn lie_about(&self, host: &str, address: Option<std::net::IpAddr>) -> Outcome<Lie> {
+        let file = self.run.at("hosts");
+        let truth = std::fs::read_to_string(&file)?;
+        let about = |line: &&str| line.split_whitespace().any(|word| word == host);
+        let mut lie: String = truth
+            .lines()
+            .filter(|line| !about(line))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        if let Some(address) = address {
+            lie.push_str(&format!("{address} {host}\n"));
+        }
+        // Written into the same file: it is what all processes here have as theirs.
+        std::fs::write(&file, lie)?;
+        Ok(Lie { file, truth })
+    }
+
     /// Takes everything down and proves that nothing is left.
     ///
     /// # Errors
@@ -209,6 +230,18 @@ impl Stage {
             }
         }
         Ok(())
+    }
+}
+
+/// A lie about a name; the truth comes back when it is dropped.
+pub struct Lie {
+    file: PathBuf,
+    truth: String,
+}
+
+impl Drop for Lie {
+    fn drop(&mut self) {
+        let _ = std::fs::write(&self.file, &self.truth);
     }
 }
 

@@ -21,10 +21,12 @@ pub enum User {
     Colleague,
     /// The relay that is not in the hub.
     Relay,
+    /// Ana again, at a second laptop of hers.
+    Elsewhere,
 }
 
 impl User {
-    pub const ALL: [User; 8] = [
+    pub const ALL: [User; 9] = [
         User::Admin,
         User::Hub,
         User::Outlet,
@@ -33,6 +35,7 @@ impl User {
         User::Analyst,
         User::Colleague,
         User::Relay,
+        User::Elsewhere,
     ];
 
     #[must_use]
@@ -46,6 +49,7 @@ impl User {
             User::Analyst => "ana",
             User::Colleague => "bob",
             User::Relay => "relay",
+            User::Elsewhere => "ana2",
         }
     }
 

@@ -118,8 +118,33 @@ impl Warehouse {
         Ok(())
     }
 
-    /// Asked over the Unix socket as `postgres`: past the network and past the outlet.
+    /// What its administrator types.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn order(&self, sql: &str) -> Outcome<()> {
+        let (client, answering) = self.as_postgres().await?;
+        client.batch_execute(sql).await?;
+        drop(client);
+        answering.await.ok();
+        Ok(())
+    }
+
     async fn count(&self, which: &str) -> Outcome<i64> {
+        let (client, answering) = self.as_postgres().await?;
+        let row = client
+            .query_one(
+                &format!("select count(*) from pg_stat_activity where {which}"),
+                &[],
+            )
+            .await?;
+        drop(client);
+        answering.await.ok();
+        Ok(row.get(0))
+    }
+
+    /// Over the Unix socket: past the network and past the outlet.
+    async fn as_postgres(&self) -> Outcome<(tokio_postgres::Client, tokio::task::JoinHandle<()>)> {
         let mut config = tokio_postgres::Config::new();
         config
             .host_path(&self.socket)
@@ -130,16 +155,8 @@ impl Warehouse {
             .password(&self.admin_password)
             .connect(tokio_postgres::NoTls)
             .await?;
-        let answering = tokio::spawn(connection);
-        let row = client
-            .query_one(
-                &format!("select count(*) from pg_stat_activity where {which}"),
-                &[],
-            )
-            .await?;
-        drop(client);
-        answering.await.ok();
-        Ok(row.get(0))
+        let answering = tokio::spawn(async move { drop(connection.await) });
+        Ok((client, answering))
     }
 
     /// What the server logged: who connected, what failed.

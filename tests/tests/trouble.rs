@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::{Hands, Narrator};
-use tidegate_tests::{Outcome, scene, stage};
+use tidegate_tests::{Outcome, Stage, scene, stage};
 
 #[path = "trouble/account.rs"]
 mod account;
@@ -14,10 +14,19 @@ mod again;
 mod ana;
 #[path = "trouble/database.rs"]
 mod database;
+#[path = "trouble/day.rs"]
+mod day;
+#[path = "trouble/devices.rs"]
+mod devices;
+#[path = "trouble/doctor.rs"]
+mod doctor;
 #[path = "trouble/laptop.rs"]
 mod laptop;
 #[path = "trouble/servers.rs"]
 mod servers;
+
+/// What is played on the one stage; each needs only a stage and Ana.
+const ACTS: [&str; 4] = ["account", "devices", "day", "doctor"];
 
 fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("trouble") {
@@ -49,75 +58,47 @@ fn main() -> ExitCode {
 
 async fn play(narrator: &Narrator) -> Outcome<()> {
     let mut world = narrator
-        .step("the stage is set", scene::set(narrator))
+        .step(
+            "the stage is set",
+            scene::set_on(narrator, Stage::set()?, account::board),
+        )
         .await?;
-    // Two minutes more, and played by name only: `cargo test -p tidegate-tests --test trouble -- trouble account`.
-    let with_account = std::env::args().any(|word| word == "account");
-    if with_account {
-        account::short_tokens(&world)?;
-    }
     let ana = narrator
         .step("ana joins and signs in", ana::Ana::arrive(&world))
         .await?;
-
-    let _ = narrator
-        .step(
-            "a_taken_port_is_named_with_the_program_that_holds_it",
-            laptop::port_taken(&world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_second_connection_travels_the_first_ones_circuit_in_one_round_trip",
-            again::same_circuit(&world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_closed_database_is_a_sentence_at_once",
-            database::closed(&mut world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_dead_outlet_is_a_sentence_at_once",
-            servers::dead_outlet(&mut world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_stopping_outlet_ends_a_copy_with_a_reason",
-            servers::outlet_stops_in_a_copy(&mut world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "an_agent_that_is_told_to_end_ends_a_copy_with_a_reason",
-            laptop::agent_stops_in_a_copy(&world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_clock_ten_minutes_off_is_named",
-            laptop::clock_off(&world, &ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_key_that_others_can_read_is_refused",
-            servers::readable_key(&world),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "without_a_keyring_it_says_where_the_keys_are",
-            laptop::no_keyring(&world),
-        )
-        .await;
-    if with_account {
-        account::play(narrator, &world, &ana).await;
+    // His last query runs on while the others play.
+    let disabled = match act("account") {
+        true => account::play(narrator, &world).await.ok(),
+        false => None,
+    };
+    if act("devices") {
+        let _ = devices::play(narrator, &world, &ana).await;
+    }
+    if let Some(disabled) = disabled {
+        let _ = narrator
+            .step(
+                "a_person_disabled_at_the_provider_is_out_with_a_running_query",
+                disabled.ends(&world),
+            )
+            .await;
+    }
+    if act("day") {
+        day::play(narrator, &mut world, &ana).await;
+    }
+    if act("doctor") {
+        doctor::play(narrator, &mut world, &ana).await;
     }
 
     drop(ana);
     narrator.step("nothing is left", world.end()).await
+}
+
+/// Whether an act is played: all of them, or those that were named: `cargo test --test trouble -- trouble devices`.
+fn act(name: &str) -> bool {
+    let words: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let named = words.iter().any(|word| ACTS.contains(&word.as_str()));
+    !named || words.iter().any(|word| word == name)
 }

@@ -1,6 +1,9 @@
 //! What a doctor found: laptop and outlet have one each, and window and CLI show both in the same way.
 //! A newcomer would put the text of an error here: a finding is a sentence, and what is broken comes with what to do.
 
+mod blame;
+
+pub use blame::{Needs, blame};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Code, Problem, Severity};
@@ -82,6 +85,11 @@ impl Check {
             code: Some(problem.code),
             ..Self::new(name, verdict, &words.cause, Some(&words.next))
         }
+    }
+
+    /// Whether what needs it cannot be right either. Signed out is no fault, and nothing opens all the same.
+    fn stops_others(&self) -> bool {
+        self.verdict == Verdict::Fail || self.code == Some(Code::SignInNeeded)
     }
 
     /// About this org, service or file, unless it says already.

@@ -5,11 +5,23 @@ use tidegate_proto::problem::Code;
 
 use super::{Check, Patient, keyring};
 use crate::disk::Membership;
-use crate::problems;
+use crate::{Snapshot, problems};
 
 const NAME: &str = "device";
+/// What a hub says to a device that it does not let in any more.
+const SHUT_OUT: [Code; 3] = [Code::Revoked, Code::RevokedByAdmin, Code::NotEnrolled];
 
-pub(super) async fn check(patient: &Patient, membership: &Membership) -> Check {
+pub(super) async fn check(
+    patient: &Patient,
+    snapshot: &Snapshot,
+    membership: &Membership,
+) -> Check {
+    let shut_out = snapshot
+        .problems_of(&membership.org)
+        .find(|problem| SHUT_OUT.contains(&problem.code));
+    if let Some(problem) = shut_out {
+        return Check::problem(NAME, problem);
+    }
     let Some(store) = keyring::store(patient) else {
         return Check::skipped(NAME, "Its key is in the memory of the agent.");
     };

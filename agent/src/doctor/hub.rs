@@ -1,15 +1,21 @@
 //! Whether the hub's name is known, its door answers, and behind it is who the join link said.
 //! The settings of the identity provider come from here too, signed by the org's root.
 
+use std::time::Duration;
+
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::problem::Code;
 use tidegate_proto::statement::{AuthorityStatement, IdpStatement};
 
-use super::Check;
+use super::{Check, Verdict};
 use crate::clock::Clock;
 use crate::disk::Membership;
 use crate::hub::api::{Api, ApiError};
+use tokio::time::timeout;
+
+/// For an answer about a name.
+const NAMES: Duration = Duration::from_secs(5);
 
 /// What was seen at the hub.
 pub(super) struct Seen {
@@ -23,7 +29,17 @@ pub(super) struct Seen {
 
 pub(super) async fn look(membership: &Membership) -> Seen {
     let address = &membership.hub;
-    let dns = dns("dns", address.host(), address.port()).await;
+    let dns = dns(address.host(), address.port()).await;
+    if dns.verdict == Verdict::Fail {
+        let unknown = "Its name leads nowhere.";
+        return Seen {
+            dns,
+            reach: Check::skipped("hub", unknown),
+            authority: Check::skipped("policy", unknown),
+            clock: None,
+            idp: None,
+        };
+    }
     match settings(membership).await {
         Ok((authority, idp)) => Seen {
             dns,
@@ -50,17 +66,16 @@ pub(super) async fn look(membership: &Membership) -> Seen {
     }
 }
 
-/// Whether a name leads to an address.
-pub(super) async fn dns(name: &str, host: &str, port: u16) -> Check {
-    let found = tokio::net::lookup_host((host, port)).await;
-    match found.map(Iterator::count) {
-        Ok(count) if count > 0 => Check::ok(name, &format!("{host} is known.")),
-        Ok(_) | Err(_) => Check::fail(
-            name,
-            &format!("Nobody knows the address of {host}."),
-            "Check your network; behind a company's DNS, connect to that network first.",
-        ),
-    }
+/// Whether a name leads to an address. A name server that says nothing is as good as none.
+async fn dns(host: &str, port: u16) -> Check {
+    let found = timeout(NAMES, tokio::net::lookup_host((host, port))).await;
+    let finding = match found.map(|found| found.map(Iterator::count)) {
+        Ok(Ok(count)) if count > 0 => return Check::ok("dns", &format!("{host} is known.")),
+        Ok(_) => format!("Nobody knows the address of {host}."),
+        Err(_) => format!("No name server says where {host} is."),
+    };
+    let fix = "Check your network; behind a company's DNS, connect to that network first.";
+    Check::fail("dns", &finding, fix)
 }
 
 async fn settings(membership: &Membership) -> Result<(AuthorityStatement, IdpStatement), ApiError> {

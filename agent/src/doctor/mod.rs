@@ -12,6 +12,7 @@ mod provider;
 mod proxy;
 pub(crate) mod query;
 mod relay;
+mod service;
 #[cfg(test)]
 mod tests;
 mod tray;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 pub use tidegate_proto::check::{Check, Verdict};
+use tidegate_proto::check::{Needs, blame};
 use tidegate_proto::problem::{Code, Problem};
 use tokio::time::timeout;
 
@@ -28,6 +30,34 @@ use crate::{KeyStoreKind, OrgSnapshot, Places, ServiceRef, Snapshot};
 
 /// For one check, in whatever state the network is.
 const LIMIT: Duration = Duration::from_secs(12);
+
+/// What has to be right before something else can be: of all that fails for one reason, only the reason is shown.
+const NEEDS: [Needs; 14] = [
+    ("tray", &["session bus"]),
+    ("keyring", &["session bus"]),
+    ("hub", &["dns", "clock"]),
+    ("policy", &["dns", "hub", "clock"]),
+    ("relay", &["dns", "hub"]),
+    ("provider", &["dns", "hub", "proxy", "clock"]),
+    ("device", &["keyring"]),
+    (
+        "account",
+        &[
+            "keyring", "device", "clock", "dns", "hub", "proxy", "provider",
+        ],
+    ),
+    ("port", &[]),
+    ("access", WAY),
+    ("outlet", WAY),
+    ("database", WAY),
+    ("target", WAY),
+    ("query", WAY),
+];
+
+/// Everything between this person and an answer of a service's outlet.
+const WAY: &[&str] = &[
+    "agent", "keyring", "device", "clock", "dns", "hub", "relay", "account", "port",
+];
 
 /// Whom to look at.
 pub struct Patient {
@@ -47,7 +77,7 @@ pub async fn examine(patient: &Patient) -> Vec<Check> {
             bounded(keyring::check(patient)),
             bounded(tray::check()),
             bounded(async { browser::check() }),
-            bounded(async { proxy::check() }),
+            bounded(proxy::check()),
         )
     };
     let orgs = async {
@@ -69,6 +99,7 @@ pub async fn examine(patient: &Patient) -> Vec<Check> {
         checks.push(Check::problem("org", &Code::NotJoined.into()));
     }
     checks.extend(orgs.into_iter().flatten());
+    blame(&mut checks, &NEEDS);
     checks
 }
 
@@ -84,14 +115,16 @@ async fn way(patient: &Patient, snapshot: &Snapshot, org: &OrgSnapshot) -> Vec<C
         let service = ServiceRef::new(&org.name, &view.name);
         async move {
             let port = bounded(port::check(view)).await;
-            let query = bounded(query::check(view)).await;
-            [port, query].map(|check| check.about(&service.to_string()))
+            let service_checks = service::checks(view).await;
+            let all = std::iter::once(port).chain(service_checks);
+            all.map(|check| check.about(&service.to_string()))
+                .collect::<Vec<_>>()
         }
     });
     let far = way_out(&membership);
     let (far, device, services) = tokio::join!(
         far,
-        bounded(device::check(patient, &membership)),
+        bounded(device::check(patient, snapshot, &membership)),
         join_all(services)
     );
     let near = [device, account::check(snapshot, org)];

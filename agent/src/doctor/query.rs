@@ -1,5 +1,5 @@
 //! The whole way at once: a query from this computer through inlet, relay and outlet to the database and back.
-//! Only what is connected is asked; a service that is not is opened by `tidegate doctor SERVICE` first, as an audited connection like any other.
+//! A newcomer would trust the port that is open: behind it, a database can hang, or a limit can be reached.
 
 use std::time::{Duration, Instant};
 
@@ -9,34 +9,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Check;
-use crate::{ServiceKind, ServiceState, ServiceView};
+use crate::ServiceView;
 
 const NAME: &str = "query";
 const LIMIT: Duration = Duration::from_secs(10);
 /// Longest message that is looked at, in bytes.
 const MOST: usize = 64 * 1024;
 
+/// Of a service that is connected.
 pub(crate) async fn check(view: &ServiceView) -> Check {
-    match (&view.state, view.kind) {
-        (ServiceState::Failed(problem), _) => Check::problem(NAME, problem),
-        (ServiceState::Connected { .. }, ServiceKind::Postgres) => asked(view).await,
-        (ServiceState::Connected { .. }, ServiceKind::Tcp) => Check::ok(
-            NAME,
-            "The outlet has answered; what is behind it speaks its own language.",
-        ),
-        (ServiceState::Idle | ServiceState::Connecting { .. } | ServiceState::Disconnecting, _) => {
-            Check::skipped(
-                NAME,
-                &format!(
-                    "It is not connected; `tidegate doctor {}` tries it.",
-                    view.name
-                ),
-            )
-        }
-    }
-}
-
-async fn asked(view: &ServiceView) -> Check {
     let begun = Instant::now();
     match timeout(LIMIT, select_one(view.port)).await {
         Ok(Ok(())) => Check::ok(
@@ -46,10 +27,12 @@ async fn asked(view: &ServiceView) -> Check {
                 begun.elapsed().as_millis()
             ),
         ),
-        Ok(Err(Said::Fatal(text))) => Check::fail(
+        Ok(Err(Said::Fatal { cause, next })) => Check::fail(
             NAME,
-            "The database or the outlet refused.",
-            &text.unwrap_or_else(|| "Look into the outlet's log.".into()),
+            &cause.unwrap_or_else(|| "The database or the outlet refused.".into()),
+            &next.unwrap_or_else(|| {
+                "Ask the owner of the service: the outlet's log says more.".into()
+            }),
         ),
         Ok(Err(Said::Broken)) => {
             Check::problem(NAME, &Problem::new(Code::CircuitLost).service(&view.name))
@@ -60,8 +43,11 @@ async fn asked(view: &ServiceView) -> Check {
 
 /// Why there was no answer.
 enum Said {
-    /// The sentence of a FATAL or ERROR, which names cause and next step.
-    Fatal(Option<String>),
+    /// The sentences of a FATAL or ERROR.
+    Fatal {
+        cause: Option<String>,
+        next: Option<String>,
+    },
     Broken,
 }
 
@@ -108,20 +94,25 @@ async fn until(stream: &mut TcpStream, tag: u8) -> Result<(), Said> {
         stream.read_exact(&mut body).await?;
         match head[0] {
             found if found == tag => return Ok(()),
-            b'E' => return Err(Said::Fatal(sentence(&body))),
+            b'E' => {
+                return Err(Said::Fatal {
+                    cause: field(&body, b'M'),
+                    next: field(&body, b'H'),
+                });
+            }
             _ => {}
         }
     }
 }
 
-/// The text (`M`) and hint (`H`) of an error message.
-fn sentence(body: &[u8]) -> Option<String> {
-    let fields = body.split(|byte| *byte == 0);
-    let wanted = fields.filter(|field| matches!(field.first(), Some(b'M' | b'H')));
-    let texts: Vec<_> = wanted
-        .map(|field| String::from_utf8_lossy(&field[1..]).into_owned())
+/// One field of an error message: `M` is its text, `H` its hint.
+fn field(body: &[u8], wanted: u8) -> Option<String> {
+    let mut fields = body.split(|byte| *byte == 0);
+    let found = fields.find(|field| field.first() == Some(&wanted))?;
+    let plain = |c: &char| !tidegate_proto::text::deceives(*c);
+    let text: String = String::from_utf8_lossy(&found[1..])
+        .chars()
+        .filter(plain)
         .collect();
-    let plain = |c: char| !tidegate_proto::text::deceives(c);
-    let text: String = texts.join(" ").chars().filter(|c| plain(*c)).collect();
     (!text.is_empty()).then_some(text)
 }

@@ -14,9 +14,9 @@ pub(super) async fn check() -> Check {
         Tray::Always => Check::ok(NAME, "This system always has one."),
         Tray::NobodyShows => Check::problem(NAME, &Code::NoTray.into()),
         Tray::NoDesktop => Check::skipped(NAME, "There is no desktop in this session."),
-        Tray::NoBus => Check::warn(
-            NAME,
-            "The session bus does not answer, so tray, keyring and notifications have nobody to talk to.",
+        Tray::NoBus => Check::fail(
+            "session bus",
+            "It does not answer, so tray, keyring and notifications have nobody to talk to.",
             "Start the session with a D-Bus session bus, for example `dbus-run-session`.",
         ),
     }

@@ -39,6 +39,8 @@ pub struct TcpService {
     pub target: SocketAddr,
     /// On the laptop.
     pub port: u16,
+    /// Whether both policies name the sign-in that only a code made.
+    pub also_low: bool,
 }
 
 /// Data scientists see the warehouse and may connect to it; nobody else does, and nothing else exists.
@@ -197,12 +199,25 @@ tls = {{ ca_file = "acme-ca.pem" }}
     }
 
     fn for_all_services(&self, policy: &str) -> String {
-        let names =
-            std::iter::once(SERVICE).chain(self.also.iter().map(|service| service.name.as_str()));
-        names
-            .map(|name| policy.replace("acme/warehouse", &format!("{ORG}/{name}")))
-            .collect()
+        let also = self.also.iter().map(|service| {
+            let own = policy.replace("acme/warehouse", &format!("{ORG}/{}", service.name));
+            if service.also_low {
+                names_low(&own)
+            } else {
+                own
+            }
+        });
+        std::iter::once(policy.to_owned()).chain(also).collect()
     }
+}
+
+/// The same rule, and it says that a sign-in by code is good enough for it.
+fn names_low(policy: &str) -> String {
+    let either = r#"["high", "low"].contains(principal.assurance)"#;
+    if policy.contains("when") {
+        return policy.replace(r#"principal.assurance == "high""#, either);
+    }
+    policy.replace(");\n", &format!(")\nwhen {{ {either} }};\n"))
 }
 
 fn text(value: &Value) -> &str {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Blueprint, ORG, tidegate};
 use crate::ground::Site;
-use crate::process::Process;
+use crate::process::{Process, Signal};
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
@@ -105,6 +105,32 @@ impl Outlet {
     pub async fn start_again(&mut self) -> Outcome<()> {
         self.process = run(&self.stage).await?;
         Ok(())
+    }
+
+    /// Ends it well and starts it again, as after a change of its settings.
+    ///
+    /// # Errors
+    /// When it does not end or does not come up.
+    pub async fn restart(&mut self) -> Outcome<()> {
+        self.process.signal(Signal::TERM)?;
+        self.process.ended(START).await?;
+        self.start_again().await
+    }
+
+    /// A file of its own, by its name.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn read(&self, name: &str) -> Outcome<String> {
+        let file = self.stage.run().home(User::Outlet).join(name);
+        std::fs::read_to_string(file).doing(format!("read the outlet's {name}"))
+    }
+
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Outcome<()> {
+        let file = self.stage.run().home(User::Outlet).join(name);
+        self.stage.run().private_file(User::Outlet, &file, text)
     }
 
     /// The audit record, line by line, as the events it holds. Signatures are proved by [`Outlet::verify_audit`].

@@ -44,6 +44,7 @@ pub async fn measure() -> Outcome<()> {
         name: BULK.to_owned(),
         target,
         port: BULK_PORT,
+        also_low: false,
     };
     let plan = Blueprint::new(&provider, &warehouse, &ca)
         .with(bulk)

@@ -57,6 +57,19 @@ impl Network {
         self.link.as_ref()
     }
 
+    /// Closes a way out of a place until the guard is dropped. `rule` is what nftables calls one: `tcp dport 7443 drop`.
+    ///
+    /// # Errors
+    /// When the rule is refused.
+    pub fn close(&self, site: Site, rule: &str) -> Outcome<Closed> {
+        let closed = Closed(self.name(site).to_owned());
+        let table = format!(
+            "table inet broken {{\nchain out {{\ntype filter hook output priority -10\n{rule}\n}}\n}}"
+        );
+        closed.nft(&table)?;
+        Ok(closed)
+    }
+
     /// Runs something on a thread of its own inside a place; sockets that it makes stay there.
     ///
     /// # Errors
@@ -143,6 +156,21 @@ impl Network {
         ip(&format!("-n {net} link set cafe up"))?;
         self.link = Some(Link::between(here, there, Quality::cafe(), 1)?);
         Ok(())
+    }
+}
+
+/// A way that is closed.
+pub struct Closed(String);
+
+impl Closed {
+    fn nft(&self, words: &str) -> Outcome<()> {
+        run("ip", ["netns", "exec", &self.0, "nft", words])
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        let _ = self.nft("delete table inet broken");
     }
 }
 

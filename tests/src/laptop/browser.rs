@@ -12,7 +12,6 @@ use crate::narrator::Narrator;
 use crate::process::Process;
 use crate::provider::Person;
 use crate::trouble::{Outcome, Trouble};
-use crate::user::User;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,9 +34,7 @@ impl Laptop {
     /// When no browser opens.
     pub async fn browser(&self) -> Outcome<Browser> {
         self.browser_opened().await?;
-        let port = self
-            .stage
-            .port(9515 + u16::from(self.user == User::Colleague))?;
+        let port = self.stage.port(9515 + super::seat(self.user))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let process = self
             .program("chromedriver", "chromedriver")

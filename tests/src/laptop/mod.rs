@@ -6,6 +6,7 @@ mod glass;
 mod notebook;
 mod screen;
 mod tray;
+mod visit;
 mod webdriver;
 mod window;
 
@@ -34,6 +35,8 @@ use crate::user::User;
 const SESSION: &str = include_str!("session.sh");
 const BROWSER: &str = include_str!("browser.sh");
 const PANEL: &str = include_str!("panel.xml");
+/// Asks the session bus whether somebody shows tray icons.
+const WATCHER: &str = "dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.kde.StatusNotifierWatcher";
 const SCREEN: &str = "1280x860";
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -45,6 +48,8 @@ pub struct Laptop {
     _glass: Option<Glass>,
     env: Vec<(OsString, OsString)>,
     browser_port: u16,
+    /// Of the login, which also opens the keyring.
+    password: String,
 }
 
 impl Laptop {
@@ -67,8 +72,9 @@ impl Laptop {
         hands: Hands,
     ) -> Outcome<Self> {
         let home = stage.run().home(user);
-        let browser_port = stage.port(9777 + u16::from(user == User::Colleague))?;
-        prepare(stage, user, &home)?;
+        let browser_port = stage.port(9777 + seat(user))?;
+        let password = secret::text();
+        prepare(stage, user, &home, &password)?;
         let glass = if hands == Hands::Person {
             Some(Glass::open(stage).await?)
         } else {
@@ -79,10 +85,16 @@ impl Laptop {
             env.push(("DISPLAY".into(), glass.display.clone().into()));
             env.push(("BROWSER_SEEN".into(), "1".into()));
         }
-        let mut session = Program::new(&format!("laptop-{}", user.name()), Site::Cafe, user, "sh")
+        let session = Program::new(&format!("laptop-{}", user.name()), Site::Cafe, user, "sh")
             .args(["-c", SESSION, "session", SCREEN])
-            .envs(&env)
-            .start(stage)?;
+            .envs(&env);
+        // A person's display is found by its socket in the machine's own /tmp.
+        let session = if glass.is_none() {
+            session.own_tmp()
+        } else {
+            session
+        };
+        let mut session = session.start(stage)?;
         session.says("the session is up", LIMIT).await?;
         let display =
             std::fs::read_to_string(home.join("run/display")).doing("read the display's number")?;
@@ -94,6 +106,7 @@ impl Laptop {
             _glass: glass,
             env,
             browser_port,
+            password,
         };
         laptop.trust(ca, &home).await?;
         Ok(laptop)
@@ -147,6 +160,45 @@ impl Laptop {
     pub async fn lock_the_keyring(&self) -> Outcome<()> {
         let line = "kill $(pgrep -u $(id -u) gnome-keyring) && sleep 0.3";
         self.terminal("keyring-lock", "sh", &["-c", line])
+            .await
+            .map(drop)
+    }
+
+    /// As the person does in the dialog of the keyring, with the password of the login.
+    ///
+    /// # Errors
+    /// When no keyring takes it.
+    pub async fn unlock_the_keyring(&self) -> Outcome<()> {
+        let file = self.home().join(".login");
+        self.stage
+            .run()
+            .private_file(self.user, &file, &self.password)?;
+        let line = "gnome-keyring-daemon --replace --daemonize --unlock --components=secrets <\"$HOME/.login\" >/dev/null; rm \"$HOME/.login\"";
+        self.terminal("keyring-unlock", "sh", &["-c", line])
+            .await
+            .map(drop)
+    }
+
+    /// Ends the panel, and with it the place for tray icons.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub async fn stop_the_panel(&self) -> Outcome<()> {
+        let line = format!(
+            "kill $(pgrep -u $(id -u) xfce4-panel); until {WATCHER} | grep -q false; do sleep 0.1; done"
+        );
+        self.terminal("panel-stop", "sh", &["-c", &line])
+            .await
+            .map(drop)
+    }
+
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_the_panel(&self) -> Outcome<()> {
+        let line = format!(
+            "xfce4-panel --disable-wm-check >/dev/null 2>&1 & until {WATCHER} | grep -q true; do sleep 0.1; done"
+        );
+        self.terminal("panel-start", "sh", &["-c", &line])
             .await
             .map(drop)
     }
@@ -217,9 +269,14 @@ impl Laptop {
     }
 }
 
-fn prepare(stage: &Stage, user: User, home: &Path) -> Outcome<()> {
+/// All laptops of the café share its loopback: each has ports of its own for its driver.
+fn seat(user: User) -> u16 {
+    u16::try_from(user.offset()).unwrap_or_default()
+}
+
+fn prepare(stage: &Stage, user: User, home: &Path, password: &str) -> Outcome<()> {
     let run = stage.run();
-    run.private_file(user, &home.join(".login"), secret::text())?;
+    run.private_file(user, &home.join(".login"), password)?;
     let browser = run.at("bin/browser");
     std::fs::write(&browser, BROWSER)?;
     std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755))?;

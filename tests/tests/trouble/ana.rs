@@ -31,8 +31,9 @@ impl Ana {
     pub(crate) async fn arrive(world: &World) -> Outcome<Self> {
         let laptop = Laptop::switch_on(&world.stage, &world.ca).await?;
         let tidegate = world.stage.binary("tidegate")?;
-        let link = world.company.admin.ticket(&world.provider.ana).await?;
-        laptop.join(&link).await?;
+        let ana = Self { laptop, tidegate };
+        ana.joins(world).await?;
+        let Self { laptop, tidegate } = ana;
         let mut login = laptop
             .program("login", &tidegate)
             .arg("login")
@@ -43,6 +44,48 @@ impl Ana {
         login.says("Signed in as", START).await?;
         login.ended(START).await?;
         Ok(Self { laptop, tidegate })
+    }
+
+    async fn joins(&self, world: &World) -> Outcome<()> {
+        let link = world.company.admin.ticket(&world.provider.ana).await?;
+        self.laptop.join(&link).await
+    }
+
+    /// With a new link, after this laptop's key is worth nothing any more.
+    pub(crate) async fn joins_again(&self, world: &World) -> Outcome<()> {
+        let leave = ["leave", "--yes"];
+        self.laptop
+            .terminal("leave", &self.tidegate, &leave)
+            .await?;
+        self.joins(world).await?;
+        self.signs_in(world).await
+    }
+
+    /// At the address that is printed.
+    pub(crate) async fn signs_in(&self, world: &World) -> Outcome<()> {
+        let mut login = self
+            .laptop
+            .program("login-again", &self.tidegate)
+            .args(["login", "--no-browser"])
+            .start(&world.stage)?;
+        let person = &world.provider.ana;
+        self.laptop.visit(&mut login, person, &world.ca).await?;
+        login.says("Signed in as", START).await?;
+        login.ended(START).await.map(drop)
+    }
+
+    /// What records call this laptop.
+    pub(crate) async fn device(&self) -> Outcome<String> {
+        let status = ["status", "--json"];
+        let said = self
+            .laptop
+            .terminal("status", &self.tidegate, &status)
+            .await?;
+        let status: serde_json::Value = serde_json::from_str(&said)?;
+        let name = status["orgs"][0]["device"].as_str();
+        Ok(name
+            .doing(format!("find the device in {status}"))?
+            .to_owned())
     }
 
     /// `tidegate connect warehouse`, until it is connected.

@@ -98,7 +98,7 @@ pub(crate) async fn clock_off(world: &World, ana: &Ana) -> Outcome<()> {
 /// A laptop of its own: first without a bus to find a keyring on, then with a keyring that nobody unlocked.
 pub(crate) async fn no_keyring(world: &World) -> Outcome<()> {
     let laptop =
-        Laptop::switch_on_for(&world.stage, &world.ca, User::Colleague, Hands::Driver).await?;
+        Laptop::switch_on_for(&world.stage, &world.ca, User::Elsewhere, Hands::Driver).await?;
     let tidegate = world.stage.binary("tidegate")?;
     let link = world.company.admin.ticket(&world.provider.bob).await?;
 

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{
-    Action, DeviceRequest, DeviceRequestState, DeviceView, OrgName, OrgSnapshot, Snapshot,
+    AccountView, Action, DeviceRequest, DeviceRequestState, DeviceView, HubState, OrgName,
+    OrgSnapshot, Snapshot,
 };
 use tidegate_link::now;
 
@@ -18,6 +19,9 @@ use crate::out::{OutArgs, asked, note};
 use crate::table::{Screen, Tone, cell, plain};
 pub(crate) use shapes::Devices as Answer;
 
+/// For the list of devices, and for those that ask, which the hub tells afterwards.
+const TOLD: Duration = Duration::from_secs(10);
+const ASKED: Duration = Duration::from_millis(1_500);
 /// For the hub's word on what was asked.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -25,6 +29,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[command(after_help = "\
 Examples:
   tidegate devices                   your computers, and new ones that ask to be let in
+  tidegate devices link              what a new computer of yours gives to `tidegate join`
   tidegate devices approve           shows six words: say yes when the new computer shows the same ones
   tidegate devices revoke old-laptop
 
@@ -43,6 +48,8 @@ pub(crate) struct Devices {
 
 #[derive(clap::Subcommand)]
 enum Verb {
+    /// Print the link with which a new computer of yours joins; it holds no right.
+    Link,
     /// Let a new computer of yours in, after comparing six words.
     Approve {
         /// Which one, by its id; may be left out where only one asks.
@@ -74,6 +81,9 @@ impl Devices {
         let snapshot = done?;
         let org = snapshot.find_org(self.org.as_ref())?;
         let org = snapshot.org(&org).ok_or_else(gone)?;
+        if matches!(self.verb, Some(Verb::Link)) {
+            return self.out.answer(&Answer::of(org), || org.link.clone());
+        }
         self.out
             .answer(&Answer::of(org), || page(org, Screen::out()))
     }
@@ -82,9 +92,13 @@ impl Devices {
     async fn act(&self, seat: &mut Seat) -> Result<Snapshot, Failure> {
         let snapshot = seat.look(true).await?;
         let name = snapshot.find_org(self.org.as_ref())?;
+        let snapshot = match &self.verb {
+            Some(Verb::Link) => snapshot,
+            _ => told(seat, &name).await?,
+        };
         let org = snapshot.org(&name).ok_or_else(gone)?;
         match &self.verb {
-            None => return Ok(snapshot),
+            None | Some(Verb::Link) => return Ok(snapshot),
             Some(Verb::Approve { request, words }) => {
                 let request = asking(org, request.as_deref())?.id.clone();
                 approve(seat, &name, &request, words).await?;
@@ -102,6 +116,31 @@ impl Devices {
         }
         seat.look(false).await
     }
+}
+
+/// What is known once the hub has told: an agent of our own hears of its devices a moment after it is in, and then of those that ask.
+async fn told(seat: &Seat, org: &OrgName) -> Result<Snapshot, Failure> {
+    let mut watch = seat.watch().await?;
+    let listed = |snapshot: &Snapshot| match snapshot.org(org) {
+        Some(org) if org.devices.is_empty() && may_be_told(org) => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(Ok(())),
+    };
+    let asked = |snapshot: &Snapshot| match snapshot.org(org) {
+        Some(org) if org.device_requests.is_empty() && may_be_told(org) => {
+            ControlFlow::Continue(())
+        }
+        _ => ControlFlow::Break(Ok(())),
+    };
+    // What is known when the time is over is the truth too.
+    let _ = watch.until(TOLD, listed).await;
+    if seat.is_own() {
+        let _ = watch.until(ASKED, asked).await;
+    }
+    seat.look(false).await
+}
+
+fn may_be_told(org: &OrgSnapshot) -> bool {
+    !matches!(org.hub, HubState::Away { .. }) && matches!(org.account, AccountView::SignedIn { .. })
 }
 
 /// Shows the words here, and says yes only when a person, or whoever read them there, does.
@@ -226,6 +265,9 @@ fn page(org: &OrgSnapshot, screen: Screen) -> String {
     let mut page = screen.table(&["DEVICE", "CALLED", "LAST IN", "STATE"], &rows);
     if page.is_empty() {
         page = "No device is known here yet: sign in first.\n".into();
+    }
+    if !org.devices.is_empty() {
+        page += "\nTo add a computer: `tidegate devices link` here prints what `tidegate join` takes there.\n";
     }
     for request in &org.device_requests {
         page += &format!(

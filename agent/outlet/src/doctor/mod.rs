@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tidegate_proto::check::Check;
+use tidegate_proto::check::{Check, Needs, blame};
 use tidegate_proto::problem::Code;
 use tokio::time::timeout;
 
@@ -24,6 +24,15 @@ pub use target::Look;
 
 /// For one check, in whatever state the network is.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// What has to be right before something else can be: of all that fails for one reason, only the reason is shown.
+const NEEDS: [Needs; 5] = [
+    ("keys", &["data"]),
+    ("hub", &["dns", "clock"]),
+    ("authority", &["dns", "clock", "keys"]),
+    ("provider keys", &["dns", "clock", "hub"]),
+    ("audit", &["data"]),
+];
 
 /// Everything, in the order in which an owner should read it: files, then the way to the hub, then the services.
 pub async fn examine(config: &Path) -> Vec<Check> {
@@ -54,5 +63,6 @@ pub async fn examine(config: &Path) -> Vec<Check> {
     checks.extend(hub.unwrap_or_else(|_| vec![Check::problem("hub", &Code::TimedOut.into())]));
     checks.extend(services);
     checks.extend(audit);
+    blame(&mut checks, &NEEDS);
     checks
 }

@@ -12,6 +12,9 @@ pub(crate) struct Devices {
     pub(crate) org: String,
     /// Newest first; empty until the hub was asked.
     pub(crate) devices: Vec<Device>,
+    /// What a new computer of this person joins with; it holds no right.
+    #[serde(default)]
+    pub(crate) link: String,
     /// New computers of this person that ask to be let in.
     pub(crate) requests: Vec<Request>,
 }
@@ -55,6 +58,7 @@ impl Devices {
         Self {
             org: org.name.to_string(),
             devices: org.devices.iter().map(Device::of).collect(),
+            link: org.link.clone(),
             requests: org.device_requests.iter().map(Request::of).collect(),
         }
     }
