@@ -76,34 +76,6 @@ impl Admin {
         std::fs::read(bundle).doing("read the signed bundle")
     }
 
-    /// Signs once more what is in force.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub async fn sign_again(&self) -> Outcome<Vec<u8>> {
-        self.sign().await
-    }
-
-    /// Signs as if it were another time: `-25d` is what was signed 25 days ago.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub async fn sign_as_of(&self, when: &str) -> Outcome<Vec<u8>> {
-        let bundle = self.stage.run().home(User::Admin).join("bundle-then.json");
-        let tidegate = self.stage.binary("tidegate")?;
-        let faked = Program::new("admin-sign-then", Site::Internet, User::Admin, "faketime")
-            .args(["-f", when])
-            .arg(tidegate)
-            .args(["org", "sign"]);
-        self.signing(faked)
-            .arg("--out")
-            .arg(&bundle)
-            .output(&self.stage, LIMIT)
-            .await
-            .doing("sign the org as of another time")?;
-        std::fs::read(bundle).doing("read the signed bundle")
-    }
-
     /// A join link for one new device of a person.
     ///
     /// # Errors

@@ -84,17 +84,6 @@ async fn run(stage: &Arc<Stage>) -> Outcome<Process> {
     Ok(process)
 }
 
-impl Hub {
-    /// Lays a newer bundle where the hub reads it; it looks when it gets a SIGHUP.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn takes(&self, stage: &Stage, bundle: &[u8]) -> Outcome<()> {
-        let file = stage.run().home(User::Hub).join("bundle.json");
-        stage.run().private_file(User::Hub, &file, bundle)
-    }
-}
-
 fn data(stage: &Stage) -> PathBuf {
     stage.run().home(User::Hub).join("data")
 }

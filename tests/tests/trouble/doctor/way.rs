@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::process::Signal;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome};
 use tidegate_tests::{Program, Site, User, ground};
@@ -60,12 +59,6 @@ pub(super) async fn play(narrator: &Narrator, world: &World, ana: &Ana) {
         .step(
             "a_session_that_was_ended_is_blamed_alone",
             account(world, ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "what_was_signed_long_ago_is_noticed_in_time",
-            age(world, ana),
         )
         .await;
     let _ = narrator
@@ -140,31 +133,6 @@ async fn account(world: &World, ana: &Ana) -> Outcome<()> {
     let found = ana.doctor(world, "account").await?;
     found.blames("account", &["TG-3001"])?;
     ana.signs_in(world).await?;
-    ana.is_well(world).await
-}
-
-/// Signed 25 days ago for 30: five days are left, which is a warning. Signing again is the administrator's fix.
-async fn age(world: &World, ana: &Ana) -> Outcome<()> {
-    let company = &world.company;
-    let hub = |bundle: Vec<u8>| async move {
-        company.hub.takes(&world.stage, &bundle)?;
-        company.hub.process.signal(Signal::HUP)
-    };
-    hub(company.admin.sign_as_of("-25d").await?).await?;
-    let mut found = ana.doctor(world, "age").await?;
-    for _ in 0..5 {
-        if found.blames("policy", &[]).is_ok() {
-            break;
-        }
-        found = ana.doctor(world, "age").await?;
-    }
-    found.blames("policy", &["days", "tidegate org sign"])?;
-    hub(company.admin.sign_again().await?).await?;
-    for _ in 0..5 {
-        if ana.is_well(world).await.is_ok() {
-            return Ok(());
-        }
-    }
     ana.is_well(world).await
 }
 
