@@ -64,6 +64,10 @@ pub enum Action {
         service: ServiceRef,
         port: Option<u16>,
     },
+    /// Puts the service's section into the person's own `pg_service.conf`, or brings it up to date there. Never over somebody's text.
+    WritePgService {
+        service: ServiceRef,
+    },
     /// One of an org, or of this computer where no org is named.
     DismissProblem {
         org: Option<OrgName>,
@@ -88,7 +92,8 @@ impl Action {
             | Self::DismissProblem { org: Some(org), .. } => Some(org),
             Self::Connect { service }
             | Self::Disconnect { service }
-            | Self::SetPort { service, .. } => Some(&service.org),
+            | Self::SetPort { service, .. }
+            | Self::WritePgService { service } => Some(&service.org),
             // The household's: joining and leaving change who is there.
             Self::Join { .. }
             | Self::CancelJoin

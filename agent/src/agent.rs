@@ -18,6 +18,7 @@ use crate::disk::Orgs;
 use crate::inlet::postgres::Front;
 use crate::keys::{CALL_LIMIT, Vault};
 use crate::lock::Lock;
+use crate::pg_service;
 use crate::ports::Ports;
 use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route, Sockets};
 use crate::snapshot::Snapshot;
@@ -167,6 +168,9 @@ impl Inner {
     }
 
     pub(crate) async fn act(&self, action: Action) -> Result<(), Problem> {
+        if let Action::WritePgService { service } = action {
+            return pg_service::write_section(self.snapshot(), service).await;
+        }
         let quitting = || Problem::new(Code::AppQuitting);
         let orders = match action.org() {
             None => self.orders.clone(),

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::platform::own_file::{self, NotOwn, Own};
 
+mod section;
+
+pub use section::section;
+pub(crate) use section::write_section;
+
 /// Largest file that is edited, in bytes.
 const LIMIT: u64 = 1 << 20;
 

@@ -12,7 +12,8 @@ mod window;
 
 use tauri::{App, Manager, RunEvent};
 use tidegate_agent::{Agent, AgentConfig, Clock};
-use tidegate_app::stop::{quit_watch, told_to_stop};
+use tidegate_app::display_lost::{everything_has_ended, stop_when_lost};
+use tidegate_app::stop::stop_when_told;
 use tidegate_app::surroundings::{has_display, look_around};
 use tidegate_app::{Call, Controller, Input, Own};
 use tokio::sync::mpsc;
@@ -93,6 +94,7 @@ fn start(
     let controller = Controller::new(desktop, own, received, Clock::system());
     let notes = app.path().app_local_data_dir()?;
     let looking = look_around(tray_made, notes, inputs.clone());
+    stop_when_lost(inputs.clone());
     tauri::async_runtime::spawn(async move {
         // One task owns the rest: whatever it started ends with it.
         let mut others = tokio::task::JoinSet::new();
@@ -102,20 +104,9 @@ fn start(
             .run(async { Agent::start(AgentConfig::for_user()?).await })
             .await;
         others.shutdown().await;
+        everything_has_ended();
     });
     Ok(())
-}
-
-/// Ends in order when the system asks; a second time is not needed.
-async fn stop_when_told(inputs: mpsc::Sender<Input>) {
-    if let Err(error) = told_to_stop().await {
-        tracing::warn!(%error, "signals could not be listened to");
-        return;
-    }
-    tracing::info!("told to stop");
-    quit_watch();
-    // The only error is that the controller is already ending.
-    let _ = inputs.send(Input::Stop).await;
 }
 
 fn log_to_stderr() {

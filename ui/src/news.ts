@@ -14,7 +14,18 @@ function ofOrg(before: Org | undefined, after: Org): string[] {
   if (!before) return [];
   const asking = after.devices.requests.filter(({ id }) => !before.devices.requests.some((known) => known.id === id));
   const asks = asking.map(({ who }) => `${who} asks to be let in.`);
-  return [...asks, ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+  return [...asks, ...ofWords(before, after), ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+}
+
+/** Read out once they are there, on whichever screen this is. */
+function ofWords(before: Org, after: Org): string[] {
+  const shown = wordsOf(after);
+  return shown.length > 0 && wordsOf(before).length === 0 ? [`Six words to compare: ${shown.join(", ")}.`] : [];
+}
+
+function wordsOf({ devices }: Org): string[] {
+  if (devices.asking?.is === "words") return devices.asking.words;
+  return devices.requests.flatMap(({ state }) => (state.is === "words" ? state.words : []));
 }
 
 function ofAccount(before: Org, after: Org): string[] {
@@ -42,7 +53,8 @@ function ofServices(before: Service[], after: Service[]): string[] {
     const was = known.get(service.id);
     if (!was) return [];
     const copied = service.copied && service.copied !== was.copied ? [`Copied ${labelOf(service)} of ${service.name}.`] : [];
-    return was.state.is === service.state.is ? copied : [`${service.name}: ${said(service.state)}.`, ...copied];
+    const wrote = service.wrote && service.wrote !== was.wrote ? [`Written. In a terminal: ${service.wrote}.`] : [];
+    return was.state.is === service.state.is ? [...copied, ...wrote] : [`${service.name}: ${said(service.state)}.`, ...copied, ...wrote];
   });
 }
 

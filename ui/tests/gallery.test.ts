@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { gallery } from "./gallery";
 import { byId, stage } from "./stage";
 
-const goodLink = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh" };
+const goodLink = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh", invitation: true };
 
 // axe needs minutes for hundreds of services in jsdom: the browser looks at those.
 const small = Object.entries(gallery).filter(([, scene]) => scene.view.orgs.every((org) => org.services.length < 20));

@@ -41,7 +41,7 @@ const acme: Org = {
   hub: { is: "connected", address: "hub.acme.example:443" },
   services: [],
   problems: [],
-  devices: { requests: [], asking: null, list: [] },
+  devices: { requests: [], asking: null, list: [], link: null },
 };
 
 const activity: ActivityLine[] = [
@@ -96,6 +96,7 @@ export function service(name: string, title: string, port: number, state: State,
     state,
     snippets: postgres(name, port),
     copied: null,
+    wrote: null,
   };
 }
 
@@ -250,8 +251,10 @@ export const gallery: Record<string, Scene> = {
   "not-joined": { view: notJoined },
   "not-joined-no-tray": { view: { ...notJoined, tray: false, problems: [noTray] } },
   "join-link-good": { view: notJoined, keys: ["paste:tidegate://join?hub=hub.acme.example:443&org=acme&ticket=x"] },
+  "join-link-no-invitation": { view: notJoined, keys: ["paste:tidegate://join?hub=hub.acme.example:443&org=acme"] },
   "join-link-bad": { view: notJoined, keys: ["paste:tidegate://jo"] },
-  "link-arrived": { view: { ...notJoined, arrived: { is: "link", link: { org: "acme", address: "hub.acme.example:443", root: "q3vx 7mha 2kfd pw5n bt6e yzrc" } } } },
+  "link-arrived": { view: { ...notJoined, arrived: { is: "link", link: { org: "acme", address: "hub.acme.example:443", root: "q3vx 7mha 2kfd pw5n bt6e yzrc", invitation: true } } } },
+  "link-arrived-no-invitation": { view: { ...notJoined, arrived: { is: "link", link: { org: "acme", address: "hub.acme.example:443", root: "q3vx 7mha 2kfd pw5n bt6e yzrc", invitation: false } } } },
   "link-arrived-bad": { view: { ...signedIn(warehouse({ is: "idle" })), arrived: { is: "bad", problem: badLink } } },
   joining: { view: { ...notJoined, joining: true } },
   "signed-out": { view: signedOut },
@@ -279,10 +282,11 @@ export const gallery: Record<string, Scene> = {
   "second-device": {
     view: joined({
       ...acme,
-      devices: { requests: [], list: [], asking: { is: "words", words: WORDS, left: "9 min left" } },
+      devices: { ...acme.devices, asking: { is: "words", words: WORDS, left: "9 min left" } },
       account: { ...signingInAccount, steps: [{ text: "Checking the answer", progress: "done" }, { text: "Waiting for your other computer", progress: "now" }, { text: "Getting your credential", progress: "later" }], url: null },
     }),
   },
+  "second-device-signed-out": { view: joined({ ...acme, account: { is: "signed_out", last: null }, devices: { ...acme.devices, asking: { is: "sign_in" } } }) },
   "device-asks": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "asking" } }] } }) },
   "device-words": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "words", words: WORDS } }] } }) },
   devices: {
@@ -290,6 +294,7 @@ export const gallery: Record<string, Scene> = {
       ...ana(acme, []),
       devices: {
         ...acme.devices,
+        link: { copied: false },
         list: [
           { id: "d1", name: "ana-desktop", enrolled: NOW - 90 * HOUR, seen: null, this: false, revoked: false },
           { id: "d2", name: "dev-19c2", enrolled: NOW - 900 * HOUR, seen: NOW - 60, this: true, revoked: false },
@@ -308,6 +313,7 @@ export const gallery: Record<string, Scene> = {
   "port-taken": { view: signedIn(warehouse({ is: "failed", problem: portTaken }), ...some) },
   "service-down": { view: signedIn(warehouse({ is: "failed", problem: targetClosed }), ...some) },
   "copy-menu": { view: signedIn(warehouse(connected), ...some), clicks: ["copy-menu-warehouse"], keys: ["ArrowDown"] },
+  wrote: { view: signedIn({ ...warehouse(connected), wrote: "psql service=warehouse" }, ...some) },
   "hub-away": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })], [hubAway]), hub: { is: "away", address: "hub.acme.example:443", since: NOW - 240 } }) },
   "session-ended": { view: joined({ ...acme, services: [warehouse({ is: "idle" })], problems: [expired] }) },
   problems: { view: { ...signedIn(warehouse({ is: "idle" })), problems: [keyringLocked, noTray], keys_note: "This computer's keys are kept in a file that only you can read." } },

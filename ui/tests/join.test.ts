@@ -1,11 +1,11 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { badLink, notJoined } from "./gallery";
+import { badLink, notJoined, scene } from "./gallery";
 import { byId, maybeById, stage } from "./stage";
 
 const link = "tidegate://join?hub=hub.acme.example:443&org=acme";
-const acme = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh" };
+const acme = { org: "acme", address: "hub.acme.example:443", root: "abcd efgh", invitation: true };
 
 test("shows where a link leads before it joins", async () => {
   const user = userEvent.setup();
@@ -65,4 +65,27 @@ test("while joining nothing can be sent twice", async () => {
 
   expect(byId("join-button")).toHaveProperty("disabled", true);
   expect(byId("join-button").textContent).toContain("Joining…");
+});
+
+test("a link without an invitation says both things it may be, and goes on by its own button only", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(notJoined, () => ({ ...acme, invitation: false }));
+
+  await user.click(byId("join-link"));
+  await user.paste(link);
+  await user.keyboard("{Enter}");
+
+  const said = byId("no-invitation").textContent ?? "";
+  expect(said).toContain("another computer of yours");
+  expect(said).toContain("cut short");
+  expect(asked).toEqual([]);
+  expect(byId("join-button").textContent?.trim()).toBe("Ask my other computer");
+  await user.click(byId("join-button"));
+  expect(asked).toEqual([{ do: "join", link }]);
+});
+
+test("a computer that is not in yet says what comes after signing in", async () => {
+  await stage(scene("second-device-signed-out").view);
+
+  expect(byId("new-here").textContent).toContain("your other computer");
 });

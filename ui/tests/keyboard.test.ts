@@ -46,7 +46,7 @@ test("the copy menu does what menus do", async () => {
   expect(document.activeElement).toBe(byId("copy-warehouse-url"));
   expect(byId("copy-menu-warehouse").getAttribute("aria-expanded")).toBe("true");
   await user.keyboard("{ArrowUp}");
-  expect(document.activeElement).toBe(byId("copy-warehouse-pg_service"));
+  expect(document.activeElement).toBe(byId("write-pg-service-warehouse"));
   await user.keyboard("j");
   expect(document.activeElement).toBe(byId("copy-warehouse-jdbc"));
   await user.keyboard("{Escape}");

@@ -132,3 +132,16 @@ test("two orgs may have a service of the same name", async () => {
   expect(byId("state-acme/warehouse").dataset["state"]).toBe("connected");
   expect(asked).toEqual([{ do: "connect", service: "beta/warehouse" }]);
 });
+
+test("a service goes into pg_service.conf when that is asked for, and its name there is said", async () => {
+  const user = userEvent.setup();
+  const { asked, show } = await stage(signedIn(warehouse(connected)));
+
+  await user.click(byId("copy-menu-warehouse"));
+  await user.click(byId("write-pg-service-warehouse"));
+  await show(scene("wrote").view);
+
+  expect(asked).toEqual([{ do: "write_pg_service", service: "acme/warehouse" }]);
+  expect(byId("wrote-warehouse").textContent).toContain("psql service=warehouse");
+  expect(byId("said").textContent).toContain("psql service=warehouse");
+});

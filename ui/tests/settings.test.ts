@@ -54,3 +54,13 @@ test("a chosen port can be given back", async () => {
 
   expect(asked).toEqual([{ do: "set_port", service: "acme/grafana", port: null }]);
 });
+
+test("the link for another computer can be copied, and is not shown", async () => {
+  const user = userEvent.setup();
+  const { asked } = await stage(scene("devices").view);
+
+  await user.click(byId("settings"));
+  await user.click(byId("device-link-acme"));
+
+  expect(asked).toEqual([{ do: "copy", what: { is: "device_link", org: "acme" } }]);
+});

@@ -201,6 +201,7 @@ codes! {
     PortNotFree = 6015, Error, ThisComputer;
     /// One org's file is damaged; the others are not.
     OrgUnreadable = 6016, Error, ThisComputer;
+    PgServiceNotWritten = 6017, Warning, ThisComputer;
 
     // 7xxx: why something ended.
     DisconnectedByYou = 7001, Info, ThisComputer;

@@ -444,6 +444,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "{said|One of your organisations} cannot be used because {path|its file} is damaged.",
             "Restore that file from a backup, or leave the organisation and join it again.",
         ],
+        Code::PgServiceNotWritten => [
+            "pg_service.conf was not changed",
+            "{path|Your pg_service.conf} was left as it is because {said|it cannot be written}.",
+            "Mend that and try again, or copy the entry and put it there yourself.",
+        ],
         Code::SettingsDamaged => [
             "Settings were damaged",
             "The app's settings are as on the first day because their file could not be read: {said|it is damaged}.",

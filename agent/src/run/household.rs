@@ -158,7 +158,8 @@ impl Household {
             | Action::RevokeDevice { .. }
             | Action::Connect { .. }
             | Action::Disconnect { .. }
-            | Action::SetPort { .. } => Err(self.board.read().not_joined()),
+            | Action::SetPort { .. }
+            | Action::WritePgService { .. } => Err(self.board.read().not_joined()),
         };
         answer.give(result);
         is_last

@@ -198,10 +198,12 @@ impl Owner {
                 self.state.better(&[code]);
                 Ok(())
             }
-            // The household's.
-            Action::Join { .. } | Action::CancelJoin | Action::Leave { .. } | Action::Quit => {
-                Err(Problem::new(Code::Internal))
-            }
+            // The household's, and what needs nobody's state.
+            Action::Join { .. }
+            | Action::CancelJoin
+            | Action::Leave { .. }
+            | Action::WritePgService { .. }
+            | Action::Quit => Err(Problem::new(Code::Internal)),
         }
     }
 

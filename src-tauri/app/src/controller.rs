@@ -3,6 +3,7 @@
 
 mod news;
 mod own;
+mod written;
 
 pub use own::Own;
 
@@ -24,15 +25,13 @@ use crate::call::Call;
 use crate::change::Told;
 use crate::desktop::Desktop;
 use crate::icon::{Icon, Panel, icon_state};
-use crate::intent::{Copyable, Doer, Errand, Intent};
+use crate::intent::{Doer, Errand, Intent};
 use crate::menu::{Menu, menu};
-use crate::scene::{Copied, Notes, Scene};
+use crate::scene::{Notes, Scene};
 use crate::view::{View, view};
 
 /// The agent is told to hurry: together with the rest of the way out this stays under 5 s.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(4);
-/// How long "copied" is worth saying.
-const COPIED_SAID_SECS: u64 = 15;
 /// A person cannot have asked for more at once; more would be a page gone wild.
 const ACTS_AT_ONCE: usize = 16;
 /// Time left is looked at this often: cheap, and soon right again after sleep.
@@ -50,8 +49,8 @@ pub enum Input {
         /// False where it was already said on an earlier start.
         news: bool,
     },
-    /// There is somebody again.
-    TrayIsBack,
+    /// Somebody shows it, from the start or again.
+    TrayIsThere,
     PanelIs(Panel),
     /// The app was started a second time.
     Called(Call),
@@ -88,6 +87,8 @@ pub struct Controller<D, A> {
 struct Answer {
     /// The service that was to be connected.
     wanted: Option<ServiceRef>,
+    /// The service whose section was to be written.
+    written: Option<ServiceRef>,
     /// The org that was asked.
     org: Option<OrgName>,
     result: Result<(), Problem>,
@@ -202,7 +203,9 @@ where
     }
 
     fn hear(&mut self, answer: Answer) {
-        let Err(problem) = answer.result else { return };
+        let Err(problem) = answer.result else {
+            return self.wrote(answer.written);
+        };
         tracing::info!(code = %problem.code, "an action was refused");
         if problem.code == Code::LoginStartNotChanged {
             self.notes.at_login = self.own.login.is_on();
@@ -225,7 +228,7 @@ where
                 }
             }
             Input::NoTray { news } => self.tray_is_gone(news),
-            Input::TrayIsBack => self.tray_is_back(),
+            Input::TrayIsThere => self.tray_is_there(),
             Input::Called(call) => self.called(call),
             Input::PanelIs(panel) => self.panel = panel,
             Input::WindowReady => self.shown.view = None,
@@ -270,6 +273,7 @@ where
             Action::Join { .. }
             | Action::CancelJoin
             | Action::SetPort { .. }
+            | Action::WritePgService { .. }
             | Action::SignIn { .. }
             | Action::SignInWithCode { .. }
             | Action::CompareDevice { .. }
@@ -286,15 +290,17 @@ where
             return;
         }
         let agent = Arc::clone(agent);
-        let wanted = match &action {
-            Action::Connect { service } => Some(service.clone()),
-            _ => None,
+        let (wanted, written) = match &action {
+            Action::Connect { service } => (Some(service.clone()), None),
+            Action::WritePgService { service } => (None, Some(service.clone())),
+            _ => (None, None),
         };
         let org = action.org().cloned();
         self.acts.spawn(async move {
             let result = agent.act(action).await;
             Answer {
                 wanted,
+                written,
                 org,
                 result,
             }
@@ -316,32 +322,6 @@ where
         match &self.snapshot.as_ref()?.org(org)?.account {
             AccountView::SigningIn(sign_in) => Some(sign_in),
             AccountView::SignedOut { .. } | AccountView::SignedIn { .. } => None,
-        }
-    }
-
-    /// Says whether the text is on the clipboard now.
-    fn copy(&mut self, what: Copyable) -> bool {
-        let Some(text) = self.text_of(&what) else {
-            return false;
-        };
-        self.notes.forget(Code::ClipboardFailed);
-        if self.desktop.copy(&text).is_err() {
-            self.notes.copied = None;
-            self.notes.desktop.push(Problem::new(Code::ClipboardFailed));
-            return false;
-        }
-        let said_until = self.clock.now().plus(COPIED_SAID_SECS);
-        self.notes.copied = Some(Copied { what, said_until });
-        true
-    }
-
-    fn text_of(&self, what: &Copyable) -> Option<String> {
-        match what {
-            Copyable::SignInUrl { org } => self.sign_in(org)?.url.clone(),
-            Copyable::Connection { service, form } => {
-                let connection = &self.snapshot.as_ref()?.service(service)?.connection;
-                connection.get((*form).into())
-            }
         }
     }
 
@@ -375,7 +355,9 @@ where
         let snapshot = self.snapshot.as_ref()?;
         let next = next_shown(snapshot.all_problems(), self.clock.now()).map(Duration::from_secs);
         let is_in = |org: &OrgSnapshot| matches!(org.account, AccountView::SignedIn { .. });
-        let is_timed = snapshot.orgs.iter().any(is_in) || self.notes.copied.is_some();
+        let is_timed = snapshot.orgs.iter().any(is_in)
+            || self.notes.copied.is_some()
+            || self.notes.wrote.is_some();
         let pace = is_timed.then_some(PACE);
         pace.into_iter().chain(next).min()
     }
@@ -403,6 +385,7 @@ impl Answer {
     fn lost() -> Self {
         Self {
             wanted: None,
+            written: None,
             org: None,
             result: Err(Problem::new(Code::Internal)),
         }

@@ -3,14 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_agent::{
-    Action, DeviceRequest, DeviceRequestState, DeviceView, Enrolling, OrgSnapshot,
+    AccountView, Action, DeviceRequest, DeviceRequestState, DeviceView, Enrolling, OrgSnapshot,
 };
 use tidegate_proto::names::OrgName;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
 
 use crate::activity::device_label;
+use crate::intent::Copyable;
 use crate::label::label;
+use crate::scene::Scene;
 use crate::time_left::time_left;
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -21,6 +23,14 @@ pub struct Devices {
     pub asking: Option<Asking>,
     /// Newest first.
     pub list: Vec<Device>,
+    /// Set where this computer can let another one in: the link that is pasted there can be copied here.
+    pub link: Option<LinkCopy>,
+}
+
+/// The link for another computer; its text goes to the clipboard, not into the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct LinkCopy {
+    pub copied: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -88,7 +98,8 @@ impl DeviceAct {
     }
 }
 
-pub fn devices(org: &OrgSnapshot, now: UnixTime) -> Devices {
+pub fn devices(scene: &Scene<'_>, org: &OrgSnapshot) -> Devices {
+    let now = scene.now;
     let requests = org.device_requests.iter();
     Devices {
         requests: requests.map(|request| request_view(request, now)).collect(),
@@ -97,7 +108,19 @@ pub fn devices(org: &OrgSnapshot, now: UnixTime) -> Devices {
             .as_ref()
             .map(|enrolling| asking(enrolling, now)),
         list: org.devices.iter().map(device).collect(),
+        link: link(scene, org),
     }
+}
+
+/// Only who is in and signed in is asked about other computers.
+fn link(scene: &Scene<'_>, org: &OrgSnapshot) -> Option<LinkCopy> {
+    let is_in = matches!(org.account, AccountView::SignedIn { .. }) && org.enrolling.is_none();
+    let what = Copyable::DeviceLink {
+        org: org.name.clone(),
+    };
+    (is_in && !org.link.is_empty()).then(|| LinkCopy {
+        copied: scene.copied().is_some_and(|copied| copied.what == what),
+    })
 }
 
 fn request_view(request: &DeviceRequest, now: UnixTime) -> Request {

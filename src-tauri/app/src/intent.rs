@@ -52,6 +52,11 @@ pub enum Intent {
         service: ServiceRef,
         port: Option<u16>,
     },
+    /// Puts the service into the person's own `pg_service.conf`.
+    WritePgService {
+        #[ts(type = "string")]
+        service: ServiceRef,
+    },
     /// A problem of an org, or of this computer where none is named.
     Dismiss {
         #[ts(type = "string | null")]
@@ -100,6 +105,11 @@ pub enum Copyable {
         form: Form,
     },
     SignInUrl {
+        #[ts(type = "string")]
+        org: OrgName,
+    },
+    /// The link for another computer of the person: it names the org and holds no right.
+    DeviceLink {
         #[ts(type = "string")]
         org: OrgName,
     },
@@ -164,6 +174,7 @@ impl Intent {
             Self::Connect { service } => Doer::Agent(Action::Connect { service }),
             Self::Disconnect { service } => Doer::Agent(Action::Disconnect { service }),
             Self::SetPort { service, port } => Doer::Agent(Action::SetPort { service, port }),
+            Self::WritePgService { service } => Doer::Agent(Action::WritePgService { service }),
             Self::Dismiss { org, code } => Doer::Agent(Action::DismissProblem { org, code }),
             Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),

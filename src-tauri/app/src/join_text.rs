@@ -18,6 +18,9 @@ pub struct LinkView {
     pub address: String,
     /// The fingerprint of the org's root key, in groups of four.
     pub root: String,
+    /// Whether it enrols this computer; without one, another computer of the person has to let this one in.
+    /// A link that was cut short may look like that too.
+    pub invitation: bool,
 }
 
 /// # Errors
@@ -28,14 +31,11 @@ pub fn read_join_text(text: &str) -> Result<LinkView, Box<ProblemView>> {
         return Err(refused());
     }
     let link = JoinLink::parse(text.trim()).map_err(|_| refused())?;
-    if link.ticket.is_none() {
-        // It names the org, but enrols nobody.
-        return Err(refused());
-    }
     Ok(LinkView {
         org: link.org.to_string(),
         address: link.address.to_string(),
         root: in_fours(&link.root.to_string()),
+        invitation: link.ticket.is_some(),
     })
 }
 

@@ -10,6 +10,7 @@ use crate::activity::Activity;
 use crate::arrived::Arrived;
 use crate::intent::Copyable;
 use crate::settings::Settings;
+use crate::tray_host::TrayHost;
 
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
@@ -24,9 +25,12 @@ pub struct Scene<'a> {
 pub struct Notes {
     /// Answers of the agent to what was asked here, until something else is asked.
     pub refused: Vec<(Option<OrgName>, Problem)>,
+    /// Whether somebody shows our icon. Not a problem that can be dismissed.
+    pub tray: TrayHost,
     /// What the desktop cannot do, until dismissed.
     pub desktop: Vec<Problem>,
     pub copied: Option<Copied>,
+    pub wrote: Option<Wrote>,
     pub activity: Activity,
     /// The agent could not start: `refused` says why.
     pub broken: bool,
@@ -43,6 +47,14 @@ pub struct Notes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
     pub what: Copyable,
+    pub said_until: UnixTime,
+}
+
+/// Which section of `pg_service.conf` holds a service now, and until when it is worth saying so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrote {
+    pub service: ServiceRef,
+    pub section: String,
     pub said_until: UnixTime,
 }
 
@@ -69,6 +81,13 @@ impl<'a> Scene<'a> {
     pub fn copied(&self) -> Option<&'a Copied> {
         let copied = self.notes.copied.as_ref()?;
         (self.now < copied.said_until).then_some(copied)
+    }
+
+    /// What a service is called in `pg_service.conf`, where that was just written.
+    pub fn wrote(&self, service: &ServiceRef) -> Option<&'a str> {
+        let wrote = self.notes.wrote.as_ref()?;
+        let is_said = self.now < wrote.said_until && wrote.service == *service;
+        is_said.then_some(wrote.section.as_str())
     }
 
     fn shown_by_a_service(&self, org: Option<&OrgName>, problem: &Problem) -> bool {

@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
+use crate::Input;
+use crate::surroundings::tell;
+
 /// Whatever hangs, the process is gone by then.
 const QUIT_LIMIT: Duration = Duration::from_millis(4_700);
 
@@ -15,12 +20,21 @@ pub fn quit_watch() {
     });
 }
 
+/// Ends the app in order when the system asks; a second time is not needed.
+pub async fn stop_when_told(inputs: mpsc::Sender<Input>) {
+    match told_to_stop().await {
+        Ok(()) => {
+            tracing::info!("told to stop");
+            quit_watch();
+            tell(&inputs, Input::Stop).await;
+        }
+        Err(error) => tracing::warn!(%error, "signals could not be listened to"),
+    }
+}
+
 /// Waits until the system asks.
-///
-/// # Errors
-/// When signals cannot be listened to.
 #[cfg(unix)]
-pub async fn told_to_stop() -> std::io::Result<()> {
+async fn told_to_stop() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -34,10 +48,7 @@ pub async fn told_to_stop() -> std::io::Result<()> {
 }
 
 /// Waits until the system asks.
-///
-/// # Errors
-/// When signals cannot be listened to.
 #[cfg(not(unix))]
-pub async fn told_to_stop() -> std::io::Result<()> {
+async fn told_to_stop() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

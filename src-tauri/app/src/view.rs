@@ -22,6 +22,7 @@ use crate::devices::{Devices, devices};
 use crate::problem::{ProblemView, problem_view};
 use crate::scene::{Notes, Scene};
 use crate::settings::{Notifications, Theme};
+use crate::tray_host::TrayHost;
 use service::service_view;
 use sign_in::account;
 
@@ -104,11 +105,7 @@ pub fn view(scene: &Scene<'_>) -> View {
         orgs: orgs.iter().map(|org| org_view(scene, org)).collect(),
         problems: problems_of(scene, None),
         keys_note: keys_note(scene),
-        tray: !scene
-            .notes
-            .desktop
-            .iter()
-            .any(|problem| problem.code == Code::NoTray),
+        tray: scene.notes.tray != TrayHost::Gone,
         activity: scene.notes.activity.lines(),
         arrived: scene.notes.arrived.as_ref().map(Arrived::view),
         settings: settings_view(scene.notes),
@@ -136,7 +133,7 @@ fn org_view(scene: &Scene<'_>, org: &OrgSnapshot) -> Org {
             .map(|service| service_view(scene, org, service))
             .collect(),
         problems: problems_of(scene, Some(&org.name)),
-        devices: devices(org, scene.now),
+        devices: devices(scene, org),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tidegate_app::activity::ActivityLine;
 use tidegate_app::arrived::Arrival;
-use tidegate_app::devices::{Asking, Device, DeviceAct, Devices, Request, RequestState};
+use tidegate_app::devices::{Asking, Device, DeviceAct, Devices, LinkCopy, Request, RequestState};
 use tidegate_app::intent::{Copyable, Form, Intent};
 use tidegate_app::join_text::LinkView;
 use tidegate_app::problem::{Button, Level, ProblemView};
@@ -63,6 +63,7 @@ fn generated() -> String {
     declare::<Asking>(&mut text);
     declare::<Device>(&mut text);
     declare::<DeviceAct>(&mut text);
+    declare::<LinkCopy>(&mut text);
     declare::<Notifications>(&mut text);
     declare::<Setting>(&mut text);
     declare::<Intent>(&mut text);

@@ -10,6 +10,7 @@ use desk::{
     not_joined, notices, of, signed_out, signing_in, warehouse, with_services,
 };
 use tidegate_agent::{Action, HubState, ServiceState, SignInStep};
+use tidegate_app::devices::LinkCopy;
 use tidegate_app::intent::{Copyable, Form};
 use tidegate_app::view::{Account, Page, State};
 use tidegate_app::{Icon, IconState, Input, Intent, Panel};
@@ -86,6 +87,71 @@ async fn without_a_clipboard_it_says_so_and_goes_on() {
     assert_eq!(view.orgs[0].services[0].copied, None);
     assert_eq!(view.problems[0].code, Code::ClipboardFailed.to_string());
     assert!(notices(&told)[0].body.contains("window"));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_pg_service_conf_is_asked_for_and_its_name_is_said_for_a_while() {
+    let desk = Desk::with(warehouse(connected())).await;
+    desk.told();
+
+    desk.person(Intent::WritePgService {
+        service: of("warehouse"),
+    })
+    .await;
+    let said = last_view(&desk.told());
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    desk.settle().await;
+    let later = last_view(&desk.told());
+
+    let service = of("warehouse");
+    assert_eq!(desk.acted(), [Action::WritePgService { service }]);
+    let wrote = &said.orgs[0].services[0].wrote;
+    assert_eq!(wrote.as_deref(), Some("psql service=warehouse"));
+    assert_eq!(later.orgs[0].services[0].wrote, None);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_was_not_written_says_why_and_nothing_else() {
+    let desk = Desk::with(warehouse(connected())).await;
+    let refused = Problem::new(Code::PgServiceNotWritten).said("the name is a symbolic link");
+    desk.agent.lock().unwrap().answer = Some(refused);
+
+    desk.person(Intent::WritePgService {
+        service: of("warehouse"),
+    })
+    .await;
+
+    let view = last_view(&desk.told());
+    let problem = &view.orgs[0].problems[0];
+    assert_eq!(problem.code, Code::PgServiceNotWritten.to_string());
+    assert!(problem.cause.contains("symbolic link"), "{}", problem.cause);
+    assert_eq!(view.orgs[0].services[0].wrote, None);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_link_for_another_computer_goes_to_the_clipboard_and_not_into_the_window() {
+    const LINK: &str = "tidegate://join?hub=hub.acme.example:443&org=acme&root=canary";
+    let in_here = but(warehouse(ServiceState::Idle), |org| {
+        org.link = LINK.to_owned()
+    });
+    let desk = Desk::with(in_here).await;
+    let before = last_view(&desk.told());
+
+    let what = Copyable::DeviceLink { org: acme() };
+    desk.person(Intent::Copy { what }).await;
+
+    let told = desk.told();
+    let view = last_view(&told);
+    assert_eq!(
+        before.orgs[0].devices.link,
+        Some(LinkCopy { copied: false })
+    );
+    assert_eq!(view.orgs[0].devices.link, Some(LinkCopy { copied: true }));
+    assert_eq!(copied(&told), [LINK]);
+    assert!(!serde_json::to_string(&view).unwrap().contains("canary"));
     desk.close().await;
 }
 
@@ -167,7 +233,8 @@ async fn without_a_tray_the_window_is_kept_and_that_is_said_once() {
     desk.input(Input::NoTray { news: true }).await;
     let said = last_view(&desk.told());
 
-    assert_eq!(quietly, [Told::KeepWindow(true), Told::OpenWindow]);
+    assert_eq!(quietly[..2], [Told::KeepWindow(true), Told::OpenWindow]);
+    assert_eq!(last_view(&quietly).problems, []);
     assert_eq!(said.problems[0].code, Code::NoTray.to_string());
     desk.close().await;
 }

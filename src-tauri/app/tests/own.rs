@@ -196,12 +196,46 @@ async fn who_wants_no_notifications_gets_none_and_misses_nothing() {
 async fn a_tray_that_comes_back_lets_the_window_go() {
     let desk = Desk::with(signed_out()).await;
     desk.input(Input::NoTray { news: true }).await;
-    desk.told();
+    assert!(!last_view(&desk.told()).tray);
 
-    desk.input(Input::TrayIsBack).await;
+    desk.input(Input::TrayIsThere).await;
 
     let told = desk.told();
     assert!(told.contains(&Told::KeepWindow(false)));
-    assert_eq!(last_view(&told).problems, []);
+    let view = last_view(&told);
+    assert!(view.tray);
+    assert_eq!(view.problems, []);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn putting_the_problem_aside_makes_no_tray() {
+    let desk = Desk::with(not_joined()).await;
+    desk.input(Input::NoTray { news: true }).await;
+    let aside = last_view(&desk.told()).problems[0].dismiss.clone();
+
+    desk.person(aside.unwrap()).await;
+    let put_aside = last_view(&desk.told());
+    desk.input(Input::TrayIsThere).await;
+    let back = desk.told();
+    desk.input(Input::NoTray { news: false }).await;
+    let gone_again = desk.told();
+
+    assert!(put_aside.problems.is_empty() && !put_aside.tray);
+    assert!(back.contains(&Told::KeepWindow(false)) && last_view(&back).tray);
+    assert!(gone_again.contains(&Told::KeepWindow(true)) && !last_view(&gone_again).tray);
+    assert_eq!(last_view(&gone_again).problems, [], "it was said once");
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desktop_that_was_not_asked_yet_is_trusted_to_have_a_tray() {
+    let desk = Desk::with(not_joined()).await;
+    let before = last_view(&desk.told());
+
+    desk.input(Input::TrayIsThere).await;
+
+    assert!(before.tray);
+    assert!(!desk.told().contains(&Told::OpenWindow));
     desk.close().await;
 }

@@ -76,7 +76,11 @@ address: string, port: number, state: State, snippets: Array<Snippet>,
 /**
  * What was just put on the clipboard.
  */
-copied: Form | null, };
+copied: Form | null, 
+/**
+ * What to type, after it was written into `pg_service.conf`.
+ */
+wrote: string | null, };
 
 export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, 
 /**
@@ -118,7 +122,12 @@ export type LinkView = { org: string, address: string,
 /**
  * The fingerprint of the org's root key, in groups of four.
  */
-root: string, };
+root: string, 
+/**
+ * Whether it enrols this computer; without one, another computer of the person has to let this one in.
+ * A link that was cut short may look like that too.
+ */
+invitation: boolean, };
 
 export type Arrival = { "is": "link", link: LinkView, } | { "is": "bad", problem: ProblemView, };
 
@@ -142,7 +151,11 @@ asking: Asking | null,
 /**
  * Newest first.
  */
-list: Array<Device>, };
+list: Array<Device>, 
+/**
+ * Set where this computer can let another one in: the link that is pasted there can be copied here.
+ */
+link: LinkCopy | null, };
 
 export type Request = { id: string, 
 /**
@@ -158,12 +171,14 @@ export type Device = { id: string, name: string, this: boolean, revoked: boolean
 
 export type DeviceAct = { "is": "compare", request: string, } | { "is": "approve", request: string, } | { "is": "decline", request: string, } | { "is": "revoke", device: string, };
 
+export type LinkCopy = { copied: boolean, };
+
 export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "write_pg_service", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
-export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, };
+export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, } | { "is": "device_link", org: string, };
 
 export type Form = "url" | "psql" | "sqlalchemy" | "pandas" | "jdbc" | "dbeaver" | "env" | "pg_service";

@@ -11,12 +11,12 @@ import Window from "../../src/Window.svelte";
 import { badLink } from "../gallery";
 import { answerTauri } from "../tauri";
 
-const GOOD = { org: "acme", address: "hub.acme.example:443", root: "q3vx 7mha 2kfd pw5n bt6e yzrc" };
+const GOOD = { org: "acme", address: "hub.acme.example:443", root: "q3vx 7mha 2kfd pw5n bt6e yzrc", invitation: true };
 
 const { show } = answerTauri({
   links: (link) => {
     if (link.length < 20) throw badLink;
-    return GOOD;
+    return { ...GOOD, invitation: link.includes("ticket=") };
   },
 });
 const target = document.getElementById("window");

@@ -107,15 +107,8 @@ impl Dsn {
         Ok(())
     }
 
-    /// Two orgs may have a service of one name, and a file one section of it.
     fn edit(&self, snapshot: &Snapshot, org: &OrgName, view: &ServiceView) -> Result<(), Failure> {
-        let same = |other: &ServiceView| other.name == view.name;
-        let several = snapshot.services().filter(|(_, other)| same(other)).count() > 1;
-        let section = if several {
-            format!("{org}-{}", view.name)
-        } else {
-            view.name.to_string()
-        };
+        let section = pg_service::section(snapshot, org, view);
         let path = pg_service::path().map_err(|error| not_edited("pg_service.conf", &error))?;
         let shown = path.display().to_string();
         let edit = if self.remove {

@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::desktop::Desktop;
 use crate::scene::Notes;
 use crate::settings::{Setting, Settings, SettingsFile};
+use crate::tray_host::TrayHost;
 
 /// What the app knows of itself when it starts.
 pub struct Own {
@@ -130,6 +131,7 @@ where
     }
 
     pub(super) fn tray_is_gone(&mut self, news: bool) {
+        self.notes.tray = TrayHost::Gone;
         if news {
             self.notes.forget(Code::NoTray);
             self.notes.desktop.push(Problem::new(Code::NoTray));
@@ -138,7 +140,8 @@ where
         self.desktop.open_window();
     }
 
-    pub(super) fn tray_is_back(&mut self) {
+    pub(super) fn tray_is_there(&mut self) {
+        self.notes.tray = TrayHost::There;
         self.notes.forget(Code::NoTray);
         self.desktop.keep_window(false);
     }

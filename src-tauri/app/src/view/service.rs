@@ -28,6 +28,8 @@ pub struct Service {
     pub snippets: Vec<Snippet>,
     /// What was just put on the clipboard.
     pub copied: Option<Form>,
+    /// What to type, after it was written into `pg_service.conf`.
+    pub wrote: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -67,7 +69,9 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
             service: copied,
             form,
         } if *copied == reference => Some(*form),
-        Copyable::Connection { .. } | Copyable::SignInUrl { .. } => None,
+        Copyable::Connection { .. } | Copyable::SignInUrl { .. } | Copyable::DeviceLink { .. } => {
+            None
+        }
     });
     Service {
         id: reference.to_string(),
@@ -82,6 +86,9 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
         state: state(scene, org, service),
         snippets: snippets(service),
         copied,
+        wrote: scene
+            .wrote(&reference)
+            .map(|section| format!("psql service={section}")),
     }
 }
 
