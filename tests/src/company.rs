@@ -3,6 +3,7 @@
 
 mod admin;
 mod blueprint;
+mod firm;
 mod hub;
 mod outlet;
 mod relay;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use admin::Admin;
 use blueprint::Printed;
 pub use blueprint::{Blueprint, TcpService};
+pub use firm::Firm;
 pub use hub::Hub;
 pub use outlet::Outlet;
 pub use relay::Relay;
@@ -22,8 +24,9 @@ use crate::process::Program;
 use crate::stage::Stage;
 use crate::trouble::{Outcome, Trouble};
 use crate::user::User;
-use crate::{Site, clock, ground};
+use crate::{Site, clock};
 
+/// The company of the scene; see `Firm` for another one beside it.
 pub const ORG: &str = "acme";
 pub const SERVICE: &str = "warehouse";
 /// Where the service's port on the laptop is, as the catalogue says and the notebook expects.
@@ -43,18 +46,15 @@ impl Company {
     /// # Errors
     /// When a step fails, with what the command said.
     pub async fn found(stage: &Arc<Stage>, plan: &Blueprint<'_>) -> Outcome<Self> {
-        let hub_address = format!(
-            "{}:{}",
-            stage.host("hub.acme.example"),
-            stage.port(ground::HUB_PORT)?
-        );
+        let firm = plan.firm;
+        let hub_address = firm.hub_address(stage)?;
         let relay = match plan.own_relay {
             true => Some((relay::address(stage)?, relay::keys(stage).await?)),
             false => None,
         };
-        let hub_keys = hub::keys(stage).await?;
-        let outlet_keys = outlet::keys(stage).await?;
-        let admin = Admin::init(stage).await?;
+        let hub_keys = hub::keys(stage, firm).await?;
+        let outlet_keys = outlet::keys(stage, firm).await?;
+        let admin = Admin::init(stage, firm).await?;
         let printed = Printed {
             hub: &hub_keys,
             outlet: (!plan.outlet_by_ticket).then_some(&outlet_keys),

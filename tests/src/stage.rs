@@ -210,13 +210,10 @@ impl Stage {
     }
 
     fn write_hosts(&self) -> Outcome<()> {
-        let (provider, database, hub) = (
-            self.ground.provider(),
-            self.ground.database(),
-            self.ground.hub(),
-        );
+        let (provider, database) = (self.ground.provider(), self.ground.database());
+        let (hub, beta_hub) = (self.ground.hub(), self.ground.beta_hub());
         let hosts = format!(
-            "127.0.0.1 localhost\n::1 localhost\n{provider} login.acme.example\n{hub} hub.acme.example relay.acme.example\n{database} warehouse.acme.internal\n"
+            "127.0.0.1 localhost\n::1 localhost\n{provider} login.acme.example\n{hub} hub.acme.example relay.acme.example\n{beta_hub} hub.beta.example\n{database} warehouse.acme.internal\n"
         );
         std::fs::write(self.run.at("hosts"), hosts).doing("write the hosts file")
     }

@@ -23,10 +23,14 @@ pub enum User {
     Relay,
     /// Ana again, at a second laptop of hers.
     Elsewhere,
+    /// The same parts of another company.
+    BetaAdmin,
+    BetaHub,
+    BetaOutlet,
 }
 
 impl User {
-    pub const ALL: [User; 9] = [
+    pub const ALL: [User; 12] = [
         User::Admin,
         User::Hub,
         User::Outlet,
@@ -36,6 +40,9 @@ impl User {
         User::Colleague,
         User::Relay,
         User::Elsewhere,
+        User::BetaAdmin,
+        User::BetaHub,
+        User::BetaOutlet,
     ];
 
     #[must_use]
@@ -50,6 +57,9 @@ impl User {
             User::Colleague => "bob",
             User::Relay => "relay",
             User::Elsewhere => "ana2",
+            User::BetaAdmin => "beta-admin",
+            User::BetaHub => "beta-hub",
+            User::BetaOutlet => "beta-outlet",
         }
     }
 

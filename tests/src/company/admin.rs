@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Blueprint, ORG, SERVICE, tidegate};
+use super::{Blueprint, Firm, SERVICE, tidegate};
 use crate::ground::Site;
 use crate::process::Program;
 use crate::provider::Person;
 use crate::secret;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
-use crate::user::User;
 
 /// scrypt is slow on purpose.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Admin {
     stage: Arc<Stage>,
+    pub(super) firm: Firm,
     folder: PathBuf,
     passphrase: PathBuf,
     /// Fingerprint of the org root key.
@@ -26,21 +26,22 @@ pub struct Admin {
 }
 
 impl Admin {
-    pub(super) async fn init(stage: &Arc<Stage>) -> Outcome<Self> {
-        let home = stage.run().home(User::Admin);
+    pub(super) async fn init(stage: &Arc<Stage>, firm: Firm) -> Outcome<Self> {
+        let home = stage.run().home(firm.admin());
         let (folder, passphrase) = (home.join("org"), home.join("passphrase"));
         stage
             .run()
-            .private_file(User::Admin, &passphrase, secret::text())?;
+            .private_file(firm.admin(), &passphrase, secret::text())?;
         let mut admin = Self {
             stage: Arc::clone(stage),
+            firm,
             folder,
             passphrase,
             root: String::new(),
         };
         let said = admin
             .org("init")?
-            .args(["--org", ORG])
+            .args(["--org", firm.org()])
             .output(stage, LIMIT)
             .await
             .doing("make the org")?;
@@ -59,14 +60,14 @@ impl Admin {
         for (name, text) in files {
             self.stage
                 .run()
-                .private_file(User::Admin, &self.folder.join(name), text)?;
+                .private_file(self.firm.admin(), &self.folder.join(name), text)?;
         }
         Ok(())
     }
 
     /// Signs everything and gives the bundle, which is public within the org.
     pub(super) async fn sign(&self) -> Outcome<Vec<u8>> {
-        let bundle = self.stage.run().home(User::Admin).join("bundle.json");
+        let bundle = self.stage.run().home(self.firm.admin()).join("bundle.json");
         self.org("sign")?
             .arg("--out")
             .arg(&bundle)
@@ -166,7 +167,8 @@ impl Admin {
     }
 
     fn command(&self, name: &str) -> Outcome<Program> {
-        tidegate(&self.stage, name, Site::Internet, User::Admin)
+        let name = self.firm.log(name);
+        tidegate(&self.stage, &name, Site::Internet, self.firm.admin())
     }
 }
 

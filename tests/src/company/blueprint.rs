@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::{ORG, SERVICE, SERVICE_PORT};
+use super::{Firm, SERVICE, SERVICE_PORT};
 use crate::ca::CertificateAuthority;
 use crate::provider::{CLIENT_ID, Provider};
 use crate::warehouse::{DATABASE, Warehouse};
 
 pub struct Blueprint<'a> {
+    pub firm: Firm,
     pub provider: &'a Provider,
     pub warehouse: &'a Warehouse,
     pub ca: &'a CertificateAuthority,
@@ -70,6 +71,7 @@ impl<'a> Blueprint<'a> {
         ca: &'a CertificateAuthority,
     ) -> Self {
         Self {
+            firm: Firm::Acme,
             provider,
             warehouse,
             ca,
@@ -78,6 +80,13 @@ impl<'a> Blueprint<'a> {
             own_relay: false,
             outlet_by_ticket: false,
         }
+    }
+
+    /// Another company with the same plan.
+    #[must_use]
+    pub fn of(mut self, firm: Firm) -> Self {
+        self.firm = firm;
+        self
     }
 
     /// With a relay beside the one in the hub.
@@ -161,12 +170,13 @@ database = "{DATABASE}"
 
     /// `outlet.toml`, relative to the outlet's home.
     pub(super) fn outlet_settings(&self, root: &str, hub: &str) -> String {
+        let org = self.firm.org();
         let (host, port) = (&self.warehouse.host, self.warehouse.address.port());
         let limits = self.circuits.map_or_else(String::new, |circuits| {
             format!("limits = {{ circuits = {circuits}, per_person = {circuits} }}\n")
         });
         let mut settings = format!(
-            r#"org = "{ORG}"
+            r#"org = "{org}"
 root = "{root}"
 hub = "{hub}"
 data = "data"
@@ -199,15 +209,17 @@ tls = {{ ca_file = "acme-ca.pem" }}
     }
 
     fn for_all_services(&self, policy: &str) -> String {
+        let org = self.firm.org();
+        let policy = policy.replace("acme/", &format!("{org}/"));
         let also = self.also.iter().map(|service| {
-            let own = policy.replace("acme/warehouse", &format!("{ORG}/{}", service.name));
+            let own = policy.replace(&format!("{org}/{SERVICE}"), &format!("{org}/{}", service.name));
             if service.also_low {
                 names_low(&own)
             } else {
                 own
             }
         });
-        std::iter::once(policy.to_owned()).chain(also).collect()
+        std::iter::once(policy.clone()).chain(also).collect()
     }
 }
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Admin, ORG, tidegate};
+use super::{Admin, Firm, tidegate};
 use crate::ground::Site;
 use crate::process::Process;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
-use crate::user::User;
 
 const START: Duration = Duration::from_secs(20);
 
 pub struct Hub {
+    firm: Firm,
     /// As join links name it.
     pub address: String,
     /// Its data directory: what a thief of the machine gets.
@@ -25,11 +25,11 @@ pub struct Hub {
 }
 
 /// Makes the hub's keys and gives the public halves.
-pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
-    let command = tidegate(stage, "hub-keys", Site::Internet, User::Hub)?;
+pub(super) async fn keys(stage: &Arc<Stage>, firm: Firm) -> Outcome<Value> {
+    let command = tidegate(stage, &firm.log("hub-keys"), Site::Internet, firm.hub())?;
     let said = command
         .args(["hub", "keys", "--data"])
-        .arg(data(stage))
+        .arg(data(stage, firm))
         .output(stage, START)
         .await?;
     serde_json::from_str(&said).doing("read the hub's public keys")
@@ -42,25 +42,28 @@ impl Hub {
         address: &str,
         bundle: &[u8],
     ) -> Outcome<Self> {
-        let home = stage.run().home(User::Hub);
+        let firm = admin.firm;
+        let home = stage.run().home(firm.hub());
         let port = address.rsplit(':').next().unwrap_or_default();
         stage
             .run()
-            .private_file(User::Hub, &home.join("bundle.json"), bundle)?;
+            .private_file(firm.hub(), &home.join("bundle.json"), bundle)?;
         let config = format!(
-            "org = \"{ORG}\"\nroot = \"{}\"\nlisten = \"{}:{port}\"\ndata = \"{}\"\nbundle = \"{}\"\n",
+            "org = \"{}\"\nroot = \"{}\"\nlisten = \"{}:{port}\"\ndata = \"{}\"\nbundle = \"{}\"\n",
+            firm.org(),
             admin.root,
-            stage.ground().hub(),
-            data(stage).display(),
+            firm.hub_ip(stage.ground()),
+            data(stage, firm).display(),
             home.join("bundle.json").display(),
         );
         stage
             .run()
-            .private_file(User::Hub, &home.join("hub.toml"), config)?;
-        let process = run(stage).await?;
+            .private_file(firm.hub(), &home.join("hub.toml"), config)?;
+        let process = run(stage, firm).await?;
         Ok(Self {
+            firm,
             address: address.to_owned(),
-            data: data(stage),
+            data: data(stage, firm),
             process,
         })
     }
@@ -70,20 +73,20 @@ impl Hub {
     /// # Errors
     /// When it does not come up.
     pub async fn start_again(&mut self, stage: &Arc<Stage>) -> Outcome<()> {
-        self.process = run(stage).await?;
+        self.process = run(stage, self.firm).await?;
         Ok(())
     }
 }
 
-async fn run(stage: &Arc<Stage>) -> Outcome<Process> {
-    let mut process = tidegate(stage, "hub", Site::Internet, User::Hub)?
+async fn run(stage: &Arc<Stage>, firm: Firm) -> Outcome<Process> {
+    let mut process = tidegate(stage, &firm.log("hub"), Site::Internet, firm.hub())?
         .args(["hub", "run", "--config"])
-        .arg(stage.run().home(User::Hub).join("hub.toml"))
+        .arg(stage.run().home(firm.hub()).join("hub.toml"))
         .start(stage)?;
     process.says("listening", START).await?;
     Ok(process)
 }
 
-fn data(stage: &Stage) -> PathBuf {
-    stage.run().home(User::Hub).join("data")
+fn data(stage: &Stage, firm: Firm) -> PathBuf {
+    stage.run().home(firm.hub()).join("data")
 }

@@ -9,29 +9,30 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Blueprint, ORG, tidegate};
+use super::{Blueprint, Firm, tidegate};
 use crate::ground::Site;
 use crate::process::{Process, Signal};
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
-use crate::user::User;
 use crate::warehouse::{DATABASE, LOGIN};
 
 const START: Duration = Duration::from_secs(30);
 
 pub struct Outlet {
     stage: Arc<Stage>,
+    firm: Firm,
     /// Its identity key, which signs the record.
     identity: String,
     pub process: Process,
 }
 
 /// Makes the outlet's keys and gives the public halves.
-pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
-    let command = tidegate(stage, "outlet-keys", Site::Private, User::Outlet)?;
+pub(super) async fn keys(stage: &Arc<Stage>, firm: Firm) -> Outcome<Value> {
+    let name = firm.log("outlet-keys");
+    let command = tidegate(stage, &name, Site::Private, firm.outlet())?;
     let said = command
         .args(["outlet", "keys", "--data"])
-        .arg(data(stage))
+        .arg(data(stage, firm))
         .output(stage, START)
         .await?;
     serde_json::from_str(&said).doing("read the outlet's public keys")
@@ -40,16 +41,19 @@ pub(super) async fn keys(stage: &Arc<Stage>) -> Outcome<Value> {
 /// One whose files are there, and which does not run yet.
 pub(super) struct SetUp {
     stage: Arc<Stage>,
+    firm: Firm,
     identity: String,
 }
 
 impl SetUp {
     /// Uses the administrator's ticket.
     pub(super) async fn enrol(&self, link: &str) -> Outcome<()> {
-        let home = self.stage.run().home(User::Outlet);
+        let outlet = self.firm.outlet();
+        let home = self.stage.run().home(outlet);
         let ticket = home.join("ticket");
-        self.stage.run().private_file(User::Outlet, &ticket, link)?;
-        let enrol = tidegate(&self.stage, "outlet-enrol", Site::Private, User::Outlet)?
+        self.stage.run().private_file(outlet, &ticket, link)?;
+        let name = self.firm.log("outlet-enrol");
+        let enrol = tidegate(&self.stage, &name, Site::Private, outlet)?
             .args(["outlet", "enrol", "--config"])
             .arg(home.join("outlet.toml"))
             .arg(ticket);
@@ -58,9 +62,10 @@ impl SetUp {
     }
 
     pub(super) async fn start(self) -> Outcome<Outlet> {
-        let process = run(&self.stage).await?;
+        let process = run(&self.stage, self.firm).await?;
         Ok(Outlet {
             stage: self.stage,
+            firm: self.firm,
             identity: self.identity,
             process,
         })
@@ -74,7 +79,8 @@ impl Outlet {
         settings: &str,
         keys: &Value,
     ) -> Outcome<SetUp> {
-        let home = stage.run().home(User::Outlet);
+        let firm = plan.firm;
+        let home = stage.run().home(firm.outlet());
         let warehouse = plan.warehouse;
         let login = json!({
             "host": warehouse.host, "port": warehouse.address.port().to_string(), "database": DATABASE,
@@ -90,10 +96,11 @@ impl Outlet {
         for (name, text) in files {
             stage
                 .run()
-                .private_file(User::Outlet, &home.join(name), text)?;
+                .private_file(firm.outlet(), &home.join(name), text)?;
         }
         Ok(SetUp {
             stage: Arc::clone(stage),
+            firm,
             identity: keys["identity"].as_str().unwrap_or_default().to_owned(),
         })
     }
@@ -103,7 +110,7 @@ impl Outlet {
     /// # Errors
     /// When it does not come up.
     pub async fn start_again(&mut self) -> Outcome<()> {
-        self.process = run(&self.stage).await?;
+        self.process = run(&self.stage, self.firm).await?;
         Ok(())
     }
 
@@ -122,15 +129,17 @@ impl Outlet {
     /// # Errors
     /// When it is not there.
     pub fn read(&self, name: &str) -> Outcome<String> {
-        let file = self.stage.run().home(User::Outlet).join(name);
+        let file = self.stage.run().home(self.firm.outlet()).join(name);
         std::fs::read_to_string(file).doing(format!("read the outlet's {name}"))
     }
 
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Outcome<()> {
-        let file = self.stage.run().home(User::Outlet).join(name);
-        self.stage.run().private_file(User::Outlet, &file, text)
+        let file = self.stage.run().home(self.firm.outlet()).join(name);
+        self.stage
+            .run()
+            .private_file(self.firm.outlet(), &file, text)
     }
 
     /// The audit record, line by line, as the events it holds. Signatures are proved by [`Outlet::verify_audit`].
@@ -138,7 +147,7 @@ impl Outlet {
     /// # Errors
     /// When it cannot be read.
     pub fn events(&self) -> Outcome<Vec<Value>> {
-        let folder = data(&self.stage).join("audit");
+        let folder = data(&self.stage, self.firm).join("audit");
         let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?
             .flatten()
             .map(|entry| entry.path())
@@ -186,14 +195,15 @@ impl Outlet {
     /// # Errors
     /// When the chain is broken.
     pub async fn verify_audit(&self) -> Outcome<String> {
-        let command = tidegate(&self.stage, "audit-verify", Site::Private, User::Outlet)?;
-        let record = data(&self.stage).join("audit");
+        let name = self.firm.log("audit-verify");
+        let command = tidegate(&self.stage, &name, Site::Private, self.firm.outlet())?;
+        let record = data(&self.stage, self.firm).join("audit");
         let command = command
             .args([
                 "audit",
                 "verify",
                 "--org",
-                ORG,
+                self.firm.org(),
                 "--identity",
                 &self.identity,
             ])
@@ -202,10 +212,10 @@ impl Outlet {
     }
 }
 
-async fn run(stage: &Arc<Stage>) -> Outcome<Process> {
-    let mut process = tidegate(stage, "outlet", Site::Private, User::Outlet)?
+async fn run(stage: &Arc<Stage>, firm: Firm) -> Outcome<Process> {
+    let mut process = tidegate(stage, &firm.log("outlet"), Site::Private, firm.outlet())?
         .args(["outlet", "run", "--config"])
-        .arg(stage.run().home(User::Outlet).join("outlet.toml"))
+        .arg(stage.run().home(firm.outlet()).join("outlet.toml"))
         .start(stage)?;
     process.says("outlet is ready", START).await?;
     Ok(process)
@@ -221,6 +231,6 @@ fn payload(line: &str) -> Outcome<Value> {
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(middle)?)?)
 }
 
-fn data(stage: &Stage) -> PathBuf {
-    stage.run().home(User::Outlet).join("data")
+fn data(stage: &Stage, firm: Firm) -> PathBuf {
+    stage.run().home(firm.outlet()).join("data")
 }

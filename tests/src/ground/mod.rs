@@ -57,6 +57,12 @@ impl Ground {
         self.pick(network::HUB)
     }
 
+    /// Of the other company.
+    #[must_use]
+    pub fn beta_hub(&self) -> IpAddr {
+        self.pick(network::BETA_HUB)
+    }
+
     #[must_use]
     pub fn provider(&self) -> IpAddr {
         self.pick(network::PROVIDER)

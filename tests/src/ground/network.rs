@@ -13,6 +13,7 @@ use super::{HUB_PORT, RELAY_PORT, Site, tun};
 use crate::trouble::{Doing, Outcome, Trouble};
 
 pub(super) const HUB: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
+pub(super) const BETA_HUB: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 11);
 pub(super) const PROVIDER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
 pub(super) const DATABASE: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 5);
 /// The private network's own end of the wire to the internet.
@@ -97,6 +98,7 @@ impl Network {
         ip(&format!("-n {net} addr add 10.77.0.1/30 dev private"))?;
         ip(&format!("-n {net} link set private up"))?;
         ip(&format!("-n {net} addr add {HUB}/32 dev lo"))?;
+        ip(&format!("-n {net} addr add {BETA_HUB}/32 dev lo"))?;
         ip(&format!("-n {net} addr add {PROVIDER}/32 dev lo"))?;
         ip(&format!("-n {net} route add 10.77.1.0/24 via {OUTLET}"))?;
         ip(&format!("-n {private} addr add {OUTLET}/30 dev internet"))?;
@@ -108,14 +110,14 @@ impl Network {
         ))
     }
 
-    /// Inbound: nothing. Outbound: the hub's one port, and the answers to it.
+    /// Inbound: nothing. Outbound: the one port of either hub, and the answers to it.
     fn close_the_private_network(&self) -> Outcome<()> {
         let rules = format!(
             "table inet closed {{
               chain in {{ type filter hook input priority 0; policy drop;
                 iif lo accept; ct state established,related accept; }}
               chain out {{ type filter hook output priority 0; policy drop;
-                oif lo accept; ct state established,related accept; ip daddr {HUB} tcp dport {HUB_PORT} accept; }}
+                oif lo accept; ct state established,related accept; ip daddr {{ {HUB}, {BETA_HUB} }} tcp dport {HUB_PORT} accept; }}
               chain through {{ type filter hook forward priority 0; policy drop; }}
             }}"
         );

@@ -58,7 +58,18 @@ impl Laptop {
 
 impl Laptop {
     /// A connection to her session bus, which lets in nobody but her: so the connection is made as her.
-    async fn bus(&self) -> Outcome<Connection> {
+    ///
+    /// # Errors
+    /// When there is no session.
+    pub async fn bus(&self) -> Outcome<Connection> {
+        Ok(self.bus_builder()?.build().await?)
+    }
+
+    /// The same, not made yet: names and objects can be added.
+    ///
+    /// # Errors
+    /// When there is no session.
+    pub fn bus_builder(&self) -> Outcome<zbus::connection::Builder<'static>> {
         let path = self.home().join("run/bus");
         let uid = self.stage.run().real_uid(self.user);
         let stream = as_uid(uid, || UnixStream::connect(path))?;
@@ -68,7 +79,7 @@ impl Laptop {
         if let Some(uid) = uid {
             builder = builder.user_id(uid);
         }
-        Ok(builder.build().await?)
+        Ok(builder)
     }
 }
 

@@ -120,6 +120,15 @@ impl WebDriver {
         }
     }
 
+    /// What a script returns that runs in the page, beside the page's own policy.
+    ///
+    /// # Errors
+    /// When it breaks.
+    pub async fn run(&self, script: &str) -> Outcome<Value> {
+        self.post("/execute/sync", json!({ "script": script, "args": [] }))
+            .await
+    }
+
     /// # Errors
     /// When the driver refuses.
     pub async fn url(&self) -> Outcome<String> {

@@ -3,9 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Laptop;
 use super::webdriver::{Door, WebDriver};
@@ -13,12 +14,14 @@ use crate::process::Process;
 use crate::trouble::{Doing, Outcome};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a driver was started in this run.
+static STARTS: AtomicU16 = AtomicU16::new(0);
 
 /// A window, and the driver that must live as long.
 pub struct Window {
     driver: WebDriver,
     patience: Duration,
-    _process: Process,
+    process: Process,
 }
 
 impl Laptop {
@@ -33,13 +36,34 @@ impl Laptop {
         patience: Duration,
         meanwhile: impl Future<Output = Outcome<T>>,
     ) -> Outcome<(Window, T)> {
-        let port = self.stage.port(4444)?;
+        self.start_app_with(&[], binary, patience, meanwhile).await
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Errors
+    /// When no window appears.
+    pub async fn start_app_with<T>(
+        &self,
+        env: &[(&str, &str)],
+        binary: &Path,
+        patience: Duration,
+        meanwhile: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<(Window, T)> {
+        // The driver of an app that has ended may still hold its port.
+        let start = STARTS.fetch_add(1, Ordering::Relaxed);
+        let port = self
+            .stage
+            .port(4444 + start * 20 + super::seat(self.user))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let process = self
             .program("window-driver", "WebKitWebDriver")
             .arg(format!("--port={port}"))
             .env("TAURI_AUTOMATION", "true")
-            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env("TAURI_WEBVIEW_AUTOMATION", "true");
+        let process = env
+            .iter()
+            .fold(process, |process, (key, value)| process.env(key, value))
             .start(&self.stage)?;
         let door = Door {
             stage: self.stage.clone(),
@@ -54,7 +78,7 @@ impl Laptop {
             Window {
                 driver,
                 patience,
-                _process: process,
+                process,
             },
             opened,
         ))
@@ -95,6 +119,29 @@ impl Window {
         self.driver
             .wait_for_text(&css(id), words, self.patience)
             .await
+    }
+
+    /// What is read there now.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub async fn read(&self, id: &str) -> Outcome<String> {
+        self.shows(id).await?;
+        self.driver.text(&css(id)).await
+    }
+
+    /// The value of a script of the test's own, run in the page.
+    ///
+    /// # Errors
+    /// When it breaks.
+    pub async fn run(&self, script: &str) -> Outcome<Value> {
+        self.driver.run(script).await
+    }
+
+    /// What the app and its driver said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.stderr()
     }
 
     /// Everything that can be read in the window.
