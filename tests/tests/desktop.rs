@@ -37,20 +37,9 @@ fn pictures(stage: &Stage) -> PathBuf {
     folder
 }
 
-/// What windows of the app there are, by the window manager's word.
-async fn windows(laptop: &Laptop) -> Outcome<usize> {
-    let list = laptop
-        .terminal("windows", "sh", &["-c", "wmctrl -l || true"])
-        .await?;
-    Ok(list
-        .lines()
-        .filter(|line| line.ends_with("Tidegate"))
-        .count())
-}
-
 async fn until_windows(laptop: &Laptop, wanted: usize) -> Outcome<()> {
     let until = Instant::now() + LIMIT;
-    while windows(laptop).await? != wanted {
+    while laptop.windows().await? != wanted {
         assert!(Instant::now() < until, "there are never {wanted} windows");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -65,7 +54,7 @@ async fn the_icon_comes_back_with_the_panel_and_meanwhile_there_is_the_window() 
     let tray = laptop.tray().await.unwrap();
     tray.find("Not joined yet", LIMIT).await.unwrap();
     let before = tray.read().await.unwrap();
-    assert_eq!(windows(&laptop).await.unwrap(), 0, "it was started hidden");
+    assert_eq!(laptop.windows().await.unwrap(), 0, "it was started hidden");
 
     let kill = "kill -9 $(pgrep -x xfce4-panel) $(pgrep -x wrapper-2.0)";
     laptop
@@ -197,15 +186,6 @@ async fn when_the_screen_is_gone_so_is_the_app() {
     stage.close().unwrap();
 }
 
-/// Memory of the app and its web processes in KiB, shared pages split among those who share them; and the app's own CPU time in hundredths of a second.
-async fn cost(laptop: &Laptop) -> Outcome<(u64, u64)> {
-    let look = "cat $(pgrep -x 'tidegate-deskto|WebKit.*' | sed 's|.*|/proc/&/smaps_rollup|') | awk '/^Pss:/ { sum += $2 } END { print sum }'; \
-        awk '{ print $14 + $15 }' /proc/$(pgrep -x tidegate-deskto)/stat";
-    let said = laptop.terminal("cost", "sh", &["-c", look]).await?;
-    let mut numbers = said.lines().map(|line| line.parse().unwrap());
-    Ok((numbers.next().unwrap(), numbers.next().unwrap()))
-}
-
 #[tokio::test]
 async fn it_costs_little_to_have_it_running() {
     const IDLE: Duration = Duration::from_secs(60);
@@ -218,35 +198,35 @@ async fn it_costs_little_to_have_it_running() {
     // What a start leaves to do is over.
     tokio::time::sleep(Duration::from_secs(5)).await;
 
-    let (in_tray, before) = cost(&laptop).await.unwrap();
+    let in_tray = laptop.cost().await.unwrap();
     tokio::time::sleep(IDLE).await;
-    let (_, after) = cost(&laptop).await.unwrap();
+    let after = laptop.cost().await.unwrap().time;
     let opened = Instant::now();
     tray.click("Open Tidegate").await.unwrap();
     until_windows(&laptop, 1).await.unwrap();
     let to_window = opened.elapsed();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (with_window, _) = cost(&laptop).await.unwrap();
+    let with_window = laptop.cost().await.unwrap().memory;
     laptop
         .terminal("close", "wmctrl", &["-c", "Tidegate"])
         .await
         .unwrap();
     until_windows(&laptop, 0).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (closed, _) = cost(&laptop).await.unwrap();
+    let closed = laptop.cost().await.unwrap().memory;
 
     println!(
         "start to tray {} ms, click to window {} ms; PSS {} MiB in the tray, {} with window, {} after closing it; {} ms CPU in {} s idle",
         to_tray.as_millis(),
         to_window.as_millis(),
-        in_tray / 1024,
+        in_tray.memory / 1024,
         with_window / 1024,
         closed / 1024,
-        (after - before) * 10,
+        (after - in_tray.time) * 10,
         IDLE.as_secs()
     );
-    assert!(after - before <= 10, "busy while nothing happens");
-    assert!(in_tray < 150 * 1024 && closed < with_window);
+    assert!(after - in_tray.time <= 10, "busy while nothing happens");
+    assert!(in_tray.memory < 150 * 1024 && closed < with_window);
     assert!(app.stop(GONE).await.unwrap().success());
     drop(laptop);
     stage.close().unwrap();

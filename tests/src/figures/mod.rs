@@ -1,6 +1,7 @@
 //! The figures for a closing note: Tidegate against `ssh -J` and against nothing, in one run on one machine.
 //! Only ratios are worth quoting: absolute numbers change from minute to minute, so the two are always measured in turn.
 
+pub mod app;
 mod bytes;
 mod memory;
 mod queries;

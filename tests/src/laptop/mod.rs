@@ -2,6 +2,7 @@
 //! Programs started on it join its PID namespace: they see each other, as on any laptop, and die with it.
 
 mod browser;
+mod cost;
 mod glass;
 mod notebook;
 mod screen;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use browser::{Browser, Page};
+pub use cost::Cost;
 use glass::Glass;
 pub use notebook::Findings;
 pub use tray::{MenuItem, Tray};

@@ -92,6 +92,12 @@ impl Window {
     /// When it is not there.
     pub async fn click(&self, id: &str) -> Outcome<()> {
         let element = self.driver.find(&css(id), self.patience).await?;
+        // In the middle, where neither header nor footer lies over it.
+        let show = format!(
+            "document.querySelector('{}').scrollIntoView({{ block: 'center' }})",
+            css(id)
+        );
+        self.driver.run(&show).await?;
         self.driver.click(&element).await
     }
 

@@ -19,6 +19,26 @@ const CLIENT: &str = "/org/gnome/SessionManager/Client7";
 const GONE: Duration = Duration::from_secs(5);
 const QUITTING: &str = "TG-7005";
 
+pub(crate) async fn play(
+    narrator: &Narrator,
+    world: &World,
+    session: SessionManager,
+    ana: &mut Desk,
+) {
+    let _ = narrator
+        .step(
+            "the end of the session ends a query with words and is not held up",
+            session.ends(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a lost display ends a query with words, and the next start is a clean one",
+            display_lost(narrator, world, ana),
+        )
+        .await;
+}
+
 /// As GNOME's: clients register, and are asked before the session ends.
 pub(crate) struct SessionManager {
     bus: Connection,
@@ -70,8 +90,9 @@ impl SessionManager {
     }
 
     /// Logs out while a query runs.
-    pub(crate) async fn ends(mut self, world: &World, ana: &mut Desk) -> Outcome<()> {
+    async fn ends(mut self, world: &World, ana: &mut Desk) -> Outcome<()> {
         let app = self.clients.try_recv().doing("see the app register")?;
+        goes_on(ana).await?;
         let query = ana.long_query(world).await?;
         let say = async |what: &str| {
             let interface = "org.gnome.SessionManager.ClientPrivate";
@@ -90,16 +111,12 @@ impl SessionManager {
         println!("  gone {} ms after that", took.as_millis());
         nothing_open(world, ana).await?;
         ana.start_again(world, &[]).await?;
-        goes_on(ana).await
+        clean_start(ana).await
     }
 }
 
 /// The X server dies under the app.
-pub(crate) async fn display_lost(
-    narrator: &Narrator,
-    world: &World,
-    ana: &mut Desk,
-) -> Outcome<()> {
+async fn display_lost(narrator: &Narrator, world: &World, ana: &mut Desk) -> Outcome<()> {
     let query = ana.long_query(world).await?;
     let unplug = "kill -9 $(pgrep -x Xvfb)";
     ana.laptop.terminal("unplug", "sh", &["-c", unplug]).await?;
@@ -110,7 +127,7 @@ pub(crate) async fn display_lost(
 
     let _screen = new_screen(world, ana).await?;
     ana.start_again(world, &[]).await?;
-    goes_on(ana).await?;
+    clean_start(ana).await?;
     ana.look(narrator, "ends-1-after-a-lost-display").await
 }
 
@@ -163,13 +180,32 @@ async fn nothing_open(world: &World, ana: &Desk) -> Outcome<()> {
 }
 
 /// Still signed in, nothing connected by itself, and one click from open.
-async fn goes_on(ana: &Desk) -> Outcome<()> {
-    let tag = format!("acme/{SERVICE}");
+async fn clean_start(ana: &Desk) -> Outcome<()> {
+    ana.window.shows("page-signed_in").await?;
+    let connect = format!("connect-{}", tag(ana).await);
     ana.window
-        .shows(&format!("connect-{tag}"))
+        .shows(&connect)
         .await
         .doing("find nothing stale")?;
+    goes_on(ana).await
+}
+
+async fn goes_on(ana: &Desk) -> Outcome<()> {
+    let tag = tag(ana).await;
+    if ana.window.has(&format!("disconnect-{tag}")).await {
+        return Ok(());
+    }
     let took = ana.connect(&tag, &tag).await?;
-    println!("  connected again after {} ms", took.as_millis());
+    println!("  connected after {} ms", took.as_millis());
     Ok(())
+}
+
+/// With several orgs everything is called by its org too.
+async fn tag(ana: &Desk) -> String {
+    let several = ana.window.has("org-beta").await;
+    if several {
+        format!("acme/{SERVICE}")
+    } else {
+        SERVICE.to_owned()
+    }
 }

@@ -11,7 +11,22 @@ use tidegate_tests::trouble::{Outcome, Trouble};
 
 use super::desk::{Desk, LIMIT};
 
-pub(crate) async fn pg_service(narrator: &Narrator, world: &World, ana: &Desk) -> Outcome<()> {
+pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Desk) {
+    let _ = narrator
+        .step(
+            "a service goes into pg_service.conf, and never over somebody's text",
+            pg_service(narrator, world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "notifications that hang hold nothing up",
+            hanging_notifications(ana),
+        )
+        .await;
+}
+
+async fn pg_service(narrator: &Narrator, world: &World, ana: &Desk) -> Outcome<()> {
     ana.connect(SERVICE, SERVICE).await?;
     write(ana).await?;
     let said = ana.window.read(&format!("wrote-{SERVICE}")).await?;
@@ -28,14 +43,14 @@ pub(crate) async fn pg_service(narrator: &Narrator, world: &World, ana: &Desk) -
     let hers = "[warehouse]\nhost=elsewhere\n";
     world.stage.run().private_file(User::Analyst, &file, hers)?;
     write(ana).await?;
-    let said = ana.window.says("problem-TG-6015", "by hand").await?;
+    let said = ana.window.says("problem-TG-6017", "by hand").await?;
     narrator.say(said.replace('\n', " "));
     ana.look(narrator, "tools-2-not-written").await?;
     if std::fs::read_to_string(&file)? != hers {
         return Err(Trouble::new("her file was changed"));
     }
     std::fs::remove_file(file)?;
-    ana.window.click("problem-dismiss-TG-6015").await?;
+    ana.window.click("problem-dismiss-TG-6017").await?;
     ana.tray.click(&format!("Disconnect {SERVICE}")).await?;
     ana.window.shows(&format!("connect-{SERVICE}")).await
 }
@@ -48,7 +63,7 @@ async fn write(ana: &Desk) -> Outcome<()> {
 }
 
 /// A daemon that takes the name and never answers.
-pub(crate) async fn hanging_notifications(ana: &Desk) -> Outcome<()> {
+async fn hanging_notifications(ana: &Desk) -> Outcome<()> {
     ana.laptop
         .terminal("dunst-ends", "sh", &["-c", "kill $(pgrep -x dunst)"])
         .await?;

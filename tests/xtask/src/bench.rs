@@ -17,6 +17,8 @@ pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
             "-p",
             "tidegate-cli",
             "-p",
+            "tidegate-desktop",
+            "-p",
             "tidegate-tests",
         ])
         .current_dir(&place.root);
@@ -29,6 +31,7 @@ pub(crate) fn run(place: &Place, board: &mut Board) -> bool {
     }
     println!();
     let figures = Command::new(place.target.join("release/figures"))
+        .args(std::env::args().skip(2))
         .current_dir(&place.root)
         .status();
     figures.is_ok_and(|status| status.success())
