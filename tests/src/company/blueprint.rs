@@ -212,7 +212,10 @@ tls = {{ ca_file = "acme-ca.pem" }}
         let org = self.firm.org();
         let policy = policy.replace("acme/", &format!("{org}/"));
         let also = self.also.iter().map(|service| {
-            let own = policy.replace(&format!("{org}/{SERVICE}"), &format!("{org}/{}", service.name));
+            let own = policy.replace(
+                &format!("{org}/{SERVICE}"),
+                &format!("{org}/{}", service.name),
+            );
             if service.also_low {
                 names_low(&own)
             } else {

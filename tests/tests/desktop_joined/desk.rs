@@ -33,6 +33,7 @@ pub(crate) async fn found(narrator: &Narrator) -> Outcome<Worlds> {
             .map(|(name, port)| TcpService {
                 name: name.to_owned(),
                 target: warehouse.address,
+                also_low: false,
                 port,
             });
         let plan = Blueprint::new(&provider, &warehouse, &ca).of(firm);
