@@ -46,7 +46,6 @@ impl Agent {
     ///
     /// # Errors
     /// When another agent runs already, or a directory or file cannot be used.
-    #[allow(clippy::unused_async)] // it spawns, so it needs a runtime; its type says so
     pub async fn start(config: AgentConfig) -> Result<Self, Problem> {
         let orgs = Orgs::open(&config.data_dir)?;
         let locks = [
@@ -83,7 +82,7 @@ impl Agent {
             short_lived: config.short_lived,
         };
         let mut household = Household::new(kit, board, orgs, routes);
-        household.resume(found);
+        household.resume(found).await;
         let stop = CancellationToken::new();
         let household = tokio::spawn(household.run(orders_out, stop.clone()));
         tracing::info!("agent started");

@@ -45,6 +45,9 @@ pub struct AgentConfig {
     pub max_connections: usize,
     /// Ends with one command: an identity that is only in memory would be lost with the ticket it cost, so it is not enrolled.
     pub short_lived: bool,
+    /// In the place of `keys`.
+    #[cfg(test)]
+    pub(crate) keyring: Option<Arc<dyn SecretStore>>,
 }
 
 impl AgentConfig {
@@ -95,6 +98,8 @@ impl AgentConfig {
             sockets: BTreeMap::new(),
             max_connections: settings::MAX_CONNECTIONS,
             short_lived: false,
+            #[cfg(test)]
+            keyring: None,
         }
     }
 
@@ -109,6 +114,10 @@ impl AgentConfig {
     }
 
     pub(crate) fn store(&self) -> (Arc<dyn SecretStore>, KeyHome) {
+        #[cfg(test)]
+        if let Some(keyring) = &self.keyring {
+            return (Arc::clone(keyring), KeyHome::Keyring);
+        }
         match self.keys {
             KeyStoreKind::Keyring => (Arc::new(KeyringStore), KeyHome::Keyring),
             KeyStoreKind::Memory => (Arc::new(MemoryStore::default()), KeyHome::Memory),

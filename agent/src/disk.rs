@@ -21,8 +21,8 @@ use crate::hub::trust::Trust;
 /// Largest state file that is read, in bytes.
 const LIMIT: usize = 8 << 20;
 const STATE: &str = "state.json";
-/// Beside it once the org was left, until its secrets are gone too.
-const LEFT: &str = "left";
+/// What the state file becomes when its org is left, until nothing of it is there any more.
+const LEFT: &str = "left.json";
 
 /// A joined org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) struct Membership {
     pub(crate) chain: Option<DeviceChain>,
     /// Who signed in last.
     pub(crate) last: Option<String>,
-    /// The person signed out: whatever a store still holds of a session is to go.
+    /// Nobody is signed in, whatever the keyring still holds: one that is locked deletes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) signed_out: bool,
     pub(crate) trust: Trust,
@@ -97,14 +97,13 @@ impl Disk {
     }
 
     pub(crate) fn save(&mut self, membership: &Membership) -> Result<(), Problem> {
-        if self.written.as_ref() == Some(membership) {
+        // An owner that still says goodbye has nothing to keep.
+        if self.written.as_ref() == Some(membership) || self.dir.join(LEFT).exists() {
             return Ok(());
         }
         let json =
             serde_json::to_vec_pretty(membership).map_err(|_| Problem::new(Code::Internal))?;
         keyfile::private_directory(&self.dir).map_err(|error| unusable(&self.dir, error))?;
-        // Joined again: whoever left before is not to take this along.
-        let _ = std::fs::remove_file(self.dir.join(LEFT));
         let path = self.state_file();
         keyfile::replace(&path, &json).map_err(|error| unusable(&path, error))?;
         self.written = Some(membership.clone());

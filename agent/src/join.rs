@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::api::{EnrolAnswer, EnrolRequest};
+use tidegate_proto::api::EnrolRequest;
 use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::identity::{NoiseSecret, SigningKey};
+use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{
-    DeviceChain, Enrolment, JoinLink, JoinTicket, Statement, StatementError, TicketKind,
+    DeviceChain, Enrolment, JoinLink, JoinTicket, Promised, Statement, StatementError, TicketKind,
     TicketStatement,
 };
 use tidegate_proto::time::UnixTime;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::disk::Membership;
@@ -29,69 +30,93 @@ pub(crate) struct Joined {
     pub(crate) trouble: Option<Problem>,
 }
 
+/// Why nothing came of it.
+pub(crate) enum NotJoined {
+    Stopped,
+    Failed(Problem),
+}
+
+impl From<Problem> for NotJoined {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 /// Enrols this device with `link`, or prepares it to be let in by another one if there is no ticket in it. A key that `must_last` and cannot be kept costs no ticket.
+/// `stop` ends it, up to the hub's answer: from then on the new key is this device, and the one before stays until then.
 pub(crate) async fn join(
     link: JoinLink,
     vault: &Vault,
     noise: &NoiseSecret,
-    now: UnixTime,
-    must_last: bool,
-) -> Result<Joined, Problem> {
+    (now, must_last): (UnixTime, bool),
+    stop: CancellationToken,
+) -> Result<Joined, NotJoined> {
     let hub = HubIdentity {
         address: link.address,
         org: link.org,
         root: link.root,
     };
-    let mut api = Api::connect(&hub, noise)
-        .await
+    let met = stop.run_until_cancelled(Api::connect(&hub, noise)).await;
+    let mut api = met
+        .ok_or(NotJoined::Stopped)?
         .map_err(|error| error.problem(&hub.address))?;
-    let statement = match &link.ticket {
-        Some(ticket) => Some(check(ticket, &api, &hub, now)?),
+    let ticket = match link.ticket {
+        Some(ticket) => Some((check(&ticket, &api, &hub, now)?, ticket)),
         None => None,
     };
-
-    let key = match &link.ticket {
-        Some(ticket) => with_ticket(vault, &hub.org, mark(&ticket.jws)).await,
+    let key = match &ticket {
+        Some((_, ticket)) => with_ticket(vault, &hub.org, mark(&ticket.jws)).await,
         None => without_ticket(vault, &hub.org).await,
     };
-    let identity = key.identity;
     if let (Kept::InMemory(error), true) = (&key.kept, must_last) {
-        return Err(problems::of_store(*error));
+        return Err(problems::of_store(*error).into());
     }
-    let promised = statement
-        .as_ref()
-        .map_or_else(Vec::new, |ticket| ticket.services.clone());
-    let (device, chain) = match link.ticket.zip(statement) {
-        Some((ticket, statement)) => {
-            let request = request(&ticket, statement, &identity, now);
-            match enrol(&mut api, &request, &hub, noise).await {
-                Ok(answer) => {
-                    let chain = DeviceChain {
-                        ticket: request.ticket,
-                        enrolment: request.enrolment,
-                        vouches: Vec::new(),
-                    };
-                    (answer.device, Some(chain))
-                }
+    let enrolled = match &ticket {
+        Some((statement, ticket)) => {
+            let request = request(ticket, statement, &key.identity, now);
+            let asked = enrol(&mut api, request, &hub, noise);
+            // Without an answer the key waits beside the one in use: the same ticket goes on with it.
+            let answer = stop.run_until_cancelled(asked).await;
+            match answer.ok_or(NotJoined::Stopped)? {
+                Ok(enrolled) => enrolled,
                 Err(error) => {
                     give_up(vault, &hub.org, &error).await;
-                    return Err(error.problem(&hub.address));
+                    return Err(error.problem(&hub.address).into());
                 }
             }
         }
         // Another device of the person will have to let this one in.
-        None => (String::new(), None),
+        None => Enrolled::default(),
     };
+    let promised = ticket.map_or_else(Vec::new, |(statement, _)| statement.services);
+    Ok(joined(hub, api.root, key, enrolled, promised))
+}
+
+/// What the authority calls this device, and how it came to be one.
+#[derive(Default)]
+struct Enrolled {
+    device: String,
+    chain: Option<DeviceChain>,
+}
+
+fn joined(
+    hub: HubIdentity,
+    root: VerifyKey,
+    key: NewKey,
+    enrolled: Enrolled,
+    promised: Vec<Promised>,
+) -> Joined {
+    let Enrolled { device, chain } = enrolled;
     tracing::info!(org = %hub.org, hub = %hub.address, enrolled = !device.is_empty(), "org was joined");
     let membership = Membership {
         org: hub.org,
         hub: hub.address,
         root: hub.root,
-        root_key: Some(api.root),
+        root_key: Some(root),
         device,
         chain,
         last: None,
-        signed_out: false,
+        signed_out: true,
         trust: Trust::default(),
         services: Vec::new(),
         promised,
@@ -100,22 +125,22 @@ pub(crate) async fn join(
         Kept::Stored => None,
         Kept::InMemory(error) => Some(problems::of_store(error)),
     };
-    Ok(Joined {
+    Joined {
         membership,
-        identity,
+        identity: key.identity,
         trouble,
-    })
+    }
 }
 
 fn request(
     ticket: &JoinTicket,
-    statement: TicketStatement,
+    statement: &TicketStatement,
     identity: &SigningKey,
     now: UnixTime,
 ) -> EnrolRequest {
     let enrolment = Enrolment {
-        org: statement.org,
-        ticket: statement.id,
+        org: statement.org.clone(),
+        ticket: statement.id.clone(),
         key: identity.verify_key(),
         noise: None,
         at: now,
@@ -129,15 +154,25 @@ fn request(
 /// Enrols, asking again when the answer was lost: the same key with the same ticket gets the same answer.
 async fn enrol(
     api: &mut Api,
-    request: &EnrolRequest,
+    request: EnrolRequest,
     hub: &HubIdentity,
     noise: &NoiseSecret,
-) -> Result<EnrolAnswer, ApiError> {
-    let first = api.enrol(request).await;
-    if !matches!(first, Err(ApiError::Broken | ApiError::TimedOut)) {
-        return first;
-    }
-    Api::connect(hub, noise).await?.enrol(request).await
+) -> Result<Enrolled, ApiError> {
+    let answer = match api.enrol(&request).await {
+        Err(ApiError::Broken | ApiError::TimedOut) => {
+            Api::connect(hub, noise).await?.enrol(&request).await?
+        }
+        other => other?,
+    };
+    let chain = DeviceChain {
+        ticket: request.ticket,
+        enrolment: request.enrolment,
+        vouches: Vec::new(),
+    };
+    Ok(Enrolled {
+        device: answer.device,
+        chain: Some(chain),
+    })
 }
 
 /// A key, and whether it outlives this process.

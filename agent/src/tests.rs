@@ -10,6 +10,7 @@ mod household;
 #[cfg(target_os = "linux")]
 mod keyring;
 mod killed;
+mod locked;
 mod orgs;
 mod ports;
 mod sign_in;

@@ -51,6 +51,18 @@ pub(crate) enum Admission {
     Ready(Arc<Access>),
 }
 
+impl Admission {
+    /// Whether nobody could tell the difference.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None(why), Self::None(other)) => why == other,
+            (Self::Pending, Self::Pending) => true,
+            (Self::Ready(access), Self::Ready(other)) => Arc::ptr_eq(access, other),
+            (Self::None(_) | Self::Pending | Self::Ready(_), _) => false,
+        }
+    }
+}
+
 /// A circuit that is ready for a portal.
 pub(crate) struct Spare(Circuit);
 

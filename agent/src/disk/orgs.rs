@@ -20,9 +20,9 @@ pub(crate) struct Orgs {
 pub(crate) struct Found {
     /// Sorted by name.
     pub(crate) memberships: Vec<Membership>,
+    /// Left, but not yet to the end: secrets may still be there, and the provider may not know.
+    pub(crate) left: Vec<Membership>,
     pub(crate) problems: Vec<Problem>,
-    /// Left in an earlier run that did not live to empty the keyring.
-    pub(crate) left: Vec<OrgName>,
 }
 
 impl Orgs {
@@ -41,11 +41,8 @@ impl Orgs {
             found.problems.push(problem);
         }
         for name in self.names() {
+            found.left.extend(self.left(&name));
             match self.load_one(&name) {
-                Ok(_) if self.was_left(&name) => {
-                    self.leave(&name);
-                    found.left.push(name);
-                }
                 Ok(Some(membership)) => found.memberships.push(membership),
                 Ok(None) => {}
                 Err(problem) => found.problems.push(problem),
@@ -64,23 +61,33 @@ impl Orgs {
         Disk::new(self.dir.join(org.as_str()), written)
     }
 
-    /// Leaves an org: what is gone already is what we want. A mark stays until its secrets are gone too, see `forget`.
+    /// The first step out of an org: from here on no start finds it, and each one goes on with leaving it.
     pub(crate) fn leave(&self, org: &OrgName) {
         let dir = self.dir.join(org.as_str());
-        // The mark first: whenever we are killed, the next start goes on from it.
-        let _ = std::fs::File::create(dir.join(LEFT));
-        let _ = std::fs::remove_file(dir.join(STATE));
+        let _ = std::fs::rename(dir.join(STATE), dir.join(LEFT));
     }
 
-    /// Nothing of an org that was left is anywhere else any more. One that was joined again meanwhile stays.
+    /// The last step, once every secret is gone. An org that was joined again meanwhile stays.
     pub(crate) fn forget(&self, org: &OrgName) {
-        if self.was_left(org) {
-            let _ = std::fs::remove_dir_all(self.dir.join(org.as_str()));
+        let dir = self.dir.join(org.as_str());
+        if dir.join(LEFT).exists() {
+            let _ = std::fs::remove_dir_all(dir);
         }
     }
 
-    fn was_left(&self, org: &OrgName) -> bool {
-        self.dir.join(org.as_str()).join(LEFT).exists()
+    /// It is joined again: nothing is left to forget.
+    pub(crate) fn enter(&self, org: &OrgName) {
+        let _ = std::fs::remove_file(self.dir.join(org.as_str()).join(LEFT));
+    }
+
+    fn left(&self, name: &OrgName) -> Option<Membership> {
+        let path = self.dir.join(name.as_str()).join(LEFT);
+        let left = Disk::read(&path).ok().flatten();
+        if left.is_some() {
+            // Its owner may just have been writing.
+            let _ = std::fs::remove_file(path.with_file_name(STATE));
+        }
+        left.filter(|left| left.org == *name)
     }
 
     fn names(&self) -> Vec<OrgName> {
@@ -150,15 +157,32 @@ mod tests {
 
         let both = orgs.load();
         orgs.leave(&"acme".parse().unwrap());
-        let halfway = Orgs::open(&data).unwrap().load();
         orgs.forget(&"acme".parse().unwrap());
         orgs.forget(&"beta".parse().unwrap());
 
-        assert_eq!(names(&halfway), ["beta"]);
-        assert_eq!(halfway.left, ["acme".parse().unwrap()]);
         assert_eq!(both.memberships, [membership("acme"), membership("beta")]);
         assert_eq!(names(&orgs.load()), ["beta"]);
         assert!(!data.join("orgs/acme").exists());
+    }
+
+    #[test]
+    fn an_org_that_is_left_is_not_found_and_not_written_again_but_gone_on_with() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        save(&data, "acme");
+        let orgs = Orgs::open(&data).unwrap();
+        let mut disk = orgs.disk(&"acme".parse().unwrap(), None);
+
+        orgs.leave(&"acme".parse().unwrap());
+        disk.save(&membership("acme")).unwrap();
+
+        let found = orgs.load();
+        assert_eq!(names(&found), [""; 0]);
+        assert_eq!(found.left, [membership("acme")]);
+        orgs.enter(&"acme".parse().unwrap());
+        disk.save(&membership("acme")).unwrap();
+        assert_eq!(names(&orgs.load()), ["acme"]);
+        assert!(orgs.load().left.is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tidegate_proto::statement::{
     Beacon, Credential, DeviceChain, IdpStatement, Statement, StatementError,
 };
 use tidegate_proto::time::UnixTime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::access::Access;
@@ -25,7 +25,7 @@ use super::renewal::{Due, Renewal};
 use super::report::{BETTER, HubReport, Learned, Setback, is_final};
 use super::trust::Trust;
 use crate::backoff::{Backoff, jitter};
-use crate::circuit::{Admission, Circuits};
+use crate::circuit::Circuits;
 use crate::clock::Clock;
 use crate::keys::{Kept, Vault};
 use crate::problems;
@@ -49,7 +49,6 @@ pub(crate) struct HubKeeper {
     pub(crate) trust: Trust,
     pub(crate) chain: Option<DeviceChain>,
     pub(crate) circuits: Arc<Circuits>,
-    pub(crate) admission: watch::Sender<Admission>,
     pub(crate) reports: mpsc::Sender<HubReport>,
 }
 
@@ -80,7 +79,6 @@ impl HubKeeper {
             self.report(HubReport::State(HubState::Away { since }))
                 .await;
             self.report(HubReport::Trouble(problem.since(since))).await;
-            self.expire();
             self.rest(backoff.wait()).await;
         }
     }
@@ -108,7 +106,7 @@ impl HubKeeper {
         let renewal = self.fresh_token(session, refresher, &idp).await?;
         let answer = self.credential(&mut api, session).await?;
         let (access, listener) = self.believe(&api, &answer, session)?;
-        self.same_time(&listener, &answer.beacon)?;
+        self.same_time(&listener, &answer.beacon).await?;
         // From here on no chain that ends before this root is believed.
         self.hub.root = api.root.peer_id();
         self.publish(&access, &answer, (api.root, idp)).await;
@@ -245,17 +243,16 @@ impl HubKeeper {
 
     /// A new credential looks old or unborn to a clock that is wrong: it would be fetched again at once, for ever.
     /// So nothing is built on it, and whoever waits for it is told why; what is open stays open.
-    fn same_time(&self, listener: &Listener, beacon: &str) -> Result<(), Setback> {
+    async fn same_time(&self, listener: &Listener, beacon: &str) -> Result<(), Setback> {
         if listener.hear(beacon, self.clock.now()) != Heard::ClockOff {
             return Ok(());
         }
         let problem = Problem::new(Code::ClockOff);
-        self.admission
-            .send_replace(Admission::None(problem.clone()));
+        self.report(HubReport::Withheld(problem.clone())).await;
         Err(Setback::Away(problem))
     }
 
-    /// New portals use the new rights from here on; open ones are shown them.
+    /// New portals use the new rights once the owner has heard of them; open ones are shown them.
     async fn publish(
         &self,
         access: &Arc<Access>,
@@ -267,8 +264,6 @@ impl HubKeeper {
             .values()
             .flat_map(|listing| listing.statement.relays.clone());
         self.circuits.links.admit(answer.pass.clone(), relays);
-        self.admission
-            .send_replace(Admission::Ready(Arc::clone(access)));
         let learned = Learned {
             trust: self.trust.clone(),
             root,
@@ -354,20 +349,8 @@ impl HubKeeper {
         }
     }
 
-    /// Rights that have run out while the hub is away are taken back: whoever opens a portal then waits for new ones.
-    fn expire(&self) {
-        let now = self.clock.now();
-        let over =
-            matches!(&*self.admission.borrow(), Admission::Ready(access) if !access.holds(now));
-        if over {
-            self.admission.send_replace(Admission::Pending);
-        }
-    }
-
     async fn end(&self, problem: Problem) {
         tracing::info!(code = %problem.code, "access ended");
-        self.admission
-            .send_replace(Admission::None(problem.clone()));
         self.report(HubReport::Ended(problem)).await;
     }
 

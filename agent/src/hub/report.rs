@@ -18,6 +18,8 @@ pub(crate) enum HubReport {
     State(HubState),
     /// Rights were renewed; the catalogue may have changed.
     Granted(Arc<Access>),
+    /// Rights came, but nothing can be built on them: why. What is open stays open.
+    Withheld(Problem),
     /// New devices of the person that ask to be let in.
     Introductions(Vec<Introduction>),
     /// The person's devices.

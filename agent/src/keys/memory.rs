@@ -22,13 +22,14 @@ impl MemoryStore {
         self.entries().keys().cloned().collect()
     }
 
-    /// Removes what is under `name`, unless it is another secret by now.
-    pub(super) fn delete_this(&self, name: &str, secret: &str) {
+    /// Removes what is under `name`, unless it is newer than both by now.
+    pub(super) fn delete_these(&self, name: &str, old: &Option<Zeroizing<String>>, secret: &str) {
         let mut entries = self.entries();
-        if entries
-            .get(name)
-            .is_some_and(|kept| kept.as_str() == secret)
-        {
+        let is_newer = |kept: &Zeroizing<String>| {
+            let is_old = old.as_ref().is_some_and(|old| old == kept);
+            !is_old && kept.as_str() != secret
+        };
+        if !entries.get(name).is_some_and(is_newer) {
             entries.remove(name);
         }
     }

@@ -93,18 +93,18 @@ impl Vault {
     pub(crate) async fn write(&self, org: &OrgName, entry: Entry, secret: &str) -> Kept {
         let name = entry.name(org);
         let copy = (name.clone(), Zeroizing::new(secret.to_owned()));
-        let shelf = Arc::clone(&self.shelf);
+        let (shelf, before) = (
+            Arc::clone(&self.shelf),
+            self.shelf.read(&name).ok().flatten(),
+        );
         let stored = self.call(move |store| {
             store.write(&copy.0, &copy.1)?;
             // Older than this one, or this one after its limit. In the same turn, so that nothing newer goes.
-            shelf.delete_this(&copy.0, &copy.1);
+            shelf.delete_these(&copy.0, &before, &copy.1);
             Ok(())
         });
         match stored.await {
-            Ok(()) => {
-                let _ = self.shelf.delete(&name);
-                Kept::Stored
-            }
+            Ok(()) => Kept::Stored,
             Err(error) => {
                 let _ = self.shelf.write(&name, secret);
                 Kept::InMemory(error)
@@ -131,7 +131,7 @@ impl Vault {
                 // Read in the turn of the store: what was rotated meanwhile must not come back.
                 if let Some(secret) = shelf.read(&name)? {
                     store.write(&name, &secret)?;
-                    shelf.delete_this(&name, &secret);
+                    shelf.delete_these(&name, &None, &secret);
                 }
                 Ok(())
             });

@@ -1,387 +1,217 @@
-//! Signing in and out, and what follows when access ends.
-//! A retry replaces: there is never more than one sign-in or hub keeper at a time.
+//! Who the person is to us: what follows from each thing that happens, decided in one place without task, clock or network.
+//! A newcomer would let a task change the account or its rights: a task reports, this decides, the owner carries out.
+
+mod step;
 
 use std::sync::Arc;
 
 use tidegate_proto::identity::SigningKey;
-use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
-use tokio::sync::mpsc;
+use tidegate_proto::time::UnixTime;
 
-use super::orders::{TaskNews, TaskReport};
-use super::owner::{HubTask, Owner};
-use super::state::{Account, Door, Running, Task, Way};
+use super::orders::Woken;
 use crate::circuit::Admission;
-use crate::hub::keeper::HubKeeper;
-use crate::keys::Entry;
-use crate::signin::flow::{Failed, Flow, Progress, SignedIn, Stop, Tab};
-use crate::signin::goodbye::{Goodbye, LastToken};
-use crate::signin::provider::Asked;
+use crate::devices::newcomer::{Introducing, LetIn};
+use crate::hub::access::Access;
+use crate::signin::flow::Progress;
 use crate::signin::tokens::Session;
-use crate::snapshot::{HubState, SignIn, SignInStep};
+use crate::snapshot::SignIn;
 
-impl Owner {
-    /// Starts signing in, in the place of a sign-in that is under way.
-    pub(super) async fn sign_in(&mut self, way: Way) -> Result<(), Problem> {
-        let Some(home) = &self.state.home else {
-            return Err(Problem::new(Code::NotJoined));
-        };
-        if matches!(self.state.account, Account::SignedIn { .. }) {
-            return Ok(());
-        }
-        let Some(identity) = home.identity.clone() else {
-            // Still being read, or the keyring was locked and may be open now.
-            self.wake(Some(way));
-            return Ok(());
-        };
-        self.stop_hub().await;
-        let another_account = self
-            .state
-            .problems
-            .iter()
-            .any(|problem| problem.code == Code::WrongAccount);
-        self.end_sign_in(Code::SignInReplaced);
-        self.state.forget_sign_in();
-        if let Some(session) = self.unintroduced() {
-            self.introduce(session);
-            return Ok(());
-        }
-        let attempt = self.attempt();
-        let running = self.sign_in_task(attempt, identity, (way, another_account));
-        let view = SignIn {
-            step: SignInStep::AskingHub,
-            url: None,
-            since: self.tools.kit.clock.now(),
-            likely: Vec::new(),
-            code: None,
-        };
-        self.state.account = Account::SigningIn { view, running };
-        Ok(())
-    }
+/// How a person signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SignInWay {
+    Browser,
+    /// A code for the browser of another computer.
+    Code,
+}
 
-    /// Ends the sign-in that is under way, if there is one; its tab is told why, now or when it comes back.
-    pub(super) fn end_sign_in(&mut self, why: Code) {
-        match std::mem::replace(&mut self.state.account, Account::SignedOut) {
-            Account::SigningIn { running, .. } => {
-                running.stop.send_replace(Some(Problem::new(why)));
-                self.farewells.spawn(running.task.ended());
-            }
-            Account::Arriving { tab, .. } => {
-                if let Some(tab) = tab {
-                    self.tell_tab(tab, Err(Problem::new(why)));
-                }
-            }
-            // Nobody waits for it any more; at the hub it runs out.
-            Account::Introducing { .. } => {}
-            other => self.state.account = other,
-        }
-    }
+/// What somebody who is signed in may do right now.
+pub(super) enum Rights {
+    /// The hub is being asked.
+    Awaited,
+    /// They came, but nothing can be built on them: why.
+    Withheld(Problem),
+    Held(Arc<Access>),
+}
 
-    fn sign_in_task(
-        &self,
+/// Who the person is to us. What runs for it carries the number of its attempt: an older one has nothing more to say.
+pub(super) enum Account {
+    SignedOut {
+        /// What is said to whoever wants in.
+        why: Problem,
+        /// Signed in, but nobody let this device in in time: the next try needs no browser.
+        unintroduced: Option<Arc<Session>>,
+    },
+    /// The keyring did not give this device's key; `asking`: it is asked again.
+    Locked { why: Problem, asking: Option<u64> },
+    /// The keyring is being read; looks like signed out. Somebody may have asked to sign in meanwhile.
+    Waking {
         attempt: u64,
-        identity: Arc<SigningKey>,
-        (way, another_account): (Way, bool),
-    ) -> Running {
-        let (stop, stopped) = Stop::new();
-        let (progress, mut steps) = mpsc::channel(8);
-        let flow = self.state.home.as_ref().map(|home| Flow {
-            hub: home.membership.hub(),
-            noise: Arc::clone(&self.tools.noise),
-            identity,
-            trust: home.membership.trust.clone(),
-            vault: self.tools.kit.vault.clone(),
-            browser: Arc::clone(&self.tools.kit.browser),
-            porch: self.tools.porch.clone(),
-            asked: Asked {
-                login_hint: home
-                    .membership
-                    .last
-                    .clone()
-                    .filter(|last| last.contains('@') && !another_account),
-                another_account,
-            },
-            clock: self.tools.kit.clock.clone(),
-            progress,
-        });
-        let reports = self.tools.task_reports.clone();
-        let forgotten = self.forgetting.forgotten();
-        let task = Task::spawn(async move {
-            let Some(flow) = flow else { return };
-            forgotten.wait().await;
-            let told = async {
-                while let Some(progress) = steps.recv().await {
-                    let news = TaskNews::Progress(progress);
-                    let _ = reports.send(TaskReport { attempt, news }).await;
-                }
-            };
-            let running = async {
-                match way {
-                    Way::Browser => flow.run(stopped).await,
-                    Way::Code => flow.run_with_code(stopped).await,
-                }
-            };
-            let (result, ()) = tokio::join!(running, told);
-            let (result, late) = match result {
-                Ok(signed_in) => (Ok(signed_in), None),
-                Err(Failed { problem, tab }) => (Err(problem.clone()), tab.zip(Some(problem))),
-            };
-            let news = TaskNews::SignedIn(result);
-            let _ = reports.send(TaskReport { attempt, news }).await;
-            if let Some((tab, problem)) = late {
-                tab.tell(Err(&problem)).await;
-            }
-        });
-        Running { stop, task }
-    }
+        then_sign_in: Option<SignInWay>,
+    },
+    SigningIn {
+        attempt: u64,
+        view: SignIn,
+        /// One that this one replaced has kept its session after all: it goes if this one does not come through.
+        leftover: bool,
+    },
+    /// The session stands, but this device is not in: another one has to let it in.
+    Introducing {
+        attempt: u64,
+        session: Arc<Session>,
+        since: UnixTime,
+        /// What was said last.
+        at: Option<Introducing>,
+    },
+    /// The session stands, the first rights are still missing.
+    Arriving {
+        session: Arc<Session>,
+        since: UnixTime,
+        rights: Rights,
+    },
+    SignedIn {
+        session: Arc<Session>,
+        rights: Rights,
+    },
+}
 
-    pub(super) async fn cancel_sign_in(&mut self) {
-        match &self.state.account {
-            Account::SigningIn { .. } => {
-                self.unwant(None);
-                self.end_sign_in(Code::SignInCancelled);
-                self.greet_hub();
-            }
-            Account::Arriving { .. } => {
-                self.sign_off(&Problem::new(Code::SignInCancelled), false)
-                    .await
-            }
-            Account::Introducing { .. } => {
-                self.sign_off(&Problem::new(Code::SignInCancelled), false)
-                    .await
-            }
-            Account::SignedOut | Account::SignedIn { .. } => {}
-            Account::Waking { .. } => {
-                self.unwant(None);
-                self.wake(None);
-            }
-        }
-    }
+/// What the machine is told besides what happened.
+pub(super) struct Facts {
+    pub(super) now: UnixTime,
+    /// A number that nothing had before.
+    pub(super) attempt: u64,
+    /// Whether this device's key has been read.
+    pub(super) has_key: bool,
+    /// Whether the hub knows this device.
+    pub(super) is_enrolled: bool,
+    /// Nobody is signed in here, whatever a keyring that was locked then still holds.
+    pub(super) signed_out: bool,
+}
 
-    pub(super) async fn sign_out(&mut self) -> Result<(), Problem> {
-        if self.state.home.is_none() {
-            return Err(Problem::new(Code::NotJoined));
-        }
-        self.sign_off(&Problem::new(Code::SignedOut), false).await;
-        Ok(())
-    }
+/// What happens.
+pub(super) enum Input {
+    /// The agent starts.
+    Wake,
+    SignIn(SignInWay),
+    Cancel,
+    SignOut,
+    /// This device is enrolled anew here, with another key.
+    Adopt,
+    /// The keyring may be open by now.
+    LookAgain,
+    Woken(u64, Result<Woken, Problem>),
+    Progress(u64, Progress),
+    SignedIn(u64, Result<Arc<Session>, Problem>),
+    Introducing(u64, Introducing),
+    LetIn(u64, Result<LetIn, Problem>),
+    Granted(Arc<Access>),
+    Withheld(Problem),
+    HubAway,
+    /// The hub or the provider says that it is over.
+    Ended(Problem),
+}
 
-    /// Ends access for good: whatever happens to this process now, the next one starts signed out.
-    pub(super) async fn sign_off(&mut self, why: &Problem, shown: bool) {
-        self.remember_signed_out(true);
-        self.end_access(why, shown).await;
-    }
-
-    /// Ends everything that needs a signed-in person. `shown`: the person did not ask for it and must see why.
-    pub(super) async fn end_access(&mut self, why: &Problem, shown: bool) {
-        let old = std::mem::replace(&mut self.state.account, Account::SignedOut);
-        if let Account::Arriving { tab: Some(tab), .. } = old {
-            self.tell_tab(tab, Err(why.clone()));
-        }
-        self.stop_hub().await;
-        let refusal = if shown {
-            why.clone()
-        } else {
-            Problem::new(Code::SignInNeeded)
-        };
-        self.admission.send_replace(Admission::None(refusal));
-        self.unwant(shown.then_some(why));
-        self.close_all_doors(why, shown);
-        if shown {
-            self.trouble(why.clone());
-        }
-        if let Some(home) = &mut self.state.home {
-            home.requests.clear();
-            home.devices.clear();
-            home.unintroduced = None;
-        }
-        if let Some(home) = &self.state.home {
-            home.circuits.warm.drop_spares();
-            // Doors end their own portals, after a last word to the programs.
-            let has_door = |service: &ServiceName| {
-                self.state
-                    .doors
-                    .get(service)
-                    .is_some_and(|door| door.handle().is_some())
-            };
-            home.circuits
-                .live
-                .end(|service| !has_door(service), why.code);
-            self.farewells.spawn(home.circuits.links.end());
-            let org = &home.membership.org;
-            // What a locked keyring keeps is a token that nobody will use: nothing to tell.
-            let token = self.forgetting.forget(
-                &self.tools.kit.vault,
-                org,
-                &[Entry::Refresh, Entry::Session],
-                |_| (),
-            );
-            self.say_goodbye(token, why.code);
-        }
-        self.greet_hub();
-    }
-
-    /// Lets the provider know that the session is over, in the background. Whoever asked for that is told when it could not be done.
-    fn say_goodbye(&mut self, token: LastToken, why: Code) {
-        let Some(home) = &self.state.home else { return };
-        if why == Code::SignedOutByProvider {
-            return;
-        }
-        let goodbye = Goodbye {
-            idp: home.idp.clone(),
-            hub: home.membership.hub(),
-            noise: Arc::clone(&self.tools.noise),
-            trust: home.membership.trust.clone(),
-        };
-        let reports = self.tools.task_reports.clone();
-        let is_asked_for = why == Code::SignedOut;
-        self.state.goodbyes += usize::from(is_asked_for);
-        self.farewells.spawn(async move {
-            let said = goodbye.say(token).await;
-            if is_asked_for {
-                let news = TaskNews::SaidGoodbye(said);
-                let _ = reports.send(TaskReport { attempt: 0, news }).await;
-            }
-        });
-    }
-
-    pub(super) fn on_goodbye(&mut self, said: Result<(), Problem>) {
-        self.state.goodbyes = self.state.goodbyes.saturating_sub(1);
-        if let Err(problem) = said {
-            self.trouble(problem);
-        }
-    }
-
-    /// Waits until it is gone: a keeper that was only told to end could still publish rights.
-    pub(super) async fn stop_hub(&mut self) {
-        if let Some(hub) = self.hub.take() {
-            hub.task.end().await;
-        }
-        if let Some(greeting) = self.greeting.take() {
-            greeting.end().await;
-        }
-    }
-
-    pub(super) fn on_progress(&mut self, progress: Progress) {
-        match (progress, &mut self.state.account) {
-            (Progress::Trouble(problem), _) => self.trouble(problem),
-            (Progress::Step { step, url }, Account::SigningIn { view, .. }) => {
-                view.step = step;
-                view.url = url;
-                view.likely.clear();
-                view.code = None;
-            }
-            (Progress::Quiet(likely), Account::SigningIn { view, .. }) => view.likely = likely,
-            (Progress::Code(code), Account::SigningIn { view, .. }) => {
-                view.step = SignInStep::WaitingForCode;
-                view.code = Some(code);
-            }
-            // The last words of one that was told to end.
-            (Progress::Step { .. } | Progress::Quiet(_) | Progress::Code(_), _) => {}
-        }
-    }
-
-    /// How the newest sign-in ended. One that was told to end meanwhile may still have come through: nobody wants it.
-    pub(super) fn on_signed_in(&mut self, result: Result<SignedIn, Problem>) {
-        let old = std::mem::replace(&mut self.state.account, Account::SignedOut);
-        let Account::SigningIn { view, running } = old else {
-            self.state.account = old;
-            return self.on_late_sign_in(result);
-        };
-        self.farewells.spawn(running.task.ended());
-        if result.is_ok() {
-            self.remember_signed_out(false);
-        }
-        match result {
-            Ok(SignedIn { session, tab }) if !self.is_enrolled() => {
-                self.state.better(&[Code::BrowserDidNotOpen]);
-                if let Some(tab) = tab {
-                    self.tell_tab(tab, Ok(()));
-                }
-                self.introduce(session);
-            }
-            Ok(SignedIn { session, tab }) => {
-                self.state.better(&[Code::BrowserDidNotOpen]);
-                self.state.account = Account::Arriving {
-                    session: Arc::clone(&session),
-                    since: view.since,
-                    tab,
-                };
-                self.keep_hub(session);
-            }
-            Err(problem) => {
-                self.unwant(Some(&problem));
-                self.trouble(problem);
-                self.greet_hub();
-            }
-        }
-    }
-
-    /// A sign-in that came through after it had been replaced or cancelled.
-    pub(super) fn on_late_sign_in(&mut self, result: Result<SignedIn, Problem>) {
-        let Ok(SignedIn { tab, .. }) = result else {
-            return;
-        };
-        if let Some(tab) = tab {
-            self.tell_tab(tab, Err(Problem::new(Code::SignInCancelled)));
-        }
-        // A newer one keeps its own session over this one; without one, the next start must not find it.
-        if let (Account::SignedOut, Some(home)) = (&self.state.account, &self.state.home) {
-            let token = self.forgetting.forget(
-                &self.tools.kit.vault,
-                &home.membership.org,
-                &[Entry::Refresh, Entry::Session],
-                |_| (),
-            );
-            self.say_goodbye(token, Code::SignInCancelled);
-        }
-    }
-
-    /// Starts the task that keeps this session let in.
-    pub(super) fn keep_hub(&mut self, session: Arc<Session>) {
-        let Some(home) = &self.state.home else { return };
-        let Some(identity) = home.identity.clone() else {
-            return;
-        };
-        let (reports, receiver) = mpsc::channel(32);
-        let keeper = HubKeeper {
-            hub: home.membership.hub(),
-            noise: Arc::clone(&self.tools.noise),
-            identity,
-            vault: self.tools.kit.vault.clone(),
-            refresh_lock: self.disk.refresh_lock(),
-            clock: self.tools.kit.clock.clone(),
-            trust: home.membership.trust.clone(),
-            chain: home.membership.chain.clone(),
-            circuits: Arc::clone(&home.circuits),
-            admission: self.admission.clone(),
-            reports,
-        };
-        self.greeting = None;
-        self.admission.send_replace(Admission::Pending);
-        self.state.hub = HubState::Connecting;
-        self.hub = Some(HubTask {
-            task: Task::spawn(keeper.run(session)),
-            reports: receiver,
-        });
-    }
-
-    /// Lets the tab in the browser know, in the background and not for long.
-    pub(super) fn tell_tab(&mut self, tab: Tab, outcome: Result<(), Problem>) {
-        self.farewells
-            .spawn(async move { tab.tell(outcome.as_ref().copied()).await });
-    }
-
+/// What is to be done about it, in this order.
+pub(super) enum Effect {
+    ReadKeys(u64),
+    TakeKey(Arc<SigningKey>),
+    StartSignIn(u64, SignInWay),
+    /// The sign-in under way, or the tab of one that came through, is told that it is over.
+    EndSignIn(Code),
+    /// The tab hears that all is well.
+    WelcomeTab,
+    Introduce(u64, Arc<Session>),
+    /// What the other device's yes was worth.
+    Enrol(LetIn, Arc<Session>),
+    KeepHub(Arc<Session>),
+    StopHub,
+    GreetHub,
+    /// What comes with new rights: the catalogue, and whoever waited for it.
+    UseRights(Arc<Access>),
     /// Connects that waited for sign-in do not wait any more.
-    pub(super) fn unwant(&mut self, why: Option<&Problem>) {
-        for service in self.state.wanted() {
-            match why {
-                Some(problem) => {
-                    let failed = Door::Failed(problem.clone().service(&service));
-                    self.state.doors.insert(service, failed);
-                }
-                None => drop(self.state.doors.remove(&service)),
+    Unwant(Option<Problem>),
+    /// Everything that needs a signed-in person ends; `shown`: nobody here asked for it, so it is said.
+    End {
+        why: Problem,
+        shown: bool,
+    },
+    /// What an unwanted sign-in left in the keyring.
+    Forget(Code),
+    Trouble(Problem),
+    Better(&'static [Code]),
+}
+
+impl Account {
+    /// Nobody, for no special reason.
+    pub(super) fn nobody() -> Self {
+        Self::out(Problem::new(Code::SignInNeeded))
+    }
+
+    pub(super) fn out(why: Problem) -> Self {
+        Self::SignedOut {
+            why,
+            unintroduced: None,
+        }
+    }
+
+    /// What whoever opens a portal is told, or waits for. Nobody else decides that.
+    pub(super) fn admission(&self) -> Admission {
+        match self {
+            Self::SignedOut { why, .. } | Self::Locked { why, .. } => Admission::None(why.clone()),
+            Self::SigningIn { .. } | Self::Introducing { .. } => {
+                Admission::None(Problem::new(Code::SignInNeeded))
             }
+            Self::Waking { .. } => Admission::Pending,
+            Self::Arriving { rights, .. } | Self::SignedIn { rights, .. } => match rights {
+                Rights::Awaited => Admission::Pending,
+                Rights::Withheld(why) => Admission::None(why.clone()),
+                Rights::Held(access) => Admission::Ready(Arc::clone(access)),
+            },
+        }
+    }
+
+    /// The rights that are held, and with them a catalogue that is the hub's word and not a memory.
+    pub(super) fn access(&self) -> Option<&Arc<Access>> {
+        match self {
+            Self::SignedIn {
+                rights: Rights::Held(access),
+                ..
+            } => Some(access),
+            Self::SignedIn {
+                rights: Rights::Awaited | Rights::Withheld(_),
+                ..
+            }
+            | Self::Arriving { .. }
+            | Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. } => None,
+        }
+    }
+
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::SignedIn { session, .. } | Self::Arriving { session, .. } => Some(session),
+            Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. } => None,
+        }
+    }
+
+    /// Which attempt is under way for it.
+    pub(super) fn attempt(&self) -> Option<u64> {
+        match self {
+            Self::Locked { asking, .. } => *asking,
+            Self::Waking { attempt, .. }
+            | Self::SigningIn { attempt, .. }
+            | Self::Introducing { attempt, .. } => Some(*attempt),
+            Self::SignedOut { .. } | Self::Arriving { .. } | Self::SignedIn { .. } => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

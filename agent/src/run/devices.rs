@@ -9,11 +9,11 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::DeviceChain;
 use tokio::sync::mpsc;
 
+use super::effects::Errand;
 use super::orders::{TaskNews, TaskReport};
 use super::owner::Owner;
-use super::state::{Account, Home, Task};
-use crate::circuit::Admission;
-use crate::devices::newcomer::{Introducing, LetIn, Newcomer};
+use super::state::{Home, Task};
+use crate::devices::newcomer::{LetIn, Newcomer};
 use crate::devices::sponsor::Us;
 use crate::devices::{Asker, this_computer};
 use crate::signin::tokens::Session;
@@ -26,15 +26,16 @@ impl Owner {
     }
 
     /// Asks the person's other devices to let this one in.
-    pub(super) fn introduce(&mut self, session: Arc<Session>) {
+    pub(super) fn introduce(&mut self, attempt: u64, session: Arc<Session>) {
+        self.state.forget_sign_in();
+        self.mark_signed_out(false);
         let Some(asker) = self.asker(None) else {
             return;
         };
-        let attempt = self.attempt();
         let (progress, mut steps) = mpsc::channel(4);
         let newcomer = Newcomer {
             asker,
-            session: Arc::clone(&session),
+            session,
             label: this_computer(),
             progress,
         };
@@ -50,60 +51,21 @@ impl Owner {
             let news = TaskNews::LetIn(result);
             let _ = reports.send(TaskReport { attempt, news }).await;
         });
-        self.state.account = Account::Introducing {
-            session,
-            since: self.tools.kit.clock.now(),
-            at: None,
-            _task: task,
-        };
+        self.work.errand = Some((attempt, Errand::Quiet { _task: task }));
     }
 
-    /// The session of somebody whom nobody let in in time, while it lasts.
-    pub(super) fn unintroduced(&mut self) -> Option<Arc<Session>> {
-        let now = self.tools.kit.clock.now();
-        let session = self.state.home.as_mut()?.unintroduced.take()?;
-        (now < session.claims.expires).then_some(session)
-    }
-
-    pub(super) fn on_introducing(&mut self, new: Introducing) {
-        if let Account::Introducing { at, .. } = &mut self.state.account {
-            *at = Some(new);
-        }
-    }
-
-    pub(super) fn on_let_in(&mut self, result: Result<LetIn, Problem>) {
-        let old = std::mem::replace(&mut self.state.account, Account::SignedOut);
-        let Account::Introducing { session, since, .. } = old else {
-            self.state.account = old;
-            return;
-        };
+    /// Another device said yes.
+    pub(super) fn enrol(&mut self, let_in: LetIn, session: &Session) {
         let Some(home) = &mut self.state.home else {
             return;
         };
-        match result {
-            Ok(LetIn { device, chain }) => {
-                tracing::info!(%device, "device was let in by another one");
-                home.membership.device = device;
-                // One that does not hold would keep this device out wherever it is shown.
-                home.membership.chain = chain.filter(|chain| holds(chain, home, &session));
-                let saved = self.disk.save(&home.membership);
-                self.state.account = Account::Arriving {
-                    session: Arc::clone(&session),
-                    since,
-                    tab: None,
-                };
-                self.keep_hub(session);
-                if let Err(problem) = saved {
-                    self.trouble(problem);
-                }
-            }
-            Err(problem) => {
-                // Whoever only took too long need not sign in again.
-                home.unintroduced = (problem.code == Code::IntroductionOver).then_some(session);
-                self.unwant(Some(&problem));
-                self.trouble(problem);
-                self.greet_hub();
-            }
+        let LetIn { device, chain } = let_in;
+        tracing::info!(%device, "device was let in by another one");
+        home.membership.device = device;
+        // One that does not hold would keep this device out wherever it is shown.
+        home.membership.chain = chain.filter(|chain| holds(chain, home, session));
+        if let Err(problem) = self.disk.save(&home.membership) {
+            self.trouble(problem);
         }
     }
 
@@ -203,11 +165,8 @@ impl Owner {
     }
 
     fn signed_in_asker(&self) -> Option<Asker> {
-        let credential = match &*self.admission.borrow() {
-            Admission::Ready(access) => access.credential.clone(),
-            _ => return None,
-        };
-        self.asker(Some(credential))
+        let access = self.state.account.access()?;
+        self.asker(Some(access.credential.clone()))
     }
 
     fn asker(&self, credential: Option<String>) -> Option<Asker> {

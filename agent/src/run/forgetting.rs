@@ -19,25 +19,26 @@ pub(super) struct Forgetting {
 pub(super) struct Forgotten(watch::Receiver<usize>);
 
 impl Forgetting {
-    /// Starts deleting; `ended` hears that it is all gone, or why something may still be there. Gives the refresh token once it is forgotten here.
+    /// Starts deleting; `failed` hears why something may still be there. Gives the refresh token once it is forgotten here.
     pub(super) fn forget(
         &mut self,
         vault: &Vault,
         org: &OrgName,
         entries: &'static [Entry],
-        ended: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+        failed: impl FnOnce(StoreError) + Send + 'static,
     ) -> LastToken {
-        self.forget_after(async {}, vault, org, entries, ended)
+        let done = |all: Result<(), StoreError>| all.map_or_else(failed, |()| ());
+        self.forget_after(async {}, vault, org, entries, done)
     }
 
-    /// As `forget`, once `before` is over.
+    /// As `forget`, once `before` is over; `done` hears whether all of it is gone.
     pub(super) fn forget_after(
         &mut self,
         before: impl Future<Output = ()> + Send + 'static,
         vault: &Vault,
         org: &OrgName,
         entries: &'static [Entry],
-        ended: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
     ) -> LastToken {
         while self.tasks.try_join_next().is_some() {}
         let (vault, org, pending) = (vault.clone(), org.clone(), self.pending.clone());
@@ -46,14 +47,14 @@ impl Forgetting {
         self.tasks.spawn(async move {
             before.await;
             let refresh = match entries.contains(&Entry::Refresh) {
-                true => vault.read(&org, Entry::Refresh).await.ok().flatten(),
-                false => None,
+                true => vault.read(&org, Entry::Refresh).await,
+                false => Ok(None),
             };
             let mut last = Ok(());
             for entry in entries {
                 last = vault.delete(&org, *entry).await.and(last);
             }
-            ended(last);
+            done(last);
             pending.send_modify(|pending| *pending -= 1);
             // Not everybody wants it.
             let _ = gone.send(refresh);

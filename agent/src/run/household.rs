@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_all;
-use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::identity::{NoiseSecret, PeerId, SigningKey};
+use tidegate_proto::identity::{PeerId, SigningKey};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::JoinLink;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -18,22 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::forgetting::Forgetting;
-use super::orders::{Answered, Order};
+use super::joining::{JoinReport, Joins};
+use super::leaving::Leaving;
+use super::orders::Order;
 use super::owner::{Kit, Owner};
-use super::state::Task;
 use crate::Action;
-use crate::action::Secret;
 use crate::circuit::Circuits;
 use crate::disk::{Found, Membership, Orgs};
-use crate::join::{self, Joined};
-use crate::keys::{Entry, StoreError};
-use crate::problems;
-use crate::snapshot::{AccountView, SignInStep};
 
 /// Orders that wait to be looked at; who comes when it is full waits.
 pub(crate) const ORDERS: usize = 16;
-/// How long secrets of orgs that were left may still take to be deleted.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the end of joins and of orgs that were left may still take.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 /// How often a keyring that was locked or absent is asked again.
 pub(super) const KEYRING_AGAIN: Duration = Duration::from_secs(5);
 
@@ -47,33 +41,26 @@ pub(crate) struct Route {
 }
 
 /// An org that was joined.
-struct Member {
-    root: PeerId,
-    orders: mpsc::Sender<Order>,
+pub(super) struct Member {
+    pub(super) root: PeerId,
+    pub(super) orders: mpsc::Sender<Order>,
     /// Why it is to end.
-    end: watch::Sender<Option<Code>>,
-    task: JoinHandle<()>,
+    pub(super) end: watch::Sender<Option<Code>>,
+    pub(super) task: JoinHandle<()>,
 }
 
 pub(crate) struct Household {
-    kit: Kit,
-    board: Board,
-    orgs: Orgs,
-    routes: Routes,
-    members: BTreeMap<OrgName, Member>,
-    joining: Option<Task>,
-    /// Which join is the newest: one that was replaced has nothing more to say.
-    joins: u64,
-    joined: mpsc::Sender<JoinReport>,
-    join_reports: mpsc::Receiver<JoinReport>,
-    forgetting: Forgetting,
+    pub(super) kit: Kit,
+    pub(super) board: Board,
+    pub(super) orgs: Orgs,
+    pub(super) routes: Routes,
+    pub(super) members: BTreeMap<OrgName, Member>,
+    pub(super) joins: Joins,
+    pub(super) join_reports: mpsc::Receiver<JoinReport>,
+    pub(super) leaving: Leaving,
+    pub(super) forgetting: Forgetting,
     /// Brings secrets from memory into the keyring.
     paying: Option<JoinHandle<bool>>,
-}
-
-struct JoinReport {
-    attempt: u64,
-    result: Result<Box<Joined>, Problem>,
 }
 
 impl Household {
@@ -85,26 +72,25 @@ impl Household {
             orgs,
             routes,
             members: BTreeMap::new(),
-            joining: None,
-            joins: 0,
-            joined,
+            joins: Joins::new(joined),
             join_reports,
+            leaving: Leaving::default(),
             forgetting: Forgetting::default(),
             paying: None,
         }
     }
 
     /// Goes on where the last run stopped, before anybody can look.
-    pub(crate) fn resume(&mut self, found: Found) {
+    pub(crate) async fn resume(&mut self, found: Found) {
         for problem in found.problems {
             self.board.trouble(problem);
         }
-        for org in found.left {
-            self.empty_keyring(async {}, &org, |_| ());
+        for membership in found.left {
+            self.go_on_leaving(membership);
         }
         for membership in found.memberships {
             let disk_holds = Some(membership.clone());
-            self.settle(membership, disk_holds, None);
+            self.settle(membership, disk_holds, None).await;
         }
     }
 
@@ -137,8 +123,7 @@ impl Household {
         let result = match action {
             Action::Join { link } => self.join(&link),
             Action::CancelJoin => {
-                self.joining = None;
-                self.board.joining(false);
+                self.cancel_join();
                 Ok(())
             }
             Action::Leave { org } => self.leave(&org),
@@ -165,88 +150,8 @@ impl Household {
         is_last
     }
 
-    fn join(&mut self, link: &Secret) -> Result<(), Problem> {
-        let link = JoinLink::parse(link.reveal()).map_err(|_| Problem::new(Code::JoinLinkBad))?;
-        if !self.may_join(&link) {
-            return Err(Problem::new(Code::AlreadyJoined));
-        }
-        // What a join before this one ran into is what this one is to repair.
-        let of_joins: Vec<Code> = self
-            .board
-            .read()
-            .problems
-            .iter()
-            .map(|old| old.code)
-            .collect();
-        self.board.better(&of_joins);
-        self.joins += 1;
-        let (attempt, joined) = (self.joins, self.joined.clone());
-        let (vault, now) = (self.kit.vault.clone(), self.kit.clock.now());
-        let must_last = self.kit.short_lived;
-        let forgotten = self.forgetting.forgotten();
-        self.joining = Some(Task::spawn(async move {
-            forgotten.wait().await;
-            let noise = NoiseSecret::generate(&SystemEntropy);
-            let result = join::join(link, &vault, &noise, now, must_last).await;
-            let result = result.map(Box::new);
-            let _ = joined.send(JoinReport { attempt, result }).await;
-        }));
-        self.board.joining(true);
-        Ok(())
-    }
-
-    /// A device may be enrolled again where it is already, under the same root, while nobody is signed in there.
-    fn may_join(&self, link: &JoinLink) -> bool {
-        let Some(member) = self.members.get(&link.org) else {
-            return true;
-        };
-        let snapshot = self.board.read();
-        let is_in = snapshot
-            .org(&link.org)
-            .is_some_and(|org| match &org.account {
-                AccountView::SignedIn { .. } => true,
-                AccountView::SigningIn(sign_in) => sign_in.step == SignInStep::GettingCredential,
-                AccountView::SignedOut { .. } => false,
-            });
-        // A link without a ticket is for a device that is not in yet; one that is would lose its place.
-        let is_enrolled = snapshot
-            .org(&link.org)
-            .is_some_and(|org| org.enrolling.is_none());
-        member.root == link.root && !is_in && (link.ticket.is_some() || !is_enrolled)
-    }
-
-    async fn on_join(&mut self, report: JoinReport) {
-        if report.attempt != self.joins || self.joining.take().is_none() {
-            return;
-        }
-        match report.result {
-            Ok(joined) => self.on_joined(*joined).await,
-            Err(problem) => self.board.trouble(problem),
-        }
-        self.board.joining(false);
-    }
-
-    async fn on_joined(&mut self, joined: Joined) {
-        if let Some(trouble) = &joined.trouble {
-            self.board.trouble(trouble.clone());
-        } else {
-            self.board.better(Code::NO_KEYRING);
-        }
-        match self.members.get(&joined.membership.org) {
-            Some(member) => {
-                let (answer, done) = Answered::new();
-                let adopt = Order::Adopt(Box::new(joined), answer);
-                if member.orders.send(adopt).await.is_ok() {
-                    // So that the snapshot that says "joined" says so.
-                    let _ = done.await;
-                }
-            }
-            None => self.settle(joined.membership, None, Some(joined.identity)),
-        }
-    }
-
     /// Gives an org its owner.
-    fn settle(
+    pub(super) async fn settle(
         &mut self,
         membership: Membership,
         written: Option<Membership>,
@@ -254,9 +159,12 @@ impl Household {
     ) {
         let org = membership.org.clone();
         let root = membership.root;
+        if written.is_none() {
+            self.orgs.enter(&org);
+        }
         let disk = self.orgs.disk(&org, written);
         let mut owner = Owner::new(self.kit.clone(), self.board.clone(), disk, &org);
-        owner.move_in(membership, identity);
+        owner.move_in(membership, identity).await;
         let (orders, orders_out) = mpsc::channel(ORDERS);
         let (end, ending) = watch::channel(None);
         let route = Route {
@@ -285,51 +193,9 @@ impl Household {
         self.paying = None;
         if all {
             tracing::info!("keyring took what had waited in memory");
-            self.board.better(Code::NO_KEYRING);
+            self.board
+                .better(Code::NO_KEYRING);
         }
-    }
-
-    fn leave(&mut self, org: &OrgName) -> Result<(), Problem> {
-        let Some(member) = self.members.remove(org) else {
-            return Err(self.board.read().not_joined());
-        };
-        self.routes.send_modify(|routes| {
-            routes.remove(org);
-        });
-        self.board.remove(org);
-        self.orgs.leave(org);
-        self.kit.ports.forget(org);
-        member.end.send_replace(Some(Code::SignedOut));
-        let (board, orgs, name) = (self.board.clone(), self.orgs.clone(), org.clone());
-        let gone = async move {
-            let _ = member.task.await;
-            // Its owner may have written once more.
-            orgs.leave(&name);
-        };
-        self.empty_keyring(gone, org, move |error| {
-            board.trouble(problems::of_store(error));
-        });
-        tracing::info!(%org, "org was left");
-        Ok(())
-    }
-
-    /// Deletes the secrets of an org that was left, once `before` is over, and then what reminds of it. What fails is tried again at the next start.
-    fn empty_keyring(
-        &mut self,
-        before: impl Future<Output = ()> + Send + 'static,
-        org: &OrgName,
-        failed: impl FnOnce(StoreError) + Send + 'static,
-    ) {
-        let (orgs, name) = (self.orgs.clone(), org.clone());
-        let ended = move |emptied: Result<(), StoreError>| match emptied {
-            Ok(()) => orgs.forget(&name),
-            Err(error) => failed(error),
-        };
-        // The provider was told by its owner.
-        drop(
-            self.forgetting
-                .forget_after(before, &self.kit.vault, org, Entry::ALL, ended),
-        );
     }
 
     /// An owner that ends by itself is a mistake of ours; its ports are closed, and nothing may go on saying "connected".
@@ -344,7 +210,8 @@ impl Household {
     }
 
     async fn end(mut self) {
-        self.joining = None;
+        self.end_join().await;
+        self.leaving.hurry();
         self.routes.send_replace(BTreeMap::new());
         for member in self.members.values() {
             member.end.send_replace(Some(Code::AppQuitting));
@@ -356,7 +223,12 @@ impl Household {
         if let Some(paying) = self.paying.take() {
             paying.abort();
         }
-        let _ = timeout(FAREWELL, self.forgetting.finish()).await;
+        // What is not done by then is gone on with at the next start.
+        let _ = timeout(FAREWELL, async {
+            self.leaving.finish().await;
+            self.forgetting.finish().await;
+        })
+        .await;
     }
 }
 

@@ -68,4 +68,6 @@ pub(crate) enum TaskNews {
 pub(crate) struct Woken {
     pub(crate) identity: Option<Arc<SigningKey>>,
     pub(crate) session: Option<Arc<Session>>,
+    /// Nobody is signed in, but the keyring still has what a session left.
+    pub(crate) leaves_something: bool,
 }

@@ -1,25 +1,28 @@
 //! The loop of one org: one order or report at a time, then a new snapshot if anything changed.
 //! Nothing in here waits for the network or a person; what does is a task of its own that reports back.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::account::{Account, Input, SignInWay};
 use super::board::Board;
 use super::door::DoorReport;
+use super::effects::Work;
 use super::forgetting::Forgetting;
 use super::household::KEYRING_AGAIN;
-use super::orders::{Order, TaskReport};
+use super::orders::{Order, TaskNews, TaskReport};
 use super::sockets::Sockets;
-use super::state::{Account, Door, State, Task, Way};
+use super::state::{Door, State, Task};
 use super::troubles;
 use crate::Action;
 use crate::circuit::{Admission, Circuits, Links};
@@ -39,7 +42,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 const TABS: Duration = Duration::from_secs(1);
 /// How long everything may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// As `FAREWELL`, when only one org ends: its provider is asked to end the session.
+/// As `TABS`, when only one org ends: its provider is asked to end the session.
+const GOODBYE: Duration = Duration::from_secs(11);
+/// As `FAREWELL`, with the goodbye in it and time for what comes after.
 const LEAVING: Duration = Duration::from_secs(15);
 
 /// What all owners of this agent share.
@@ -80,8 +85,7 @@ pub(crate) struct Owner {
     pub(super) board: Board,
     pub(super) admission: watch::Sender<Admission>,
     pub(super) awaited: watch::Sender<Option<Awaited>>,
-    pub(super) hub: Option<HubTask>,
-    pub(super) greeting: Option<Task>,
+    pub(super) work: Work,
     /// Tabs in the browser that are still to hear how it ended, and links that say goodbye.
     pub(super) farewells: JoinSet<()>,
     pub(super) forgetting: Forgetting,
@@ -116,8 +120,7 @@ impl Owner {
             board,
             admission,
             awaited: watch::Sender::new(None),
-            hub: None,
-            greeting: None,
+            work: Work::default(),
             farewells: JoinSet::new(),
             forgetting: Forgetting::default(),
             attempts: 0,
@@ -148,19 +151,15 @@ impl Owner {
                 Some(order) = orders.recv() => self.obey(order).await,
                 Some(report) = self.task_reports.recv() => self.on_task(report).await,
                 Some(report) = self.door_reports.recv() => self.on_door(report).await,
-                report = next(&mut self.hub) => self.on_hub(report).await,
+                report = next(&mut self.work.hub) => self.on_hub(report).await,
                 Some(_) = self.farewells.join_next() => {}
-                _ = keyring.tick(), if self.state.waits_for_keyring() => self.wake(None),
+                _ = keyring.tick(), if self.state.waits_for_keyring() => self.happens(Input::LookAgain).await,
                 _ = count.tick(), if self.state.is_any_open() => self.recount(),
             }
         };
-        // A part that hangs must not keep the app from quitting; an org that is left has time to say goodbye.
-        let patience = if why == Code::SignedOut {
-            LEAVING
-        } else {
-            FAREWELL
-        };
-        if timeout(patience, self.end(why)).await.is_err() {
+        let patience = pin!(patience(why, ending));
+        let end = pin!(self.end(why));
+        if let Either::Right(_) = select(end, patience).await {
             tracing::warn!("org did not end in time");
         }
     }
@@ -180,13 +179,16 @@ impl Owner {
 
     async fn act(&mut self, action: Action) -> Result<(), Problem> {
         match action {
-            Action::SignIn { .. } => self.sign_in(Way::Browser).await,
-            Action::SignInWithCode { .. } => self.sign_in(Way::Code).await,
+            Action::SignIn { .. } => self.sign_in(SignInWay::Browser).await,
+            Action::SignInWithCode { .. } => self.sign_in(SignInWay::Code).await,
             Action::CancelSignIn { .. } => {
-                self.cancel_sign_in().await;
+                self.happens(Input::Cancel).await;
                 Ok(())
             }
-            Action::SignOut { .. } => self.sign_out().await,
+            Action::SignOut { .. } => {
+                self.happens(Input::SignOut).await;
+                Ok(())
+            }
             Action::CompareDevice { request, .. } => self.compare_device(&request),
             Action::ApproveDevice { request, .. } => self.approve_device(&request),
             Action::DeclineDevice { request, .. } => self.decline_device(&request),
@@ -227,8 +229,27 @@ impl Owner {
         self.attempts
     }
 
-    pub(super) fn newest_attempt(&self) -> u64 {
-        self.attempts
+    pub(super) async fn sign_in(&mut self, way: SignInWay) -> Result<(), Problem> {
+        if self.state.home.is_none() {
+            return Err(Problem::new(Code::NotJoined));
+        }
+        self.happens(Input::SignIn(way)).await;
+        Ok(())
+    }
+
+    async fn on_task(&mut self, report: TaskReport) {
+        let TaskReport { attempt, news } = report;
+        match news {
+            TaskNews::Woken(result) => self.happens(Input::Woken(attempt, result)).await,
+            TaskNews::Progress(progress) => self.happens(Input::Progress(attempt, progress)).await,
+            TaskNews::SignedIn(result) => self.on_signed_in(attempt, result).await,
+            TaskNews::Introducing(at) => self.happens(Input::Introducing(attempt, at)).await,
+            TaskNews::LetIn(result) => self.happens(Input::LetIn(attempt, result)).await,
+            TaskNews::Greeted(result) => self.on_greeted(result),
+            TaskNews::SaidGoodbye(result) => self.on_goodbye(result),
+            TaskNews::Devices(result) => self.on_devices(result),
+            TaskNews::Stepped { id, result } => self.on_stepped(&id, result),
+        }
     }
 
     /// Says how things are.
@@ -244,7 +265,7 @@ impl Owner {
     /// Ends all that runs, in the order in which people would notice.
     async fn end(mut self, why: Code) {
         if why == Code::SignedOut {
-            self.end_access(&Problem::new(why), false).await;
+            self.happens(Input::SignOut).await;
         }
         // Nobody reads reports any more: whoever sends one must not wait for that.
         self.task_reports.close();
@@ -259,14 +280,13 @@ impl Owner {
         .await;
         self.stop_hub().await;
         self.end_sign_in(Code::SignInInterrupted);
-        self.state.account = Account::SignedOut;
-        self.admission
-            .send_replace(Admission::None(Problem::new(why)));
+        self.state.account = Account::out(Problem::new(why));
+        self.admit();
         self.forgetting.finish().await;
         // Nobody waits for tabs that have not come back; one that has is told.
         self.tools.porch.close();
         let patience = if why == Code::SignedOut {
-            LEAVING
+            GOODBYE
         } else {
             TABS
         };
@@ -277,6 +297,19 @@ impl Owner {
         self.farewells.shutdown().await;
         self.tools.circuits.shutdown(why).await;
     }
+}
+
+/// How long the end may take. A part that hangs must not keep the app from quitting; an org that is left has time to say
+/// goodbye, unless the app is quit meanwhile.
+async fn patience(why: Code, mut ending: watch::Receiver<Option<Code>>) {
+    if why == Code::SignedOut {
+        let quitting = ending.wait_for(|why| *why == Some(Code::AppQuitting));
+        if timeout(LEAVING, quitting).await.is_err() {
+            return;
+        }
+        return sleep(TABS).await;
+    }
+    sleep(FAREWELL).await;
 }
 
 /// Why everything is to end; an agent that is gone is quitting.

@@ -1,4 +1,4 @@
-//! Connect and Disconnect, and what the hub and the doors report about services.
+//! Connect and Disconnect, and what the doors report about services.
 //! Unknown and forbidden look the same here as everywhere: one code, one sentence.
 
 use std::sync::Arc;
@@ -6,13 +6,11 @@ use std::sync::Arc;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 
+use super::account::{Account, SignInWay};
 use super::door::{DoorHandle, DoorNews, DoorParts, DoorReport};
 use super::owner::Owner;
-use super::state::{Account, After, Door, Way, closes_the_door, is_cured_by_a_portal};
+use super::state::{After, Door, closes_the_door, is_cured_by_a_portal};
 use crate::ServiceRef;
-use crate::circuit::Admission;
-use crate::hub::access::Access;
-use crate::hub::report::{HubReport, Learned};
 use crate::inlet::visit::VisitEnd;
 use crate::snapshot::ConnectStep;
 
@@ -30,9 +28,8 @@ impl Owner {
         self.state.others.remove(service);
         self.state.doors.remove(service);
         match &self.state.account {
-            Account::SignedOut | Account::Waking { .. } => {
-                self.sign_in(Way::Browser).await?;
-                self.state.doors.insert(service.clone(), Door::Wanted);
+            Account::SignedOut { .. } | Account::Locked { .. } | Account::Waking { .. } => {
+                self.sign_in(SignInWay::Browser).await?;
             }
             Account::SignedIn { .. } if self.is_catalogue_fresh() => {
                 return self.open_door(service);
@@ -40,10 +37,9 @@ impl Owner {
             Account::SignedIn { .. }
             | Account::Arriving { .. }
             | Account::SigningIn { .. }
-            | Account::Introducing { .. } => {
-                self.state.doors.insert(service.clone(), Door::Wanted);
-            }
+            | Account::Introducing { .. } => {}
         }
+        self.state.doors.insert(service.clone(), Door::Wanted);
         Ok(())
     }
 
@@ -97,17 +93,17 @@ impl Owner {
 
     /// Whether the catalogue is the hub's word in this session and not a memory.
     fn is_catalogue_fresh(&self) -> bool {
-        matches!(&*self.admission.borrow(), Admission::Ready(_))
+        self.state.account.access().is_some()
     }
 
-    fn is_listed(&self, service: &ServiceName) -> bool {
+    pub(super) fn is_listed(&self, service: &ServiceName) -> bool {
         self.state
             .home
             .as_ref()
             .is_some_and(|home| home.lists(service))
     }
 
-    fn not_available(&self, service: &ServiceName) -> Problem {
+    pub(super) fn not_available(&self, service: &ServiceName) -> Problem {
         let problem = Problem::new(Code::NotAvailable).service(service);
         self.tools.circuits.explained(problem)
     }
@@ -141,7 +137,13 @@ impl Owner {
     }
 
     /// Starts closing whatever the door is; `shown`: the reason stays in its place.
-    fn close_door(&mut self, service: &ServiceName, door: Door, why: &Problem, shown: bool) {
+    pub(super) fn close_door(
+        &mut self,
+        service: &ServiceName,
+        door: Door,
+        why: &Problem,
+        shown: bool,
+    ) {
         let after = if shown {
             After::Failed(why.clone().service(service))
         } else {
@@ -190,23 +192,36 @@ impl Owner {
         else {
             return;
         };
-        match (news, door) {
-            (DoorNews::Step(new), Door::Opening { step, .. }) => *step = new,
-            (DoorNews::Connected, Door::Opening { .. }) => self.door_opened(&service),
-            (DoorNews::Failed(problem), Door::Opening { .. }) => {
+        match (door, news) {
+            (Door::Opening { step, .. }, DoorNews::Step(new)) => *step = new,
+            (Door::Opening { .. }, DoorNews::Connected) => self.door_opened(&service),
+            (Door::Opening { .. } | Door::Open { .. }, DoorNews::Visit(end)) => {
+                self.visit_ended(&service, end);
+            }
+            (Door::Opening { .. } | Door::Open { .. }, DoorNews::Trouble(problem)) => {
+                self.trouble(problem);
+            }
+            (Door::Opening { .. } | Door::Open { .. }, DoorNews::Failed(problem)) => {
                 if problem.code == Code::PortTaken {
                     self.suggest_another(&service);
                 }
                 self.state.doors.insert(service, Door::Failed(problem));
             }
-            (DoorNews::Trouble(problem), Door::Opening { .. }) => self.trouble(problem),
-            (DoorNews::Visit(end), Door::Open { .. }) => self.visit_ended(&service, end),
-            (DoorNews::Failed(_) | DoorNews::Closed, Door::Closing { after, .. }) => {
+            (Door::Closing { after, .. }, DoorNews::Failed(_) | DoorNews::Closed) => {
                 let after = std::mem::replace(after, After::Nothing);
                 self.door_closed(&service, after).await;
             }
-            // A door that is closing has said its last interesting word.
-            _ => {}
+            // Nobody told it to: what is not open is not shown as open.
+            (Door::Opening { .. } | Door::Open { .. }, DoorNews::Closed) => {
+                self.door_closed(&service, After::Nothing).await;
+            }
+            // Told to close, it has said its last interesting word; the others have no door that speaks.
+            (
+                Door::Closing { .. },
+                DoorNews::Step(_) | DoorNews::Connected | DoorNews::Visit(_) | DoorNews::Trouble(_),
+            )
+            | (Door::Open { .. }, DoorNews::Step(_) | DoorNews::Connected)
+            | (Door::Wanted | Door::Failed(_), _) => {}
         }
     }
 
@@ -271,105 +286,12 @@ impl Owner {
         }
     }
 
-    pub(super) async fn on_hub(&mut self, report: HubReport) {
-        match report {
-            HubReport::State(state) => self.state.hub = state,
-            HubReport::Trouble(problem) => self.trouble(problem),
-            HubReport::Better(codes) => self.better(codes),
-            HubReport::Granted(access) => self.granted(&access),
-            HubReport::Introductions(seen) => self.on_introductions(seen),
-            HubReport::Devices(devices) => self.on_devices(Ok(devices)),
-            HubReport::Learned(learned) => self.learned(*learned),
-            HubReport::Ended(problem) => self.sign_off(&problem, true).await,
-        }
-    }
-
-    /// New rights: the catalogue may have changed, and whoever waited for sign-in goes on.
-    fn granted(&mut self, access: &Arc<Access>) {
-        let signed_in = Account::SignedIn {
-            session: Arc::clone(&access.session),
-        };
-        if let Account::Arriving { tab: Some(tab), .. } =
-            std::mem::replace(&mut self.state.account, signed_in)
-        {
-            self.tell_tab(tab, Ok(()));
-        }
-        let Some(home) = &mut self.state.home else {
-            return;
-        };
-        home.catalogue.clone_from(&access.catalogue);
-        self.keep_promises();
-        self.state.list_ports();
-        self.close_vanished();
-        self.open_wanted();
-    }
-
-    fn open_wanted(&mut self) {
+    pub(super) fn open_wanted(&mut self) {
         for service in self.state.wanted() {
             self.state.doors.remove(&service);
             if let Err(problem) = self.open_door(&service) {
                 self.trouble(problem);
             }
-        }
-    }
-
-    /// The catalogue has spoken: what the ticket named and it does not hold disappears with a word.
-    fn keep_promises(&mut self) {
-        let Some(home) = &mut self.state.home else {
-            return;
-        };
-        if home.membership.promised.is_empty() {
-            return;
-        }
-        let broken: Vec<_> = home.promised().map(|one| one.service.clone()).collect();
-        home.membership.promised.clear();
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
-        }
-        for service in broken {
-            let problem = self.not_available(&service);
-            self.trouble(problem);
-        }
-    }
-
-    /// A service that the catalogue no longer lists is not open any more.
-    fn close_vanished(&mut self) {
-        let doors = self
-            .state
-            .doors
-            .iter()
-            .filter(|(_, door)| !matches!(door, Door::Wanted));
-        let vanished: Vec<_> = doors
-            .map(|(service, _)| service.clone())
-            .filter(|s| !self.is_listed(s))
-            .collect();
-        for service in vanished {
-            let Some(door) = self.state.doors.remove(&service) else {
-                continue;
-            };
-            let why = Problem::new(Code::PolicyChanged).service(&service);
-            if door.handle().is_some() {
-                self.trouble(why.clone());
-            }
-            self.close_door(&service, door, &why, false);
-        }
-    }
-
-    fn learned(&mut self, learned: Learned) {
-        let name = self
-            .state
-            .session()
-            .map(|session| session.claims.name.clone());
-        let Some(home) = &mut self.state.home else {
-            return;
-        };
-        home.membership.trust = learned.trust;
-        home.membership.root_key = Some(learned.root);
-        home.membership.services = learned.services;
-        home.idp = Some(learned.idp);
-        home.membership.last = name.or(home.membership.last.take());
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
         }
     }
 }

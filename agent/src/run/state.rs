@@ -13,19 +13,18 @@ use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::account::Account;
 use super::door::DoorHandle;
 use super::sockets::Sockets;
 use super::troubles;
 use crate::ServiceRef;
 use crate::circuit::Circuits;
-use crate::devices::newcomer::Introducing;
 use crate::devices::sponsor::Requests;
 use crate::disk::Membership;
 use crate::hub::access::Catalogue;
 use crate::ports::Ports;
-use crate::signin::flow::Tab;
 use crate::signin::tokens::Session;
-use crate::snapshot::{ConnectStep, HubState, SignIn};
+use crate::snapshot::{ConnectStep, HubState};
 
 /// A task that is aborted when it is replaced or dropped.
 pub(super) struct Task(JoinHandle<()>);
@@ -53,49 +52,10 @@ impl Drop for Task {
     }
 }
 
-/// How a person signs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    Browser,
-    /// A code for the browser of another computer.
-    Code,
-}
-
 /// A sign-in that can be told to end; dropping it ends it without a word to its tab.
 pub(super) struct Running {
     pub(super) stop: watch::Sender<Option<Problem>>,
     pub(super) task: Task,
-}
-
-/// Who the person is to us. The tasks in here end with the state they belong to.
-pub(super) enum Account {
-    SignedOut,
-    /// The keyring is being read; looks like signed out. Somebody may have asked to sign in meanwhile.
-    Waking {
-        _task: Task,
-        then_sign_in: Option<Way>,
-    },
-    SigningIn {
-        view: SignIn,
-        running: Running,
-    },
-    /// The session stands, the first credential is still missing.
-    Arriving {
-        session: Arc<Session>,
-        since: UnixTime,
-        tab: Option<Tab>,
-    },
-    /// The session stands, but this device is not in: another one has to let it in.
-    Introducing {
-        session: Arc<Session>,
-        since: UnixTime,
-        /// What was said last.
-        at: Option<Introducing>,
-        _task: Task,
-    },
-    SignedIn {
-        session: Arc<Session>,
-    },
 }
 
 /// A joined org at work.
@@ -112,8 +72,6 @@ pub(super) struct Home {
     pub(super) devices: Vec<DeviceInfo>,
     /// New ones that ask to be let in by this one.
     pub(super) requests: Requests,
-    /// Signed in, but nobody let this device in in time: the next try needs no browser.
-    pub(super) unintroduced: Option<Arc<Session>>,
 }
 
 impl Home {
@@ -190,8 +148,6 @@ pub(super) struct State {
     pub(super) sockets: Arc<Sockets>,
     /// Ports that were free when a service could not have its own.
     pub(super) others: BTreeMap<ServiceName, u16>,
-    /// The last look into the keyring found it locked or not there.
-    pub(super) keyring_failed: bool,
     /// Sign-outs of which the provider is still being told.
     pub(super) goodbyes: usize,
 }
@@ -199,7 +155,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(ports: Ports, sockets: Arc<Sockets>) -> Self {
         Self {
-            account: Account::SignedOut,
+            account: Account::nobody(),
             home: None,
             hub: HubState::Connecting,
             doors: BTreeMap::new(),
@@ -208,7 +164,6 @@ impl State {
             sockets,
             goodbyes: 0,
             others: BTreeMap::new(),
-            keyring_failed: false,
         }
     }
 
@@ -252,22 +207,12 @@ impl State {
     }
 
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
-        match &self.account {
-            Account::SignedIn { session } | Account::Arriving { session, .. } => Some(session),
-            Account::SignedOut
-            | Account::Waking { .. }
-            | Account::SigningIn { .. }
-            | Account::Introducing { .. } => None,
-        }
+        self.account.session()
     }
 
     /// Whether the keyring did not give the key of this device, and may do so later.
     pub(super) fn waits_for_keyring(&self) -> bool {
-        let without_key = self
-            .home
-            .as_ref()
-            .is_some_and(|home| home.identity.is_none());
-        self.keyring_failed && without_key && matches!(self.account, Account::SignedOut)
+        matches!(self.account, Account::Locked { asking: None, .. })
     }
 
     pub(super) fn is_any_open(&self) -> bool {

@@ -7,8 +7,9 @@ use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
+use super::account::Account;
 use super::sockets;
-use super::state::{Account, Door, Home, State};
+use super::state::{Door, Home, State};
 use crate::circuit::Tally;
 use crate::devices::newcomer::Introducing;
 use crate::devices::sponsor::Us;
@@ -91,13 +92,13 @@ impl State {
                 HubState::Connected => Some(Awaited::Outlet),
                 HubState::Connecting | HubState::Away { .. } => Some(Awaited::Hub),
             },
-            Account::SignedOut | Account::Waking { .. } => None,
+            Account::SignedOut { .. } | Account::Locked { .. } | Account::Waking { .. } => None,
         }
     }
 
     fn account_view(&self) -> AccountView {
         match &self.account {
-            Account::SignedOut | Account::Waking { .. } => {
+            Account::SignedOut { .. } | Account::Locked { .. } | Account::Waking { .. } => {
                 let last = self
                     .home
                     .as_ref()
@@ -119,7 +120,7 @@ impl State {
                 likely: Vec::new(),
                 code: None,
             }),
-            Account::SignedIn { session } => AccountView::SignedIn {
+            Account::SignedIn { session, .. } => AccountView::SignedIn {
                 name: session.claims.name.clone(),
                 until: session.ends(),
             },

@@ -1,15 +1,13 @@
 //! One sign-in with a code: hub, provider, a code for another computer's browser, tokens.
 //! There is no way back to this computer, so there is no port and no tab; it is told to end as any other.
 
-use std::sync::Arc;
-
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::problem::Problem;
 
 use super::flow::{Failed, Flow, Progress, SignedIn, Stop};
 use super::provider::Provider;
 use super::provider::device::Waiting;
-use super::tokens::Session;
+use super::tokens::{Session, Tokens};
 use crate::hub::keeper::greet;
 use crate::problems;
 use crate::snapshot::{SignInCode, SignInStep};
@@ -18,16 +16,18 @@ impl Flow {
     /// As `run`, with a code instead of a browser.
     pub(crate) async fn run_with_code(mut self, mut stop: Stop) -> Result<SignedIn, Failed> {
         let failed = |problem| Failed { problem, tab: None };
-        let session = tokio::select! {
+        let (tokens, session) = tokio::select! {
             biased;
             why = stop.told() => return Err(failed(why)),
-            session = self.with_code() => session.map_err(failed)?,
+            tokens = self.with_code() => tokens.map_err(failed)?,
         };
+        // From here on it is not stopped: what is kept by halves would be found at the next start.
+        let session = self.keep(&tokens, session).await;
         self.step(SignInStep::GettingCredential, None).await;
         Ok(SignedIn { session, tab: None })
     }
 
-    async fn with_code(&mut self) -> Result<Arc<Session>, Problem> {
+    async fn with_code(&mut self) -> Result<(Tokens, Session), Problem> {
         self.step(SignInStep::AskingHub, None).await;
         let (_, idp) = greet(&self.hub, &self.noise, &mut self.trust)
             .await
@@ -46,7 +46,7 @@ impl Flow {
         let mut rz = [0; 32];
         SystemEntropy.fill(&mut rz);
         let session = Session::begin(&tokens, rz, idp.max_session).with_code();
-        Ok(self.keep(&tokens, session).await)
+        Ok((tokens, session))
     }
 
     fn shown(&self, waiting: &Waiting) -> SignInCode {

@@ -15,13 +15,14 @@ use super::provider::Provider;
 use crate::hub::api::HubIdentity;
 use crate::hub::keeper::greet;
 use crate::hub::trust::Trust;
+use crate::keys::StoreError;
 use crate::problems;
 
 /// How long the provider may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A refresh token on its way out: `None` when there was none, or it could not be read.
-pub(crate) type LastToken = oneshot::Receiver<Option<Zeroizing<String>>>;
+/// A refresh token on its way out: `None` when there was none.
+pub(crate) type LastToken = oneshot::Receiver<Result<Option<Zeroizing<String>>, StoreError>>;
 
 /// Everything the last word needs.
 pub(crate) struct Goodbye {
@@ -38,12 +39,14 @@ impl Goodbye {
     /// # Errors
     /// `SignOutNotConfirmed` when the provider may still take the token.
     pub(crate) async fn say(self, token: LastToken) -> Result<(), Problem> {
-        let Ok(Some(token)) = token.await else {
-            return Ok(());
-        };
         let host = self.idp.as_ref().map(|idp| idp.issuer.clone());
-        let said = timeout(LIMIT, self.revoke(&token)).await;
-        if matches!(said, Ok(Ok(()))) {
+        let said = match token.await {
+            Ok(Ok(None)) | Err(_) => return Ok(()),
+            Ok(Ok(Some(token))) => matches!(timeout(LIMIT, self.revoke(&token)).await, Ok(Ok(()))),
+            // A locked keyring keeps it: nothing can be said with it before that opens.
+            Ok(Err(_)) => false,
+        };
+        if said {
             tracing::info!("session was ended at the provider");
             return Ok(());
         }

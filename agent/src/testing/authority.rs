@@ -104,7 +104,7 @@ impl Headquarters {
             key: key.verify_key(),
             at,
             not_after: at.plus(3600),
-            id: "ticket-1".into(),
+            id: key.verify_key().peer_id().to_string(),
             services: vec![],
         };
         let link = JoinLink {

@@ -4,6 +4,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod hub;
+pub(crate) mod keyring;
 pub(crate) mod log;
 pub(crate) mod org;
 pub(crate) mod provider;

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) away: watch::Sender<bool>,
     /// Whether the answer to a code has to wait.
     held: watch::Sender<bool>,
+    /// Whether it takes what it is asked and never answers.
+    pub(crate) silent: watch::Sender<bool>,
     /// What whoever asks with a device code hears; nothing once somebody has typed the code.
     pub(crate) code: watch::Sender<Option<&'static str>>,
     /// Seconds by which its clock is ahead.
@@ -79,6 +81,7 @@ impl Provider {
             disabled: watch::Sender::new(false),
             away: watch::Sender::new(false),
             held: watch::Sender::new(false),
+            silent: watch::Sender::new(false),
             code: watch::Sender::new(Some("authorization_pending")),
             ahead: watch::Sender::new(0),
             asked: watch::Sender::default(),
@@ -120,6 +123,17 @@ impl Provider {
         let asked = self.inner.asked.borrow();
         let found = asked.iter().rev().find(|(asked, _)| asked == path);
         found.map(|(_, form)| form.clone())
+    }
+
+    /// Waits until something is asked under this path.
+    pub(crate) async fn hears(&self, path: &str) {
+        let mut asked = self.inner.asked.subscribe();
+        let found = asked.wait_for(|asked| asked.iter().any(|(asked, _)| asked == path));
+        let patience = std::time::Duration::from_secs(20);
+        tokio::time::timeout(patience, found)
+            .await
+            .expect("the provider was never asked that")
+            .unwrap();
     }
 
     /// Whether this token would still be taken.
@@ -270,6 +284,7 @@ async fn answer(
     if path.ends_with("/token") {
         let _ = inner.held.subscribe().wait_for(|held| !held).await;
     }
+    let _ = inner.silent.subscribe().wait_for(|silent| !silent).await;
     let (status, answer) = inner.answer(&path, form);
     let response = Response::builder()
         .status(status)

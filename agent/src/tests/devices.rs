@@ -1,7 +1,10 @@
 //! Two laptops of one person at a real authority: the new one is let in by the old one, listed, and taken back.
 //! The person is the test: it reads both screens and clicks.
 
+use std::sync::Arc;
+
 use crate::testing::authority::Headquarters;
+use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::provider::{Pages, Provider, browser};
 use crate::testing::{Hand, acme, until};
@@ -37,12 +40,17 @@ impl Desk {
     }
 
     async fn laptop(&self) -> Laptop {
+        self.laptop_with(None).await
+    }
+
+    async fn laptop_with(&self, keyring: Option<Arc<Keyring>>) -> Laptop {
         let dir = tempfile::tempdir().unwrap();
         let (path, hand) = (dir.path().join("agent"), self.hand.clone());
         let config = Box::new(move || {
             let mut config = AgentConfig::in_dir(&path);
             config.keys = KeyStoreKind::File;
             config.clock = hand.clock();
+            config.keyring = keyring.clone().map(|keyring| keyring as _);
             config
         });
         let (opener, pages) = browser();
@@ -292,4 +300,55 @@ async fn a_laptop_that_is_in_does_not_lose_its_place_to_a_link_without_a_ticket(
 
     assert_eq!(again.unwrap_err().code, Code::AlreadyJoined);
     desk.end(vec![old]).await;
+}
+
+#[tokio::test]
+async fn a_join_that_is_cancelled_leaves_the_device_its_key() {
+    let desk = Desk::new().await;
+    let keyring = Arc::new(Keyring::default());
+    let mut laptop = desk.laptop_with(Some(Arc::clone(&keyring))).await;
+    laptop.join(desk.hub.link()).await;
+    keyring
+        .until(|keyring| keyring.has("acme/identity") && !keyring.has("acme/joining"))
+        .await;
+    let before = keyring.secret("acme/identity");
+    let held = keyring.hold();
+    let link = Secret::from(desk.hub.link());
+    laptop.agent.act(Action::Join { link }).await.unwrap();
+    keyring.is_written_to().await;
+
+    laptop.agent.act(Action::CancelJoin).await.unwrap();
+    drop(held);
+
+    // The new key waits for its ticket beside the one that is this device.
+    keyring.until(|keyring| keyring.has("acme/joining")).await;
+    assert_eq!(keyring.secret("acme/identity"), before);
+    laptop.sign_in(&desk.provider).await;
+    until(&laptop.agent, signed_in).await;
+    desk.end(vec![laptop]).await;
+}
+
+#[tokio::test]
+async fn an_org_that_is_left_while_it_is_joined_anew_stays_left() {
+    let desk = Desk::new().await;
+    let keyring = Arc::new(Keyring::default());
+    let laptop = desk.laptop_with(Some(Arc::clone(&keyring))).await;
+    laptop.join(desk.hub.link()).await;
+    let held = keyring.hold();
+    let link = Secret::from(desk.hub.link());
+    laptop.agent.act(Action::Join { link }).await.unwrap();
+    keyring.is_written_to().await;
+
+    laptop
+        .agent
+        .act(Action::Leave { org: name() })
+        .await
+        .unwrap();
+    drop(held);
+
+    keyring
+        .until(|keyring| !keyring.has("acme/joining") && !keyring.has("acme/identity"))
+        .await;
+    assert!(laptop.agent.snapshot().borrow().orgs.is_empty());
+    desk.end(vec![laptop]).await;
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tidegate_proto::api::event;
 use tokio::io::AsyncReadExt;
 
+use crate::keys::SecretStore;
+use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::provider::{Page, Pages, Provider, browser};
-use crate::testing::{World, acme, failed, free_port, state, until};
+use crate::testing::{CANARIES, World, acme, failed, free_port, state, until};
 use crate::{AccountView, Action, Agent, Code, LikelyCause, SignIn, SignInStep, Snapshot};
 
 /// A joined agent with a provider and a browser.
@@ -22,6 +24,11 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// With a keyring that does what the test says.
+    pub(super) async fn with(keyring: Option<Arc<Keyring>>) -> Self {
         let world = World::new().await;
         let provider = Provider::start(world.hand.clock()).await;
         *world.hub.inner.idp.lock().unwrap() = provider.settings();
@@ -29,6 +36,10 @@ impl Scene {
         let (browser, pages) = browser();
         let mut config = world.config();
         config.browser = Box::new(browser);
+        if let Some(keyring) = keyring {
+            keyring.write("acme/identity", CANARIES[2]).unwrap();
+            config.keyring = Some(keyring);
+        }
         let agent = Agent::start(config).await.unwrap();
         until(&agent, signed_out).await;
         Self {
@@ -54,7 +65,7 @@ impl Scene {
     }
 
     /// Begins a sign-in, up to the page in the browser.
-    async fn begin(&mut self) -> Page {
+    pub(super) async fn begin(&mut self) -> Page {
         self.agent
             .act(Action::SignIn { org: name() })
             .await

@@ -1,8 +1,11 @@
 //! Signing in with a code, for a computer without a browser: shown, waited for, cancelled, run out.
 //! What such a sign-in may do is decided by policies elsewhere; here it only has to come about.
 
+use std::sync::Arc;
+
 use super::sign_in::{Scene, signed_in, signed_out, waiting};
 use crate::testing::hub::Outlet;
+use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::{failed, until};
 use crate::{Action, Code, SignInStep};
@@ -58,6 +61,31 @@ async fn a_code_can_be_cancelled_and_a_new_one_asked_for() {
     shown(&scene).await;
     scene.provider.inner.code.send_replace(None);
     until(&scene.agent, signed_in).await;
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_code_that_is_cancelled_while_it_is_kept_leaves_nothing_in_the_keyring() {
+    let keyring = Arc::new(Keyring::default());
+    let scene = Scene::with(Some(Arc::clone(&keyring))).await;
+    shown(&scene).await;
+    let held = keyring.hold();
+    scene.provider.inner.code.send_replace(None);
+    keyring.is_written_to().await;
+
+    scene
+        .agent
+        .act(Action::CancelSignIn { org: name() })
+        .await
+        .unwrap();
+    drop(held);
+
+    // Written, because nobody stops a write half way, and then forgotten.
+    scene.provider.hears("/v1/revoke").await;
+    keyring
+        .until(|keyring| !keyring.has("acme/refresh") && !keyring.has("acme/session"))
+        .await;
+    assert!(signed_out(&scene.agent.snapshot().borrow()));
     scene.close().await;
 }
 

@@ -1,0 +1,397 @@
+//! One match over what happens, and for each input one over what is: a new state or input breaks the build in here.
+//! A newcomer would answer a report without asking what the account is by now: it may be somebody else's.
+
+use std::sync::Arc;
+
+use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::time::UnixTime;
+
+use super::{Account, Effect, Facts, Input, Rights, SignInWay};
+use crate::devices::newcomer::{Introducing, LetIn};
+use crate::hub::access::Access;
+use crate::run::orders::Woken;
+use crate::signin::flow::Progress;
+use crate::signin::tokens::Session;
+use crate::snapshot::{SignIn, SignInStep};
+
+/// What a keyring that opened makes obsolete.
+const ABOUT_KEYS: &[Code] = &[
+    Code::KeyringLocked,
+    Code::KeyringAbsent,
+    Code::KeyringSilent,
+    Code::KeyFileOpen,
+    Code::NotEnrolled,
+    Code::KeyMissing,
+];
+
+pub(in crate::run) type Next = (Account, Vec<Effect>);
+
+impl Account {
+    /// What becomes of it, and what is to be done.
+    pub(in crate::run) fn step(self, input: Input, facts: &Facts) -> Next {
+        match input {
+            Input::Wake => self.wake(None, facts),
+            Input::SignIn(way) => self.sign_in(way, facts),
+            Input::Cancel => self.cancel(),
+            Input::SignOut => self.end(Problem::new(Code::SignedOut), false),
+            Input::Adopt => (
+                Self::nobody(),
+                self.end(Problem::new(Code::SignedOut), false).1,
+            ),
+            Input::LookAgain => self.look_again(facts),
+            Input::Woken(attempt, result) if self.attempt() == Some(attempt) => {
+                self.woken(result, facts)
+            }
+            Input::Progress(attempt, progress) if self.attempt() == Some(attempt) => {
+                self.progress(progress)
+            }
+            Input::SignedIn(attempt, result) if self.attempt() == Some(attempt) => {
+                self.signed_in(result, facts)
+            }
+            Input::SignedIn(_, result) => self.late_sign_in(result.is_ok()),
+            Input::Introducing(attempt, at) if self.attempt() == Some(attempt) => {
+                self.introducing(at)
+            }
+            Input::LetIn(attempt, result) if self.attempt() == Some(attempt) => self.let_in(result),
+            // The last words of an attempt that was given up.
+            Input::Woken(..) | Input::Progress(..) | Input::Introducing(..) | Input::LetIn(..) => {
+                (self, Vec::new())
+            }
+            Input::Granted(access) => self.granted(access),
+            Input::Withheld(why) => self.with_rights(Rights::Withheld(why)),
+            Input::HubAway => self.hub_away(facts.now),
+            Input::Ended(why) => self.end(why, true),
+        }
+    }
+
+    fn wake(self, then_sign_in: Option<SignInWay>, facts: &Facts) -> Next {
+        let attempt = facts.attempt;
+        let waking = Self::Waking {
+            attempt,
+            then_sign_in,
+        };
+        (waking, vec![Effect::ReadKeys(attempt)])
+    }
+
+    /// A retry replaces: there is never more than one sign-in or keeper at a time.
+    fn sign_in(self, way: SignInWay, facts: &Facts) -> Next {
+        let unintroduced = match self {
+            Self::SignedIn { .. } => return (self, Vec::new()),
+            Self::Waking { attempt, .. } => {
+                let then_sign_in = Some(way);
+                let waking = Self::Waking {
+                    attempt,
+                    then_sign_in,
+                };
+                return (waking, Vec::new());
+            }
+            // The keyring was locked and may be open now.
+            _ if !facts.has_key => return self.wake(Some(way), facts),
+            Self::SignedOut { unintroduced, .. } => unintroduced,
+            Self::Locked { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. }
+            | Self::Arriving { .. } => None,
+        };
+        let mut effects = vec![Effect::StopHub, Effect::EndSignIn(Code::SignInReplaced)];
+        let still_good = unintroduced.filter(|session| facts.now < session.claims.expires);
+        let next = match still_good {
+            Some(session) => introduce(session, facts, &mut effects),
+            None => {
+                effects.push(Effect::StartSignIn(facts.attempt, way));
+                Self::SigningIn {
+                    attempt: facts.attempt,
+                    view: asking_hub(facts.now),
+                    leftover: false,
+                }
+            }
+        };
+        (next, effects)
+    }
+
+    fn cancel(self) -> Next {
+        match self {
+            Self::SigningIn { leftover, .. } => {
+                let mut effects = vec![
+                    Effect::Unwant(None),
+                    Effect::EndSignIn(Code::SignInCancelled),
+                ];
+                effects.extend(leftover.then_some(Effect::Forget(Code::SignInCancelled)));
+                effects.push(Effect::GreetHub);
+                (Self::nobody(), effects)
+            }
+            Self::Arriving { .. } | Self::Introducing { .. } => {
+                self.end(Problem::new(Code::SignInCancelled), false)
+            }
+            Self::Waking { attempt, .. } => {
+                let waking = Self::Waking {
+                    attempt,
+                    then_sign_in: None,
+                };
+                (waking, vec![Effect::Unwant(None)])
+            }
+            Self::SignedOut { .. } | Self::Locked { .. } | Self::SignedIn { .. } => {
+                (self, Vec::new())
+            }
+        }
+    }
+
+    fn end(self, why: Problem, shown: bool) -> Next {
+        let next = match self {
+            // Nothing ends here that would open the keyring.
+            Self::Locked { .. } => self,
+            _ if shown => Self::out(why.clone()),
+            _ => Self::nobody(),
+        };
+        let effects = vec![
+            Effect::StopHub,
+            Effect::EndSignIn(why.code),
+            Effect::End { why, shown },
+            Effect::GreetHub,
+        ];
+        (next, effects)
+    }
+
+    /// Asks the keyring once more. Until it answers differently nothing changes, nothing is said and nobody is greeted.
+    fn look_again(self, facts: &Facts) -> Next {
+        match self {
+            Self::Locked { why, asking: None } => {
+                let asking = Some(facts.attempt);
+                let effects = vec![Effect::ReadKeys(facts.attempt)];
+                (Self::Locked { why, asking }, effects)
+            }
+            Self::Locked {
+                asking: Some(_), ..
+            }
+            | Self::SignedOut { .. }
+            | Self::Waking { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. }
+            | Self::Arriving { .. }
+            | Self::SignedIn { .. } => (self, Vec::new()),
+        }
+    }
+
+    fn woken(self, result: Result<Woken, Problem>, facts: &Facts) -> Next {
+        let (then_sign_in, before) = match self {
+            Self::Waking { then_sign_in, .. } => (then_sign_in, None),
+            Self::Locked { why, .. } => (None, Some(why.code)),
+            Self::SignedOut { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. }
+            | Self::Arriving { .. }
+            | Self::SignedIn { .. } => return (self, Vec::new()),
+        };
+        let woken = match result {
+            Ok(woken) => woken,
+            Err(why) if before == Some(why.code) => {
+                return (Self::Locked { why, asking: None }, Vec::new());
+            }
+            Err(why) => {
+                let effects = failed(&why);
+                return (Self::Locked { why, asking: None }, effects);
+            }
+        };
+        let mut effects = vec![Effect::Better(ABOUT_KEYS)];
+        let Some(key) = woken.identity else {
+            let why = Problem::new(Code::KeyMissing);
+            effects.extend(failed(&why));
+            return (Self::out(why), effects);
+        };
+        effects.push(Effect::TakeKey(key));
+        if facts.signed_out {
+            let leftovers = woken.leaves_something.then_some(Code::SignedOut);
+            effects.extend(leftovers.map(Effect::Forget));
+        }
+        let session = woken.session.filter(|session| facts.now < session.ends());
+        let next = match (session.filter(|_| !facts.signed_out), then_sign_in) {
+            (Some(session), _) if facts.is_enrolled => {
+                effects.push(Effect::KeepHub(Arc::clone(&session)));
+                let rights = Rights::Awaited;
+                Self::SignedIn { session, rights }
+            }
+            (Some(session), _) => introduce(session, facts, &mut effects),
+            (None, Some(way)) => {
+                let has_key = true;
+                let (next, more) = Self::nobody().sign_in(way, &Facts { has_key, ..*facts });
+                effects.extend(more);
+                next
+            }
+            (None, None) => {
+                effects.push(Effect::GreetHub);
+                Self::nobody()
+            }
+        };
+        (next, effects)
+    }
+
+    fn progress(mut self, progress: Progress) -> Next {
+        let mut effects = Vec::new();
+        if let Self::SigningIn { view, .. } = &mut self {
+            match progress {
+                Progress::Trouble(problem) => effects.push(Effect::Trouble(problem)),
+                Progress::Step { step, url } => {
+                    view.step = step;
+                    view.url = url;
+                    view.likely.clear();
+                    view.code = None;
+                }
+                Progress::Quiet(likely) => view.likely = likely,
+                Progress::Code(code) => {
+                    view.step = SignInStep::WaitingForCode;
+                    view.code = Some(code);
+                }
+            }
+        }
+        (self, effects)
+    }
+
+    fn signed_in(self, result: Result<Arc<Session>, Problem>, facts: &Facts) -> Next {
+        let Self::SigningIn { view, leftover, .. } = self else {
+            return self.late_sign_in(result.is_ok());
+        };
+        let mut effects = Vec::new();
+        let next = match result {
+            Ok(session) => {
+                effects.push(Effect::Better(&[Code::BrowserDidNotOpen]));
+                if facts.is_enrolled {
+                    effects.push(Effect::KeepHub(Arc::clone(&session)));
+                    Self::Arriving {
+                        session,
+                        since: view.since,
+                        rights: Rights::Awaited,
+                    }
+                } else {
+                    effects.push(Effect::WelcomeTab);
+                    introduce(session, facts, &mut effects)
+                }
+            }
+            Err(why) => {
+                effects.extend(leftover.then_some(Effect::Forget(Code::SignInCancelled)));
+                effects.extend(failed(&why));
+                Self::nobody()
+            }
+        };
+        (next, effects)
+    }
+
+    /// A sign-in that ended after it had been replaced or cancelled. What it kept, the next start must not find.
+    fn late_sign_in(mut self, came_through: bool) -> Next {
+        if !came_through {
+            return (self, Vec::new());
+        }
+        let effects = match &mut self {
+            Self::SignedOut { .. } | Self::Locked { .. } | Self::Waking { .. } => {
+                vec![Effect::Forget(Code::SignInCancelled)]
+            }
+            Self::SigningIn { leftover, .. } => {
+                *leftover = true;
+                Vec::new()
+            }
+            // These have kept their own session over it.
+            Self::Introducing { .. } | Self::Arriving { .. } | Self::SignedIn { .. } => Vec::new(),
+        };
+        (self, effects)
+    }
+
+    fn introducing(mut self, new: Introducing) -> Next {
+        if let Self::Introducing { at, .. } = &mut self {
+            *at = Some(new);
+        }
+        (self, Vec::new())
+    }
+
+    fn let_in(self, result: Result<LetIn, Problem>) -> Next {
+        let Self::Introducing { session, since, .. } = self else {
+            return (self, Vec::new());
+        };
+        match result {
+            Ok(let_in) => {
+                let effects = vec![
+                    Effect::Enrol(let_in, Arc::clone(&session)),
+                    Effect::KeepHub(Arc::clone(&session)),
+                ];
+                let arriving = Self::Arriving {
+                    session,
+                    since,
+                    rights: Rights::Awaited,
+                };
+                (arriving, effects)
+            }
+            Err(why) => {
+                let effects = failed(&why);
+                // Whoever only took too long need not sign in again.
+                let unintroduced = (why.code == Code::IntroductionOver).then_some(session);
+                (Self::SignedOut { why, unintroduced }, effects)
+            }
+        }
+    }
+
+    fn granted(self, access: Arc<Access>) -> Next {
+        let mut effects = Vec::new();
+        match self {
+            Self::Arriving { .. } => effects.push(Effect::WelcomeTab),
+            Self::SignedIn { .. } => {}
+            Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. } => return (self, effects),
+        }
+        effects.push(Effect::UseRights(Arc::clone(&access)));
+        let signed_in = Self::SignedIn {
+            session: Arc::clone(&access.session),
+            rights: Rights::Held(access),
+        };
+        (signed_in, effects)
+    }
+
+    fn with_rights(mut self, new: Rights) -> Next {
+        match &mut self {
+            Self::Arriving { rights, .. } | Self::SignedIn { rights, .. } => *rights = new,
+            Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::SigningIn { .. }
+            | Self::Introducing { .. } => {}
+        }
+        (self, Vec::new())
+    }
+
+    /// Rights that have run out while the hub is away are taken back: whoever opens a portal then waits for new ones.
+    fn hub_away(self, now: UnixTime) -> Next {
+        match self.access().is_some_and(|access| !access.holds(now)) {
+            true => self.with_rights(Rights::Awaited),
+            false => (self, Vec::new()),
+        }
+    }
+}
+
+fn introduce(session: Arc<Session>, facts: &Facts, effects: &mut Vec<Effect>) -> Account {
+    effects.push(Effect::Introduce(facts.attempt, Arc::clone(&session)));
+    Account::Introducing {
+        attempt: facts.attempt,
+        session,
+        since: facts.now,
+        at: None,
+    }
+}
+
+/// What every way of not getting in has in common.
+fn failed(why: &Problem) -> Vec<Effect> {
+    vec![
+        Effect::Unwant(Some(why.clone())),
+        Effect::Trouble(why.clone()),
+        Effect::GreetHub,
+    ]
+}
+
+fn asking_hub(since: UnixTime) -> SignIn {
+    SignIn {
+        step: SignInStep::AskingHub,
+        url: None,
+        since,
+        likely: Vec::new(),
+        code: None,
+    }
+}

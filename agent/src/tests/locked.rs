@@ -1,0 +1,99 @@
+//! What a keyring that is locked just then must not undo: signing out, leaving, and a join that is cancelled.
+//! It opens again in every one of these stories, at the latest at the next start.
+
+use std::sync::Arc;
+
+use super::sign_in::{Scene, signed_in, signed_out};
+use crate::testing::keyring::Keyring;
+use crate::testing::org::name;
+use crate::testing::provider::Provider;
+use crate::testing::{World, acme, until};
+use crate::{Action, Agent, Code, HubState};
+
+/// Signed in, with everything in the keyring.
+async fn signed_in_with(keyring: &Arc<Keyring>) -> Scene {
+    let mut scene = Scene::with(Some(Arc::clone(keyring))).await;
+    scene.begin().await.sign_in(&scene.provider).await;
+    until(&scene.agent, signed_in).await;
+    scene
+}
+
+/// The next start with the same keyring, which is open by then.
+async fn again(scene: Scene, keyring: &Arc<Keyring>) -> (World, Provider, Agent) {
+    scene.agent.shutdown().await;
+    keyring.lock(false);
+    let mut config = scene.world.config();
+    config.keyring = Some(Arc::clone(keyring) as _);
+    let agent = Agent::start(config).await.unwrap();
+    (scene.world, scene.provider, agent)
+}
+
+#[tokio::test]
+async fn a_sign_out_with_a_locked_keyring_survives_a_restart() {
+    let keyring = Arc::new(Keyring::default());
+    let scene = signed_in_with(&keyring).await;
+    keyring.lock(true);
+
+    scene
+        .agent
+        .act(Action::SignOut { org: name() })
+        .await
+        .unwrap();
+    scene.ends_with(Code::SignOutNotConfirmed).await;
+    assert!(keyring.has("acme/session") && keyring.has("acme/refresh"));
+    let (_world, provider, agent) = again(scene, &keyring).await;
+
+    provider.hears("/v1/revoke").await;
+    keyring
+        .until(|keyring| !keyring.has("acme/session") && !keyring.has("acme/refresh"))
+        .await;
+    let snapshot = until(&agent, |snapshot| acme(snapshot).hub == HubState::Connected).await;
+    assert!(signed_out(&snapshot));
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_org_that_was_left_with_a_locked_keyring_is_forgotten_at_the_next_start() {
+    let keyring = Arc::new(Keyring::default());
+    let scene = signed_in_with(&keyring).await;
+    keyring.lock(true);
+
+    scene
+        .agent
+        .act(Action::Leave { org: name() })
+        .await
+        .unwrap();
+    assert!(keyring.has("acme/identity"));
+    let (world, provider, agent) = again(scene, &keyring).await;
+
+    provider.hears("/v1/revoke").await;
+    keyring
+        .until(|keyring| {
+            ["identity", "session", "refresh"]
+                .iter()
+                .all(|kind| !keyring.has(&format!("acme/{kind}")))
+        })
+        .await;
+    assert!(agent.snapshot().borrow().orgs.is_empty());
+    agent.shutdown().await;
+    assert!(!world.config().data_dir.join("orgs/acme").exists());
+}
+
+#[tokio::test]
+async fn an_org_that_is_left_just_before_the_app_quits_leaves_no_key_behind() {
+    let keyring = Arc::new(Keyring::default());
+    let scene = signed_in_with(&keyring).await;
+    // The provider takes the goodbye and never answers it.
+    scene.provider.inner.silent.send_replace(true);
+
+    scene
+        .agent
+        .act(Action::Leave { org: name() })
+        .await
+        .unwrap();
+    let before = std::time::Instant::now();
+    scene.agent.shutdown().await;
+
+    assert!(before.elapsed() < std::time::Duration::from_secs(5));
+    assert!(!keyring.has("acme/identity") && !keyring.has("acme/session"));
+}
