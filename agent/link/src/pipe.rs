@@ -30,7 +30,8 @@ pub enum PipeEnd<Why> {
     Portal(PortalError),
 }
 
-/// How long a portal that takes no more bytes is still read for its peer's reason.
+/// How long a portal that takes no more bytes is still read for its peer's reason. It was sent before the peer closed, so
+/// only what is lost on the way and sent again can be late.
 const REASON_LIMIT: Duration = Duration::from_secs(1);
 
 /// Copies between a plain connection and a portal. Both stay with the caller, who must end what did not end cleanly:

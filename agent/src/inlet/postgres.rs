@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tidegate_link::{Portal, PortalControl, PortalError};
-use tidegate_postgres::{Asked, CancelKey, Inflow, OpeningError, Outflow, Report, StartupError};
-use tidegate_postgres_carry::{Carried, Carry, FINISH_LIMIT, close};
-use tidegate_proto::words::words;
+use tidegate_postgres::{Asked, CancelKey, Inflow, OpeningError, Outflow, StartupError};
+use tidegate_postgres_carry::{Carried, Carry, FINISH_LIMIT, close, ending, refusing, say};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::select;
@@ -70,7 +69,7 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
         Ok(portal) => portal,
         Err(hold::Over::Left) => return VisitEnd::Finished,
         Err(hold::Over::Refused(problem)) => {
-            say(held.line, &refusal(&problem)).await;
+            say(held.line, &refusing(&problem)).await;
             return VisitEnd::Refused(problem);
         }
         Err(hold::Over::Closed(why)) => {
@@ -82,38 +81,30 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
         Ok((line, outflow)) => carry_on(line, portal, outflow, door).await,
         Err((line, problem)) => {
             portal.control().reset(problem.code.number());
-            say(line, &refusal(&problem)).await;
+            say(line, &refusing(&problem)).await;
             VisitEnd::Refused(problem)
         }
     }
 }
 
 async fn carry_on(line: Line, portal: Portal, outflow: Outflow, door: &Door) -> VisitEnd {
-    let mut carry = Carry {
-        program: line,
-        server: portal,
-        inflow: Inflow::starting_with(Vec::new()),
-        outflow,
-    };
+    let inflow = Inflow::starting_with(Vec::new());
+    let mut carry = Carry::new(line, portal, inflow, outflow);
     let carried = carry.run(door.closed()).await;
     let end = match carried {
         Carried::ProgramLost => return VisitEnd::Finished,
         Carried::ServerEnded => end_of_portal(&mut carry, door).await,
         Carried::ServerBroke(error) => {
             let problem = problems::of_portal(portal_error(&error), door.service());
-            carry.finish_alone(ending(&problem)).await;
+            carry.finish_closed(&problem).await;
             VisitEnd::Ended(problem)
         }
         Carried::Ended(why) => {
-            carry.finish(ending(&why)).await;
+            carry.finish(&why).await;
             VisitEnd::Ended(why)
         }
     };
-    let Carry {
-        program: line,
-        server: portal,
-        ..
-    } = carry;
+    let (line, portal) = carry.into_ends();
     if let VisitEnd::Ended(why) = &end {
         portal.control().reset(why.code.number());
     }
@@ -125,18 +116,15 @@ async fn carry_on(line: Line, portal: Portal, outflow: Outflow, door: &Door) -> 
 
 /// The other side closed in good order. An outlet that ends a session tells the program in its own protocol, and us beside it.
 async fn end_of_portal(carry: &mut Carry<Line, Portal>, door: &Door) -> VisitEnd {
-    let silent = carry.needs_no_words();
-    let told =
-        newest_notice(&carry.server.control()).filter(|_| carry.outflow.ends_with_an_error());
-    let words = ending(&Problem::new(Code::ClosedByTarget).service(door.service()));
-    carry
-        .finish_alone(if silent { Vec::new() } else { words })
-        .await;
+    let control = carry.server().control();
+    let told = newest_notice(&control).filter(|_| carry.ends_with_an_error());
+    let closed = Problem::new(Code::ClosedByTarget).service(door.service());
+    carry.finish_closed(&closed).await;
     if let Some(code) = told.and_then(|(number, _)| Code::try_from(number).ok()) {
         return VisitEnd::Ended(Problem::new(code).service(door.service()));
     }
     // Nothing that the program still says can arrive: our direction is finished too, so that the circuit can be used again.
-    let _ = timeout(FINISH_LIMIT, carry.server.shutdown()).await;
+    let _ = timeout(FINISH_LIMIT, carry.server().shutdown()).await;
     VisitEnd::Finished
 }
 
@@ -188,22 +176,6 @@ async fn turn_away(line: Option<Line>, unheard: Unheard, door: &Door) -> VisitEn
         | OpeningError::BytesBeforeEncryption
         | OpeningError::EncryptionAgain
         | OpeningError::BytesAfterCancel => VisitEnd::Finished,
-    }
-}
-
-fn refusal(problem: &Problem) -> Vec<u8> {
-    let words = words(problem);
-    Report::refusing(problem.code.number(), &words.cause, &words.next).encode()
-}
-
-fn ending(problem: &Problem) -> Vec<u8> {
-    let words = words(problem);
-    Report::ending(problem.code.number(), &words.cause, &words.next).encode()
-}
-
-async fn say(mut line: Line, last: &[u8]) {
-    if line.write_all(last).await.is_ok() {
-        close(line).await;
     }
 }
 

@@ -21,8 +21,8 @@ const MAY_IMPORT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "tidegate-postgres-carry",
-        &["tidegate-postgres"],
-        "inlet and outlet share it, and each decides for itself what an end means",
+        &["tidegate-postgres", "tidegate-proto"],
+        "inlet and outlet share it and its words, and each decides for itself what an end means",
     ),
     (
         "tidegate-link",

@@ -14,12 +14,9 @@ mod stream;
 use std::future::Future;
 use std::pin::pin;
 
-use tidegate_postgres::Report;
-use tidegate_postgres_carry::{Carried, Carry, close};
+use tidegate_postgres_carry::{Carried, Carry, close, ending, refusing, say};
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::words::words;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::{join, select};
 
 use crate::dial::Right;
@@ -160,37 +157,24 @@ impl PostgresService {
             inflow,
             outflow,
         } = session;
-        let mut carry = Carry {
-            program: portal,
-            server: stream,
-            inflow,
-            outflow,
-        };
+        let mut carry = Carry::new(portal, stream, inflow, outflow);
         let carried = carry.run(ended).await;
         drop(registered);
         let end = match carried {
             Carried::ProgramLost => PortalEnd::Lost,
             Carried::ServerEnded | Carried::ServerBroke(_) => {
-                let silent = carry.needs_no_words();
-                let words = ending(&Problem::new(Code::ClosedByTarget).service(self.name()));
-                carry
-                    .finish_alone(if silent { Vec::new() } else { words })
-                    .await;
+                let closed = Problem::new(Code::ClosedByTarget).service(self.name());
+                carry.finish_closed(&closed).await;
                 PortalEnd::Closed
             }
             Carried::Ended(problem) => {
-                tell(carry.program.beside(), &problem).await;
-                carry.finish(ending(&problem)).await;
+                tell(carry.program().beside(), &problem).await;
+                carry.finish(&problem).await;
                 PortalEnd::Ended(problem)
             }
         };
-        let idle =
-            end == PortalEnd::Closed || carry.inflow.leaves_idle(carry.outflow.ready_for_query());
-        let Carry {
-            mut program,
-            server,
-            ..
-        } = carry;
+        let idle = end == PortalEnd::Closed || carry.leaves_idle();
+        let (mut program, server) = carry.into_ends();
         let part = async {
             if end != PortalEnd::Lost {
                 close(&mut program).await;
@@ -222,7 +206,7 @@ impl PostgresService {
                 tracing::warn!(service = %self.name(), %fault, "did not reach the database");
                 let problem = fault.problem(self.name());
                 tell(portal.beside(), &problem).await;
-                say(&mut portal, &refusal(&problem)).await;
+                say(&mut portal, &refusing(&problem)).await;
                 PortalEnd::Refused(problem)
             }
             Stopped::Ended(problem) => {
@@ -232,22 +216,6 @@ impl PostgresService {
             }
         }
     }
-}
-
-async fn say(portal: &mut (impl AsyncRead + AsyncWrite + Unpin), last: &[u8]) {
-    if portal.write_all(last).await.is_ok() {
-        close(portal).await;
-    }
-}
-
-fn refusal(problem: &Problem) -> Vec<u8> {
-    let words = words(problem);
-    Report::refusing(problem.code.number(), &words.cause, &words.next).encode()
-}
-
-fn ending(problem: &Problem) -> Vec<u8> {
-    let words = words(problem);
-    Report::ending(problem.code.number(), &words.cause, &words.next).encode()
 }
 
 #[cfg(test)]

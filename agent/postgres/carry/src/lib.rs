@@ -2,6 +2,7 @@
 //! An inlet's server is a portal, an outlet's is the database; what their ends mean is for the caller to say.
 
 mod copy;
+mod say;
 
 use std::future::Future;
 use std::io;
@@ -9,7 +10,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use copy::{Broken, down, up};
+pub use say::{ending, refusing, say};
 use tidegate_postgres::{Inflow, Outflow};
+use tidegate_proto::problem::Problem;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::select;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,8 +21,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub const FINISH_LIMIT: Duration = Duration::from_millis(500);
 /// How long the other end may take to read its last words.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
-/// How long a server that takes nothing more may still say why.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long a server that takes nothing more may still say why. It said it before it closed, so only what is lost on the
+/// way and sent again can be late; a portal's peer gets as long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a session came to an end.
 #[derive(Debug)]
@@ -36,10 +40,10 @@ pub enum Carried<Why> {
 /// The two ends, and what is between them. Each direction closes by itself: an answer that comes after the program's
 /// last word is not lost.
 pub struct Carry<P, S> {
-    pub program: P,
-    pub server: S,
-    pub inflow: Inflow,
-    pub outflow: Outflow,
+    program: P,
+    server: S,
+    inflow: Inflow,
+    outflow: Outflow,
 }
 
 impl<P, S> Carry<P, S>
@@ -47,6 +51,16 @@ where
     P: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    /// `outflow` may hold what the server has said already.
+    pub fn new(program: P, server: S, inflow: Inflow, outflow: Outflow) -> Self {
+        Self {
+            program,
+            server,
+            inflow,
+            outflow,
+        }
+    }
+
     /// Carries until the end. Both ends stay open: what happens to them is the caller's to decide.
     pub async fn run<Why>(&mut self, ended: impl Future<Output = Why>) -> Carried<Why> {
         let (mut from_program, mut to_program) = tokio::io::split(&mut self.program);
@@ -79,25 +93,53 @@ where
         }
     }
 
-    /// Lets the message under way end, which only the server can do, and says `words` to the program.
-    pub async fn finish(&mut self, words: Vec<u8>) {
-        self.outflow.finish_with(words);
+    /// Lets the message under way end, which only the server can do, and tells the program why.
+    pub async fn finish(&mut self, problem: &Problem) {
+        self.outflow.finish_with(ending(problem));
         let finished = down(&mut self.server, &mut self.program, &mut self.outflow);
         // Out of time or broken: the program sees the connection close, which is true.
         let _ = timeout(FINISH_LIMIT, finished).await;
     }
 
-    /// As `finish`, when the server has nothing more to say.
-    pub async fn finish_alone(&mut self, words: Vec<u8>) {
+    /// As `finish`, when the server has nothing more to say. A program that said goodbye, or that the server has told why,
+    /// hears nothing more.
+    pub async fn finish_closed(&mut self, problem: &Problem) {
+        let words = match self.needs_no_words() {
+            true => Vec::new(),
+            false => ending(problem),
+        };
         self.outflow.finish_with(words);
         let finished = down(tokio::io::empty(), &mut self.program, &mut self.outflow);
         let _ = timeout(FINISH_LIMIT, finished).await;
     }
 
-    /// Whether the program said goodbye, or was told why already.
-    #[must_use]
-    pub fn needs_no_words(&self) -> bool {
+    fn needs_no_words(&self) -> bool {
         self.inflow.has_terminated() || self.outflow.ends_with_an_error()
+    }
+
+    /// Whether the server itself told the program why it ends.
+    #[must_use]
+    pub fn ends_with_an_error(&self) -> bool {
+        self.outflow.ends_with_an_error()
+    }
+
+    /// Whether the server has answered everything that the program asked.
+    #[must_use]
+    pub fn leaves_idle(&self) -> bool {
+        self.inflow.leaves_idle(self.outflow.ready_for_query())
+    }
+
+    pub fn program(&self) -> &P {
+        &self.program
+    }
+
+    pub fn server(&mut self) -> &mut S {
+        &mut self.server
+    }
+
+    #[must_use]
+    pub fn into_ends(self) -> (P, S) {
+        (self.program, self.server)
     }
 }
 

@@ -3,7 +3,10 @@
 
 use super::*;
 use std::future::{pending, ready};
-use tokio::io::{DuplexStream, duplex};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tidegate_proto::problem::Code;
+use tokio::io::{DuplexStream, ReadBuf, duplex};
 
 /// `ReadyForQuery`, and a row that was announced longer than it is yet.
 const READY: &[u8] = b"Z\0\0\0\x05I";
@@ -16,13 +19,22 @@ fn session() -> (
 ) {
     let (program, at_program) = duplex(1 << 16);
     let (server, at_server) = duplex(1 << 16);
-    let carry = Carry {
-        program,
-        server,
-        inflow: Inflow::starting_with(Vec::new()),
-        outflow: Outflow::starting_with(Vec::new()),
-    };
-    (carry, at_program, at_server)
+    (carry(program, server), at_program, at_server)
+}
+
+fn carry<S: AsyncRead + AsyncWrite + Unpin>(
+    program: DuplexStream,
+    server: S,
+) -> Carry<DuplexStream, S> {
+    let (inflow, outflow) = (
+        Inflow::starting_with(Vec::new()),
+        Outflow::starting_with(Vec::new()),
+    );
+    Carry::new(program, server, inflow, outflow)
+}
+
+fn the_end() -> Problem {
+    Problem::new(Code::DisconnectedByYou)
 }
 
 /// Nothing ends a run but what comes from outside: time that is up leaves what was carried where it is.
@@ -68,12 +80,12 @@ async fn last_words_wait_for_the_end_of_a_message() {
     assert!(matches!(carried, Carried::Ended("why")));
     rest.await.unwrap();
 
-    carry.finish(b"the end".to_vec()).await;
+    carry.finish(&the_end()).await;
 
     drop(carry);
     assert_eq!(
         heard(at_program).await,
-        [HALF_A_ROW, b"cdefg", b"the end"].concat()
+        [HALF_A_ROW, b"cdefg", &ending(&the_end())].concat()
     );
 }
 
@@ -83,76 +95,101 @@ async fn a_message_that_never_ends_gets_no_words_put_into_it() {
     at_server.write_all(HALF_A_ROW).await.unwrap();
     half_a_row_passes(&mut carry).await;
 
-    carry.finish(b"the end".to_vec()).await;
+    carry.finish(&the_end()).await;
 
     drop(carry);
     assert_eq!(heard(at_program).await, HALF_A_ROW);
     drop(at_server);
 }
 
-/// Takes nothing, and is silent.
-struct Deaf;
+/// Takes nothing; says what it has to say, and then is silent, broken or at its end.
+struct Deaf {
+    words: &'static [u8],
+    then: Then,
+}
+
+enum Then {
+    Silent,
+    Ends,
+    Breaks,
+}
 
 impl AsyncRead for Deaf {
     fn poll_read(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        _: &mut tokio::io::ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::task::Poll::Pending
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.words.is_empty() {
+            buffer.put_slice(std::mem::take(&mut self.words));
+            return Poll::Ready(Ok(()));
+        }
+        match self.then {
+            Then::Silent => Poll::Pending,
+            Then::Ends => Poll::Ready(Ok(())),
+            Then::Breaks => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
     }
 }
 
 impl AsyncWrite for Deaf {
-    fn poll_write(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        _: &[u8],
-    ) -> std::task::Poll<io::Result<usize>> {
-        std::task::Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
     }
 
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
+}
+
+/// A server that is deaf, asked something, and how that ends; and what the program has heard once it is told why.
+async fn asked_the_deaf(words: &'static [u8], then: Then) -> (Carried<()>, Vec<u8>) {
+    let (program, mut at_program) = duplex(1 << 16);
+    let mut carry = carry(program, Deaf { words, then });
+    at_program.write_all(b"Q\0\0\0\x05\0").await.unwrap();
+
+    let carried = carry.run(pending::<()>()).await;
+
+    carry.finish_closed(&the_end()).await;
+    drop(carry);
+    (carried, heard(at_program).await)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_takes_nothing_and_says_nothing_is_given_up() {
-    let (
-        Carry {
-            program,
-            inflow,
-            outflow,
-            ..
-        },
-        mut at_program,
-        _,
-    ) = session();
-    let mut carry = Carry {
-        program,
-        server: Deaf,
-        inflow,
-        outflow,
-    };
-    at_program.write_all(b"Q\0\0\0\x05\0").await.unwrap();
-
-    let carried = carry.run(pending::<()>()).await;
+    let (carried, heard) = asked_the_deaf(b"", Then::Silent).await;
 
     assert!(
         matches!(&carried, Carried::ServerBroke(error) if error.kind() == io::ErrorKind::BrokenPipe),
         "{carried:?}"
     );
+    assert_eq!(heard, ending(&the_end()));
+}
+
+/// A whole FATAL, as a server says it that ends a session.
+const FATAL: &[u8] = b"E\0\0\0\x0cSFATAL\0\0";
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_that_takes_nothing_says_is_heard_and_nothing_is_said_after_it() {
+    let (carried, heard) = asked_the_deaf(FATAL, Then::Ends).await;
+
+    assert!(matches!(carried, Carried::ServerEnded), "{carried:?}");
+    assert_eq!(heard, FATAL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_breaks_is_known_by_how_it_was_read_and_its_word_stays_the_last() {
+    let (carried, heard) = asked_the_deaf(FATAL, Then::Breaks).await;
+
+    assert!(
+        matches!(&carried, Carried::ServerBroke(error) if error.kind() == io::ErrorKind::ConnectionReset),
+        "{carried:?}"
+    );
+    assert_eq!(heard, FATAL);
 }
 
 #[tokio::test(start_paused = true)]

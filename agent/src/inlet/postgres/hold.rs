@@ -35,7 +35,7 @@ pub(super) enum Over {
 /// Greets the program; nothing when it left.
 pub(super) async fn begin(mut line: Line, startup: Startup, early: Vec<u8>) -> Option<Held> {
     let Ok((hold, greeting)) = Hold::begin(startup, early) else {
-        super::say(line, &impatient()).await;
+        tidegate_postgres_carry::say(line, &impatient()).await;
         return None;
     };
     line.write_all(&greeting).await.ok()?;

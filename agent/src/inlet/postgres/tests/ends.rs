@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tidegate_proto::frame::Frame;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::*;
 
@@ -73,32 +73,21 @@ async fn a_program_waits_for_sign_in_and_then_goes_on() {
     let (may, when) = watch::channel(false);
     let database = Database::new();
     let inlet = Inlet::new(Patient(database.outlet(), when)).await;
-    inlet.awaited.send(Some(Awaited::SignIn)).unwrap();
     let mut psql = inlet.psql("");
     psql.args(["-c", "SELECT 'went on'"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut running = psql.spawn().unwrap();
 
-    let mut err = [0; 7];
-    running
-        .stderr
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut err)
-        .await
-        .unwrap();
-    assert_eq!(err, *b"NOTICE:");
-    inlet.awaited.send(Some(Awaited::Hub)).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut err = BufReader::new(running.stderr.take().unwrap()).lines();
+    for awaited in [Awaited::SignIn, Awaited::Hub] {
+        inlet.awaited.send_replace(Some(awaited));
+        let line = err.next_line().await.unwrap().unwrap();
+        assert_eq!(line, format!("NOTICE:  {}", awaited.line()));
+    }
     may.send(true).unwrap();
     let output = running.wait_with_output().await.unwrap();
 
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        err.contains(Awaited::SignIn.line()) && err.contains(Awaited::Hub.line()),
-        "{err}"
-    );
     assert_eq!(output.stdout, b"went on\n");
 }
 
@@ -131,9 +120,13 @@ async fn a_program_that_leaves_while_it_waits_is_forgotten() {
 async fn disconnecting_ends_a_waiting_program_with_the_reason() {
     let (_may, when) = watch::channel(false);
     let mut inlet = Inlet::new(Patient(Refuses(Code::NotAvailable), when)).await;
+    inlet.awaited.send(Some(Awaited::Hub)).unwrap();
     let mut psql = inlet.psql("");
-    let running = psql.stderr(Stdio::piped()).spawn().unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut running = psql.stderr(Stdio::piped()).spawn().unwrap();
+    let mut err = BufReader::new(running.stderr.take().unwrap());
+    let mut said = String::new();
+    err.read_line(&mut said).await.unwrap();
+    assert!(said.starts_with("NOTICE:"), "it waits: {said}");
 
     inlet
         .close
@@ -142,10 +135,11 @@ async fn disconnecting_ends_a_waiting_program_with_the_reason() {
         ))
         .unwrap();
 
-    let err = String::from_utf8(running.wait_with_output().await.unwrap().stderr).unwrap();
+    err.read_to_string(&mut said).await.unwrap();
+    running.wait().await.unwrap();
     assert!(
-        err.contains("because you disconnected it. (TG-7001)"),
-        "{err}"
+        said.contains("because you disconnected it. (TG-7001)"),
+        "{said}"
     );
     assert!(matches!(inlet.next_end().await, VisitEnd::Ended(_)));
 }
@@ -283,7 +277,8 @@ async fn a_lost_circuit_is_a_connection_failure_in_words() {
             })
             .await
             .unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // psql is there once it asks something: the startup went with the portal.
+        let _ = outlet.recv().await;
     }))
     .await;
     let mut psql = inlet.psql("");
@@ -369,7 +364,7 @@ pub(super) fn startup() -> Vec<u8> {
         .encode()
 }
 
-async fn wait_for(database: &Database, sql: &'static str, wanted: &'static str) {
+pub(super) async fn wait_for(database: &Database, sql: &'static str, wanted: &'static str) {
     let cluster = Arc::clone(&database.cluster);
     let waiting = move || {
         let begun = Instant::now();

@@ -71,7 +71,7 @@ async fn psql_copies_out_what_it_copied_in() {
 
 #[tokio::test]
 async fn psql_cancels_its_query_on_interrupt() {
-    let (mut inlet, _database) = Inlet::real().await;
+    let (mut inlet, database) = Inlet::real().await;
     for settings in ["sslmode=disable", "sslmode=require"] {
         let mut psql = inlet.psql(settings);
         psql.args(["-c", "\\echo begun", "-c", "SELECT pg_sleep(60)"])
@@ -79,7 +79,9 @@ async fn psql_cancels_its_query_on_interrupt() {
             .stderr(Stdio::piped());
         let mut running = psql.spawn().unwrap();
         running.stdout.as_mut().unwrap().read_u8().await.unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let sleepers = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)' \
+                        AND pid <> pg_backend_pid()";
+        ends::wait_for(&database, sleepers, "1").await;
 
         let pid =
             rustix::process::Pid::from_raw(i32::try_from(running.id().unwrap()).unwrap()).unwrap();
