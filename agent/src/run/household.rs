@@ -193,8 +193,7 @@ impl Household {
         self.paying = None;
         if all {
             tracing::info!("keyring took what had waited in memory");
-            self.board
-                .better(Code::NO_KEYRING);
+            self.board.better(Code::NO_KEYRING);
         }
     }
 

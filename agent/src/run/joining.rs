@@ -143,14 +143,13 @@ impl Household {
         let is_newest = attempt == self.joins.newest;
         let join = self.joins.current.take_if(|_| is_newest);
         let is_dropped = join.is_some_and(|join| join.is_dropped);
+        if is_dropped {
+            // Whatever it wrote came after everything else was forgotten.
+            let (vault, keys) = (&self.kit.vault, &[Entry::Joining, Entry::Identity]);
+            drop(self.forgetting.forget(vault, &org, keys, drop));
+        }
         match result {
-            Ok(_) if is_dropped => {
-                let vault = &self.kit.vault;
-                drop(
-                    self.forgetting
-                        .forget(vault, &org, &[Entry::Identity], drop),
-                );
-            }
+            Ok(_) if is_dropped => {}
             Ok(joined) => self.on_joined(*joined).await,
             Err(NotJoined::Failed(problem)) if is_newest => {
                 self.joins.said.push(problem.code);
@@ -167,8 +166,7 @@ impl Household {
         if let Some(trouble) = &joined.trouble {
             self.board.trouble(trouble.clone());
         } else {
-            self.board
-                .better(Code::NO_KEYRING);
+            self.board.better(Code::NO_KEYRING);
         }
         match self.members.get(&joined.membership.org) {
             Some(member) => {

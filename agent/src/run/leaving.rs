@@ -68,7 +68,9 @@ impl Household {
                 orgs.forget(&name);
             }
         };
-        let rest = self.forgetting.forget_after(gone, vault, org, Entry::ALL, done);
+        let rest = self
+            .forgetting
+            .forget_after(gone, vault, org, Entry::ALL, done);
         drop(rest);
         tracing::info!(%org, "org was left");
         Ok(())
