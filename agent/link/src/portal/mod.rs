@@ -221,8 +221,10 @@ impl Portal {
         let Some(home) = self.home.take() else {
             return false;
         };
-        let writer = self.shared.out().give_up_writer();
-        let (Some((facts, reader)), Some(writer)) = (self.line.take(), writer) else {
+        let Some(writer) = self.shared.out().give_up_writer() else {
+            return false;
+        };
+        let Some((facts, reader)) = self.line.take() else {
             return false;
         };
         let returned = Returned {

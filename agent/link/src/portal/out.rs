@@ -54,9 +54,13 @@ impl Out {
         self.fin && self.ended.is_none() && self.try_flush() == Ok(true)
     }
 
-    /// The writer, for the circuit's next user. A ping that was not answered yet stays unanswered.
+    /// The writer, for the circuit's next user; none once somebody has said why it ends, which must not be sent to the next
+    /// one. A ping that was not answered yet stays unanswered.
     pub(super) fn give_up_writer(&mut self) -> Option<RecordWriter> {
-        self.writer.take()
+        match self.ended {
+            Some(_) => None,
+            None => self.writer.take(),
+        }
     }
 
     pub(super) fn take_back_writer(&mut self, writer: RecordWriter) {
