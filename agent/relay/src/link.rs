@@ -302,7 +302,14 @@ impl Link {
     }
 
     async fn say(&mut self, message: &FromRelay) -> Result<(), End> {
-        let sent = timeout(SEND_LIMIT, self.writer.send_record(&message.encode())).await;
-        sent.map_err(|_| End::Stuck)?.map_err(End::Link)
+        let record = message.encode();
+        // A holder who does not read must not hold up its own end.
+        tokio::select! {
+            biased;
+            why = &mut self.place.dismissed => Err(why.map_or(End::Superseded, Dismissed::end)),
+            sent = timeout(SEND_LIMIT, self.writer.send_record(&record)) => {
+                sent.map_err(|_| End::Stuck)?.map_err(End::Link)
+            }
+        }
     }
 }
