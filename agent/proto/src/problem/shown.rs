@@ -34,8 +34,12 @@ impl Code {
             Self::SessionExpired | Self::PolicyChanged | Self::NotAvailable => {
                 &[Self::Revoked, Self::RevokedByAdmin]
             }
-            Self::Expired => &[Self::SessionExpired],
+            Self::Expired => &[Self::SessionExpired, Self::SignedOutByProvider],
+            Self::TargetClosed | Self::TargetSilent => &[Self::KillSwitch],
             Self::SignInNeeded => &[
+                Self::KeyringLocked,
+                Self::KeyringAbsent,
+                Self::KeyringSilent,
                 Self::NotJoined,
                 Self::NotEnrolled,
                 Self::KeyMissing,
@@ -72,7 +76,7 @@ pub fn shown<'a>(
 ) -> Vec<&'a Problem> {
     let all: Vec<&Problem> = problems.into_iter().collect();
     let worth_a_word =
-        |problem: &&Problem| waits(problem, now) == 0 && !is_explained(problem, &all);
+        |problem: &&Problem| waits(problem, now) == 0 && !is_explained(problem, &all, now);
     all.iter().copied().filter(worth_a_word).collect()
 }
 
@@ -94,8 +98,12 @@ fn waits(problem: &Problem, now: UnixTime) -> u64 {
     now.until(since.plus(problem.code.shown_after().as_secs()))
 }
 
-fn is_explained(problem: &Problem, all: &[&Problem]) -> bool {
+fn is_explained(problem: &Problem, all: &[&Problem], now: UnixTime) -> bool {
     all.iter().any(|other| {
+        // The answer to a click does not wait for its cause to be worth a word.
+        if problem.since.is_none() && waits(other, now) > 0 {
+            return false;
+        }
         let about_the_same =
             other.facts.service.is_none() || other.facts.service == problem.facts.service;
         about_the_same && explains(other.code, problem.code)
@@ -154,9 +162,9 @@ mod tests {
             Problem::new(Code::HubUnreachable).since(NOON),
         ];
 
-        assert_eq!(codes(&all, NOON), [Code::PortTaken]);
+        assert_eq!(codes(&all, NOON), [Code::OutletAbsent, Code::PortTaken]);
         assert_eq!(
-            codes(&all, NOON.plus(60)),
+            codes(&all, NOON.plus(6)),
             [Code::PortTaken, Code::HubUnreachable]
         );
         assert_eq!(
@@ -182,6 +190,15 @@ mod tests {
             explains(Code::ClockOff, Code::CircuitLost),
             "by way of the hub"
         );
+    }
+
+    #[test]
+    fn a_keyring_that_is_locked_explains_why_nobody_is_signed_in() {
+        for keyring in Code::NO_KEYRING {
+            let all = [Problem::new(Code::SignInNeeded), Problem::new(*keyring)];
+
+            assert_eq!(codes(&all, NOON), [*keyring]);
+        }
     }
 
     #[test]
