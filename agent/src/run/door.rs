@@ -148,7 +148,7 @@ impl DoorParts {
     /// A socket that cannot be had is said; the port is there all the same.
     async fn open_socket(&self) -> Option<Socket> {
         let path = self.socket.as_ref()?;
-        match Socket::open(path, self.port).await {
+        match Socket::open(path, self.port, self.max_connections).await {
             Ok(socket) => Some(socket),
             Err(error) => {
                 let problem = Problem::new(Code::SocketFailed)

@@ -30,7 +30,7 @@ pub(crate) struct Socket;
 #[cfg(not(unix))]
 impl Socket {
     #[allow(clippy::unused_async)] // as where there is one
-    pub(crate) async fn open(_: &std::path::Path, _: u16) -> Result<Self, SocketError> {
+    pub(crate) async fn open(_: &std::path::Path, _: u16, _: usize) -> Result<Self, SocketError> {
         Err(SocketError::Io(io::ErrorKind::Unsupported))
     }
 }

@@ -14,8 +14,6 @@ use super::SocketError;
 
 /// Longest path of a socket (`sun_path` with its end), in bytes.
 const MAX_PATH: usize = 107;
-/// Programs at once; the port behind has its own limit and the better words.
-const MAX_CONNECTIONS: usize = 128;
 
 /// An open socket. Dropping it ends who is inside and removes the file.
 #[derive(Debug)]
@@ -25,8 +23,13 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Opens `path`, whose folder is made 0700, as another way to `port`. What an agent left that was killed is taken over.
-    pub(crate) async fn open(path: &Path, port: u16) -> Result<Self, SocketError> {
+    /// Opens `path`, whose folder is made 0700, as another way to `port`, for as many programs as that takes. What an agent
+    /// left that was killed is taken over.
+    pub(crate) async fn open(
+        path: &Path,
+        port: u16,
+        max_connections: usize,
+    ) -> Result<Self, SocketError> {
         if path.as_os_str().len() > MAX_PATH {
             return Err(SocketError::TooLong);
         }
@@ -37,7 +40,7 @@ impl Socket {
         tracing::info!(path = %path.display(), port, "socket was opened");
         Ok(Self {
             path: path.to_owned(),
-            task: tokio::spawn(serve(listener, port)),
+            task: tokio::spawn(serve(listener, port, max_connections)),
         })
     }
 }
@@ -70,12 +73,12 @@ fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-async fn serve(listener: UnixListener, port: u16) {
+async fn serve(listener: UnixListener, port: u16, max_connections: usize) {
     let mut programs = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = programs.join_next() => {}
-            accepted = listener.accept(), if programs.len() < MAX_CONNECTIONS => {
+            accepted = listener.accept(), if programs.len() < max_connections => {
                 let Ok((program, _)) = accepted else {
                     // Out of descriptors, most likely: who waits stays in the backlog.
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -136,13 +139,36 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("acme-warehouse/.s.PGSQL.15432");
 
-        let socket = Socket::open(&path, port).await.unwrap();
+        let socket = Socket::open(&path, port, 128).await.unwrap();
 
         assert_eq!(answer(&path).await, b"hello");
         let folder = std::fs::metadata(path.parent().unwrap()).unwrap();
         assert_eq!(folder.permissions().mode() & 0o777, 0o700);
         drop(socket);
         assert!(!path.exists());
+        echo.abort();
+    }
+
+    #[tokio::test]
+    async fn as_many_programs_come_in_as_the_settings_say() {
+        let (port, echo) = echo().await;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own/sock");
+        let _socket = Socket::open(&path, port, 1).await.unwrap();
+        let mut first = UnixStream::connect(&path).await.unwrap();
+        first.write_all(b"x").await.unwrap();
+        first.read_exact(&mut [0; 1]).await.unwrap();
+
+        let second = tokio::spawn({
+            let path = path.clone();
+            async move { answer(&path).await }
+        });
+        first.write_all(b"y").await.unwrap();
+        first.read_exact(&mut [0; 1]).await.unwrap();
+        assert!(!second.is_finished(), "it waits for its turn");
+        drop(first);
+
+        assert_eq!(second.await.unwrap(), b"hello");
         echo.abort();
     }
 
@@ -155,22 +181,22 @@ mod tests {
 
         // A socket whose process is gone: the file stays.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let taken_over = Socket::open(&path, port).await.unwrap();
+        let taken_over = Socket::open(&path, port, 128).await.unwrap();
         assert_eq!(answer(&path).await, b"hello");
         assert_eq!(
-            Socket::open(&path, port).await.unwrap_err(),
+            Socket::open(&path, port, 128).await.unwrap_err(),
             SocketError::Taken
         );
         drop(taken_over);
         std::fs::write(&path, "somebody's notes").unwrap();
         assert_eq!(
-            Socket::open(&path, port).await.unwrap_err(),
+            Socket::open(&path, port, 128).await.unwrap_err(),
             SocketError::Taken
         );
         assert_eq!(std::fs::read(&path).unwrap(), b"somebody's notes");
         let long = dir.path().join("x".repeat(120));
         assert_eq!(
-            Socket::open(&long, port).await.unwrap_err(),
+            Socket::open(&long, port, 128).await.unwrap_err(),
             SocketError::TooLong
         );
         echo.abort();
@@ -185,7 +211,7 @@ mod tests {
         let (port, echo) = echo().await;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("own/sock");
-        let _socket = Socket::open(&path, port).await.unwrap();
+        let _socket = Socket::open(&path, port, 128).await.unwrap();
         for path in path.ancestors().take(3) {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
         }
