@@ -65,7 +65,11 @@ impl Connect {
             .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
         let before = seat.look(false).await?;
         let service = which::service(&before, &self.service)?;
-        let connected = self.connect(seat, &service).await?;
+        let connected = self.connect(seat, &service).await;
+        if connected.is_err() && !is_wanted(&before, &service) {
+            withdraw(seat, &service).await;
+        }
+        let connected = connected?;
         let view = connected.service(&service);
         let view = view.ok_or_else(|| Failure::from(Code::Internal))?;
         if !self.program.is_empty() {
@@ -176,6 +180,26 @@ async fn hold(mut watch: Watch, service: &ServiceRef, mut signals: Signals) -> R
                 Some(ServiceState::Connecting { .. } | ServiceState::Connected { .. } | ServiceState::Disconnecting) => {}
             },
         }
+    }
+}
+
+/// Whether somebody waits for it to be connected.
+fn is_wanted(snapshot: &Snapshot, service: &ServiceRef) -> bool {
+    let view = snapshot.service(service);
+    view.is_some_and(|view| matches!(view.state, ServiceState::Connecting { .. }))
+}
+
+/// A wish that nobody waits for any more must not come true in an hour, when somebody signs in.
+async fn withdraw(seat: &mut Seat, service: &ServiceRef) {
+    let Ok(now) = seat.look(false).await else {
+        return;
+    };
+    if is_wanted(&now, service) {
+        let order = Action::Disconnect {
+            service: service.clone(),
+        };
+        // Best effort: what is said is why it did not connect.
+        let _ = seat.act(order).await;
     }
 }
 
