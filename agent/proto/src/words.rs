@@ -466,7 +466,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::DisconnectedByYou => [
             "Disconnected",
-            "The connection to {service|the service} cannot go on because you disconnected it.",
+            "The connection to {service|the service} cannot go on because {said|you disconnected it}.",
             "Connect again when you need it.",
         ],
         Code::RevokedByAdmin => [

@@ -40,6 +40,8 @@ use crate::signin::porch::Porch;
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How long tabs may take to be told.
 const TABS: Duration = Duration::from_secs(1);
+/// As `LEAVING`, once the app is quit meanwhile; the household waits longer than that.
+const HURRIED: Duration = Duration::from_millis(400);
 /// How long everything may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// As `TABS`, when only one org ends: its provider is asked to end the session.
@@ -307,7 +309,7 @@ async fn patience(why: Code, mut ending: watch::Receiver<Option<Code>>) {
         if timeout(LEAVING, quitting).await.is_err() {
             return;
         }
-        return sleep(TABS).await;
+        return sleep(HURRIED).await;
     }
     sleep(FAREWELL).await;
 }

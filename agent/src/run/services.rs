@@ -80,7 +80,7 @@ impl Owner {
                 }
             }
             Some(Door::Opening { handle, .. } | Door::Open { handle, .. }) => {
-                handle.close(Problem::new(Code::DisconnectedByYou).service(name));
+                handle.close(self.moved(name));
                 let after = After::Again;
                 let door = Door::Closing { handle, after };
                 self.state.doors.insert(name.clone(), door);
@@ -89,6 +89,15 @@ impl Owner {
             None => {}
         }
         Ok(())
+    }
+
+    /// What its programs hear: the way they know is gone, but not the service.
+    fn moved(&self, name: &ServiceName) -> Problem {
+        let moved = Problem::new(Code::DisconnectedByYou).service(name);
+        match self.state.port(name) {
+            Some(port) => moved.said(&format!("you moved it to port {port}: connect there")),
+            None => moved,
+        }
     }
 
     /// Whether the catalogue is the hub's word in this session and not a memory.

@@ -224,3 +224,33 @@ async fn what_the_version_for_one_org_left_is_used_and_nothing_is_lost() {
     assert!(acme.key_file().contains(CANARIES[2]));
     assert_eq!(Orgs::open(&data).unwrap().load().memberships.len(), 1);
 }
+
+#[tokio::test]
+async fn joining_an_org_does_not_hide_what_is_wrong_with_another() {
+    let acme = World::new().await;
+    acme.joined_before();
+    let damaged = acme.config().data_dir.join("orgs/beta");
+    std::fs::create_dir_all(&damaged).unwrap();
+    std::fs::set_permissions(
+        &damaged,
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    tidegate_link::keyfile::replace(&damaged.join("state.json"), b"{").unwrap();
+    let agent = Agent::start(acme.config()).await.unwrap();
+    let before = agent.snapshot().borrow().problems.clone();
+    assert_eq!(before.len(), 1);
+
+    let link = JoinLink {
+        address: acme.hub.address.clone(),
+        org: "gamma".parse().unwrap(),
+        root: acme.hub.org().fingerprint(),
+        ticket: None,
+    };
+    let link = link.to_link().to_string().into();
+    agent.act(Action::Join { link }).await.unwrap();
+
+    assert_eq!(agent.snapshot().borrow().problems, before);
+    agent.act(Action::CancelJoin).await.unwrap();
+    agent.shutdown().await;
+}
