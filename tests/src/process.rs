@@ -98,6 +98,29 @@ impl Program {
         self.env("STAGE_OWN_TMP", "1")
     }
 
+    /// The text of a script that starts it from anywhere, by hand: what is typed behind the script's name comes behind the program's words.
+    #[must_use]
+    pub fn script(self, stage: &Stage) -> String {
+        let command = match stage.ground() {
+            Ground::Namespaces(network) => self.inside(stage, network.name(self.site)),
+            Ground::Loopback(_) => self.plain(stage),
+        };
+        let env = base_env(stage, self.user);
+        let env = env.iter().chain(&self.env);
+        let pairs = env.map(|(key, value)| {
+            format!("{}={}", key.to_string_lossy(), quoted(&value.to_string_lossy()))
+        });
+        let program = command.get_program().to_string_lossy().into_owned();
+        let words = command.get_args().map(|word| quoted(&word.to_string_lossy()));
+        let line: Vec<String> = std::iter::once("exec env -i TERM=\"$TERM\"".to_owned())
+            .chain(pairs)
+            .chain([program])
+            .chain(words)
+            .chain(["\"$@\"".to_owned()])
+            .collect();
+        format!("#!/bin/sh\n{}\n", line.join(" "))
+    }
+
     /// Starts it. Call this on a thread that lives as long as the program: the kernel ends the program with it.
     ///
     /// # Errors
@@ -186,6 +209,11 @@ fn input(text: Option<&str>) -> Outcome<Stdio> {
     let (reader, mut writer) = std::io::pipe()?;
     writer.write_all(text.as_bytes())?;
     Ok(reader.into())
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn base_env(stage: &Stage, user: User) -> Vec<(OsString, OsString)> {

@@ -2,6 +2,8 @@
 //! They live beside this file by subject; the list of modules is all there is here.
 #![allow(clippy::unwrap_used)]
 
+#[path = "house/complaints.rs"]
+mod complaints;
 #[path = "house/files.rs"]
 mod files;
 #[path = "house/imports.rs"]

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::scene::prepared::{self, Prepared};
 use tidegate_tests::{Outcome, scene, stage};
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,10 +22,21 @@ async fn main() -> ExitCode {
 async fn play() -> Outcome<()> {
     let out = stage::checkout()?.join("tests/out");
     let narrator = Narrator::new(hands(), &out)?;
+    if let Some(word) = trouble() {
+        println!("Tidegate: a morning on which it does not work");
+        return Box::pin(prepared::play(&narrator, Prepared::named(&word)?, &out)).await;
+    }
     println!("Tidegate: the café scene");
     let played = Box::pin(scene::play(&narrator)).await;
     println!("\nPictures, chart and logs are in {}", out.display());
     played
+}
+
+/// `--trouble WORD`.
+fn trouble() -> Option<String> {
+    let mut words = std::env::args().skip_while(|word| word != "--trouble");
+    words.next()?;
+    Some(words.next().unwrap_or_default())
 }
 
 /// `--driven` and `--person` decide; without them a display and a terminal mean that somebody is there.

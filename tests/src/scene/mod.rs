@@ -1,6 +1,7 @@
 //! The café scene: the main job of Tidegate from an empty laptop to the first query and the closed door, on real parts.
 //! One file for each step. A step says on the terminal what it saw; what it did not see is an error.
 
+pub mod prepared;
 mod s1_stage;
 mod s2_first_start;
 mod s3_connect;

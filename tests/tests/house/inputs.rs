@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tree::{read, rust_files};
+use crate::tree::{read, rust_files, tracked};
 
 #[test]
 fn every_bad_input_has_a_test_or_a_reason() {
@@ -26,13 +26,7 @@ fn every_bad_input_has_a_test_or_a_reason() {
             !words("what").is_empty(),
             "bad input {id} does not say what it is"
         );
-        let names: Vec<&str> = match entry.get("tests").or_else(|| entry.get("test")) {
-            Some(toml::Value::Array(names)) => {
-                names.iter().filter_map(|name| name.as_str()).collect()
-            }
-            Some(toml::Value::String(name)) => vec![name],
-            _ => Vec::new(),
-        };
+        let names = tests_of(entry);
         assert!(
             !names.is_empty() || words("deferred").len() > 20,
             "bad input {id} has neither a test nor a reason"
@@ -46,11 +40,23 @@ fn every_bad_input_has_a_test_or_a_reason() {
     }
 }
 
-/// Names of all test functions, Rust and TypeScript.
-fn all_test_names() -> BTreeSet<String> {
+/// `test = "…"` or `tests = ["…"]`.
+pub(crate) fn tests_of(entry: &toml::Table) -> Vec<&str> {
+    match entry.get("tests").or_else(|| entry.get("test")) {
+        Some(toml::Value::Array(names)) => names.iter().filter_map(|name| name.as_str()).collect(),
+        Some(toml::Value::String(name)) => vec![name],
+        _ => Vec::new(),
+    }
+}
+
+/// Names of all test functions, of the steps of plays, and of the window's tests.
+pub(crate) fn all_test_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in rust_files() {
         let text = read(&file);
+        if file.starts_with("tests/tests/") {
+            names.extend(quoted(&text).filter(|words| words.matches('_').count() > 2));
+        }
         let mut after_attribute = false;
         for line in text.lines().map(str::trim) {
             if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
@@ -68,5 +74,17 @@ fn all_test_names() -> BTreeSet<String> {
             }
         }
     }
+    for file in tracked().iter().filter(|file| file.ends_with(".test.ts")) {
+        let text = read(file);
+        let tests = text.match_indices("test(\"");
+        let named = tests.filter_map(|(at, before)| text[at + before.len()..].split('"').next());
+        names.extend(named.map(str::to_owned));
+    }
     names
+}
+
+/// Whatever stands between quotation marks on one line: steps of plays are named so.
+fn quoted(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
+    lines.map(str::to_owned)
 }

@@ -23,10 +23,10 @@ const PORT: u16 = 15_440;
 const BOARD: &str = "board";
 const BOARD_PORT: u16 = 15_433;
 
-/// Bytes to the database itself: who is let in there has a password.
+/// A relay beside the hub's, and bytes to the database itself: who is let in there has a password.
 pub(crate) fn board(plan: Blueprint<'_>) -> Blueprint<'_> {
     let target = plan.warehouse.address;
-    plan.with(TcpService {
+    plan.with_its_own_relay().with(TcpService {
         name: BOARD.into(),
         target,
         port: BOARD_PORT,

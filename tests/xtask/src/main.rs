@@ -23,6 +23,7 @@ usage: cargo xtask <command> [--loud]
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
   --quick, --built, --as VERSION  packages of debug binaries, of binaries that are there, of another version (for tests)
+  --trouble port|clock|database  in place of the scene, a morning on which it does not work: find out why, and mend it
   --person, --driven  who clicks in the demo; without them a display and a terminal mean that you do
   --loud  show the output of every step while it runs (always so when CI is set)";
 

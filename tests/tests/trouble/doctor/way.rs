@@ -25,7 +25,7 @@ while True:
     guest.close()
 "#;
 
-pub(super) async fn play(narrator: &Narrator, world: &World, ana: &Ana) {
+pub(super) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
     if world.stage.ground().network().is_none() {
         narrator
             .say("On loopback nobody can lie about names or close the way: those are left out.");
@@ -60,6 +60,9 @@ pub(super) async fn play(narrator: &Narrator, world: &World, ana: &Ana) {
             "a_session_that_was_ended_is_blamed_alone",
             account(world, ana),
         )
+        .await;
+    let _ = narrator
+        .step("a_relay_that_is_gone_is_blamed_alone", relay(world, ana))
         .await;
     let _ = narrator
         .step(
@@ -133,6 +136,18 @@ async fn account(world: &World, ana: &Ana) -> Outcome<()> {
     let found = ana.doctor(world, "account").await?;
     found.blames("account", &["TG-3001"])?;
     ana.signs_in(world).await?;
+    ana.is_well(world).await
+}
+
+/// The one that is not in the hub: connections use the other, and somebody should look.
+async fn relay(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let stage = std::sync::Arc::clone(&world.stage);
+    let relay = world.company.relay.as_mut().doing("find the relay")?;
+    relay.process.kill();
+    let found = ana.doctor(world, "relay").await;
+    let relay = world.company.relay.as_mut().doing("find the relay")?;
+    relay.start_again(&stage).await?;
+    found?.blames("relay", &["1 of 2", "relay.acme.example", "administrator"])?;
     ana.is_well(world).await
 }
 
