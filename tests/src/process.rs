@@ -108,10 +108,16 @@ impl Program {
         let env = base_env(stage, self.user);
         let env = env.iter().chain(&self.env);
         let pairs = env.map(|(key, value)| {
-            format!("{}={}", key.to_string_lossy(), quoted(&value.to_string_lossy()))
+            format!(
+                "{}={}",
+                key.to_string_lossy(),
+                quoted(&value.to_string_lossy())
+            )
         });
         let program = command.get_program().to_string_lossy().into_owned();
-        let words = command.get_args().map(|word| quoted(&word.to_string_lossy()));
+        let words = command
+            .get_args()
+            .map(|word| quoted(&word.to_string_lossy()));
         let line: Vec<String> = std::iter::once("exec env -i TERM=\"$TERM\"".to_owned())
             .chain(pairs)
             .chain([program])

@@ -103,7 +103,10 @@ fn is_answered(file: &str, table: &toml::Table, id: &str, tests: &BTreeSet<Strin
         value.unwrap_or_default()
     };
     let names = tests_of(entry);
-    assert!(words("what").len() > 5, "{file}: {id} does not say what it is");
+    assert!(
+        words("what").len() > 5,
+        "{file}: {id} does not say what it is"
+    );
     assert!(
         !names.is_empty() || words("why_not").len() > 20,
         "{file}: {id} has neither a test nor a reason"

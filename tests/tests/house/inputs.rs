@@ -85,6 +85,8 @@ pub(crate) fn all_test_names() -> BTreeSet<String> {
 
 /// Whatever stands between quotation marks on one line: steps of plays are named so.
 fn quoted(text: &str) -> impl Iterator<Item = String> {
-    let lines = text.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
+    let lines = text
+        .lines()
+        .flat_map(|line| line.split('"').skip(1).step_by(2));
     lines.map(str::to_owned)
 }
