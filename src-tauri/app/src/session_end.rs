@@ -51,7 +51,7 @@ async fn until_the_end(bus: &Connection) -> zbus::Result<bool> {
             continue;
         }
         match header.member().map(|member| member.as_str()) {
-            Some("QueryEndSession") => never_in_the_way(bus, &client).await?,
+            Some("QueryEndSession") => never_in_the_way(bus, &client).await,
             // Being gone from the bus is the answer to this one: until then the session waits for us.
             Some("EndSession" | "Stop") => return Ok(true),
             _ => {}
@@ -87,7 +87,7 @@ async fn register(bus: &Connection) -> zbus::Result<Option<(MessageStream, Owned
 }
 
 /// Nobody loses anything by a log-out here: programs are told, and ports close.
-async fn never_in_the_way(bus: &Connection, client: &OwnedObjectPath) -> zbus::Result<()> {
+async fn never_in_the_way(bus: &Connection, client: &OwnedObjectPath) {
     let answer = bus.call_method(
         Some(MANAGER),
         client,
@@ -95,9 +95,10 @@ async fn never_in_the_way(bus: &Connection, client: &OwnedObjectPath) -> zbus::R
         "EndSessionResponse",
         &(true, ""),
     );
-    // One that does not listen for its answer must not hold us up.
+    // One that does not take its answer must not keep us from hearing the rest.
     match tokio::time::timeout(ASK_LIMIT, answer).await {
-        Ok(answered) => answered.map(drop),
-        Err(_) => Ok(()),
+        Ok(Ok(_taken)) => {}
+        Ok(Err(error)) => tracing::info!(%error, "session manager did not take the answer"),
+        Err(_) => tracing::info!("session manager took too long over the answer"),
     }
 }

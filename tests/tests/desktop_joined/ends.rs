@@ -106,7 +106,10 @@ impl SessionManager {
             return Err(Trouble::new("the app stands in the way of a log-out"));
         }
         say("EndSession").await?;
-        told_why(query, "log-out").await?;
+        if let Err(trouble) = told_why(query, "log-out").await {
+            println!("{}", ana.window.log());
+            return Err(trouble);
+        }
         let took = ana.gone().await?;
         println!("  gone {} ms after that", took.as_millis());
         nothing_open(world, ana).await?;
