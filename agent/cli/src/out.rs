@@ -2,6 +2,7 @@
 //! `println!` would panic when the reader has seen enough (`tidegate ls | head -1`); here that is the end of the talk, not of the program.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -43,6 +44,36 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
         .map_err(|error| Failure::internal("the answer cannot be printed", &error))?;
     data(&text);
     Ok(())
+}
+
+/// How often it is looked whether somebody still reads.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Ends when nobody reads standard output any more (`… | head -1`): who writes only now and then would never find out.
+pub(crate) async fn reader_gone() {
+    while !is_reader_gone() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+#[cfg(unix)]
+fn is_reader_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let out = std::io::stdout();
+    let mut ends = [PollFd::new(&out, PollFlags::empty())];
+    let seen = poll(&mut ends, Some(&now)).is_ok();
+    seen && ends[0]
+        .revents()
+        .intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+#[cfg(not(unix))]
+fn is_reader_gone() -> bool {
+    false
 }
 
 /// Something a person wants to know and a script does not.

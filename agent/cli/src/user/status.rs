@@ -11,7 +11,7 @@ use super::ls::{left, services_table};
 use super::report::{Status as Report, Trouble};
 use super::seat::{Seat, SeatArgs, Watch};
 use crate::failure::Failure;
-use crate::out::{OutArgs, data, json};
+use crate::out::{OutArgs, data, json, reader_gone};
 use crate::signals::{Signal, Signals};
 use crate::table::{Screen, Tone, cell, plain};
 
@@ -61,6 +61,7 @@ impl Status {
                     Signal::End => return Ok(()),
                     Signal::Reload => continue,
                 },
+                () = reader_gone() => return Ok(()),
             };
             let snapshot = match snapshot {
                 Ok(snapshot) => snapshot,
