@@ -57,7 +57,10 @@ impl Laptop {
             .port(4444 + start * 20 + super::seat(self.user))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let process = self
-            .program("window-driver", "WebKitWebDriver")
+            .program(
+                &format!("window-driver-{}-{start}", self.user.name()),
+                "WebKitWebDriver",
+            )
             .arg(format!("--port={port}"))
             .env("TAURI_AUTOMATION", "true")
             .env("TAURI_WEBVIEW_AUTOMATION", "true");

@@ -82,8 +82,14 @@ async fn compare(narrator: &Narrator, ana: &Desk, other: &Desk) -> Outcome<()> {
 }
 
 async fn words(desk: &Desk) -> Outcome<Vec<String>> {
-    let shown = desk.window.read("words").await?;
-    Ok(shown.split_whitespace().map(str::to_owned).collect())
+    desk.window.shows("words").await?;
+    let look = "return [...document.querySelectorAll('[data-testid=words] li')].map((word) => word.textContent)";
+    let shown = desk.window.run(look).await?;
+    let words = shown.as_array().doing("read the words")?;
+    Ok(words
+        .iter()
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect())
 }
 
 async fn shut_out(narrator: &Narrator, ana: &Desk, other: &Desk) -> Outcome<()> {
