@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::hub::access::Access;
-use crate::inlet::door::OpenPortal;
+use crate::inlet::host::Opener;
 use crate::wake::Wakefulness;
 use admitted::{Circuit, CircuitError, Plan, Wish};
 
@@ -297,7 +297,7 @@ fn is_broken_way(error: &CircuitError) -> bool {
     )
 }
 
-impl OpenPortal for Circuits {
+impl Opener for Circuits {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,

@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::bind::Listeners;
-use super::door::{Awaited, Door, OpenPortal};
+use super::host::{Awaited, Host, Opener};
 use super::postgres::Front;
 use super::tcp;
 use super::visit::VisitEnd;
@@ -31,7 +31,7 @@ const TURNED_AWAY: usize = 16;
 pub(crate) struct InletParts {
     pub(crate) service: ServiceName,
     pub(crate) kind: ServiceKind,
-    pub(crate) opener: Arc<dyn OpenPortal>,
+    pub(crate) opener: Arc<dyn Opener>,
     pub(crate) front: Arc<Front>,
     pub(crate) awaited: watch::Receiver<Option<Awaited>>,
     pub(crate) max_connections: usize,
@@ -49,8 +49,8 @@ impl Inlet {
     /// Starts serving on listeners that were proven to be ours.
     pub(crate) fn start(listeners: Listeners, parts: InletParts) -> Self {
         let (closed, closing) = watch::channel(None);
-        let door = |opener: Arc<dyn OpenPortal>| {
-            Arc::new(Door::new(
+        let host = |opener: Arc<dyn Opener>| {
+            Arc::new(Host::new(
                 parts.service.clone(),
                 opener,
                 parts.awaited.clone(),
@@ -58,8 +58,8 @@ impl Inlet {
             ))
         };
         let serving = Serving {
-            door: door(Arc::clone(&parts.opener)),
-            full: door(Arc::new(Full)),
+            host: host(Arc::clone(&parts.opener)),
+            full: host(Arc::new(Full)),
             parts,
         };
         Self {
@@ -84,7 +84,7 @@ impl Drop for Inlet {
 /// Refuses whoever comes when the inlet is full: the front turns that into words.
 struct Full;
 
-impl OpenPortal for Full {
+impl Opener for Full {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
@@ -95,14 +95,14 @@ impl OpenPortal for Full {
 }
 
 struct Serving {
-    door: Arc<Door>,
-    full: Arc<Door>,
+    host: Arc<Host>,
+    full: Arc<Host>,
     parts: InletParts,
 }
 
 impl Serving {
     async fn run(self, listeners: Listeners) {
-        let mut closed = std::pin::pin!(self.door.closed());
+        let mut closed = std::pin::pin!(self.host.closed());
         let mut visits = JoinSet::new();
         loop {
             tokio::select! {
@@ -137,22 +137,22 @@ impl Serving {
             }
             return;
         }
-        let door = match visits.len() {
-            inside if inside < self.parts.max_connections => &self.door,
+        let host = match visits.len() {
+            inside if inside < self.parts.max_connections => &self.host,
             inside if inside < self.parts.max_connections + TURNED_AWAY => &self.full,
             _ => return abort(stream),
         };
         let _ = stream.set_nodelay(true);
-        let (door, front, kind, ends) = (
-            Arc::clone(door),
+        let (host, front, kind, ends) = (
+            Arc::clone(host),
             Arc::clone(&self.parts.front),
             self.parts.kind,
             self.parts.ends.clone(),
         );
         visits.spawn(async move {
             let end = match kind {
-                ServiceKind::Tcp => tcp::serve(stream, &door).await,
-                ServiceKind::Postgres => front.serve(stream, &door).await,
+                ServiceKind::Tcp => tcp::serve(stream, &host).await,
+                ServiceKind::Postgres => front.serve(stream, &host).await,
             };
             let _ = ends.try_send(end);
         });

@@ -18,7 +18,7 @@ use tokio::select;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::door::Door;
+use super::host::Host;
 use super::visit::VisitEnd;
 use crate::{Code, Problem, problems};
 use first::{Line, Unheard, first};
@@ -40,32 +40,32 @@ impl Front {
         }
     }
 
-    /// Serves one admitted program until either side or `door.closed()` ends it.
-    pub(crate) async fn serve(&self, program: TcpStream, door: &Door) -> VisitEnd {
+    /// Serves one admitted program until either side or `host.closed()` ends it.
+    pub(crate) async fn serve(&self, program: TcpStream, host: &Host) -> VisitEnd {
         let heard = select! {
             biased;
-            why = door.closed() => return VisitEnd::Ended(why),
+            why = host.closed() => return VisitEnd::Ended(why),
             heard = first(program, &self.tls) => heard,
         };
         match heard {
             Ok((line, Asked::Startup { startup, early })) => {
                 match hold::begin(line, startup, early).await {
-                    Some(held) => serve_held(held, door).await,
+                    Some(held) => serve_held(held, host).await,
                     None => VisitEnd::Finished,
                 }
             }
-            Ok((line, Asked::Cancel(key))) => cancel(line, &key, door).await,
+            Ok((line, Asked::Cancel(key))) => cancel(line, &key, host).await,
             // `first` answers these itself.
             Ok((_, Asked::Nothing | Asked::Encryption(_) | Asked::Tls { .. })) => {
                 VisitEnd::Finished
             }
-            Err((line, unheard)) => turn_away(line, unheard, door).await,
+            Err((line, unheard)) => turn_away(line, unheard, host).await,
         }
     }
 }
 
-async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
-    let mut portal = match held.wait(door).await {
+async fn serve_held(mut held: Held, host: &Host) -> VisitEnd {
+    let mut portal = match held.wait(host).await {
         Ok(portal) => portal,
         Err(hold::Over::Left) => return VisitEnd::Finished,
         Err(hold::Over::Refused(problem)) => {
@@ -77,8 +77,8 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
             return VisitEnd::Ended(why);
         }
     };
-    match held.go_on(&mut portal, door).await {
-        Ok((line, outflow)) => carry_on(line, portal, outflow, door).await,
+    match held.go_on(&mut portal, host).await {
+        Ok((line, outflow)) => carry_on(line, portal, outflow, host).await,
         Err((line, problem)) => {
             portal.control().reset(problem.code.number());
             say(line, &refusing(&problem)).await;
@@ -87,15 +87,15 @@ async fn serve_held(mut held: Held, door: &Door) -> VisitEnd {
     }
 }
 
-async fn carry_on(line: Line, portal: Portal, outflow: Outflow, door: &Door) -> VisitEnd {
+async fn carry_on(line: Line, portal: Portal, outflow: Outflow, host: &Host) -> VisitEnd {
     let inflow = Inflow::starting_with(Vec::new());
     let mut carry = Carry::new(line, portal, inflow, outflow);
-    let carried = carry.run(door.closed()).await;
+    let carried = carry.run(host.closed()).await;
     let end = match carried {
         Carried::ProgramLost => return VisitEnd::Finished,
-        Carried::ServerEnded => end_of_portal(&mut carry, door).await,
+        Carried::ServerEnded => end_of_portal(&mut carry, host).await,
         Carried::ServerBroke(error) => {
-            let problem = problems::of_portal(portal_error(&error), door.service());
+            let problem = problems::of_portal(portal_error(&error), host.service());
             carry.finish_closed(&problem).await;
             VisitEnd::Ended(problem)
         }
@@ -115,13 +115,13 @@ async fn carry_on(line: Line, portal: Portal, outflow: Outflow, door: &Door) -> 
 }
 
 /// The other side closed in good order. An outlet that ends a session tells the program in its own protocol, and us beside it.
-async fn end_of_portal(carry: &mut Carry<Line, Portal>, door: &Door) -> VisitEnd {
+async fn end_of_portal(carry: &mut Carry<Line, Portal>, host: &Host) -> VisitEnd {
     let control = carry.server().control();
     let told = newest_notice(&control).filter(|_| carry.ends_with_an_error());
-    let closed = Problem::new(Code::ClosedByTarget).service(door.service());
+    let closed = Problem::new(Code::ClosedByTarget).service(host.service());
     carry.finish_closed(&closed).await;
     if let Some(code) = told.and_then(|(number, _)| Code::try_from(number).ok()) {
-        return VisitEnd::Ended(Problem::new(code).service(door.service()));
+        return VisitEnd::Ended(Problem::new(code).service(host.service()));
     }
     // Nothing that the program still says can arrive: our direction is finished too, so that the circuit can be used again.
     let _ = timeout(FINISH_LIMIT, carry.server().shutdown()).await;
@@ -138,9 +138,9 @@ fn portal_error(error: &io::Error) -> PortalError {
 }
 
 /// Carries a cancel request; PostgreSQL never says what came of one.
-async fn cancel(line: Line, key: &CancelKey, door: &Door) -> VisitEnd {
+async fn cancel(line: Line, key: &CancelKey, host: &Host) -> VisitEnd {
     let carried = async {
-        let mut portal = door.open(&key.encode()).await.ok()?;
+        let mut portal = host.open(&key.encode()).await.ok()?;
         portal.shutdown().await.ok()?;
         tokio::io::copy(&mut portal, &mut tokio::io::sink())
             .await
@@ -148,21 +148,21 @@ async fn cancel(line: Line, key: &CancelKey, door: &Door) -> VisitEnd {
     };
     select! {
         biased;
-        why = door.closed() => return VisitEnd::Ended(why),
+        why = host.closed() => return VisitEnd::Ended(why),
         _ = timeout(CANCEL_LIMIT, carried) => {}
     }
     close(line).await;
     VisitEnd::Finished
 }
 
-async fn turn_away(line: Option<Line>, unheard: Unheard, door: &Door) -> VisitEnd {
-    let problem = |code| Problem::new(code).service(door.service());
+async fn turn_away(line: Option<Line>, unheard: Unheard, host: &Host) -> VisitEnd {
+    let problem = |code| Problem::new(code).service(host.service());
     let error = match unheard {
         Unheard::Left => return VisitEnd::Finished,
         Unheard::Tls(code) => return VisitEnd::Refused(problem(code)),
         Unheard::Opening(error) => error,
     };
-    tracing::warn!(service = %door.service(), %error, "refused a program's first bytes");
+    tracing::warn!(service = %host.service(), %error, "refused a program's first bytes");
     if let (Some(line), Some(report)) = (line, error.report()) {
         say(line, &report.encode()).await;
     }

@@ -4,15 +4,15 @@
 use tidegate_link::{Meter, PipeEnd, abort, pipe};
 use tokio::net::TcpStream;
 
-use super::door::Door;
+use super::host::Host;
 use super::visit::VisitEnd;
 use crate::problems;
 
 /// Serves one admitted program until either side or the door ends it.
-pub(crate) async fn serve(mut program: TcpStream, door: &Door) -> VisitEnd {
+pub(crate) async fn serve(mut program: TcpStream, host: &Host) -> VisitEnd {
     let opened = tokio::select! {
-        why = door.closed() => Err(why),
-        opened = door.open(&[]) => opened,
+        why = host.closed() => Err(why),
+        opened = host.open(&[]) => opened,
     };
     let mut portal = match opened {
         Ok(portal) => portal,
@@ -21,7 +21,7 @@ pub(crate) async fn serve(mut program: TcpStream, door: &Door) -> VisitEnd {
             return VisitEnd::Refused(problem);
         }
     };
-    let end = pipe(&mut program, &mut portal, &Meter::new(), door.closed()).await;
+    let end = pipe(&mut program, &mut portal, &Meter::new(), host.closed()).await;
     match end {
         PipeEnd::Finished => return VisitEnd::Finished,
         PipeEnd::Withdrawn(_) | PipeEnd::Plain(_) | PipeEnd::Portal(_) => abort(program),
@@ -31,7 +31,7 @@ pub(crate) async fn serve(mut program: TcpStream, door: &Door) -> VisitEnd {
             portal.control().reset(why.code.number());
             VisitEnd::Ended(why)
         }
-        PipeEnd::Portal(error) => VisitEnd::Ended(problems::of_portal(error, door.service())),
+        PipeEnd::Portal(error) => VisitEnd::Ended(problems::of_portal(error, host.service())),
         PipeEnd::Finished | PipeEnd::Plain(_) => VisitEnd::Finished,
     }
 }

@@ -38,10 +38,13 @@ impl FileStore {
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Entries)) -> Result<(), StoreError> {
+    /// `change` says whether it did: the same is not written again.
+    fn change(&self, change: impl FnOnce(&mut Entries) -> bool) -> Result<(), StoreError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = self.load()?;
-        change(&mut entries);
+        if !change(&mut entries) {
+            return Ok(());
+        }
         let json = Zeroizing::new(serde_json::to_vec(&entries).map_err(|_| StoreError::Damaged)?);
         Ok(keyfile::replace(&self.path, &json)?)
     }
@@ -55,13 +58,12 @@ impl SecretStore for FileStore {
     fn write(&self, name: &str, secret: &str) -> Result<(), StoreError> {
         self.change(|entries| {
             entries.insert(name.to_owned(), Zeroizing::new(secret.to_owned()));
+            true
         })
     }
 
     fn delete(&self, name: &str) -> Result<(), StoreError> {
-        self.change(|entries| {
-            entries.remove(name);
-        })
+        self.change(|entries| entries.remove(name).is_some())
     }
 }
 
@@ -69,6 +71,18 @@ impl SecretStore for FileStore {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_is_not_there_is_deleted_without_writing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys.json");
+
+        FileStore::new(path.clone())
+            .delete("acme/identity")
+            .unwrap();
+
+        assert!(!path.exists());
+    }
 
     #[test]
     fn keeps_entries_over_a_restart_for_the_owner_only() {

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::circuit::{Circuits, Spare, stoke};
 use crate::inlet::bind::bind;
-use crate::inlet::door::{Awaited, OpenPortal};
+use crate::inlet::host::{Awaited, Opener};
 use crate::inlet::listen::{Inlet, InletParts};
 use crate::inlet::postgres::Front;
 use crate::inlet::visit::VisitEnd;
@@ -136,7 +136,7 @@ impl DoorParts {
         let parts = InletParts {
             service: self.service.clone(),
             kind: self.kind,
-            opener: Arc::clone(&self.circuits) as Arc<dyn OpenPortal>,
+            opener: Arc::clone(&self.circuits) as Arc<dyn Opener>,
             front: Arc::clone(&self.front),
             awaited: self.awaited.clone(),
             max_connections: self.max_connections,

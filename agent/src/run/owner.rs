@@ -29,7 +29,7 @@ use crate::circuit::{Admission, Circuits, Links};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::hub::report::HubReport;
-use crate::inlet::door::Awaited;
+use crate::inlet::host::Awaited;
 use crate::inlet::postgres::Front;
 use crate::keys::Vault;
 use crate::ports::Ports;

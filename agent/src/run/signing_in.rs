@@ -14,7 +14,7 @@ use super::state::{Running, Task};
 use crate::keys::Entry;
 use crate::signin::flow::{Failed, Flow, Progress, SignedIn, Stop};
 use crate::signin::goodbye::{Goodbye, LastToken};
-use crate::signin::provider::Asked;
+use crate::signin::provider::Wishes;
 
 impl Owner {
     pub(super) fn start_sign_in(&mut self, attempt: u64, way: SignInWay) {
@@ -68,7 +68,7 @@ impl Owner {
             vault: self.tools.kit.vault.clone(),
             browser: Arc::clone(&self.tools.kit.browser),
             porch: self.tools.porch.clone(),
-            asked: Asked {
+            asked: Wishes {
                 login_hint: last.filter(|last| last.contains('@') && !another_account),
                 another_account,
             },

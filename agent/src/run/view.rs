@@ -15,7 +15,7 @@ use crate::devices::newcomer::Introducing;
 use crate::devices::sponsor::Us;
 use crate::disk::Membership;
 use crate::hub::access::Listing;
-use crate::inlet::door::Awaited;
+use crate::inlet::host::Awaited;
 use crate::snapshot::{
     AccountView, ConnectStep, ConnectionStrings, DeviceView, Enrolling, HubState, OrgSnapshot,
     ServiceState, ServiceView, SignIn, SignInStep,

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::browser::OpenBrowser;
 use super::page::Page;
 use super::porch::Porch;
-use super::provider::{Asked, Authorization, Provider};
+use super::provider::{Authorization, Provider, Wishes};
 use super::redirect::{Answering, Callback, Redirect};
 use super::refresh::keep_session;
 use super::tokens::{Session, Tokens};
@@ -61,7 +61,7 @@ pub(crate) struct Flow {
     pub(crate) vault: Vault,
     pub(crate) browser: Arc<dyn OpenBrowser>,
     pub(crate) porch: Porch,
-    pub(crate) asked: Asked,
+    pub(crate) asked: Wishes,
     pub(crate) clock: Clock,
     pub(crate) progress: mpsc::Sender<Progress>,
 }

@@ -109,7 +109,7 @@ const SCOPES: [&str; 3] = ["groups", "email", "offline_access"];
 
 /// What the provider is asked about the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Wishes {
     /// Who signed in here last.
     pub(crate) login_hint: Option<String>,
     /// The browser's own session belongs to somebody else: let the person type.
@@ -149,7 +149,7 @@ impl Provider {
         &self,
         redirect_uri: &str,
         nonce: String,
-        asked: &Asked,
+        asked: &Wishes,
     ) -> Result<Authorization, ProviderError> {
         let redirect =
             RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| ProviderError::Discovery)?;

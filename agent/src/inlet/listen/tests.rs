@@ -15,7 +15,7 @@ use crate::inlet::bind::bind;
 #[derive(Default)]
 struct Waiting(AtomicUsize);
 
-impl OpenPortal for Waiting {
+impl Opener for Waiting {
     fn open<'a>(
         &'a self,
         _: &'a ServiceName,
@@ -44,7 +44,7 @@ async fn open(max_connections: usize) -> Open {
     let parts = InletParts {
         service: "warehouse".parse().unwrap(),
         kind: ServiceKind::Tcp,
-        opener: Arc::clone(&opener) as Arc<dyn OpenPortal>,
+        opener: Arc::clone(&opener) as Arc<dyn Opener>,
         front: Arc::new(Front::new()),
         awaited: watch::channel(None).1,
         max_connections,

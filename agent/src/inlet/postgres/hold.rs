@@ -11,7 +11,7 @@ use tokio::select;
 use tokio::time::{sleep, timeout};
 
 use super::first::Line;
-use crate::inlet::door::Door;
+use crate::inlet::host::Host;
 use crate::{Code, Problem, problems};
 
 /// How long a program waits in silence.
@@ -45,12 +45,12 @@ pub(super) async fn begin(mut line: Line, startup: Startup, early: Vec<u8>) -> O
 
 impl Held {
     /// Waits for a portal, telling the program what for.
-    pub(super) async fn wait(&mut self, door: &Door) -> Result<Portal, Over> {
+    pub(super) async fn wait(&mut self, host: &Host) -> Result<Portal, Over> {
         let startup = self.hold.startup();
-        let mut open = pin!(door.open(&startup));
-        let mut closed = pin!(door.closed());
+        let mut open = pin!(host.open(&startup));
+        let mut closed = pin!(host.closed());
         let mut patience = pin!(sleep(PATIENCE));
-        let mut awaited = door.awaited();
+        let mut awaited = host.awaited();
         let (mut patient, mut told_more) = (true, true);
         let mut early = [0; 1024];
         loop {
@@ -86,14 +86,14 @@ impl Held {
     pub(super) async fn go_on(
         self,
         portal: &mut Portal,
-        door: &Door,
+        host: &Host,
     ) -> Result<(Line, Outflow), (Line, Problem)> {
         let Self { line, hold } = self;
         let answered = select! {
             biased;
-            why = door.closed() => Err(why),
-            answered = timeout(OUTLET_LIMIT, ask(portal, hold.go_on(), door)) => {
-                answered.unwrap_or_else(|_| Err(Problem::new(Code::TargetSilent).service(door.service())))
+            why = host.closed() => Err(why),
+            answered = timeout(OUTLET_LIMIT, ask(portal, hold.go_on(), host)) => {
+                answered.unwrap_or_else(|_| Err(Problem::new(Code::TargetSilent).service(host.service())))
             }
         };
         match answered {
@@ -104,8 +104,8 @@ impl Held {
 }
 
 /// Everything the outlet answers is for the program, but for the greeting it has had.
-async fn ask(portal: &mut Portal, early: Vec<u8>, door: &Door) -> Result<Vec<u8>, Problem> {
-    let broke = |error: std::io::Error| problems::of_portal_io(&error, door.service());
+async fn ask(portal: &mut Portal, early: Vec<u8>, host: &Host) -> Result<Vec<u8>, Problem> {
+    let broke = |error: std::io::Error| problems::of_portal_io(&error, host.service());
     portal.write_all(&early).await.map_err(broke)?;
     portal.flush().await.map_err(broke)?;
     let mut swallow = Swallow::default();
@@ -113,12 +113,12 @@ async fn ask(portal: &mut Portal, early: Vec<u8>, door: &Door) -> Result<Vec<u8>
     loop {
         let count = portal.read(&mut buffer).await.map_err(broke)?;
         if count == 0 {
-            return Err(Problem::new(Code::ClosedByTarget).service(door.service()));
+            return Err(Problem::new(Code::ClosedByTarget).service(host.service()));
         }
         match swallow.handle_input(&buffer[..count]) {
             Ok(Swallowed::Nothing) => {}
             Ok(Swallowed::Through(first)) => return Ok(first),
-            Err(_) => return Err(Problem::new(Code::PeerBrokeProtocol).service(door.service())),
+            Err(_) => return Err(Problem::new(Code::PeerBrokeProtocol).service(host.service())),
         }
     }
 }

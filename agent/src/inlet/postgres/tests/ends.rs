@@ -340,7 +340,7 @@ async fn an_outlets_reset_code_becomes_its_words() {
 /// An outlet that does what a test says with its end of the channel.
 pub(super) struct Scripted<F>(pub(super) F);
 
-impl<F, Done> OpenPortal for Scripted<F>
+impl<F, Done> Opener for Scripted<F>
 where
     F: Fn(Secure) -> Done + Send + Sync + 'static,
     Done: Future<Output = ()> + Send + 'static,

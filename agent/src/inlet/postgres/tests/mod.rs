@@ -36,7 +36,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::ServiceName;
-use crate::inlet::door::{Awaited, OpenPortal};
+use crate::inlet::host::{Awaited, Opener};
 
 fn warehouse() -> ServiceName {
     "warehouse".parse().unwrap()
@@ -75,7 +75,7 @@ async fn channel() -> (Secure, Secure) {
 /// Opens portals to the outlet kind, in this process.
 struct RealOutlet(Arc<PostgresService>, watch::Receiver<Option<Problem>>);
 
-impl OpenPortal for RealOutlet {
+impl Opener for RealOutlet {
     fn open<'a>(
         &'a self,
         _: &'a ServiceName,
@@ -111,7 +111,7 @@ impl OpenPortal for RealOutlet {
 /// Refuses.
 struct Refuses(Code);
 
-impl OpenPortal for Refuses {
+impl Opener for Refuses {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
@@ -124,7 +124,7 @@ impl OpenPortal for Refuses {
 /// Opens portals once it may.
 struct Patient<O>(O, watch::Receiver<bool>);
 
-impl<O: OpenPortal> OpenPortal for Patient<O> {
+impl<O: Opener> Opener for Patient<O> {
     fn open<'a>(
         &'a self,
         service: &'a ServiceName,
@@ -147,19 +147,19 @@ struct Inlet {
 }
 
 impl Inlet {
-    async fn new(opener: impl OpenPortal) -> Self {
+    async fn new(opener: impl Opener) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (awaited, awaits) = watch::channel(None);
         let (close, closed) = watch::channel(None);
-        let door = Arc::new(Door::new(warehouse(), Arc::new(opener), awaits, closed));
+        let host = Arc::new(Host::new(warehouse(), Arc::new(opener), awaits, closed));
         let (ended, ends) = mpsc::channel(100);
         let front = Arc::new(Front::new());
         let accepting = tokio::spawn(async move {
             while let Ok((program, _)) = listener.accept().await {
-                let (front, door, ended) = (Arc::clone(&front), Arc::clone(&door), ended.clone());
+                let (front, host, ended) = (Arc::clone(&front), Arc::clone(&host), ended.clone());
                 tokio::spawn(async move {
-                    let end = front.serve(program, &door).await;
+                    let end = front.serve(program, &host).await;
                     let _ = ended.send(end).await;
                 });
             }

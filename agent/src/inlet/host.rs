@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::{Problem, ServiceName};
 
 /// Opens portals; the agent's circuits, or a test.
-pub(crate) trait OpenPortal: Send + Sync + 'static {
+pub(crate) trait Opener: Send + Sync + 'static {
     /// A fresh portal to `service`, or why there is none. `first`: what the program said first, where the outlet has to
     /// know it; it is not sent again.
     fn open<'a>(
@@ -39,17 +39,17 @@ impl Awaited {
 }
 
 /// One service's door on this laptop, shared by all programs that came through it.
-pub(crate) struct Door {
+pub(crate) struct Host {
     service: ServiceName,
-    opener: Arc<dyn OpenPortal>,
+    opener: Arc<dyn Opener>,
     awaited: watch::Receiver<Option<Awaited>>,
     closed: watch::Receiver<Option<Problem>>,
 }
 
-impl Door {
+impl Host {
     pub(crate) fn new(
         service: ServiceName,
-        opener: Arc<dyn OpenPortal>,
+        opener: Arc<dyn Opener>,
         awaited: watch::Receiver<Option<Awaited>>,
         closed: watch::Receiver<Option<Problem>>,
     ) -> Self {
