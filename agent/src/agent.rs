@@ -19,6 +19,7 @@ use crate::inlet::postgres::Front;
 use crate::keys::{CALL_LIMIT, Vault};
 use crate::lock::Lock;
 use crate::pg_service;
+use crate::platform::limits;
 use crate::ports::Ports;
 use crate::run::{Answered, Board, Household, Kit, ORDERS, Order, Route, Sockets};
 use crate::snapshot::Snapshot;
@@ -85,7 +86,8 @@ impl Agent {
         household.resume(found).await;
         let stop = CancellationToken::new();
         let household = tokio::spawn(household.run(orders_out, stop.clone()));
-        tracing::info!("agent started");
+        let open_files = limits::raise_open_files();
+        tracing::info!(open_files, "agent started");
         Ok(Self {
             inner,
             household,

@@ -39,6 +39,12 @@ impl Places {
         self.runtime_dir.join("agent.sock")
     }
 
+    /// What the app wrote down of what it did; what came before is beside it, see `LogFile`.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.data_dir.join("log").join("agent.log")
+    }
+
     /// Where keys are where somebody asked for a file in place of the keyring.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {

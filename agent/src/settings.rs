@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use tidegate_proto::names::{NameError, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 
 use crate::ServiceRef;
+use crate::platform::own_file;
 
 /// Below this a port is the system's.
 pub(crate) const LOWEST_PORT: u16 = 1024;
@@ -140,6 +142,8 @@ pub(crate) fn write_port(
     port: Option<u16>,
     also_without: Option<&ServiceKey>,
 ) -> Result<(), Problem> {
+    // Looked up once: what is put under this name meanwhile is not followed.
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let text = text_of(path)?;
     let mut file: toml_edit::DocumentMut = text
         .parse()
@@ -160,8 +164,10 @@ pub(crate) fn write_port(
             also_without.map(|key| ports.remove(&key.to_string()));
         }
     }
-    replace(path, &file.to_string())
-        .map_err(|error| mistake(path, &format!("it cannot be written ({})", error.kind())))
+    replace(path, (&text, &file.to_string())).map_err(|error| match error.kind() {
+        std::io::ErrorKind::Other => mistake(path, "somebody changed it just now; try again"),
+        kind => mistake(path, &format!("it cannot be written ({kind})")),
+    })
 }
 
 fn text_of(path: &Path) -> Result<String, Problem> {
@@ -173,19 +179,37 @@ fn text_of(path: &Path) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|_| mistake(path, "it cannot be read"))
 }
 
-/// Whole or not at all. Through a link, if the person keeps the file elsewhere, and with the rights it had.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+/// Whole or not at all, with the rights it had, and only over what was read: neither what somebody wrote meanwhile
+/// nor what a link planted under the name points to is written over.
+fn replace(path: &Path, (before, after): (&str, &str)) -> std::io::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }
     let beside = path.with_extension("toml.new");
-    std::fs::write(&beside, text)?;
-    if let Ok(facts) = std::fs::metadata(&path) {
-        std::fs::set_permissions(&beside, facts.permissions())?;
+    // Whatever is there is not ours to write through.
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
     }
-    std::fs::File::open(&beside)?.sync_all()?;
-    std::fs::rename(&beside, &path)
+    let mut options = std::fs::OpenOptions::new();
+    own_file::with_mode(options.write(true).create_new(true), own_file::FRESH);
+    let written = options.open(&beside).and_then(|mut file| {
+        file.write_all(after.as_bytes())?;
+        if let Ok(facts) = std::fs::metadata(path) {
+            file.set_permissions(facts.permissions())?;
+        }
+        file.sync_all()?;
+        let is_link = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+        let now = text_of(path).unwrap_or_default();
+        if is_link || now != before {
+            return Err(std::io::Error::other("it is another file now"));
+        }
+        std::fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
 }
 
 fn mistake(path: &Path, said: &str) -> Problem {
@@ -247,5 +271,48 @@ mod tests {
             assert_eq!(problem.unwrap_err().code, Code::ConfigWrong);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_somebody_put_in_its_place_meanwhile_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        std::fs::write(&path, "changed = \"by hand\"\n").unwrap();
+
+        let lost = replace(&path, ("what was read\n", "what was to be written\n"));
+
+        assert!(lost.is_err());
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "changed = \"by hand\"\n"
+        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_when_it_was_there_and_never_when_it_came_between() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let (path, kept) = (
+            dir.path().join("agent.toml"),
+            dir.path().join("dotfiles.toml"),
+        );
+        std::fs::write(&kept, "# kept elsewhere\n").unwrap();
+        symlink(&kept, &path).unwrap();
+        let service = "acme/x".parse().unwrap();
+
+        write_port(&path, &service, Some(15999), None).unwrap();
+        assert!(path.is_symlink());
+        assert!(std::fs::read_to_string(&kept).unwrap().contains("15999"));
+
+        // As if the link had taken the file's place after it was read.
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "read\n").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        symlink(&victim, &path).unwrap();
+        symlink(&victim, dir.path().join("agent.toml.new")).unwrap();
+        assert!(replace(&path, ("read\n", "ours\n")).is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "read\n");
     }
 }

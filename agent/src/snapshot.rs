@@ -1,6 +1,7 @@
 //! What the agent says about itself: one plain value, the whole truth each time it changes.
 //! A newcomer would keep a second copy of some field "for speed": don't. Window, tray and CLI are functions of this value, and it never holds a secret.
 
+mod clean;
 mod connection;
 mod devices;
 

@@ -6,6 +6,7 @@ mod access;
 mod at_once;
 mod devices;
 mod doors;
+mod hostile;
 mod household;
 #[cfg(target_os = "linux")]
 mod keyring;

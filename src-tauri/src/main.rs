@@ -10,8 +10,10 @@ mod notices;
 mod tray;
 mod window;
 
+use std::sync::Mutex;
+
 use tauri::{App, Manager, RunEvent};
-use tidegate_agent::{Agent, AgentConfig, Clock};
+use tidegate_agent::{Agent, AgentConfig, Clock, Code, LogFile, Places, Problem};
 use tidegate_app::display_lost::{everything_has_ended, stop_when_lost};
 use tidegate_app::stop::stop_when_told;
 use tidegate_app::surroundings::{has_display, look_around};
@@ -25,7 +27,7 @@ use crate::window::WindowState;
 const INPUTS_WAITING: usize = 64;
 
 fn main() {
-    log_to_stderr();
+    log();
     if !has_display() {
         eprintln!(
             "Tidegate needs a desktop to show itself on. Without one, use the command line: `tidegate`."
@@ -109,13 +111,22 @@ fn start(
     Ok(())
 }
 
-fn log_to_stderr() {
+/// To standard error, and to the file that `tidegate paths` names.
+fn log() {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| {
         EnvFilter::new("warn,tidegate_agent=info,tidegate_app=info,tidegate_desktop=info")
     });
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+    let plain = tracing_subscriber::fmt::layer().with_ansi(false);
+    let file = Places::for_user().and_then(|places| {
+        LogFile::open(&places.log_file()).map_err(|_| Problem::new(Code::DataDirUnusable))
+    });
+    let file = file.ok().map(|file| plain.with_writer(Mutex::new(file)));
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(file)
         .init();
 }

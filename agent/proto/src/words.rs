@@ -406,7 +406,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::DataDirUnusable => [
             "Folder cannot be used",
-            "Tidegate cannot start because it cannot use {path|its data folder}.",
+            "Tidegate cannot keep what it has to because it cannot use {path|its data folder}.",
             "Check that the folder belongs to you and that the disk is not full.",
         ],
         Code::AlreadyRunning => [

@@ -43,7 +43,7 @@ pub(crate) struct Learned {
 }
 
 /// What a round that went well proves to be over.
-pub(super) const BETTER: &[Code] = &[
+pub(crate) const BETTER: &[Code] = &[
     Code::HubUnreachable,
     Code::HubNotTrusted,
     Code::AuthorityAway,
@@ -51,6 +51,7 @@ pub(super) const BETTER: &[Code] = &[
     Code::TimedOut,
     Code::HubBusy,
     Code::ClockOff,
+    Code::PeerBrokeProtocol,
 ];
 
 /// Why a round ended early.

@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub(crate) mod computer;
 pub(crate) mod folder;
 pub(crate) mod holder;
+pub(crate) mod limits;
 pub(crate) mod own_file;
 pub(crate) mod peer;
 pub(crate) mod port;

@@ -28,7 +28,8 @@ impl Board {
     }
 
     /// An org that was joined, in its place.
-    pub(super) fn add(&self, org: OrgSnapshot) {
+    pub(super) fn add(&self, mut org: OrgSnapshot) {
+        org.clean();
         self.change(|snapshot| {
             snapshot.orgs.retain(|old| old.name != org.name);
             let place = snapshot.orgs.partition_point(|old| old.name < org.name);
@@ -37,7 +38,8 @@ impl Board {
     }
 
     /// How an org is now. One that was removed stays so, whatever its owner still says.
-    pub(super) fn show(&self, org: OrgSnapshot) {
+    pub(super) fn show(&self, mut org: OrgSnapshot) {
+        org.clean();
         let known = self.read();
         if known.keys == self.vault.home() && known.org(&org.name) == Some(&org) {
             return;

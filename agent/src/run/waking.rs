@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::Problem;
 use tidegate_proto::time::UnixTime;
 
 use super::effects::Errand;
@@ -13,6 +13,7 @@ use super::state::Task;
 use crate::backoff::Backoff;
 use crate::disk::Membership;
 use crate::hub::keeper::greet;
+use crate::hub::report::BETTER;
 use crate::join;
 use crate::keys::{Entry, Vault};
 use crate::problems;
@@ -68,7 +69,7 @@ impl Owner {
         match result {
             Ok(()) => {
                 self.state.hub = HubState::Connected;
-                self.better(&[Code::HubUnreachable, Code::HubNotTrusted, Code::TimedOut]);
+                self.better(BETTER);
             }
             Err(problem) => {
                 let since = self.away();

@@ -1,7 +1,7 @@
 //! A hub and the outlet behind it as far as an agent sees them, in one task: API, relay link, and circuits that echo.
 //! It does at the test's word what the real ones do by themselves, and counts what is open.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
@@ -14,14 +14,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tidegate_link::api_link::say_hello;
 use tidegate_link::{LinkError, Portal, Preface, Secure, read_preface, respond};
-use tidegate_proto::api::{ApiRefusal, CatalogueEntry, CredentialRequest, path};
+use tidegate_proto::api::devices::DevicesAnswer;
+use tidegate_proto::api::{
+    ApiRefusal, CatalogueEntry, CredentialRequest, EnrolAnswer, EnrolRequest, path,
+};
 use tidegate_proto::auth::{Auth, proof_input};
 use tidegate_proto::channel::{CircuitToken, Prologue};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Purpose};
+use tidegate_proto::identity::{SigningKey, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
 use tidegate_proto::problem::Code;
-use tidegate_proto::statement::IdpStatement;
+use tidegate_proto::statement::{
+    Enrolment, IdpStatement, JoinLink, JoinTicket, Promised, Statement, TicketKind, TicketStatement,
+};
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
 use tokio::io::AsyncWriteExt;
@@ -41,6 +47,31 @@ pub(crate) enum Outlet {
     Absent,
     /// The same, and circuits end when they are asked for something.
     Dead,
+    /// Takes OPEN and never answers it.
+    Silent,
+}
+
+/// How the hub treats whoever calls its API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Answers,
+    /// Takes the call and says nothing, ever.
+    Silent,
+    /// A greeting, one byte at a time, that never comes to its end.
+    Trickles,
+    /// Bytes that are no greeting.
+    Babbles,
+    HangsUp,
+    /// Proves who it is, and answers no question.
+    Stalls,
+    /// Proves who it is, and answers with this.
+    Says(u16, &'static str),
+    /// An answer that does not end.
+    Floods,
+    /// An answer that begins well and stops.
+    Stops,
+    /// Does what it is asked to, and loses the answer.
+    LosesAnswers,
 }
 
 /// What happened, as counted at the hub's end.
@@ -62,8 +93,15 @@ pub(crate) struct Inner {
     org: Org,
     clock: Clock,
     pub(crate) outlet: watch::Sender<Outlet>,
+    pub(crate) manner: watch::Sender<Manner>,
+    /// What it calls the device, and its person's devices.
+    pub(crate) devices: Mutex<Option<DevicesAnswer>>,
+    /// Which key came with which ticket.
+    pub(crate) enrolled: Mutex<BTreeMap<String, VerifyKey>>,
     pub(crate) services: Mutex<Vec<CatalogueEntry>>,
     pub(crate) idp: Mutex<IdpStatement>,
+    /// What the outlet says when it refuses.
+    pub(crate) reason: Mutex<String>,
     /// Refuse to renew with this.
     pub(crate) refuse: Mutex<Option<Code>>,
     events: broadcast::Sender<(&'static str, String)>,
@@ -90,6 +128,10 @@ impl Hub {
             org: Org::new(org),
             clock,
             outlet: watch::Sender::new(Outlet::Echoes),
+            manner: watch::Sender::new(Manner::Answers),
+            devices: Mutex::default(),
+            reason: Mutex::new("no".into()),
+            enrolled: Mutex::default(),
             services: Mutex::default(),
             refuse: Mutex::default(),
             events: broadcast::Sender::new(64),
@@ -111,6 +153,33 @@ impl Hub {
     pub(crate) fn lists(&self, service: &ServiceName, port: u16) {
         let entry = self.inner.org.service(service, port, &self.address);
         self.inner.services.lock().unwrap().push(entry);
+    }
+
+    /// A join link with a ticket, which names these services.
+    pub(crate) fn link(&self, id: &str, services: Vec<Promised>) -> String {
+        let (org, key) = (self.org(), SigningKey::generate(&SystemEntropy));
+        let at = self.inner.clock.now();
+        let ticket = TicketStatement {
+            org: org.name.clone(),
+            kind: TicketKind::Device {
+                sub: super::org::SUBJECT.parse().unwrap(),
+            },
+            key: key.verify_key(),
+            at,
+            not_after: at.plus(3600),
+            id: id.to_owned(),
+            services,
+        };
+        let link = JoinLink {
+            address: self.address.clone(),
+            org: org.name.clone(),
+            root: org.fingerprint(),
+            ticket: Some(JoinTicket {
+                jws: ticket.sign(&org.root),
+                key,
+            }),
+        };
+        link.to_link().to_string()
     }
 
     pub(crate) fn say(&self, event: &'static str, data: String) {
@@ -182,6 +251,23 @@ impl Drop for Counted<'_> {
 
 async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
     let now = inner.clock.now();
+    let manner = *inner.manner.borrow();
+    match manner {
+        Manner::Silent => return std::future::pending().await,
+        Manner::HangsUp => return,
+        Manner::Babbles => {
+            let _ = tcp.write_all(&[0xf5; 70_000]).await;
+            return std::future::pending().await;
+        }
+        Manner::Trickles => {
+            // Its length says 8,224 bytes, which take a quarter of an hour.
+            while tcp.write_all(&[0x20]).await.is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            return;
+        }
+        _ => {}
+    }
     if say_hello(&mut tcp, &inner.org.hello(now)).await.is_err() {
         return;
     }
@@ -192,7 +278,13 @@ async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
     let hash = secure.hash;
     let service = service_fn(move |request| {
         let inner = Arc::clone(&inner);
-        async move { Ok::<_, Infallible>(answer(request, &inner, &hash).await) }
+        async move {
+            let manner = *inner.manner.borrow();
+            Ok::<_, Infallible>(match manner {
+                Manner::Answers | Manner::LosesAnswers => answer(request, &inner, &hash).await,
+                manner => misbehave(manner).await,
+            })
+        }
     });
     let io = TokioIo::new(secure.into_stream());
     let _ = hyper::server::conn::http1::Builder::new()
@@ -220,7 +312,18 @@ async fn answer(
                 .unwrap();
             credential(inner, &asked, now)
         }
-        path::DEVICES => whole(200, r#"{"sub":"00uana","devices":[]}"#.to_owned()),
+        path::DEVICES => match &*inner.devices.lock().unwrap() {
+            Some(devices) => whole(200, serde_json::to_string(devices).unwrap()),
+            None => whole(200, r#"{"sub":"00uana","devices":[]}"#.to_owned()),
+        },
+        path::ENROL => {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let answer = enrol(inner, &serde_json::from_slice(&body).unwrap());
+            if *inner.manner.borrow() == Manner::LosesAnswers {
+                return std::future::pending().await;
+            }
+            answer
+        }
         path::EVENTS => {
             let events = inner.events.subscribe();
             let first = ("beacon", inner.org.beacon(None, now));
@@ -237,6 +340,51 @@ async fn answer(
         }
         other => panic!("nobody should ask for {other}"),
     }
+}
+
+/// Answers that no hub should give.
+async fn misbehave(manner: Manner) -> Response<BoxBody<Bytes, Infallible>> {
+    let begun = |then: Option<Bytes>| {
+        let first = Bytes::from_static(b"{\"org\":\"acme\",");
+        let chunks = futures_util::stream::unfold(Some(first), move |next| {
+            let then = then.clone();
+            async move {
+                match next {
+                    Some(bytes) => Some((Ok(BodyFrame::data(bytes)), then)),
+                    // It stops, and holds the line.
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        Response::new(BodyExt::boxed(StreamBody::new(chunks)))
+    };
+    match manner {
+        Manner::Says(status, body) => whole(status, body.to_owned()),
+        Manner::Floods => begun(Some(Bytes::from(vec![b' '; 1 << 16]))),
+        Manner::Stops => begun(None),
+        _ => std::future::pending().await,
+    }
+}
+
+/// A ticket is good for one key.
+fn enrol(inner: &Inner, request: &EnrolRequest) -> Response<BoxBody<Bytes, Infallible>> {
+    let root = inner.org.root.verify_key();
+    let ticket = TicketStatement::verify_for(&request.ticket, &root, &inner.org.name).unwrap();
+    let key = Enrolment::verify_for(&request.enrolment, &ticket.key, &inner.org.name)
+        .unwrap()
+        .key;
+    let mut enrolled = inner.enrolled.lock().unwrap();
+    if *enrolled.entry(ticket.id).or_insert(key) != key {
+        let refusal = ApiRefusal {
+            code: Code::TicketUsed.number(),
+            text: "no".into(),
+        };
+        return whole(403, serde_json::to_string(&refusal).unwrap());
+    }
+    let answer = EnrolAnswer {
+        device: "laptop".into(),
+    };
+    whole(200, serde_json::to_string(&answer).unwrap())
 }
 
 fn credential(
@@ -340,11 +488,15 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
         if outlet == Outlet::Dead {
             return Err(LinkError::Lost);
         }
+        if outlet == Outlet::Silent {
+            return std::future::pending().await;
+        }
         if let Outlet::Refuses(code) = outlet {
+            let text = inner.reason.lock().unwrap().clone();
             secure
                 .send(&Frame::Refused {
                     code: code.number(),
-                    text: "no",
+                    text: &text,
                 })
                 .await?;
             continue;

@@ -61,6 +61,12 @@ pub(crate) struct World {
     pub(crate) port: u16,
     /// What the ticket named.
     pub(crate) promised: Vec<Promised>,
+    /// What the provider calls the person.
+    pub(crate) person: String,
+    /// For plays that choose another port.
+    pub(crate) other_port: u16,
+    /// For plays that join with the same link twice.
+    pub(crate) link_of_the_killed: String,
 }
 
 impl World {
@@ -92,6 +98,9 @@ impl World {
             service,
             port,
             promised: Vec::new(),
+            other_port: 0,
+            person: "ana@example.org".into(),
+            link_of_the_killed: String::new(),
         }
     }
 
@@ -157,7 +166,7 @@ impl World {
             refresh: None,
             claims: Claims {
                 subject: org::SUBJECT.parse::<Subject>().unwrap(),
-                name: "ana@example.org".into(),
+                name: self.person.clone(),
                 issued: now,
                 expires: now.plus(3600),
                 auth_time: now,

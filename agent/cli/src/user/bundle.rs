@@ -38,7 +38,7 @@ pub(crate) struct Bundle {
     /// The file to make; never overwritten.
     #[arg(long, short)]
     out_file: Option<PathBuf>,
-    /// A log whose end goes in as well, cleaned like the rest.
+    /// Another log than the app's own, whose end goes in as well, cleaned like the rest.
     #[arg(long)]
     log: Option<PathBuf>,
     /// Do not ask.
@@ -54,8 +54,10 @@ impl Bundle {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let checks = examined(&self.seat, None).await?;
         let status = self.status().await;
-        let log = self.log.as_deref().map(tail).transpose()?;
         let places = Places::for_user()?;
+        let own = Some(places.log_file()).filter(|log| log.exists());
+        let log = self.log.clone().or(own);
+        let log = log.as_deref().map(tail).transpose()?;
         let parts = Parts {
             checks: &checks,
             status: status.as_ref(),

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tidegate_agent::{AgentConfig, Places};
+use tidegate_agent::control::Client;
+use tidegate_agent::{Action, AgentConfig, Places};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use super::seat::broken;
 use crate::failure::{Exit, Failure};
 use crate::out::OutArgs;
 use crate::table::{Screen, Tone, cell, plain};
@@ -62,28 +64,54 @@ pub(crate) struct Setting {
 }
 
 impl Config {
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
         let places = Places::for_user()?;
-        let file = &places.config_file;
         let changed = match &self.verb {
             None => None,
             Some(Verb::Set { key, value }) => {
-                edit(file, key, Some(value))?;
-                Some(format!(
-                    "{key} is {value} from the next start of the agent on."
-                ))
+                let from = change(&places, key, Some(value)).await?;
+                Some(format!("{key} is {value} {from}."))
             }
             Some(Verb::Unset { key }) => {
-                edit(file, key, None)?;
-                Some(format!(
-                    "{key} is at its default from the next start of the agent on."
-                ))
+                let from = change(&places, key, None).await?;
+                Some(format!("{key} is at its default {from}."))
             }
         };
         let settings = in_force(&places)?;
         let words = || changed.unwrap_or_else(|| table(&settings, Screen::out()));
         self.out.answer(&settings, words)
     }
+}
+
+/// Changes a setting, by the running agent where that can do it at once. Says from when on it counts.
+async fn change(places: &Places, key: &str, to: Option<&str>) -> Result<&'static str, Failure> {
+    if by_the_agent(places, key, to).await? {
+        return Ok("from now on");
+    }
+    edit(&places.config_file, key, to)?;
+    Ok("from the next start of the agent on")
+}
+
+/// Whether a running agent did it: ports of services that it knows. It keeps them in the same file.
+async fn by_the_agent(places: &Places, key: &str, to: Option<&str>) -> Result<bool, Failure> {
+    let port = to.map(str::parse::<u16>).transpose();
+    let (Some(name), Ok(port)) = (key.strip_prefix("ports."), port) else {
+        return Ok(false);
+    };
+    let Ok(mut client) = Client::connect(&places.socket()).await else {
+        return Ok(false);
+    };
+    let Ok(looking) = Client::connect(&places.socket()).await else {
+        return Ok(false);
+    };
+    let snapshot = looking.snapshots().await.map_err(broken)?.next().await;
+    // A name that two organisations have means both, and one that none has may come: that is for the file.
+    let Ok(service) = snapshot.map_err(broken)?.find(name) else {
+        return Ok(false);
+    };
+    let order = Action::SetPort { service, port };
+    client.act(order).await.map_err(broken)??;
+    Ok(true)
 }
 
 /// What an agent would start with now.

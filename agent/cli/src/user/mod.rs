@@ -101,7 +101,7 @@ impl Verb {
             Self::Devices(verb) => verb.run().await?,
             Self::Doctor(verb) => return verb.run().await,
             Self::Bundle(verb) => verb.run().await?,
-            Self::Config(verb) => verb.run()?,
+            Self::Config(verb) => verb.run().await?,
             Self::Paths(verb) => verb.run()?,
         }
         Ok(ExitCode::SUCCESS)

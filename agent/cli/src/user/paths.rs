@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) data_dir: String,
     /// Keys, where they are kept in a file in place of the keyring.
     pub(crate) key_file: String,
+    /// What the app wrote down of what it did; `tidegate bundle` takes its end.
+    pub(crate) log_file: String,
     /// The control socket of a running agent.
     pub(crate) socket: String,
     /// The file that `tidegate dsn --as pg_service --write` edits.
@@ -52,6 +54,7 @@ pub(crate) fn answer(places: &Places) -> Answer {
         config_file: text(&places.config_file),
         data_dir: text(&places.data_dir),
         key_file: text(&places.key_file()),
+        log_file: text(&places.log_file()),
         socket: text(&places.socket()),
         pg_service_file: pg_service::path().ok().as_deref().map(text),
         program: std::env::current_exe().ok().as_deref().map(text),
@@ -72,6 +75,7 @@ fn table(answer: &Answer, screen: Screen) -> String {
         ("settings", &answer.config_file),
         ("data", &answer.data_dir),
         ("keys, if in a file", &answer.key_file),
+        ("log of the app", &answer.log_file),
         ("control socket", &answer.socket),
     ];
     let mut rows: Vec<_> = fixed.map(|(name, path)| row(name, path)).into();
