@@ -18,7 +18,7 @@ use crate::warehouse::LOGIN;
 /// How long somebody may take.
 const PATIENCE: Duration = Duration::from_secs(2 * 3_600);
 /// What waits in the terminals: a shell, or the command that was typed behind their name.
-const TERMINAL: &str = "if [ $# -gt 0 ]; then exec \"$@\"; fi; exec bash --norc -i";
+const TERMINAL: &str = "if [ -n \"$STAGE_PRELOAD\" ]; then export LD_PRELOAD=\"$STAGE_PRELOAD\"; unset STAGE_PRELOAD; fi; if [ $# -gt 0 ]; then exec \"$@\"; fi; exec bash --norc -i";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prepared {
@@ -135,7 +135,8 @@ fn terminals(
     let mut ana = laptop.program("ana", "sh").env("PATH", &path);
     if trouble == Prepared::Clock {
         ana = ana
-            .env("LD_PRELOAD", faketime()?)
+            // Not before it is her who runs: what root makes is closed to her.
+            .env("STAGE_PRELOAD", faketime()?)
             .env("FAKETIME_TIMESTAMP_FILE", clock_file(world))
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
