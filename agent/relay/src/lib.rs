@@ -3,6 +3,7 @@
 
 mod account;
 mod admission;
+mod budget;
 mod circuit;
 pub mod follow;
 mod limits;

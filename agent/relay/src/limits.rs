@@ -17,6 +17,11 @@ pub struct Limits {
     pub circuits_per_pseudonym: usize,
     /// Key tunnels of one pseudonym at once; more are refused.
     pub tunnels_per_pseudonym: usize,
+    /// Messages that one link may say at once: room for a laptop that opens all its circuits, and then some. A link
+    /// that says more is ended; a pass counts as 32, a chain as 1024.
+    pub messages_at_once: u32,
+    /// So many of them are given back each second.
+    pub messages_a_second: u32,
 }
 
 impl Default for Limits {
@@ -28,6 +33,8 @@ impl Default for Limits {
             circuits: 32_768,
             circuits_per_pseudonym: 4_096,
             tunnels_per_pseudonym: 2,
+            messages_at_once: 8192,
+            messages_a_second: 1024,
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::{
     Inner,
     admission::{self, NotAdmitted},
+    budget::Budget,
     circuit,
     registry::{Dismissed, Place, Taken},
 };
@@ -101,7 +102,9 @@ async fn enter(
     let (peer, hash) = (secure.peer, secure.hash);
     let (reader, writer) = secure.into_split();
     let inner = Arc::clone(inner);
+    let now = Instant::now();
     Ok(Some(Link {
+        budget: Budget::new(&inner.config.limits, now),
         inner,
         reader,
         writer,
@@ -110,7 +113,7 @@ async fn enter(
         pass,
         by,
         place,
-        heard: Instant::now(),
+        heard: now,
     }))
 }
 
@@ -143,6 +146,8 @@ enum End {
     Silent,
     #[error("the peer does not take what it is sent")]
     Stuck,
+    #[error("the peer said more than a link may say")]
+    Flood,
 }
 
 impl Dismissed {
@@ -170,6 +175,8 @@ struct Link {
     /// What admitted it, for the log.
     by: &'static str,
     place: Place,
+    /// What it may still say.
+    budget: Budget,
     heard: Instant,
 }
 
@@ -209,7 +216,11 @@ impl Link {
     async fn hear(&mut self, record: &[u8]) -> Result<(), End> {
         self.heard = Instant::now();
         self.look()?;
-        match ToRelay::decode(record)? {
+        let message = ToRelay::decode(record)?;
+        if !self.budget.spend(&message, self.heard) {
+            return Err(End::Flood);
+        }
+        match message {
             ToRelay::Open { request, handle } => {
                 let answer = self.open(handle);
                 self.answer(request, answer).await
