@@ -30,6 +30,8 @@ pub(crate) struct Introductions {
 struct Open {
     sub: Subject,
     view: Introduction,
+    /// It was approved and the device is being enrolled: nobody can change that any more.
+    deciding: bool,
 }
 
 impl Introductions {
@@ -41,7 +43,11 @@ impl Introductions {
         now: UnixTime,
     ) -> Result<Introduction, Refusal> {
         let mut open = self.lock(now);
-        open.retain(|_, other| other.view.newcomer != view.newcomer);
+        let same = |other: &Open| other.view.newcomer == view.newcomer;
+        if open.values().any(|other| same(other) && other.deciding) {
+            return Err(Refusal::TooOften);
+        }
+        open.retain(|_, other| !same(other));
         let waiting = |other: &&Open| other.sub == sub && other.view.end.is_none();
         let of_one = open.values().filter(waiting).count();
         if open.len() >= MOST || of_one >= MOST_OF_ONE {
@@ -50,6 +56,7 @@ impl Introductions {
         let kept = Open {
             sub,
             view: view.clone(),
+            deciding: false,
         };
         open.insert(view.id.clone(), kept);
         self.tell(open);
@@ -110,6 +117,27 @@ impl Introductions {
             .ok_or(Refusal::NoIntroduction)
     }
 
+    /// Before the device is enrolled: from here on nobody declines it, and nobody approves it a second time.
+    pub(crate) fn decide(&self, id: &str, now: UnixTime) -> Result<(), Refusal> {
+        self.change(id, now, |open| {
+            let before = std::mem::replace(&mut open.deciding, true);
+            if before {
+                Err(Refusal::NoIntroduction)
+            } else {
+                Ok(())
+            }
+        })
+        .map(drop)
+    }
+
+    /// The device could not be enrolled: all is as it was before it was approved.
+    pub(crate) fn undecided(&self, id: &str, now: UnixTime) {
+        let _ = self.change(id, now, |open| {
+            open.deciding = false;
+            Ok(())
+        });
+    }
+
     /// Ends one for both; it stays to be seen until its time is up.
     pub(crate) fn end(
         &self,
@@ -119,6 +147,7 @@ impl Introductions {
     ) -> Result<Introduction, Refusal> {
         self.change(id, now, |open| {
             open.view.end = Some(end);
+            open.deciding = false;
             Ok(())
         })
     }
@@ -132,7 +161,8 @@ impl Introductions {
         now: UnixTime,
     ) -> Result<Introduction, Refusal> {
         self.change(id, now, |open| {
-            if open.view.newcomer == *by || sub == Some(&open.sub) {
+            let concerned = open.view.newcomer == *by || sub == Some(&open.sub);
+            if concerned && !open.deciding {
                 open.view.end = Some(IntroductionEnd::Declined);
                 Ok(())
             } else {

@@ -87,8 +87,8 @@ pub(super) async fn step(
             let sub = signed_in().await?;
             let compared = all.compared((id, &sub), &key, now)?;
             let new = vouched(&core, (&vouch, sub), &key, &compared)?;
-            let device = core.finish(take(Arc::clone(&core), new)).await?;
-            all.end(id, approved(device, vouch, chain), now)?
+            let taking = approve(Arc::clone(&core), asked.id.clone(), new, (vouch, chain));
+            core.finish(taking).await?
         }
         Step::Decline => {
             let sub = match asked.credential {
@@ -101,12 +101,24 @@ pub(super) async fn step(
     Ok(Json(view))
 }
 
-fn approved(device: String, vouch: String, chain: Option<DeviceChain>) -> IntroductionEnd {
-    IntroductionEnd::Approved {
+/// Enrols and says so to both sides, or leaves everything as it was. Whoever declines at the same moment is either first,
+/// and nobody is enrolled, or too late, and is told so.
+async fn approve(
+    core: Arc<Core>,
+    id: String,
+    new: Vouched,
+    (vouch, chain): (String, Option<DeviceChain>),
+) -> Result<Introduction, Refusal> {
+    let (all, now) = (&core.introductions, new.now);
+    all.decide(&id, now)?;
+    let device = take(&core, new).await;
+    let device = device.inspect_err(|_| all.undecided(&id, now))?;
+    let end = IntroductionEnd::Approved {
         device,
         vouch,
         chain,
-    }
+    };
+    all.end(&id, end, now)
 }
 
 /// Whose device this is: enrolled, not revoked, and let in within the last ten minutes.
@@ -160,7 +172,7 @@ fn vouched(
     })
 }
 
-async fn take(core: Arc<Core>, new: Vouched) -> Result<String, Refusal> {
+async fn take(core: &Core, new: Vouched) -> Result<String, Refusal> {
     let device = match core.store.vouch(&new).await? {
         Enrolled::New(device) | Enrolled::Again(device) => device,
         Enrolled::SponsorUnfit => return Err(Refusal::SponsorUnfit),

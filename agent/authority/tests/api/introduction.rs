@@ -25,17 +25,17 @@ use crate::support::{
     client::{Client, Device, Events, Refused},
 };
 
-const NEW: [u8; 32] = [1; 32];
-const OLD: [u8; 32] = [2; 32];
+pub(crate) const NEW: [u8; 32] = [1; 32];
+pub(crate) const OLD: [u8; 32] = [2; 32];
 
 /// Ana's laptop, which is in, and what it may show.
-struct Old {
+pub(crate) struct Old {
     device: Device,
     credential: String,
 }
 
 impl Old {
-    async fn of(stage: &Stage, sub: &str) -> Self {
+    pub(crate) async fn of(stage: &Stage, sub: &str) -> Self {
         Self::signed_in(stage, stage.device(sub).await, sub).await
     }
 
@@ -54,11 +54,11 @@ impl Old {
         client.events().await
     }
 
-    async fn step(&self, stage: &Stage, id: &str, step: Step) -> Result<Introduction, Refused> {
+    pub(crate) async fn step(&self, stage: &Stage, id: &str, step: Step) -> Result<Introduction, Refused> {
         take(stage, &self.device, Some(&self.credential), id, step).await
     }
 
-    fn vouch(&self, stage: &Stage, key: VerifyKey) -> Step {
+    pub(crate) fn vouch(&self, stage: &Stage, key: VerifyKey) -> Step {
         Step::Approve {
             vouch: vouch(stage, "ana", key).sign(&self.device.identity),
             chain: None,
@@ -93,7 +93,7 @@ fn vouch(stage: &Stage, sub: &str, key: VerifyKey) -> Vouch {
     }
 }
 
-async fn take(
+pub(crate) async fn take(
     stage: &Stage,
     device: &Device,
     credential: Option<&String>,
@@ -112,7 +112,7 @@ async fn take(
 }
 
 /// The new device asks, and listens on the same connection.
-async fn ask(stage: &Stage, device: &Device) -> (Result<Introduction, Refused>, Client) {
+pub(crate) async fn ask(stage: &Stage, device: &Device) -> (Result<Introduction, Refused>, Client) {
     let mut client = stage.connect().await;
     let (org, sub) = ("acme".parse().unwrap(), "ana".parse().unwrap());
     let request = IntroductionRequest {
@@ -148,11 +148,11 @@ fn words(seen: &Introduction) -> [&'static str; 6] {
     introduced.words()
 }
 
-fn code(answer: Result<impl Sized, Refused>) -> Option<(u16, u16)> {
+pub(crate) fn code(answer: Result<impl Sized, Refused>) -> Option<(u16, u16)> {
     answer.err().map(|(status, code)| (status.as_u16(), code))
 }
 
-const OVER: Option<(u16, u16)> = Some((404, Code::IntroductionOver as u16));
+pub(crate) const OVER: Option<(u16, u16)> = Some((404, Code::IntroductionOver as u16));
 
 #[tokio::test]
 async fn a_new_device_is_let_in_by_an_old_one_and_both_hear_of_every_step() {

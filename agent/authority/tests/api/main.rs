@@ -7,6 +7,7 @@ mod credential;
 mod door;
 mod enrolment;
 mod introduction;
+mod introduction_at_once;
 mod outlets;
 mod provider_trouble;
 mod revocation;
