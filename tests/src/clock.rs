@@ -1,5 +1,5 @@
-//! A clock on the wall of the whole company, turned by hand: what lasts ten minutes need not be waited for.
-//! Only the wall clock is turned (by a preloaded library); timers go on as they are, so it looks as if all had slept.
+//! Clocks on the walls of company and laptop, turned by hand: what lasts ten minutes need not be waited for.
+//! Only wall clocks are turned (by a preloaded library); timers go on as they are, so it looks as if all had slept.
 
 use std::ffi::OsString;
 use std::fs::Permissions;
@@ -15,28 +15,40 @@ const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 /// A clock that was turned is seen within this time.
 const SEEN: Duration = Duration::from_secs(2);
 
-/// Hangs the clock up: programs that start from here on read it.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn hang_up(stage: &Stage) -> Outcome<()> {
-    show(stage, 0)
+/// On whose wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wall {
+    /// Hub, relay and outlet.
+    Company,
+    Laptop,
 }
 
-/// So many seconds later than it is, for everybody who reads it.
+/// Hangs both clocks up: programs that start from here on read theirs.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn hang_up(stage: &Stage) -> Outcome<()> {
+    let folder = stage.run().at("clocks");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
+    show(stage, Wall::Company, 0)?;
+    show(stage, Wall::Laptop, 0)
+}
+
+/// So many seconds later than it is, for everybody who reads this one.
 ///
 /// # Errors
 /// When it cannot be written.
-pub async fn turn(stage: &Stage, seconds: u64) -> Outcome<()> {
-    show(stage, seconds)?;
+pub async fn turn(stage: &Stage, wall: Wall, seconds: u64) -> Outcome<()> {
+    show(stage, wall, seconds)?;
     tokio::time::sleep(SEEN).await;
     Ok(())
 }
 
 /// What stands before a program's line so that it reads the clock; nothing where none hangs.
 #[must_use]
-pub fn worn_by(stage: &Stage) -> Vec<OsString> {
-    let clock = path(stage);
+pub fn read_on(stage: &Stage, wall: Wall) -> Vec<OsString> {
+    let clock = path(stage, wall);
     if !clock.exists() {
         return Vec::new();
     }
@@ -56,14 +68,19 @@ pub fn worn_by(stage: &Stage) -> Vec<OsString> {
         .collect()
 }
 
-fn show(stage: &Stage, seconds: u64) -> Outcome<()> {
-    let (clock, next) = (path(stage), stage.run().at("clock.next"));
+fn show(stage: &Stage, wall: Wall, seconds: u64) -> Outcome<()> {
+    let clock = path(stage, wall);
+    let next = clock.with_extension("next");
     std::fs::write(&next, format!("+{seconds}\n")).doing("write the clock")?;
     std::fs::set_permissions(&next, Permissions::from_mode(0o644))?;
     // Nobody ever reads half of it.
     std::fs::rename(next, clock).doing("turn the clock")
 }
 
-fn path(stage: &Stage) -> PathBuf {
-    stage.run().at("clock")
+fn path(stage: &Stage, wall: Wall) -> PathBuf {
+    let name = match wall {
+        Wall::Company => "company",
+        Wall::Laptop => "laptop",
+    };
+    stage.run().at("clocks").join(name)
 }

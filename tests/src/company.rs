@@ -105,5 +105,5 @@ impl Company {
 fn tidegate(stage: &Stage, name: &str, site: Site, user: User) -> Outcome<Program> {
     let binary: PathBuf = stage.binary("tidegate")?;
     let program = Program::new(name, site, user, binary).env("TIDEGATE_LOG", "info");
-    Ok(program.through(clock::worn_by(stage)))
+    Ok(program.through(clock::read_on(stage, clock::Wall::Company)))
 }

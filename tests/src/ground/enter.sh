@@ -21,7 +21,7 @@ if [ "$0" = enter ]; then
   bind "$STAGE_CHECKOUT/tests/.venv" "$STAGE_RUN/venv"
   bind "$STAGE_CHECKOUT/tests/provider" "$STAGE_RUN/provider"
   # A clock that is turned by hand keeps notes by process id, which is not unique among namespaces.
-  if [ -e "$STAGE_RUN/clock" ]; then mount -t tmpfs -o mode=1777 shm /dev/shm; fi
+  if [ -e "$STAGE_RUN/clocks" ]; then mount -t tmpfs -o mode=1777 shm /dev/shm; fi
 fi
 uid=$1
 folder=$2

@@ -1,11 +1,13 @@
 //! Each step of the absence: what is there, what ran out, and what a program of hers is told.
-//! The wall clock is turned for everybody at once, so that ten minutes need not be waited for.
+//! Clocks are turned, so that ten minutes need not be waited for: the company's so far that the outlet's pass has run out
+//! and her younger papers have not; then everybody's.
 
 use std::time::{Duration, Instant};
 
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
-use tidegate_tests::{Process, clock};
+use tidegate_tests::clock::{self, Wall};
+use tidegate_tests::Process;
 
 use super::ana::{Ana, must_say};
 
@@ -14,6 +16,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const LIFE: u64 = 600;
 /// Her papers are so much younger than the outlet's.
 const YOUNGER: Duration = Duration::from_secs(45);
+/// Nobody is shut out for a clock that is so much off, in seconds.
+const SKEW: u64 = 60;
 /// What has just run out has run out for everybody's clock.
 const SURELY: u64 = 3;
 /// What the outlet says when a relay has taken it in.
@@ -38,7 +42,8 @@ pub(crate) async fn pass_runs_out(world: &mut World, ana: &Ana, ready: Instant) 
     let relay = world.company.relay.as_ref().doing("find the relay")?;
     let before = relay.process.stderr().matches(BY_CHAIN).count();
 
-    clock::turn(&world.stage, LIFE + SURELY - ready.elapsed().as_secs()).await?;
+    let age = ready.elapsed().as_secs();
+    clock::turn(&world.stage, Wall::Company, LIFE + SKEW + SURELY - age).await?;
 
     until("the relay takes the outlet in by its chain", || {
         relay.process.stderr().matches(BY_CHAIN).count() > before
@@ -78,7 +83,9 @@ pub(crate) async fn relay_restarts(world: &mut World, ana: &Ana) -> Outcome<()> 
 }
 
 pub(crate) async fn credential_runs_out(world: &World, ana: &Ana) -> Outcome<()> {
-    clock::turn(&world.stage, LIFE + 120).await?;
+    for wall in [Wall::Company, Wall::Laptop] {
+        clock::turn(&world.stage, wall, LIFE + LIFE).await?;
+    }
 
     let told = ana.query(world, "select 1").await?;
 

@@ -94,7 +94,7 @@ impl Ana {
             .laptop
             .program("connect", &self.tidegate)
             .args(["connect", SERVICE])
-            .through(clock::worn_by(&world.stage))
+            .through(clock::read_on(&world.stage, clock::Wall::Laptop))
             .start(&world.stage)?;
         agent.says("postgresql://", START).await.doing("connect")?;
         Ok(agent)
