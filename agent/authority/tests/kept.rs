@@ -117,7 +117,10 @@ async fn the_first_schema_opens_and_nothing_in_it_is_lost() {
     assert_eq!(remembered(&data).await, before);
     let now = audit(&data);
     assert_eq!(now[..recorded.len()], recorded[..]);
-    assert!(now.len() > recorded.len(), "the new version went on with it");
+    assert!(
+        now.len() > recorded.len(),
+        "the new version went on with it"
+    );
     // Opened once more, it is as it was.
     let again = open(data.clone()).await.unwrap();
     assert_eq!(again.statement().key, key);

@@ -52,7 +52,10 @@ async fn the_first_outlets_data_serve_this_version_and_nothing_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     copy_into(&Path::new(FIRST).join("outlet"), &data);
-    let (before, proof) = (known(&data), audit::verify(&data.join("audit"), None).unwrap());
+    let (before, proof) = (
+        known(&data),
+        audit::verify(&data.join("audit"), None).unwrap(),
+    );
     let keys = OutletKeys::load(&data).ok().unwrap().identity.verify_key();
 
     let outlet = Outlet::start(config(dir.path())).await.unwrap();
@@ -82,6 +85,9 @@ async fn a_memory_of_a_newer_version_stops_the_start_with_a_sentence() {
     let refused = Outlet::start(config(dir.path())).await.err().unwrap();
 
     let said = refused.to_string();
-    assert!(said.contains("known.json") && said.contains("who was revoked"), "{said}");
+    assert!(
+        said.contains("known.json") && said.contains("who was revoked"),
+        "{said}"
+    );
     assert_eq!(known(&data), newer);
 }

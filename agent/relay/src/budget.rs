@@ -44,8 +44,12 @@ impl Budget {
     }
 
     fn refill(&mut self, now: Instant) {
-        let (rate, passed) = (u64::from(self.a_second), now.saturating_duration_since(self.since));
-        let whole = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX) / (1_000_000 / rate).max(1);
+        let (rate, passed) = (
+            u64::from(self.a_second),
+            now.saturating_duration_since(self.since),
+        );
+        let whole =
+            u64::try_from(passed.as_micros()).unwrap_or(u64::MAX) / (1_000_000 / rate).max(1);
         if whole >= u64::from(self.most - self.left) {
             (self.left, self.since) = (self.most, now);
         } else if let Ok(gained) = u32::try_from(whole) {

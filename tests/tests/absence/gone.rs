@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use tidegate_tests::Process;
+use tidegate_tests::clock::{self, Wall};
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
-use tidegate_tests::clock::{self, Wall};
-use tidegate_tests::Process;
 
 use super::ana::{Ana, must_say};
 

@@ -54,7 +54,12 @@ impl Old {
         client.events().await
     }
 
-    pub(crate) async fn step(&self, stage: &Stage, id: &str, step: Step) -> Result<Introduction, Refused> {
+    pub(crate) async fn step(
+        &self,
+        stage: &Stage,
+        id: &str,
+        step: Step,
+    ) -> Result<Introduction, Refused> {
         take(stage, &self.device, Some(&self.credential), id, step).await
     }
 
