@@ -43,13 +43,12 @@ pub(super) async fn play(narrator: &Narrator, world: &mut World) {
 }
 
 pub(super) async fn examine(world: &World, name: &str) -> Outcome<Found> {
-    let program = program(world, name, world.stage.binary("tidegate")?);
+    let program = program(name, world.stage.binary("tidegate")?);
     Found::by(told(program, "outlet.toml"), world).await
 }
 
-fn program(world: &World, name: &str, binary: impl Into<std::ffi::OsString>) -> Program {
+fn program(name: &str, binary: impl Into<std::ffi::OsString>) -> Program {
     let name = format!("outlet-doctor-{name}");
-    let _ = world;
     Program::new(&name, Site::Private, User::Outlet, binary)
 }
 
@@ -58,7 +57,7 @@ fn told(program: Program, config: &str) -> Program {
 }
 
 async fn examine_with(world: &World, name: &str, config: &str) -> Outcome<Found> {
-    let program = program(world, name, world.stage.binary("tidegate")?);
+    let program = program(name, world.stage.binary("tidegate")?);
     Found::by(told(program, config), world).await
 }
 
@@ -96,7 +95,7 @@ async fn wrong_root(world: &World) -> Outcome<()> {
 /// Keys of its own that stand in no org.toml.
 async fn unsigned(world: &World) -> Outcome<()> {
     let outlet = &world.company.outlet;
-    let make = program(world, "keys", world.stage.binary("tidegate")?);
+    let make = program("keys", world.stage.binary("tidegate")?);
     make.args(["outlet", "keys", "--data", "other-data"])
         .output(&world.stage, LIMIT)
         .await?;
@@ -111,7 +110,7 @@ async fn unsigned(world: &World) -> Outcome<()> {
 
 async fn clock(world: &World) -> Outcome<()> {
     let tidegate = world.stage.binary("tidegate")?;
-    let faked = program(world, "clock", "faketime")
+    let faked = program("clock", "faketime")
         .args(["-f", "-10m"])
         .arg(tidegate)
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
