@@ -37,6 +37,7 @@ impl Holder {
     }
 
     /// Somebody else's, whose name may be known.
+    #[cfg_attr(target_os = "macos", allow(dead_code))] // there nobody else's are seen
     fn of_user(name: Option<&str>) -> Self {
         let program = match name {
             Some(name) => format!("a program of the user {}", printable(name)),
