@@ -90,8 +90,8 @@ async fn a_link_that_floods_is_ended_and_nobody_else_notices() {
     for message in messages {
         let answers = flooded(admitted(&stage, "mallory").await, &message).await;
 
-        // The last ones are lost with the connection.
-        assert!((100..750).contains(&answers), "{answers} answers");
+        // A connection that is closed with words unread takes the last answers with it: how many, nobody knows.
+        assert!(answers < 750, "{answers} answers");
         let token = agent.open(WAREHOUSE).await.unwrap();
         assert_eq!(outlet.incoming().await, Some((WAREHOUSE, token)));
     }
