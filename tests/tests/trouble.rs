@@ -12,6 +12,8 @@ mod account;
 mod again;
 #[path = "trouble/ana.rs"]
 mod ana;
+#[path = "trouble/bundle.rs"]
+mod bundle;
 #[path = "trouble/database.rs"]
 mod database;
 #[path = "trouble/day.rs"]
@@ -26,7 +28,7 @@ mod laptop;
 mod servers;
 
 /// What is played on the one stage; each needs only a stage and Ana.
-const ACTS: [&str; 4] = ["account", "devices", "day", "doctor"];
+const ACTS: [&str; 5] = ["account", "devices", "day", "doctor", "bundle"];
 
 fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("trouble") {
@@ -84,6 +86,9 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     }
     if act("day") {
         day::play(narrator, &mut world, &ana).await;
+    }
+    if act("bundle") {
+        bundle::play(narrator, &world, &ana).await;
     }
     if act("doctor") {
         doctor::play(narrator, &mut world, &ana).await;

@@ -124,6 +124,12 @@ impl Second {
             "connect-revoked",
             &["connect", SERVICE, "--no-browser"],
         )?;
+        // An agent that still heard why has forgotten the session: then the refusal comes after the sign-in.
+        let asked = again.says("code_challenge", Duration::from_secs(6)).await;
+        if asked.is_ok() {
+            let ana = &world.provider.ana;
+            let _ = self.laptop.visit(&mut again, ana, &world.ca).await;
+        }
         let status = again.ended(LIMIT).await?;
         println!("  {status}: {}", again.stderr().trim());
         if status.code() != Some(4) {
