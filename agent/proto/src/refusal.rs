@@ -49,6 +49,8 @@ pub enum RefusalReason {
     Enrolment(StatementError),
     #[error("the credential was revoked")]
     Revoked,
+    #[error("the credential is from before the floor: everybody is asked for a newer one")]
+    Stale,
     #[error("the id token is not believed: {0}")]
     IdToken(IdTokenError),
     #[error("credential and id token name different people")]
@@ -124,7 +126,9 @@ fn opening(exact: &RefusalReason) -> Code {
     match exact {
         RefusalReason::Denied(_) | RefusalReason::UnknownService => Code::NotAvailable,
         RefusalReason::Revoked => Code::Revoked,
-        RefusalReason::Expired | RefusalReason::TrustChanged => Code::SessionExpired,
+        RefusalReason::Expired | RefusalReason::Stale | RefusalReason::TrustChanged => {
+            Code::SessionExpired
+        }
         RefusalReason::Grant => Code::NotSupportedYet,
         RefusalReason::OutOfOrder => Code::PeerBrokeProtocol,
         _ => Code::Internal,
@@ -135,7 +139,7 @@ fn running(exact: &RefusalReason) -> Code {
     match exact {
         RefusalReason::Denied(_) | RefusalReason::UnknownService => Code::PolicyChanged,
         RefusalReason::Revoked => Code::RevokedByAdmin,
-        RefusalReason::Expired => Code::Expired,
+        RefusalReason::Expired | RefusalReason::Stale => Code::Expired,
         RefusalReason::OutOfOrder => Code::PeerBrokeProtocol,
         _ => Code::Internal,
     }

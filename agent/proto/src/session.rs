@@ -23,6 +23,8 @@ use checks::Proof;
 pub const AUTH_WITHIN: u64 = 10;
 /// Seconds a running session outlives its credential or newest ID token.
 pub const GRACE: u64 = 300;
+/// Seconds in which a running session must show a newer credential when everybody is asked for one (a beacon's floor).
+pub const RENEW_WITHIN: u64 = 60;
 
 /// One circuit at an outlet.
 pub struct Session {
@@ -138,7 +140,7 @@ impl Session {
     ) -> Result<UnixTime, Refusal> {
         let refuse = |exact| Refusal::new(Phase::Running, exact);
         match &self.state {
-            State::Warm(proof) => proof.still_admitted(s, &self.service, now).map_err(refuse),
+            State::Warm(proof) => proof.still_warm(s, &self.service, now).map_err(refuse),
             State::Carrying(proof) => {
                 let deadline = proof
                     .still_admitted(s, &self.service, now)

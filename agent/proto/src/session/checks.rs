@@ -1,7 +1,7 @@
 //! The outlet's checks in the order of PROTOCOL section 5: 1 to 8 here, 9 in `session`, 10 in `permit`.
 //! The order is part of the protocol: nothing expensive or telling happens for a peer that has not proved its key.
 
-use super::{AUTH_WITHIN, GRACE, Standing};
+use super::{AUTH_WITHIN, GRACE, RENEW_WITHIN, Standing};
 use crate::{
     auth::{Auth, proof_input},
     channel::HandshakeHash,
@@ -10,6 +10,7 @@ use crate::{
     names::ServiceName,
     principal::{DeviceProof, Joined, Principal},
     refusal::RefusalReason,
+    revocations::Against,
     statement::{Credential, Statement, StatementError},
     time::UnixTime,
 };
@@ -95,10 +96,14 @@ fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, Re
     if credential.cnf != auth.identity.peer_id() {
         return Err(RefusalReason::OtherKey);
     }
-    if s.revocations.covers(&credential) {
-        return Err(RefusalReason::Revoked);
+    match s
+        .revocations
+        .against(&credential.sub, credential.cnf, credential.epoch)
+    {
+        Some(Against::Revoked) => Err(RefusalReason::Revoked),
+        Some(Against::Floor { .. }) => Err(RefusalReason::Stale),
+        None => Ok(credential),
     }
-    Ok(credential)
 }
 
 /// Check 4, where the agent shows more than the authority's word: root, ticket and device follow from each other.
@@ -177,7 +182,7 @@ impl Proof {
         service: &ServiceName,
         now: UnixTime,
     ) -> Result<(), RefusalReason> {
-        self.still_admitted(s, service, now)?;
+        self.still_warm(s, service, now)?;
         if self.credential_ends.min(self.token_ends).has_ended(now) {
             return Err(RefusalReason::Expired);
         }
@@ -187,6 +192,20 @@ impl Proof {
             Ok(())
         } else {
             Err(RefusalReason::TrustChanged)
+        }
+    }
+
+    /// Whether a circuit that carries nothing may wait for the next portal.
+    pub(super) fn still_warm(
+        &self,
+        s: &Standing,
+        service: &ServiceName,
+        now: UnixTime,
+    ) -> Result<UnixTime, RefusalReason> {
+        let deadline = self.still_admitted(s, service, now)?;
+        match self.against(s) {
+            None => Ok(deadline),
+            Some(_) => Err(RefusalReason::Stale),
         }
     }
 
@@ -200,17 +219,22 @@ impl Proof {
         if !s.services.contains_key(service) {
             return Err(RefusalReason::UnknownService);
         }
-        if s.revocations
-            .revokes(&self.principal.sub, self.principal.device, self.epoch)
-        {
-            return Err(RefusalReason::Revoked);
-        }
-        let deadline = self.deadline();
+        let deadline = match self.against(s) {
+            Some(Against::Revoked) => return Err(RefusalReason::Revoked),
+            // Nobody said anything of this person: they are asked to renew, and given the time to.
+            Some(Against::Floor { since }) => self.deadline().min(since.plus(RENEW_WITHIN)),
+            None => self.deadline(),
+        };
         if now < deadline {
             Ok(deadline)
         } else {
             Err(RefusalReason::Expired)
         }
+    }
+
+    fn against(&self, s: &Standing) -> Option<Against> {
+        let Principal { sub, device, .. } = &self.principal;
+        s.revocations.against(sub, *device, self.epoch)
     }
 
     /// The newer proof, if it is of the same person on the same device, and no weaker.

@@ -38,16 +38,19 @@ fn token(error: IdTokenError) -> Result<UnixTime, RefusalReason> {
 }
 
 fn revoke(world: &mut World, who: RevokeTarget, epoch: u64) {
-    let revoked = vec![Revoked { who, epoch }];
+    hear(world, vec![Revoked { who, epoch }], (epoch, 0));
+}
+
+fn hear(world: &mut World, revoked: Vec<Revoked>, (epoch, floor): (u64, u64)) {
     let beacon = Beacon {
         org: world.standing.org.clone(),
         epoch,
         at: NOW,
         versions: Newest::default(),
         revoked,
-        floor: 0,
+        floor,
     };
-    assert!(world.standing.revocations.learn(&beacon));
+    assert!(world.standing.revocations.learn(&beacon, NOW));
 }
 
 #[test]

@@ -55,6 +55,50 @@ fn a_revoked_person_or_device_is_out_at_once_and_stays_out() {
 }
 
 #[test]
+fn when_everybody_must_renew_what_runs_is_given_a_minute_and_nothing_new_begins() {
+    let mut world = World::new();
+    let (mut warm, mut carrying, mut idle) = (world.warm(), world.warm(), world.warm());
+    for session in [&mut carrying, &mut idle] {
+        let _ = session
+            .handle_open(&open(1), &world.standing, &at(NOW), NOW)
+            .unwrap();
+    }
+
+    hear(&mut world, vec![], (8, 8));
+
+    let s = &world.standing;
+    let opened = warm.handle_open(&open(1), s, &at(NOW), NOW);
+    assert_eq!(opened.unwrap_err().exact, RefusalReason::Stale);
+    let waits = warm.still_allowed(s, &at(NOW), NOW);
+    assert_eq!(waits.unwrap_err().exact, RefusalReason::Stale);
+    assert_eq!(admit(&world, &world.auth()), Err(RefusalReason::Stale));
+    assert_eq!(
+        carrying.still_allowed(s, &at(NOW), NOW),
+        Ok(NOW.plus(RENEW_WITHIN))
+    );
+    let renewed = Auth {
+        credential: Credential {
+            epoch: 8,
+            ..world.credential()
+        }
+        .sign(&world.authority),
+        ..world.auth()
+    };
+    carrying
+        .handle_reauth(&renewed.encode().unwrap(), s, NOW)
+        .unwrap();
+    let late = NOW.plus(RENEW_WITHIN);
+    assert_eq!(
+        carrying.still_allowed(s, &at(late), late),
+        Ok(NOW.plus(900))
+    );
+    assert_eq!(
+        idle.still_allowed(s, &at(late), late).unwrap_err().code,
+        Code::Expired
+    );
+}
+
+#[test]
 fn a_policy_change_that_no_longer_permits_closes_what_is_open() {
     let mut world = World::new();
     let (warm, mut carrying) = (world.warm(), world.warm());
