@@ -206,6 +206,8 @@ impl Circuits {
         match circuit.ask(wish).await {
             Ok(circuit) => Ok(Some(circuit)),
             Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
+            // It stands on rights from before a change over there; a new one stands on those of now.
+            Err(CircuitError::Refused(problem)) if problem.code == Code::SessionExpired => Ok(None),
             Err(CircuitError::Refused(problem)) => Err(problem),
         }
     }

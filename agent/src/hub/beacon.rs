@@ -21,8 +21,10 @@ pub(crate) enum Heard {
     Fine,
     /// This computer's clock and the authority's are more than a minute apart.
     ClockOff,
-    /// The own credential is worth nothing any more.
+    /// This person or device was revoked.
     Revoked,
+    /// Everybody is asked for a newer credential; only who was revoked gets none.
+    Stale,
     /// Not a beacon of this authority: as good as silence.
     Nothing,
 }
@@ -35,6 +37,9 @@ impl Listener {
         if self.is_revoked(&beacon) {
             return Heard::Revoked;
         }
+        if self.epoch < beacon.floor {
+            return Heard::Stale;
+        }
         if now.until(beacon.at).max(beacon.at.until(now)) > SKEW {
             return Heard::ClockOff;
         }
@@ -46,11 +51,10 @@ impl Listener {
             RevokeTarget::Subject(subject) => *subject == self.subject,
             RevokeTarget::Device(device) => *device == self.device,
         };
-        let listed = beacon
+        beacon
             .revoked
             .iter()
-            .any(|revoked| me(&revoked.who) && self.epoch < revoked.epoch);
-        listed || self.epoch < beacon.floor
+            .any(|revoked| me(&revoked.who) && self.epoch < revoked.epoch)
     }
 }
 
@@ -108,7 +112,15 @@ mod tests {
             Heard::Revoked
         );
         assert_eq!(listener().hear(&beacon(device, 0), now), Heard::Revoked);
-        assert_eq!(listener().hear(&beacon(vec![], 5), now), Heard::Revoked);
+        assert_eq!(
+            listener().hear(&beacon(subject("00uana", 5), 6), now),
+            Heard::Revoked
+        );
+        assert_eq!(
+            listener().hear(&beacon(vec![], 5), now),
+            Heard::Stale,
+            "nobody said anything of me"
+        );
         assert_eq!(
             listener().hear(&beacon(subject("00uana", 4), 4), now),
             Heard::Fine

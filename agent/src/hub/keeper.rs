@@ -52,6 +52,14 @@ pub(crate) struct HubKeeper {
     pub(crate) reports: mpsc::Sender<HubReport>,
 }
 
+/// What to do about a beacon.
+enum Sign {
+    OfLife,
+    /// The credential at hand opens nothing any more.
+    Renew,
+    None,
+}
+
 impl HubKeeper {
     /// Runs until access ends for good or the task is dropped.
     pub(crate) async fn run(mut self, session: Arc<Session>) {
@@ -244,8 +252,11 @@ impl HubKeeper {
     /// A new credential looks old or unborn to a clock that is wrong: it would be fetched again at once, for ever.
     /// So nothing is built on it, and whoever waits for it is told why; what is open stays open.
     async fn same_time(&self, listener: &Listener, beacon: &str) -> Result<(), Setback> {
-        if listener.hear(beacon, self.clock.now()) != Heard::ClockOff {
-            return Ok(());
+        match listener.hear(beacon, self.clock.now()) {
+            Heard::ClockOff => {}
+            // Given just now, and from before the floor already: to ask again at once would never end.
+            Heard::Stale => return Err(Setback::Away(Problem::new(Code::AuthorityAway))),
+            Heard::Fine | Heard::Revoked | Heard::Nothing => return Ok(()),
         }
         let problem = Problem::new(Code::ClockOff);
         self.report(HubReport::Withheld(problem.clone())).await;
@@ -296,9 +307,11 @@ impl HubKeeper {
                     let event = event.map_err(|error| self.setback(&error))?;
                     match event.name.as_str() {
                         event::CHANGED => return Ok(()),
-                        event::BEACON if self.heard(listener, &event.data).await? => {
-                            silent_after = Instant::now() + AWAY_AFTER;
-                        }
+                        event::BEACON => match self.heard(listener, &event.data).await? {
+                            Sign::OfLife => silent_after = Instant::now() + AWAY_AFTER,
+                            Sign::Renew => return Ok(()),
+                            Sign::None => {}
+                        },
                         event::INTRODUCTIONS => self.introduced(&event.data).await,
                         _ => {}
                     }
@@ -335,16 +348,19 @@ impl HubKeeper {
         }
     }
 
-    /// Whether that was a sign of life.
-    async fn heard(&self, listener: &Listener, beacon: &str) -> Result<bool, Setback> {
+    async fn heard(&self, listener: &Listener, beacon: &str) -> Result<Sign, Setback> {
         match listener.hear(beacon, self.clock.now()) {
-            Heard::Fine => Ok(true),
-            Heard::Nothing => Ok(false),
+            Heard::Fine => Ok(Sign::OfLife),
+            Heard::Nothing => Ok(Sign::None),
+            Heard::Stale => {
+                tracing::info!("everybody was asked for a newer credential");
+                Ok(Sign::Renew)
+            }
             Heard::Revoked => Err(Setback::Final(Problem::new(Code::RevokedByAdmin))),
             Heard::ClockOff => {
                 self.report(HubReport::Trouble(Problem::new(Code::ClockOff)))
                     .await;
-                Ok(true)
+                Ok(Sign::OfLife)
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -104,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) reason: Mutex<String>,
     /// Refuse to renew with this.
     pub(crate) refuse: Mutex<Option<Code>>,
+    /// Of the credentials that are given.
+    pub(crate) epoch: AtomicU64,
     events: broadcast::Sender<(&'static str, String)>,
     pub(crate) count: watch::Sender<Count>,
     tokens: Mutex<VecDeque<CircuitToken>>,
@@ -134,6 +137,7 @@ impl Hub {
             enrolled: Mutex::default(),
             services: Mutex::default(),
             refuse: Mutex::default(),
+            epoch: AtomicU64::default(),
             events: broadcast::Sender::new(64),
             count: watch::Sender::default(),
             tokens: Mutex::default(),
@@ -399,7 +403,9 @@ fn credential(
         };
         return whole(403, serde_json::to_string(&refusal).unwrap());
     }
-    let credential = inner.org.credential(asked.identity, 0, now);
+    let credential = inner
+        .org
+        .credential(asked.identity, inner.epoch.load(Ordering::SeqCst), now);
     let services = inner.services.lock().unwrap().clone();
     whole(
         200,

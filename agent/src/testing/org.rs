@@ -147,19 +147,27 @@ impl Org {
     /// A beacon, with a revocation of the person at an epoch or without.
     pub(crate) fn beacon(&self, revoked: Option<u64>, now: UnixTime) -> String {
         let who = RevokeTarget::Subject(SUBJECT.parse().unwrap());
+        let revoked: Vec<_> = revoked
+            .map(|epoch| Revoked { who, epoch })
+            .into_iter()
+            .collect();
+        self.beacon_of(revoked, 0, now)
+    }
+
+    /// A beacon that asks everybody from before `floor` for a newer credential.
+    pub(crate) fn beacon_with_floor(&self, floor: u64, now: UnixTime) -> String {
+        self.beacon_of(vec![], floor, now)
+    }
+
+    fn beacon_of(&self, revoked: Vec<Revoked>, floor: u64, now: UnixTime) -> String {
+        let newest = revoked.iter().map(|revoked| revoked.epoch).max();
         let beacon = Beacon {
             org: self.name.clone(),
-            epoch: revoked.unwrap_or(0),
+            epoch: newest.unwrap_or(0).max(floor),
             at: now,
             versions: Newest::default(),
-            revoked: revoked
-                .into_iter()
-                .map(|epoch| Revoked {
-                    who: who.clone(),
-                    epoch,
-                })
-                .collect(),
-            floor: 0,
+            revoked,
+            floor,
         };
         beacon.sign(&self.authority)
     }

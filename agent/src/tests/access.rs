@@ -1,6 +1,8 @@
 //! What happens to doors and portals when access changes, pauses or ends.
 //! The hub says what a real one would; whether it is believed is decided by real signatures.
 
+use std::sync::atomic::Ordering;
+
 use tidegate_proto::api::event;
 use tidegate_proto::statement::Promised;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,6 +38,34 @@ async fn a_revocation_closes_everything_at_once_and_forgets_the_session() {
         !world.key_file().contains("canary-refresh")
             && !world.key_file().contains("canary-id-token")
     );
+}
+
+#[tokio::test]
+async fn when_everybody_must_renew_nobody_is_signed_out_and_what_runs_goes_on() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let mut program = world.call().await.unwrap();
+    world.hub.counts(|count| count.portals == 1).await;
+
+    world.hub.inner.epoch.store(7, Ordering::SeqCst);
+    let now = world.hand.clock().now();
+    let floor = world.hub.org().beacon_with_floor(7, now);
+    world.hub.say(event::BEACON, floor);
+
+    world.hub.counts(|count| count.reauths >= 2).await;
+    program.write_all(b"still here").await.unwrap();
+    let mut echoed = [0; 10];
+    program.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"still here");
+    assert!(world.call().await.is_ok());
+    let snapshot = agent.snapshot().borrow().clone();
+    assert!(matches!(
+        acme(&snapshot).account,
+        AccountView::SignedIn { .. }
+    ));
+    assert!(failed(&snapshot).is_none());
+    drop(program);
+    agent.shutdown().await;
 }
 
 #[tokio::test]
