@@ -1,11 +1,12 @@
 //! What is known about revocations; kept on disk by whoever checks credentials (PROTOCOL section 7).
-//! It only ever grows stricter: an old beacon, a shorter list or a lower epoch changes nothing.
+//! It only ever grows stricter: an old beacon, a shorter list or a lower epoch changes nothing. What an authority said of its
+//! own credentials is forgotten with its key, and only the org root gives it another: a stolen key poisons nothing for longer.
 
 use crate::{
-    identity::PeerId,
+    identity::{PeerId, VerifyKey},
     names::Subject,
     statement::{Beacon, Credential, RevokeTarget, Revoked},
-    time::{SKEW, UnixTime},
+    time::UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ const MAX_RISES: usize = 32;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revocations {
+    /// Whose credentials all this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said_by: Option<VerifyKey>,
     epoch: u64,
     floor: u64,
     subjects: BTreeMap<Subject, u64>,
@@ -46,44 +50,59 @@ pub enum Against {
 }
 
 impl Revocations {
-    /// The highest epoch seen.
+    /// The highest epoch that `by` has said, or 0.
     #[must_use]
-    pub fn epoch(&self) -> u64 {
-        self.epoch
+    pub fn epoch_of(&self, by: &VerifyKey) -> u64 {
+        match self.said_by {
+            Some(said_by) if said_by != *by => 0,
+            _ => self.epoch,
+        }
     }
 
-    /// Takes in a verified beacon of this org. Says whether anything became stricter.
-    ///
-    /// An honest epoch is never ahead of the clock: what claims to be counts as of now. Otherwise whoever once held the
-    /// authority's key could shut everybody out for ever, also from under the key that takes its place.
-    pub fn learn(&mut self, beacon: &Beacon, now: UnixTime) -> bool {
-        let before = (self.epoch, self.floor, self.len());
-        let most = now.plus(SKEW).0;
-        let mut stricter = false;
-        self.raise_floor(beacon.floor.min(most), now);
-        for revoked in &beacon.revoked {
-            stricter |= self.revoke(revoked, most);
+    /// Takes in a beacon that `by` signed, the key of this org's authority. Says whether anything became stricter.
+    pub fn learn(&mut self, beacon: &Beacon, by: &VerifyKey, now: UnixTime) -> bool {
+        if self.said_by.is_some_and(|before| before != *by) {
+            // No credential of the former key is taken any more, and what runs on one is out as soon as it is named again.
+            *self = Self::default();
         }
-        self.epoch = self.epoch.max(beacon.epoch.min(most));
+        self.said_by = Some(*by);
+        let before = (self.epoch, self.floor, self.len());
+        let mut stricter = false;
+        self.raise_floor(beacon.floor, now);
+        for revoked in &beacon.revoked {
+            stricter |= self.revoke(revoked);
+        }
+        self.epoch = self.epoch.max(beacon.epoch);
         if self.len() > MAX_REMEMBERED {
             self.forget_the_older_half(now);
         }
         stricter || before != (self.epoch, self.floor, self.len())
     }
 
-    /// Whether a credential may not be shown any more.
+    /// Whether a credential that `by` gave may not be shown any more.
     #[must_use]
-    pub fn covers(&self, credential: &Credential) -> bool {
-        self.against(&credential.sub, credential.cnf, credential.epoch)
-            .is_some()
+    pub fn covers(&self, credential: &Credential, by: &VerifyKey) -> bool {
+        let Credential {
+            sub, cnf, epoch, ..
+        } = credential;
+        self.against((sub, *cnf), *epoch, by).is_some()
     }
 
-    /// What speaks against that which was said of a person's device in `epoch`.
+    /// What speaks against that which `by` said of a person's device in `epoch`.
     #[must_use]
-    pub fn against(&self, sub: &Subject, device: PeerId, epoch: u64) -> Option<Against> {
+    pub fn against(
+        &self,
+        (sub, device): (&Subject, PeerId),
+        epoch: u64,
+        by: &VerifyKey,
+    ) -> Option<Against> {
         let subject = self.subjects.get(sub).copied().unwrap_or(0);
-        let device = self.devices.get(&device).copied().unwrap_or(0);
-        if epoch < subject.max(device) {
+        let named = self.devices.get(&device).copied().unwrap_or(0).max(subject);
+        if self.said_by.is_some_and(|said_by| said_by != *by) {
+            // Two keys, two counts: only that somebody is named means the same in both.
+            return (named > 0).then_some(Against::Revoked);
+        }
+        if epoch < named {
             return Some(Against::Revoked);
         }
         if epoch >= self.floor {
@@ -109,14 +128,13 @@ impl Revocations {
         }
     }
 
-    fn revoke(&mut self, revoked: &Revoked, most: u64) -> bool {
-        let epoch = revoked.epoch.min(most);
+    fn revoke(&mut self, revoked: &Revoked) -> bool {
         let known = match &revoked.who {
             RevokeTarget::Subject(sub) => self.subjects.entry(sub.clone()).or_default(),
             RevokeTarget::Device(device) => self.devices.entry(*device).or_default(),
         };
-        let stricter = epoch > *known;
-        *known = epoch.max(*known);
+        let stricter = revoked.epoch > *known;
+        *known = revoked.epoch.max(*known);
         stricter
     }
 
@@ -148,7 +166,7 @@ mod tests {
     use super::*;
     use crate::{
         statement::Newest,
-        testing::{NOW, World, org},
+        testing::{NOW, World, key, org},
     };
 
     fn beacon(epoch: u64, revoked: Vec<Revoked>, floor: u64) -> Beacon {
@@ -160,6 +178,10 @@ mod tests {
             revoked,
             floor,
         }
+    }
+
+    fn by() -> VerifyKey {
+        World::new().authority.verify_key()
     }
 
     fn ana(epoch: u64) -> Vec<Revoked> {
@@ -174,33 +196,33 @@ mod tests {
         let mut known = Revocations::default();
         let credential = World::new().credential(); // of epoch 7
 
-        assert!(!known.covers(&credential));
-        assert!(known.learn(&beacon(8, ana(8), 0), NOW));
-        assert!(known.covers(&credential));
+        assert!(!known.covers(&credential, &by()));
+        assert!(known.learn(&beacon(8, ana(8), 0), &by(), NOW));
+        assert!(known.covers(&credential, &by()));
 
         assert!(
-            !known.learn(&beacon(3, vec![], 0), NOW),
+            !known.learn(&beacon(3, vec![], 0), &by(), NOW),
             "an old beacon changes nothing"
         );
         assert!(
-            !known.learn(&beacon(8, ana(2), 0), NOW),
+            !known.learn(&beacon(8, ana(2), 0), &by(), NOW),
             "nor does a lower epoch for the same person"
         );
-        assert_eq!(known.epoch(), 8);
-        assert!(known.covers(&credential));
+        assert_eq!(known.epoch_of(&by()), 8);
+        assert!(known.covers(&credential, &by()));
         let newer = Credential {
             epoch: 8,
             ..credential.clone()
         };
         assert!(
-            !known.covers(&newer),
+            !known.covers(&newer, &by()),
             "what was issued after the revocation counts"
         );
 
         let kept = serde_json::to_string(&known).unwrap();
         assert_eq!(serde_json::from_str::<Revocations>(&kept).unwrap(), known);
-        assert!(known.learn(&beacon(9, vec![], 9), NOW));
-        assert!(known.covers(&newer), "below the floor nobody is in");
+        assert!(known.learn(&beacon(9, vec![], 9), &by(), NOW));
+        assert!(known.covers(&newer, &by()), "below the floor nobody is in");
     }
 
     fn device() -> PeerId {
@@ -211,13 +233,14 @@ mod tests {
     fn more_revocations_than_are_remembered_make_it_stricter_not_forgetful() {
         let mut known = Revocations::default();
         let last = MAX_REMEMBERED as u64 + 1;
+        let (by, device) = (by(), device());
         for n in 1..=last {
             let who = RevokeTarget::Subject(format!("u{n}").parse().unwrap());
-            known.learn(&beacon(n, vec![Revoked { who, epoch: n }], 0), NOW);
+            known.learn(&beacon(n, vec![Revoked { who, epoch: n }], 0), &by, NOW);
         }
 
         assert!(known.len() <= MAX_REMEMBERED);
-        let against = |who: &str, epoch| known.against(&who.parse().unwrap(), device(), epoch);
+        let against = |who: &str, epoch| known.against((&who.parse().unwrap(), device), epoch, &by);
         let since = NOW;
         assert_eq!(against("u1", 0), Some(Against::Floor { since }));
         assert_eq!(
@@ -232,13 +255,18 @@ mod tests {
     fn a_floor_says_since_when_however_often_it_rises() {
         let mut known = Revocations::default();
         let ana = "00uana".parse().unwrap();
+        let (by, device) = (by(), device());
         let later = |seconds| NOW.plus(seconds);
 
         for second in 0..600 {
-            known.learn(&beacon(100 + second, vec![], 8 + second), later(second));
+            known.learn(
+                &beacon(100 + second, vec![], 8 + second),
+                &by,
+                later(second),
+            );
         }
 
-        let since = |epoch| match known.against(&ana, device(), epoch) {
+        let since = |epoch| match known.against((&ana, device), epoch, &by) {
             Some(Against::Floor { since }) => Some(since),
             _ => None,
         };
@@ -250,22 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn whoever_held_the_authoritys_key_can_shut_out_only_what_is_from_before() {
+    fn what_a_stolen_key_said_is_forgotten_with_the_key() {
         let mut known = Revocations::default();
-        let poison = beacon(u64::MAX, ana(u64::MAX), u64::MAX);
-
-        known.learn(&poison, NOW);
-
+        let (stolen, next) = (key(30).verify_key(), key(31).verify_key());
         let credential = World::new().credential();
-        assert!(known.covers(&credential));
-        let after = Credential {
-            epoch: NOW.plus(SKEW).0,
-            ..credential
+        known.learn(&beacon(u64::MAX, ana(u64::MAX), u64::MAX), &stolen, NOW);
+        assert!(known.covers(&credential, &stolen));
+        let running = |known: &Revocations, epoch| {
+            known.against((&credential.sub, credential.cnf), epoch, &stolen)
         };
-        assert!(
-            !known.covers(&after),
-            "of the authority that was put in its place"
-        );
-        assert!(known.epoch() <= NOW.plus(SKEW).0);
+
+        known.learn(&beacon(1, vec![], 0), &next, NOW);
+
+        assert!(!known.covers(&credential, &next));
+        assert_eq!(known.epoch_of(&next), 1);
+        assert_eq!(running(&known, 900), None, "it goes on to its own end");
+        known.learn(&beacon(2, ana(2), 0), &next, NOW);
+        assert_eq!(running(&known, 900), Some(Against::Revoked));
     }
 }

@@ -198,10 +198,8 @@ impl Known {
         let mut facts = self.facts();
         let key = facts.org.as_ref().ok_or(NotTaken::TooEarly)?.authority.key;
         let beacon = Beacon::verify_for(jws, &key, &self.me.org)?;
-        let before = facts.revocations.epoch();
-        // A clock that was turned back must not make a revocation older than what it ends.
-        let latest = now.max(facts.beacon_at).max(facts.beacon_made);
-        let stricter = facts.revocations.learn(&beacon, latest);
+        let before = facts.revocations.epoch_of(&key);
+        let stricter = facts.revocations.learn(&beacon, &key, now);
         let fresh = beacon.at.plus(SKEW) >= now && beacon.at <= now.plus(SKEW);
         if fresh && beacon.at >= facts.beacon_made {
             (facts.beacon_at, facts.beacon_made) = (now, beacon.at);

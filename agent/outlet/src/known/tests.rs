@@ -47,6 +47,11 @@ impl Desk {
     }
 
     fn parts(&self, services: &[ServiceStatement], idp_version: u64) -> Parts {
+        self.parts_under(1, services, idp_version)
+    }
+
+    /// With the authority's statement in this version.
+    fn parts_under(&self, version: u64, services: &[ServiceStatement], idp_version: u64) -> Parts {
         let root = RootStatement {
             org: org(),
             key: self.root.verify_key(),
@@ -58,7 +63,7 @@ impl Desk {
             noise: self.noise,
             not_before: clock::now().minus(60),
             not_after: clock::now().plus(3600),
-            version: 1,
+            version,
         };
         let entry = |statement: &ServiceStatement| CatalogueEntry {
             jws: statement.sign(&self.root),
@@ -214,7 +219,10 @@ fn what_was_revoked_and_seen_survives_a_restart() {
     after.take_keys(keys("https://idp-2.test", clock::now()));
 
     let standing = after.footing().borrow().clone().unwrap().standing;
-    assert_eq!(standing.revocations.epoch(), 7);
+    assert_eq!(
+        standing.revocations.epoch_of(&desk.authority.verify_key()),
+        7
+    );
     let back = after.take_parts(desk.parts(&[desk.service()], 1));
     assert_eq!(
         back.err(),
@@ -224,7 +232,13 @@ fn what_was_revoked_and_seen_survives_a_restart() {
         .take_beacon(&desk.beacon(0, clock::now(), vec![]))
         .unwrap();
     assert!(!forgetful.stricter);
-    assert_eq!(after.facts().revocations.epoch(), 7);
+    assert_eq!(
+        after
+            .facts()
+            .revocations
+            .epoch_of(&desk.authority.verify_key()),
+        7
+    );
 }
 
 #[test]
@@ -242,7 +256,13 @@ fn a_beacon_from_another_time_revokes_but_is_no_sign_of_life() {
     }
 
     assert_eq!(known.facts().beacon_at, UnixTime(0));
-    assert_eq!(known.facts().revocations.epoch(), 3);
+    assert_eq!(
+        known
+            .facts()
+            .revocations
+            .epoch_of(&desk.authority.verify_key()),
+        3
+    );
     known
         .take_beacon(&desk.beacon(3, clock::now(), vec![]))
         .unwrap();
@@ -261,4 +281,36 @@ fn a_file_that_cannot_be_understood_stops_the_start() {
     tidegate_link::keyfile::replace(&dir.path().join("known.json"), b"{").unwrap();
 
     assert!(matches!(Kept::load(dir.path()), Err(KeptError::Content(_))));
+}
+
+#[test]
+fn what_a_stolen_authority_key_said_locks_nobody_out_once_the_root_has_named_another() {
+    let mut desk = Desk::new();
+    let known = desk.known(Kept::default());
+    known.take_parts(desk.parts(&[desk.service()], 1)).unwrap();
+    let now = clock::now();
+    let poison = Beacon {
+        org: org(),
+        epoch: u64::MAX,
+        at: now,
+        versions: Newest::default(),
+        revoked: vec![],
+        floor: u64::MAX,
+    };
+    known.take_beacon(&poison.sign(&desk.authority)).unwrap();
+    let kept = known.to_keep();
+    let after_restart = desk.known(kept);
+
+    desk.authority = SigningKey::generate(&SystemEntropy);
+    let next = desk.authority.verify_key();
+    let parts = desk.parts_under(2, &[desk.service()], 1);
+    for known in [known, after_restart] {
+        known.take_parts(parts.clone()).unwrap();
+        known.take_beacon(&desk.beacon(1, now, vec![])).unwrap();
+
+        let revocations = &known.facts().revocations;
+        let ana = "00uana".parse().unwrap();
+        let against = revocations.against((&ana, desk.identity.peer_id()), 1, &next);
+        assert_eq!(against, None);
+    }
 }

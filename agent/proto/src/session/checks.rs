@@ -96,9 +96,10 @@ fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, Re
     if credential.cnf != auth.identity.peer_id() {
         return Err(RefusalReason::OtherKey);
     }
+    let who = (&credential.sub, credential.cnf);
     match s
         .revocations
-        .against(&credential.sub, credential.cnf, credential.epoch)
+        .against(who, credential.epoch, &s.authority.key)
     {
         Some(Against::Revoked) => Err(RefusalReason::Revoked),
         Some(Against::Floor { .. }) => Err(RefusalReason::Stale),
@@ -234,7 +235,8 @@ impl Proof {
 
     fn against(&self, s: &Standing) -> Option<Against> {
         let Principal { sub, device, .. } = &self.principal;
-        s.revocations.against(sub, *device, self.epoch)
+        s.revocations
+            .against((sub, *device), self.epoch, &self.authority)
     }
 
     /// The newer proof, if it is of the same person on the same device, and no weaker.

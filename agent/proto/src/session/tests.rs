@@ -50,7 +50,8 @@ fn hear(world: &mut World, revoked: Vec<Revoked>, (epoch, floor): (u64, u64)) {
         revoked,
         floor,
     };
-    assert!(world.standing.revocations.learn(&beacon, NOW));
+    let by = world.standing.authority.key;
+    assert!(world.standing.revocations.learn(&beacon, &by, NOW));
 }
 
 #[test]
