@@ -34,7 +34,7 @@ use crate::{
 /// Revocations that are looked at for one beacon: one more than it can hold.
 const PAST: u32 = Beacon::MAX_REVOKED as u32 + 1;
 
-/// So long after a revocation a relay may still meet a pass from before it, in seconds: its life, and both clocks' error.
+/// So long after a revocation a relay may still meet a device's pass from before it, in seconds: its life, and both clocks' error.
 const PASSES_OUTLIVE: u64 = Pass::LIFE + 2 * SKEW;
 
 pub(crate) struct Core {
@@ -169,7 +169,7 @@ pub(crate) async fn make_signs(
     Ok(Signs::make(keys, in_force, (&past, epoch), now))
 }
 
-/// By which names relays know the devices that were shut out while a pass of theirs may still be good.
+/// By which names relays know those who are shut out and could still come with something that was good once.
 pub(crate) async fn pseudonyms_shut_out(
     anchor: &Anchor,
     keys: &AuthorityKeys,

@@ -247,6 +247,15 @@ async fn an_enrolled_outlet_is_shut_out_by_a_revocation_or_a_newer_catalogue() {
         shut,
         "a lost key never comes back"
     );
+    assert_eq!(stage.authority.shut_out().borrow().len(), 1);
+    stage.clock.advance(86_400);
+    stage.org.version += 1;
+    stage.authority.reload(stage.bundle()).await.unwrap();
+    assert_eq!(
+        stage.authority.shut_out().borrow().len(),
+        1,
+        "nor with the chain that it keeps"
+    );
 
     stage.org.outlets_since = UnixTime(stage.now().0 + 1);
     stage.org.version += 1;

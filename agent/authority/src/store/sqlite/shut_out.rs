@@ -1,6 +1,6 @@
-//! The keys that were shut out: whoever admits by something that outlives a revocation must be told of them.
-//! A device is listed as long as its last pass could live, whether the order named it or its person; an outlet that a
-//! ticket made, for ever: its chain has no end of its own.
+//! The keys that are shut out: whoever admits by something that outlives a revocation must be told of them.
+//! A device's last pass is soon over, so it is listed for a while, whether the order named it or its person. Every other key that
+//! an order named is listed for ever: the chain by which an outlet comes back has no end.
 
 use sqlx::{Row, SqlitePool};
 use tidegate_proto::{identity::PeerId, time::UnixTime};
@@ -16,8 +16,8 @@ pub(super) async fn since(
         "SELECT device.peer FROM revocation JOIN device ON device.revoked_epoch = revocation.epoch
          WHERE revocation.received_at >= ?1
          UNION
-         SELECT outlet.peer FROM revocation JOIN outlet ON revocation.who = outlet.peer
-         WHERE revocation.kind = 'device'",
+         SELECT who FROM revocation
+         WHERE kind = 'device' AND NOT EXISTS (SELECT 1 FROM device WHERE device.peer = who)",
     )
     .bind(signed(earliest.0))
     .fetch_all(pool)
