@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use tidegate_proto::{
-    statement::{Beacon, Newest, RevokeTarget, Revoked, Statement},
-    time::UnixTime,
+    session::GRACE,
+    statement::{Beacon, Credential, Newest, RevokeTarget, Revoked, Statement},
+    time::{SKEW, UnixTime},
 };
 
 use crate::{caller::Who, in_force::InForce, keys::AuthorityKeys, store::Past};
 
-/// A revocation is listed for so long, seconds: far longer than any credential from before it could live.
-const LISTED: u64 = 86_400;
+/// A revocation is listed for so long, seconds: twice as long as anything that rests on a credential from before it can live.
+const LISTED: u64 = 2 * (Credential::LIFE + GRACE + SKEW);
 /// Bytes of one beacon that revocations may take: a statement of 24 KiB is base64 of 18.
 const LIST_BYTES: usize = 14 * 1024;
 /// One revocation costs its subject and so many bytes more, at most.
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_old_revocation_is_no_longer_listed() {
+    fn a_revocation_is_listed_until_nothing_from_before_it_can_live() {
         assert_eq!(listed(&past(3, ""), NOW.plus(LISTED)).0.len(), 3);
         assert_eq!(listed(&past(3, ""), NOW.plus(LISTED + 1)), (Vec::new(), 0));
     }

@@ -9,11 +9,11 @@ use tidegate_proto::{
     auth::proof_input,
     identity::PeerId,
     names::Subject,
-    statement::{RevokeTarget, Statement},
+    statement::Statement,
 };
 
 use super::{Answer, Connection, Shared, Strict, introduce::signed_in, revoke};
-use crate::{core::Core, refusal::Refusal, store::NewRevocation};
+use crate::{core::Core, refusal::Refusal, store::TakeBack};
 
 pub(super) async fn own(
     State(core): Shared,
@@ -26,8 +26,11 @@ pub(super) async fn own(
         .verify(&proof_input(&caller.hash), &asked.proof)
         .map_err(|_| Refusal::Proof)?;
     let sub = signed_in(&core, &asked.identity, Some(&asked.credential)).await?;
+    let asked_by = asked.identity.peer_id();
     if let Some(device) = asked.revoke {
-        take_back(&core, &sub, device).await?;
+        let (sub, now) = (sub.clone(), core.now());
+        let asked = TakeBack { sub, device, now };
+        take_back(&core, asked_by, asked).await?;
     }
     list(&core, sub).await
 }
@@ -53,22 +56,10 @@ async fn list(core: &Core, sub: Subject) -> Answer<DevicesAnswer> {
     Ok(Json(DevicesAnswer { sub, devices }))
 }
 
-/// Only of one's own: somebody else's device and none at all look the same.
-async fn take_back(core: &Arc<Core>, sub: &Subject, device: PeerId) -> Result<(), Refusal> {
-    let most = u32::try_from(MAX_DEVICES).unwrap_or(u32::MAX);
-    let own = core.store.devices_of(sub, most).await?;
-    if !own.iter().any(|known| known.id == device) {
-        return Err(Refusal::NotYourDevice);
+async fn take_back(core: &Arc<Core>, caller: PeerId, asked: TakeBack) -> Result<(), Refusal> {
+    if !core.pace.allows(caller, asked.now) {
+        return Err(Refusal::TooOften);
     }
-    let now = core.now();
-    let order = NewRevocation {
-        id: core.fresh_id(),
-        who: RevokeTarget::Device(device),
-        at: now,
-        // Nobody signed an order: the person did it with a device that is in.
-        jws: String::new(),
-        now,
-    };
-    core.finish(revoke::take(Arc::clone(core), order)).await?;
-    Ok(())
+    core.finish(revoke::take_back(Arc::clone(core), asked))
+        .await
 }

@@ -14,7 +14,7 @@ use super::{Answer, Shared, Strict};
 use crate::{
     core::Core,
     refusal::Refusal,
-    store::{NewRevocation, Receipt},
+    store::{NewRevocation, Receipt, TakeBack, TakenBack},
 };
 
 pub(super) async fn revoke(
@@ -43,10 +43,25 @@ pub(super) async fn revoke(
     }))
 }
 
-pub(super) async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
+async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
     let receipt = core.store.revoke(&order).await?;
+    tell(&core, order.who, receipt).await?;
+    Ok(receipt)
+}
+
+/// As an administrator's order would, for a person's own device.
+pub(super) async fn take_back(core: Arc<Core>, asked: TakeBack) -> Result<(), Refusal> {
+    match core.store.take_back(&asked).await? {
+        TakenBack::Now(receipt) => tell(&core, RevokeTarget::Device(asked.device), receipt).await,
+        TakenBack::Already => Ok(()),
+        TakenBack::NotTheirs => Err(Refusal::NotYourDevice),
+        TakenBack::TooMany => Err(Refusal::TooOften),
+    }
+}
+
+async fn tell(core: &Core, who: RevokeTarget, receipt: Receipt) -> Result<(), Refusal> {
     core.beat().await?;
-    if let RevokeTarget::Device(peer) = &order.who
+    if let RevokeTarget::Device(peer) = &who
         && core.in_force.borrow().has_enrolled(peer)
         && let Err(error) = core.outlets_changed().await
     {
@@ -59,10 +74,10 @@ pub(super) async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receip
     );
     if !receipt.again {
         core.record(EventKind::Revoked {
-            who: order.who,
+            who,
             epoch: receipt.epoch,
         })
         .await?;
     }
-    Ok(receipt)
+    Ok(())
 }

@@ -124,7 +124,30 @@ pub struct Receipt {
     pub again: bool,
 }
 
-/// One revocation as the beacon needs it.
+/// Devices of one person that the person may take back within so many seconds: each shuts out a key for good and is told to
+/// every outlet. Nobody has more to lose at once.
+pub const TAKEN_BACK_AT_MOST: i64 = 16;
+pub const TAKEN_BACK_WITHIN: u64 = 3_600;
+
+/// A person takes a device of her own back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakeBack {
+    pub sub: Subject,
+    pub device: PeerId,
+    pub now: UnixTime,
+}
+
+/// What became of it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum TakenBack {
+    Now(Receipt),
+    /// It was shut out before, by whomever.
+    Already,
+    NotTheirs,
+    TooMany,
+}
+
+/// The newest revocation of one person or device, as the beacon needs it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Past {
     pub revoked: Revoked,
@@ -191,10 +214,14 @@ pub trait Store: Send + Sync {
     fn revoke<'a>(&'a self, order: &'a NewRevocation)
     -> BoxFuture<'a, Result<Receipt, StoreError>>;
 
-    /// The newest `most` revocations, newest first, and the epoch.
+    /// Shuts out a person's own device at that person's word, durably. Once: what is shut out already raises nothing.
+    fn take_back<'a>(&'a self, asked: &'a TakeBack)
+    -> BoxFuture<'a, Result<TakenBack, StoreError>>;
+
+    /// Whom the newest revocations shut out, at most `most`, each once, newest first; and the epoch.
     fn past(&self, most: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>>;
 
-    /// The devices and outlets that a revocation received at `earliest` or later shut out.
+    /// The devices that a revocation received at `earliest` or later shut out, and every other key that one ever named.
     fn shut_out_since(&self, earliest: UnixTime) -> BoxFuture<'_, Result<Vec<PeerId>, StoreError>>;
 
     /// Takes note of the versions of a bundle, all or none; `catalogue` is the digest over all its services.

@@ -4,6 +4,7 @@
 mod devices;
 mod enrol;
 mod outlets;
+mod revoke;
 mod shut_out;
 mod versions;
 
@@ -28,7 +29,7 @@ use tidegate_proto::{
 
 use super::{
     Accepted, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past,
-    Receipt, Seen, Store, StoreError, Vouched,
+    Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
 };
 
 const MIGRATIONS: [&str; 3] = [
@@ -145,54 +146,25 @@ impl SqliteStore {
 
     async fn revoke(&self, order: &NewRevocation) -> Result<Receipt, StoreError> {
         let mut tx = self.begin().await?;
-        let before: Option<i64> = sqlx::query_scalar("SELECT epoch FROM revocation WHERE id = ?1")
-            .bind(&order.id)
-            .fetch_optional(&mut *tx)
-            .await?;
-        if let Some(epoch) = before {
-            return Ok(Receipt {
-                epoch: number(epoch)?,
-                again: true,
-            });
-        }
-        let epoch: i64 = sqlx::query_scalar("UPDATE epoch SET value = value + 1 RETURNING value")
-            .fetch_one(&mut *tx)
-            .await?;
-        let (kind, who) = target(&order.who);
-        sqlx::query("INSERT INTO revocation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-            .bind(&order.id)
-            .bind(kind)
-            .bind(&who)
-            .bind(epoch)
-            .bind(signed(order.at.0))
-            .bind(signed(order.now.0))
-            .bind(&order.jws)
-            .execute(&mut *tx)
-            .await?;
-        let shut = match order.who {
-            RevokeTarget::Subject(_) => {
-                "UPDATE device SET revoked_epoch = ?1 WHERE sub = ?2 AND revoked_epoch IS NULL"
-            }
-            RevokeTarget::Device(_) => {
-                "UPDATE device SET revoked_epoch = ?1 WHERE peer = ?2 AND revoked_epoch IS NULL"
-            }
-        };
-        sqlx::query(shut)
-            .bind(epoch)
-            .bind(&who)
-            .execute(&mut *tx)
-            .await?;
+        let receipt = revoke::revoke(&mut tx, order).await?;
         tx.commit().await?;
-        Ok(Receipt {
-            epoch: number(epoch)?,
-            again: false,
-        })
+        Ok(receipt)
+    }
+
+    async fn take_back(&self, asked: &TakeBack) -> Result<TakenBack, StoreError> {
+        let mut tx = self.begin().await?;
+        let taken = revoke::take_back(&mut tx, asked).await?;
+        tx.commit().await?;
+        Ok(taken)
     }
 
     async fn past(&self, most: u32) -> Result<(Vec<Past>, u64), StoreError> {
         let mut tx = self.pool.begin().await?; // a reader: both answers from one snapshot
         let rows = sqlx::query(
-            "SELECT kind, who, epoch, received_at FROM revocation ORDER BY epoch DESC LIMIT ?1",
+            "SELECT kind, who, epoch, received_at FROM revocation AS one
+             WHERE NOT EXISTS (SELECT 1 FROM revocation AS newer
+                 WHERE newer.kind = one.kind AND newer.who = one.who AND newer.epoch > one.epoch)
+             ORDER BY epoch DESC LIMIT ?1",
         )
         .bind(i64::from(most))
         .fetch_all(&mut *tx)
@@ -225,13 +197,6 @@ fn one_past(row: &SqliteRow) -> Result<Past, StoreError> {
         },
         received: UnixTime(number(row.try_get("received_at")?)?),
     })
-}
-
-fn target(who: &RevokeTarget) -> (&'static str, String) {
-    match who {
-        RevokeTarget::Subject(sub) => ("subject", sub.to_string()),
-        RevokeTarget::Device(peer) => ("device", peer.to_string()),
-    }
 }
 
 fn subject(text: String) -> Result<Subject, StoreError> {
@@ -306,6 +271,13 @@ impl Store for SqliteStore {
         order: &'a NewRevocation,
     ) -> BoxFuture<'a, Result<Receipt, StoreError>> {
         Box::pin(self.revoke(order))
+    }
+
+    fn take_back<'a>(
+        &'a self,
+        asked: &'a TakeBack,
+    ) -> BoxFuture<'a, Result<TakenBack, StoreError>> {
+        Box::pin(self.take_back(asked))
     }
 
     fn past(&self, most: u32) -> BoxFuture<'_, Result<(Vec<Past>, u64), StoreError>> {

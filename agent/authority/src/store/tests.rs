@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tidegate_proto::identity::SigningKey;
 
 use super::*;
+use crate::store::{TAKEN_BACK_AT_MOST, TAKEN_BACK_WITHIN};
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -220,6 +221,56 @@ async fn the_same_order_twice_is_one_revocation() {
 }
 
 #[tokio::test]
+async fn a_person_takes_one_device_back_once_and_not_without_end() {
+    let place = Place::new();
+    let store = place.open().await;
+    for n in 1..=20 {
+        let ticket = format!("t{n}");
+        store.enrol(&device(&ticket, "ana", n)).await.unwrap();
+    }
+    let take_back = async |who: &str, n: u8, now| {
+        let (sub, device) = (sub(who), key(n).peer_id());
+        let asked = TakeBack { sub, device, now };
+        store.take_back(&asked).await.unwrap()
+    };
+    let lately = u8::try_from(TAKEN_BACK_AT_MOST).unwrap();
+
+    assert_eq!(take_back("bob", 1, NOW).await, TakenBack::NotTheirs);
+    assert_eq!(take_back("ana", 99, NOW).await, TakenBack::NotTheirs);
+    for n in 1..=lately {
+        assert!(matches!(take_back("ana", n, NOW).await, TakenBack::Now(_)));
+        assert_eq!(take_back("ana", n, NOW).await, TakenBack::Already);
+    }
+    assert_eq!(take_back("ana", 20, NOW).await, TakenBack::TooMany);
+    let (past, epoch) = store.past(100).await.unwrap();
+    assert_eq!((past.len(), epoch), (lately.into(), lately.into()));
+    let later = NOW.plus(TAKEN_BACK_WITHIN + 1);
+    assert!(matches!(
+        take_back("ana", 20, later).await,
+        TakenBack::Now(_)
+    ));
+}
+
+#[tokio::test]
+async fn whoever_is_revoked_a_hundred_times_is_listed_once() {
+    let place = Place::new();
+    let store = place.open().await;
+    store
+        .revoke(&order("first", RevokeTarget::Subject(sub("bob"))))
+        .await
+        .unwrap();
+
+    for n in 0..100 {
+        let again = order(&format!("r{n}"), RevokeTarget::Subject(sub("ana")));
+        store.revoke(&again).await.unwrap();
+    }
+
+    let (past, epoch) = store.past(100).await.unwrap();
+    let epochs: Vec<_> = past.iter().map(|past| past.revoked.epoch).collect();
+    assert_eq!((epochs, epoch), (vec![101, 1], 101));
+}
+
+#[tokio::test]
 async fn devices_that_were_shut_out_lately_are_listed_whether_the_order_named_them_or_their_person()
 {
     let place = Place::new();
@@ -235,16 +286,22 @@ async fn devices_that_were_shut_out_lately_are_listed_whether_the_order_named_th
     let peers = |ns: &[u8]| -> BTreeSet<_> { ns.iter().map(|n| key(*n).peer_id()).collect() };
     let person = order("r1", RevokeTarget::Subject(sub("ana")));
     let one_key = order("r2", RevokeTarget::Device(key(3).peer_id()));
+    let outlet = order("r3", RevokeTarget::Device(key(9).peer_id()));
 
-    store.revoke(&person).await.unwrap();
-    store.revoke(&one_key).await.unwrap();
+    for order in [&person, &one_key, &outlet] {
+        store.revoke(order).await.unwrap();
+    }
 
     let listed = async |earliest| -> BTreeSet<_> {
         let listed = store.shut_out_since(earliest).await.unwrap();
         listed.into_iter().collect()
     };
-    assert_eq!(listed(person.now).await, peers(&[1, 2, 3]));
-    assert_eq!(listed(person.now.plus(1)).await, peers(&[]));
+    assert_eq!(listed(person.now).await, peers(&[1, 2, 3, 9]));
+    assert_eq!(
+        listed(person.now.plus(86_400)).await,
+        peers(&[9]),
+        "what an outlet shows has no end"
+    );
 }
 
 #[tokio::test]

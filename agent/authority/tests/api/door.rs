@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
     Accepted, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past, Receipt,
-    Seen, Store, StoreError, Vouched,
+    Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
 };
 use tidegate_proto::{
     api::{RevokeRequest, Settings, devices::DeviceInfo, path},
@@ -266,6 +266,10 @@ impl Store for Broken {
     }
 
     fn revoke<'a>(&'a self, _: &'a NewRevocation) -> BoxFuture<'a, Result<Receipt, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn take_back<'a>(&'a self, _: &'a TakeBack) -> BoxFuture<'a, Result<TakenBack, StoreError>> {
         Box::pin(async { Err(StoreError::Unavailable) })
     }
 

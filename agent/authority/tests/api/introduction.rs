@@ -5,6 +5,7 @@ use http::StatusCode;
 use serde_json::json;
 use tidegate_proto::{
     api::{
+        RevokeRequest,
         devices::{
             DevicesAnswer, DevicesRequest, Inquiry, InquiryRequest, Introduction, IntroductionEnd,
             IntroductionRequest, IntroductionStep, Step,
@@ -16,7 +17,7 @@ use tidegate_proto::{
     identity::VerifyKey,
     introduction::{Introduced, LIFE, commitment},
     problem::Code,
-    statement::{Statement, Vouch},
+    statement::{Beacon, RevokeTarget, Statement, Vouch},
     strict::to_base64url,
 };
 
@@ -335,6 +336,69 @@ async fn the_chain_of_devices_has_an_end_and_one_that_was_taken_back_lets_nobody
     assert_eq!(gone[0].id, second.device.identity.verify_key().peer_id());
     let refused = let_in(&stage, &second, Device::new()).await;
     assert_eq!(code(refused), Some((403, Code::Revoked.number())));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn taking_back_one_device_again_and_again_is_one_revocation() {
+    let stage = Stage::new().await;
+    let old = Old::of(&stage, "ana").await;
+    let lost = stage.device("ana").await;
+    let mut outlet = stage.connect().await;
+    let identity = &stage.org.outlet;
+    outlet.outlet(identity).await.unwrap();
+    let mut events = outlet.events().await;
+
+    for _ in 0..150 {
+        // However often, also while she is told to slow down.
+        let _ = old.devices(&stage, Some(&lost)).await;
+    }
+
+    stage.clock.advance(600);
+    let beacon = loop {
+        let event = events.next().await.unwrap();
+        let key = stage.public().key;
+        let beacon = Beacon::verify_for(&event.data, &key, &"acme".parse().unwrap()).unwrap();
+        if beacon.at.plus(5) >= stage.now() {
+            break beacon;
+        }
+    };
+    assert_eq!((beacon.epoch, beacon.floor), (1, 0));
+    assert_eq!(beacon.revoked.len(), 1);
+    drop(events);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_newcomer_does_not_learn_who_was_revoked() {
+    let stage = Stage::new().await;
+    let order = stage.org.revocation(
+        "r1",
+        RevokeTarget::Subject("bob".parse().unwrap()),
+        stage.now(),
+    );
+    let request = RevokeRequest { revocation: order };
+    let _: serde_json::Value = stage
+        .connect()
+        .await
+        .post(path::REVOKE, &request)
+        .await
+        .unwrap();
+
+    let (asked, client) = ask(&stage, &Device::new()).await;
+    asked.unwrap();
+    let mut events = client.events().await;
+
+    let beacon = loop {
+        let event = events.next().await.unwrap();
+        if event.name == event::BEACON {
+            break event.data;
+        }
+    };
+    let (key, org) = (stage.public().key, "acme".parse().unwrap());
+    let beacon = Beacon::verify_for(&beacon, &key, &org).unwrap();
+    assert_eq!((beacon.epoch, beacon.revoked), (1, vec![]));
+    drop(events);
     stage.end().await;
 }
 
