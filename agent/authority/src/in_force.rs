@@ -1,6 +1,7 @@
 //! The org's signed bundle as it is in force: verified from the root up, compiled, and with the names relays know it by.
 //! Immutable and replaced as a whole; an answer is made from one of them, never from two.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::digest;
@@ -90,6 +91,8 @@ pub(crate) struct InForce {
     pub(crate) hello: Hello,
     pub(crate) org: VerifiedOrg,
     pub(crate) entries: Vec<Entry>,
+    /// Whose tickets make an outlet of some service.
+    pub(crate) ticket_keys: BTreeSet<VerifyKey>,
     rules: Rules,
     /// Counts changes of the catalogue.
     pub(crate) catalogue: u64,
@@ -117,6 +120,10 @@ impl InForce {
         let enrolled = store.outlets().await?;
         let entries = entries(&bundle, &org, &enrolled, keys);
         let catalogue = accept(&bundle, &org, &entries, store).await?;
+        let taken = entries
+            .iter()
+            .filter_map(|entry| entry.statement.enrolment.as_ref());
+        let ticket_keys = taken.flat_map(|taken| taken.keys.clone()).collect();
         let hello = Hello {
             roots: bundle.roots.clone(),
             root: bundle.root,
@@ -127,6 +134,7 @@ impl InForce {
             hello,
             org,
             entries,
+            ticket_keys,
             rules,
             catalogue,
         })

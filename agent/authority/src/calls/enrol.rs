@@ -7,7 +7,8 @@ use axum::{Json, extract::State};
 use tidegate_proto::{
     api::{EnrolAnswer, EnrolRequest},
     event::EventKind,
-    identity::PeerId,
+    identity::{PeerId, VerifyKey},
+    names::ServiceName,
     statement::{
         Enrolment, Statement, StatementError, TicketKind, TicketStatement, VerifiedOrg,
         verify_enrolment, verify_outlet_enrolment,
@@ -66,14 +67,14 @@ fn outlet(
     asked: &EnrolRequest,
     now: UnixTime,
 ) -> Result<Option<NewOutlet>, Refusal> {
+    let Some(ticket) = outlet_ticket(in_force, &asked.ticket) else {
+        return Ok(None);
+    };
     for entry in &in_force.entries {
         let statement = &entry.statement;
-        let keys = statement.enrolment.iter().flat_map(|taken| &taken.keys);
-        let meant = TicketKind::Outlet {
-            service: statement.service.clone(),
-        };
-        let signed = |key| TicketStatement::verify_for(&asked.ticket, key, &statement.org).ok();
-        if !keys.filter_map(signed).any(|ticket| ticket.kind == meant) {
+        let taken = statement.enrolment.as_ref();
+        let by = taken.is_some_and(|taken| taken.keys.contains(&ticket.signer));
+        if !by || ticket.service != statement.service {
             continue;
         }
         let (ticket, keys) =
@@ -87,6 +88,26 @@ fn outlet(
         }));
     }
     Ok(None)
+}
+
+/// A ticket for an outlet of this service, by a key of which some service takes tickets.
+struct OutletTicket {
+    service: ServiceName,
+    signer: VerifyKey,
+}
+
+/// Anybody may ask, and nobody is known yet: each key is tried once, however many services name it.
+fn outlet_ticket(in_force: &InForce, ticket: &str) -> Option<OutletTicket> {
+    in_force.ticket_keys.iter().find_map(|signer| {
+        let ticket = TicketStatement::verify_for(ticket, signer, &in_force.org.org).ok()?;
+        match ticket.kind {
+            TicketKind::Outlet { service } => Some(OutletTicket {
+                service,
+                signer: *signer,
+            }),
+            TicketKind::Device { .. } => None,
+        }
+    })
 }
 
 /// A clock that is wrong is told apart: the link is good, and a new one would not help.

@@ -1,6 +1,8 @@
 //! An outlet that a ticket makes: who it then is, to whom it is shown, and every ticket that makes none.
 //! The `vault` takes outlets by ticket; the `warehouse` names its outlet by key and takes nobody else.
 
+use std::time::{Duration, Instant};
+
 use http::StatusCode;
 use tidegate_proto::{
     api::{CatalogueEntry, EnrolAnswer, path},
@@ -218,6 +220,41 @@ async fn a_ticket_that_does_not_fit_makes_no_outlet() {
     stage.end().await;
 }
 
+/// How long it takes to refuse forged tickets that name the root, where `services` services take outlets by it.
+async fn time_of_forgeries(services: usize) -> Duration {
+    let mut stage = Stage::new().await;
+    let names = (0..services).map(|n| &*format!("vault-{n}").leak());
+    stage.org.services = names.collect();
+    stage.org.version += 1;
+    stage.authority.reload(stage.bundle()).await.unwrap();
+    let mut chain = ticket(&stage).outlet(&Machine::new().keys, stage.now());
+    chain.ticket = tampered(&chain.ticket, 2);
+    let mut client = stage.connect().await;
+    let began = Instant::now();
+    for _ in 0..20 {
+        let answer = client.post::<EnrolAnswer>(path::ENROL, &chain).await;
+        assert_eq!(
+            answer.err(),
+            Some((StatusCode::FORBIDDEN, Code::JoinLinkBad.number()))
+        );
+    }
+    let took = began.elapsed();
+    drop(client);
+    stage.end().await;
+    took
+}
+
+#[tokio::test]
+async fn a_strangers_forged_ticket_costs_the_same_however_many_services_there_are() {
+    let few = time_of_forgeries(2).await;
+    let many = time_of_forgeries(400).await;
+
+    assert!(
+        many < 4 * few + Duration::from_millis(60),
+        "{many:?} against {few:?}"
+    );
+}
+
 #[tokio::test]
 async fn an_enrolled_outlet_is_shut_out_by_a_revocation_or_a_newer_catalogue() {
     let mut stage = Stage::new().await;
@@ -248,6 +285,11 @@ async fn an_enrolled_outlet_is_shut_out_by_a_revocation_or_a_newer_catalogue() {
         "a lost key never comes back"
     );
     assert_eq!(stage.authority.shut_out().borrow().len(), 1);
+    stage.org.outlets_since = UnixTime(stage.now().0 + 1);
+    stage.org.version += 1;
+    stage.authority.reload(stage.bundle()).await.unwrap();
+    assert!(serves(&stage, &older).await.is_err());
+
     stage.clock.advance(86_400);
     stage.org.version += 1;
     stage.authority.reload(stage.bundle()).await.unwrap();
@@ -256,10 +298,5 @@ async fn an_enrolled_outlet_is_shut_out_by_a_revocation_or_a_newer_catalogue() {
         1,
         "nor with the chain that it keeps"
     );
-
-    stage.org.outlets_since = UnixTime(stage.now().0 + 1);
-    stage.org.version += 1;
-    stage.authority.reload(stage.bundle()).await.unwrap();
-    assert!(serves(&stage, &older).await.is_err());
     stage.end().await;
 }

@@ -102,7 +102,7 @@ impl Org {
                 identity: self.outlet.verify_key(),
                 noise,
             }],
-            enrolment: (name == "vault").then(|| OutletEnrolment {
+            enrolment: name.starts_with("vault").then(|| OutletEnrolment {
                 keys: vec![self.root.verify_key()],
                 since: self.outlets_since,
             }),
