@@ -15,9 +15,10 @@ use tokio::sync::watch;
 
 use crate::refusal::Refusal;
 
-/// Open ones of everybody, and of one person.
+/// All of them; of one person, those that wait, and those that were declined and are still there to be seen.
 const MOST: usize = 1_024;
 const MOST_OF_ONE: usize = 3;
+const MOST_DECLINED: usize = 5;
 
 /// All that are open.
 #[derive(Default)]
@@ -34,6 +35,16 @@ struct Open {
     deciding: bool,
 }
 
+impl Open {
+    fn waits(&self) -> bool {
+        self.view.end.is_none()
+    }
+
+    fn was_declined(&self) -> bool {
+        self.view.end == Some(IntroductionEnd::Declined)
+    }
+}
+
 impl Introductions {
     /// Begins one, in the place of an earlier one of the same key.
     pub(crate) fn begin(
@@ -48,9 +59,16 @@ impl Introductions {
             return Err(Refusal::TooOften);
         }
         open.retain(|_, other| !same(other));
-        let waiting = |other: &&Open| other.sub == sub && other.view.end.is_none();
-        let of_one = open.values().filter(waiting).count();
-        if open.len() >= MOST || of_one >= MOST_OF_ONE {
+        // The oldest that nobody compares makes room: three that a thief of an ID token asked for must not keep her own out.
+        let idle = |one: &Open| one.waits() && one.view.sponsor.is_none();
+        make_room(&mut open, &sub, (MOST_OF_ONE, Open::waits), idle)?;
+        make_room(
+            &mut open,
+            &sub,
+            (MOST_DECLINED, Open::was_declined),
+            Open::was_declined,
+        )?;
+        if open.len() >= MOST {
             return Err(Refusal::TooOften);
         }
         let kept = Open {
@@ -226,6 +244,25 @@ impl Introductions {
     }
 }
 
+/// Takes the oldest that may go out of a person's, until there is room for one more of a kind.
+fn make_room(
+    open: &mut HashMap<String, Open>,
+    sub: &Subject,
+    (most, kind): (usize, impl Fn(&Open) -> bool),
+    may_go: impl Fn(&Open) -> bool,
+) -> Result<(), Refusal> {
+    let mine = |one: &Open| one.sub == *sub;
+    while open.values().filter(|one| mine(one) && kind(one)).count() >= most {
+        let oldest = open
+            .iter()
+            .filter(|(_, one)| mine(one) && may_go(one))
+            .min_by_key(|(id, one)| (one.view.expires, (*id).clone()));
+        let id = oldest.map(|(id, _)| id.clone());
+        open.remove(&id.ok_or(Refusal::TooOften)?);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -312,6 +349,29 @@ mod tests {
     }
 
     #[test]
+    fn begun_and_declined_two_thousand_times_leaves_room_for_everybody() {
+        let all = Introductions::default();
+        for n in 0..2_000_u16 {
+            let mut view = asked(u8::try_from(n % 250).unwrap());
+            view.id = format!("id-{n}");
+            let newcomer = view.newcomer;
+            all.begin(sub("ana"), view, NOW).unwrap();
+            all.decline(&format!("id-{n}"), &newcomer, None, NOW)
+                .unwrap();
+        }
+
+        all.begin(sub("bob"), asked(1), NOW).unwrap();
+        all.begin(sub("ana"), asked(2), NOW).unwrap();
+
+        let mine = all
+            .lock(NOW)
+            .values()
+            .filter(|one| one.sub == sub("ana"))
+            .count();
+        assert!(mine <= MOST_DECLINED + 1, "{mine}");
+    }
+
+    #[test]
     fn one_person_cannot_fill_the_table_and_a_key_asks_once() {
         let all = Introductions::default();
         for n in 0..MOST_OF_ONE {
@@ -320,10 +380,20 @@ mod tests {
             all.begin(sub("ana"), asked(n), NOW).unwrap();
         }
 
+        let ana = sub("ana");
+        all.begin(ana.clone(), asked(9), NOW).unwrap();
+        all.begin(sub("bob"), asked(10), NOW).unwrap();
+
+        let waiting = all.of_person(&ana, NOW);
+        assert_eq!(waiting.len(), MOST_OF_ONE);
+        assert!(waiting.iter().any(|one| one.id == "id-9"));
+        for one in &waiting {
+            all.compare((&one.id, &ana), sponsor(20), NOW).unwrap();
+        }
         assert_eq!(
-            all.begin(sub("ana"), asked(9), NOW).err(),
-            Some(Refusal::TooOften)
+            all.begin(ana, asked(11), NOW).err(),
+            Some(Refusal::TooOften),
+            "what is being compared stays"
         );
-        all.begin(sub("bob"), asked(9), NOW).unwrap();
     }
 }
