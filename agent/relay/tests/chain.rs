@@ -155,6 +155,12 @@ async fn only_the_roots_newest_word_about_this_outlet_on_this_link_admits() {
     assert!(refused(&outlet, &|chain| chain.signature = [0; 64]).await);
     assert!(refused(&outlet, &|chain| chain.identity = stranger.verify_key()).await);
     assert!(refused(&outlet, &|chain| chain.entries.clear()).await);
+    assert!(
+        refused(&outlet, &|chain| chain
+            .entries
+            .push(chain.entries[0].clone()))
+        .await
+    );
     assert!(refused(&outlet, &|chain| chain.roots.clear()).await);
     let other = HandshakeHash([7; 32]);
     assert!(refused(&outlet, &|chain| *chain = outlet.chain(&stage, &other)).await);

@@ -111,6 +111,11 @@ impl OutletChain {
         if pass.role != PassRole::Outlet || pass.cnf != link_key.fingerprint() {
             return Err(ChainError::Pass);
         }
+        // As many entries as handles, and none twice: the work is bounded by what the authority once gave.
+        let named: BTreeSet<_> = pass.handles.iter().copied().collect();
+        if chain.entries.len() != named.len() {
+            return Err(ChainError::Handles);
+        }
         let root = walk_roots(&chain.roots, believed.org, believed.root)?;
         let mut handles = BTreeSet::new();
         let mut services = BTreeSet::new();
@@ -131,7 +136,6 @@ impl OutletChain {
             services.insert(service.service);
         }
         // As many services as handles: an old pass must not keep a handle whose service was taken away.
-        let named: BTreeSet<_> = pass.handles.iter().copied().collect();
         if handles.is_empty() || handles != named || services.len() != handles.len() {
             return Err(ChainError::Handles);
         }
