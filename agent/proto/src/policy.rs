@@ -119,10 +119,10 @@ impl Rules {
             return Err(self.denied(Ground::NoPolicies));
         }
         let response = self.ask(&self.policies, question, &question.entities)?;
-        match (response.decision(), &question.unnamed) {
-            (Decision::Allow, None) => Ok(()),
-            (Decision::Allow, Some(unnamed)) => self.named(&response, question, unnamed),
-            (Decision::Deny, _) => Err(self.why(&response)),
+        match response.decision() {
+            Decision::Allow if question.unnamed.is_empty() => Ok(()),
+            Decision::Allow => self.named(&response, question),
+            Decision::Deny => Err(self.why(&response)),
         }
     }
 
@@ -142,14 +142,12 @@ impl Rules {
 
     /// Whether one of the permits behind `response` names the low assurance, rather than not caring about it.
     /// One names it if it would not permit the same person with an assurance of which it cannot have heard.
-    fn named(
-        &self,
-        response: &Response,
-        question: &Question,
-        unnamed: &Entities,
-    ) -> Result<(), Denied> {
-        let anyway = self.ask(&self.permits, question, unnamed)?;
-        let careless: HashSet<_> = anyway.diagnostics().reason().collect();
+    fn named(&self, response: &Response, question: &Question) -> Result<(), Denied> {
+        let mut careless = HashSet::new();
+        for unnamed in &question.unnamed {
+            let anyway = self.ask(&self.permits, question, unnamed)?;
+            careless.extend(anyway.diagnostics().reason().cloned());
+        }
         let mut permits = response.diagnostics().reason();
         if permits.any(|permit| !careless.contains(permit)) {
             Ok(())

@@ -83,13 +83,13 @@ impl RequestContext {
 pub(super) struct Question {
     pub(super) request: Request,
     pub(super) entities: Entities,
-    /// For a low assurance: the same with a word for it that stands in no policy. A permit that holds
-    /// here as well has not named the low assurance, it only has not thought of it.
-    pub(super) unnamed: Option<Entities>,
+    /// For a low assurance: the same with words for it that stand in no policy. A permit that holds for
+    /// one of them as well has not named the low assurance, it only has not thought of it.
+    pub(super) unnamed: Vec<Entities>,
 }
 
-/// The word that no policy names.
-const UNNAMED: &str = "neither of these";
+/// Words that no policy names. Several, because `like` asks for letters: what one of them has, another one lacks.
+const UNNAMED: [&str; 3] = ["", "0", "neither of these"];
 
 /// Puts the question; `None` if it cannot be put, which is a denial.
 pub(super) fn ask(
@@ -110,8 +110,8 @@ pub(super) fn ask(
     };
     let entities = about(principal.assurance.as_str())?;
     let unnamed = match principal.assurance {
-        Assurance::High => None,
-        Assurance::Low => Some(about(UNNAMED)?),
+        Assurance::High => Vec::new(),
+        Assurance::Low => UNNAMED.into_iter().map(about).collect::<Option<_>>()?,
     };
     let moment = Context::from_pairs(moment(principal, context, now)).ok()?;
     let action = uid("Action", action.as_str())?;

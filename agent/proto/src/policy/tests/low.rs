@@ -26,6 +26,7 @@ fn permit(clauses: &str) -> String {
 fn a_permit_that_names_low_admits_it() {
     for clauses in [
         r#"when { principal.assurance == "low" }"#,
+        r#"when { principal.assurance like "low*" }"#,
         r#"when { "low" == principal.assurance && context.mfa }"#,
         r#"when { ["high", "low"].contains(principal.assurance) }"#,
         r#"when { principal.assurance == "high" || (principal.assurance == "low" && context.weekday == 6) }"#,
@@ -49,6 +50,10 @@ fn a_permit_that_does_not_name_low_denies_it() {
         r#"when { if principal.assurance == "high" then false else true }"#,
         r#"when { principal has assurance }"#,
         r#"when { principal.assurance like "*" }"#,
+        r#"unless { principal.assurance like "*h*" }"#,
+        r#"unless { principal.assurance like "*i*" }"#,
+        r#"unless { principal.assurance like "h*" }"#,
+        r#"when { principal.assurance like "*o*" }"#,
         r#"when { principal.assurance == principal.assurance }"#,
         r#"when { {a: principal.assurance}.a == principal["assurance"] } unless { false && principal.assurance == "low" }"#,
     ] {
