@@ -5,10 +5,11 @@ use crate::{LinkError, Secure};
 use std::time::Duration;
 use tidegate_proto::{
     channel::{
-        ChannelError, Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Prologue, Responder, Suite,
+        ChannelError, Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Pinned, Prologue, Responder,
+        Suite,
     },
     entropy::SystemEntropy,
-    identity::{NoisePublic, NoiseSecret},
+    identity::NoiseSecret,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,7 +20,7 @@ use tokio::{
 /// How long a handshake may take, from its first byte to its last.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Handshakes as the dialling side with the holder of `expected`.
+/// Handshakes as the dialling side with the holder of one of the keys in `expected`.
 ///
 /// # Errors
 /// When the peer is another one, believes another prologue, or takes too long.
@@ -27,8 +28,9 @@ pub async fn initiate(
     io: TcpStream,
     prologue: &Prologue,
     local: &NoiseSecret,
-    expected: NoisePublic,
+    expected: impl Into<Pinned>,
 ) -> Result<Secure, LinkError> {
+    let expected = expected.into();
     timeout(HANDSHAKE_LIMIT, initiator(io, prologue, local, expected))
         .await
         .map_err(|_| LinkError::TimedOut)?
@@ -38,7 +40,7 @@ async fn initiator(
     mut io: TcpStream,
     prologue: &Prologue,
     local: &NoiseSecret,
-    expected: NoisePublic,
+    expected: Pinned,
 ) -> Result<Secure, LinkError> {
     let (handshake, message_1) = Initiator::start(prologue, local, expected, &SystemEntropy)?;
     let mut first = vec![prologue.suite.byte()];

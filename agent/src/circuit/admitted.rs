@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Secure, circuit, initiate};
-use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Prologue, Suite};
+use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Pinned, Prologue, Suite};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Open, Purpose};
-use tidegate_proto::identity::{NoisePublic, NoiseSecret};
+use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Problem;
 use tidegate_proto::time::UnixTime;
@@ -100,32 +100,27 @@ pub(crate) struct OpenPortal {
 }
 
 impl Plan<'_> {
-    /// Asks the relay, dials, handshakes with one of the outlet's pinned keys, and sends AUTH.
+    /// Asks the relay, dials, handshakes with whichever of the service's outlets answers, and sends AUTH.
     pub(crate) async fn circuit(&self) -> Result<Circuit, CircuitError> {
         let service = &self.listing.statement.service;
-        let mut last = LinkError::Channel(ChannelError::UnexpectedPeer);
-        // The current key first, then the next one of a rotation: each try needs its own circuit.
-        for outlet in &self.listing.statement.outlets {
-            match self.handshake(service, outlet.noise).await {
-                Ok(secure) => return self.authenticate(service, secure).await,
-                Err(LinkError::Channel(ChannelError::UnexpectedPeer)) => {
+        match self.handshake(service).await {
+            Ok(secure) => self.authenticate(service, secure).await,
+            Err(error) => {
+                if error == LinkError::Channel(ChannelError::UnexpectedPeer) {
                     tracing::warn!(%service, "outlet answered with another key");
-                    last = LinkError::Channel(ChannelError::UnexpectedPeer);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error.into())
             }
         }
-        Err(last.into())
     }
 
-    async fn handshake(
-        &self,
-        service: &ServiceName,
-        outlet: NoisePublic,
-    ) -> Result<Secure, LinkError> {
+    /// The relay gives one of several outlets, each in turn: all of their keys are as good.
+    async fn handshake(&self, service: &ServiceName) -> Result<Secure, LinkError> {
         let token = self.link.open(self.listing.handle).await?;
         let tcp = circuit(self.relay, token, DIAL_LIMIT).await?;
-        initiate(tcp, &self.prologue(service, token), self.noise, outlet).await
+        let outlets = self.listing.statement.outlets.iter();
+        let pinned: Pinned = outlets.map(|outlet| outlet.noise).collect();
+        initiate(tcp, &self.prologue(service, token), self.noise, pinned).await
     }
 
     fn prologue(&self, service: &ServiceName, token: CircuitToken) -> Prologue {

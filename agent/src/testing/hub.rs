@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -110,6 +110,8 @@ pub(crate) struct Inner {
     events: broadcast::Sender<(&'static str, String)>,
     pub(crate) count: watch::Sender<Count>,
     tokens: Mutex<VecDeque<CircuitToken>>,
+    /// Circuits that were answered.
+    turn: AtomicUsize,
 }
 
 pub(crate) struct Hub {
@@ -141,6 +143,7 @@ impl Hub {
             events: broadcast::Sender::new(64),
             count: watch::Sender::default(),
             tokens: Mutex::default(),
+            turn: AtomicUsize::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&inner)));
         Self {
@@ -468,7 +471,9 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
     );
     let service: ServiceName = "echo".parse().unwrap();
     let prologue = |suite| Prologue::portal(suite, inner.org.name.clone(), service.clone(), token);
-    let mut secure = respond(tcp, prologue, &inner.org.outlet_noise).await?;
+    // Each in turn, as a relay does.
+    let turn = inner.turn.fetch_add(1, Ordering::SeqCst) % inner.org.outlet_noise.len();
+    let mut secure = respond(tcp, prologue, &inner.org.outlet_noise[turn]).await?;
     let _counted = Counted::new(inner, |count| &mut count.circuits);
     let record = secure.recv().await?;
     let Frame::Auth(auth) = record.frame() else {

@@ -19,7 +19,8 @@ pub(crate) struct Org {
     pub(crate) authority: SigningKey,
     pub(crate) authority_noise: NoiseSecret,
     pub(crate) relay_noise: NoiseSecret,
-    pub(crate) outlet_noise: NoiseSecret,
+    /// Of its two outlets.
+    pub(crate) outlet_noise: [NoiseSecret; 2],
 }
 
 pub(crate) fn name() -> OrgName {
@@ -57,7 +58,7 @@ impl Org {
             authority: SigningKey::from_seed(&seed(2)),
             authority_noise: NoiseSecret::from_bytes(&seed(3)),
             relay_noise: NoiseSecret::from_bytes(&seed(4)),
-            outlet_noise: NoiseSecret::from_bytes(&seed(5)),
+            outlet_noise: [5, 9].map(|n| NoiseSecret::from_bytes(&seed(n))),
         }
     }
 
@@ -182,10 +183,14 @@ impl Org {
             org: self.name.clone(),
             service: service.clone(),
             kind: ServiceKind::Tcp,
-            outlets: vec![OutletKeys {
-                identity: SigningKey::from_seed(&[6; 32]).verify_key(),
-                noise: self.outlet_noise.public(),
-            }],
+            outlets: self
+                .outlet_noise
+                .iter()
+                .map(|noise| OutletKeys {
+                    identity: SigningKey::from_seed(&[6; 32]).verify_key(),
+                    noise: noise.public(),
+                })
+                .collect(),
             enrolment: None,
             relays: vec![Relay {
                 address: hub.clone(),

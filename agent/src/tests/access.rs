@@ -69,6 +69,20 @@ async fn when_everybody_must_renew_nobody_is_signed_out_and_what_runs_goes_on() 
 }
 
 #[tokio::test]
+async fn whichever_of_two_outlets_the_relay_gives_answers_at_the_first_try() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+
+    for _ in 0..20 {
+        let portal = agent.open(&world.echo()).await.unwrap();
+        drop(portal);
+    }
+
+    agent.shutdown().await;
+    world.hub.counts(|count| count.circuits == 0).await;
+}
+
+#[tokio::test]
 async fn a_service_that_leaves_the_catalogue_is_closed() {
     let world = World::new().await;
     let agent = world.connected().await;

@@ -10,7 +10,7 @@ use crate::{
 };
 use aws_lc_rs::kem::SharedSecret;
 use snow::{Builder, HandshakeState};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::record::TAG;
@@ -22,38 +22,64 @@ pub const MESSAGE_2: usize = 32 + 32 + TAG + pq::CIPHERTEXT + TAG;
 /// Bytes of message 3: `s, se, psk`, no payload.
 pub const MESSAGE_3: usize = 32 + TAG + TAG;
 
+/// The responder's keys from a signed statement: whoever answers must hold one of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pinned(Vec<NoisePublic>);
+
+impl From<NoisePublic> for Pinned {
+    fn from(key: NoisePublic) -> Self {
+        Self(vec![key])
+    }
+}
+
+impl FromIterator<NoisePublic> for Pinned {
+    fn from_iter<I: IntoIterator<Item = NoisePublic>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+impl Pinned {
+    /// In the same time whichever it is, or none.
+    fn has(&self, key: &NoisePublic) -> bool {
+        let same = |pinned: &NoisePublic| pinned.as_bytes().ct_eq(key.as_bytes());
+        let one = self.0.iter().map(same);
+        one.fold(Choice::from(0), |one, other| one | other).into()
+    }
+}
+
 /// The dialling side after message 1.
 pub struct Initiator {
     noise: Box<HandshakeState>,
     suite: Suite,
     local: NoisePublic,
-    expected: NoisePublic,
+    expected: Pinned,
     kem: pq::Pair,
 }
 
 impl Initiator {
-    /// `-> e`: returns message 1. `expected` is the responder's key from a signed statement.
+    /// `-> e`: returns message 1.
     ///
     /// # Errors
-    /// `OwnKey` when `expected` is our own key.
+    /// `OwnKey` when one of the `expected` keys is our own.
     pub fn start(
         prologue: &Prologue,
         local: &NoiseSecret,
-        expected: NoisePublic,
+        expected: impl Into<Pinned>,
         entropy: &dyn Entropy,
     ) -> Result<(Self, Vec<u8>), ChannelError> {
+        let expected = expected.into();
         Self::start_with(prologue, local, expected, entropy, pq::Pair::generate())
     }
 
     pub(super) fn start_with(
         prologue: &Prologue,
         secret: &NoiseSecret,
-        expected: NoisePublic,
+        expected: impl Into<Pinned>,
         entropy: &dyn Entropy,
         kem: pq::Pair,
     ) -> Result<(Self, Vec<u8>), ChannelError> {
-        let local = secret.public();
-        if local == expected {
+        let (local, expected) = (secret.public(), expected.into());
+        if expected.has(&local) {
             return Err(ChannelError::OwnKey);
         }
         let mut noise = Box::new(builder(prologue, secret, entropy, |noise| {
@@ -79,7 +105,7 @@ impl Initiator {
     pub fn finish(mut self, message_2: &[u8]) -> Result<(Vec<u8>, Channel), ChannelError> {
         let ciphertext = read(&mut self.noise, message_2, MESSAGE_2)?;
         let peer = peer(&self.noise, self.local)?;
-        if !bool::from(peer.as_bytes().ct_eq(self.expected.as_bytes())) {
+        if !self.expected.has(&peer) {
             return Err(ChannelError::UnexpectedPeer);
         }
 

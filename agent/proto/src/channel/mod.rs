@@ -6,7 +6,7 @@ mod pq;
 mod record;
 mod resolver;
 
-pub use handshake::{Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Responder};
+pub use handshake::{Initiator, MESSAGE_1, MESSAGE_2, MESSAGE_3, Pinned, Responder};
 pub use record::{MAX_PLAINTEXT, MAX_RECORD, Opener, REKEY_EVERY, Sealer, TAG};
 
 use crate::{

@@ -314,6 +314,28 @@ fn the_responder_must_hold_the_pinned_key() {
 }
 
 #[test]
+fn whichever_of_the_pinned_keys_answers_is_spoken_to_and_no_other() {
+    let pair = Pair::new(Suite::Aes256Gcm);
+    let key = |n| NoiseSecret::from_bytes(&[n; 32]).public();
+    let finish = |pinned: &[NoisePublic]| {
+        let pinned: Pinned = pinned.iter().copied().collect();
+        let started = Initiator::start(&pair.prologue, &pair.agent, pinned, &SystemEntropy);
+        let (initiator, message_1) = started.unwrap();
+        let (_, message_2) = pair.accept(&message_1).unwrap();
+        initiator
+            .finish(&message_2)
+            .map(|(_, channel)| channel.peer)
+    };
+    let outlet = pair.outlet.public();
+
+    assert_eq!(finish(&[outlet, key(8), key(9)]), Ok(outlet));
+    assert_eq!(finish(&[key(8), key(9), outlet]), Ok(outlet));
+    for others in [&[key(8), key(9)][..], &[]] {
+        assert_eq!(finish(others), Err(ChannelError::UnexpectedPeer));
+    }
+}
+
+#[test]
 fn nobody_speaks_to_somebody_with_their_own_key() {
     let pair = Pair::new(Suite::Aes256Gcm);
     let start = Initiator::start(
