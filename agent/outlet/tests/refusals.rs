@@ -12,7 +12,7 @@ use tidegate_proto::auth::{Auth, prove};
 use tidegate_proto::channel::{HandshakeHash, Suite};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::{EventKind, PortalRefused};
-use tidegate_proto::frame::{Frame, Purpose};
+use tidegate_proto::frame::{Frame, Open, Purpose};
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::Assurance;
@@ -45,6 +45,27 @@ async fn present(world: &World, auth: impl FnOnce(&HandshakeHash) -> Auth) -> Sa
         "the circuit is over"
     );
     said
+}
+
+#[tokio::test]
+async fn first_bytes_that_nobody_would_read_are_refused_and_not_lost() {
+    let world = World::start().await;
+    let mut secure = world.warm(&ana()).await;
+    let open = Open {
+        portal: 1,
+        purpose: Purpose::Connect,
+        grant: None,
+        first: b"hello",
+    };
+
+    secure.send(&Frame::Open(open)).await.unwrap();
+
+    let Said::Refused(code, _) = hear(&mut secure).await else {
+        panic!("not refused")
+    };
+    assert_eq!(code, Code::ClientAsksTooMuch.number());
+    drop(secure);
+    world.end().await;
 }
 
 #[tokio::test]

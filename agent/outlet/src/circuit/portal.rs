@@ -39,7 +39,7 @@ pub(super) enum Reached<'k> {
 }
 
 /// Reaches what the permit is for. A database can be reached only when it is known what the program said first, since
-/// that tells a session from the wish to cancel one; otherwise this is done when the program has spoken.
+/// that tells a session from the wish to cancel one; otherwise this is done when the program has spoken. Of `tcp` nothing is known.
 pub(super) async fn reach<'k>(
     kind: &'k Kind,
     permit: Permit,
@@ -47,6 +47,11 @@ pub(super) async fn reach<'k>(
     first: &[u8],
 ) -> Result<Reached<'k>, Problem> {
     match kind {
+        // They would be lost: who sends them believes that somebody reads them.
+        Kind::Tcp(_) if !first.is_empty() => {
+            let problem = Problem::new(Code::ClientAsksTooMuch);
+            Err(problem.service(permit.service()))
+        }
         Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
         Kind::Postgres(service) => {
             let beginning = service.begin(first, permit).await?;
