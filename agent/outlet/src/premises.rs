@@ -37,6 +37,19 @@ impl Service {
     }
 }
 
+#[cfg(test)]
+impl Service {
+    /// Nothing stands behind it.
+    pub(crate) fn nowhere() -> Arc<Self> {
+        let address = "127.0.0.1:1".parse().expect("an address");
+        Arc::new(Self {
+            name: "echo".parse().expect("a name"),
+            zone: Zone::default(),
+            kind: Kind::Tcp(address),
+        })
+    }
+}
+
 /// Shared by all circuits.
 pub(crate) struct Premises {
     pub(crate) org: OrgName,

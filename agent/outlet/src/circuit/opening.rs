@@ -9,6 +9,7 @@ use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use tidegate_link::Secure;
 use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::names::ServiceName;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::refusal::{Phase, Refusal, RefusalReason};
@@ -118,11 +119,8 @@ async fn reach<'s>(
     permit: Permit,
     first: &[u8],
 ) -> Result<portal::Reached<'s>, Problem> {
-    tokio::select! {
-        biased; // what changed while the record was written counts first
-        code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
-        reached = portal::reach(&service.kind, permit, premises.limits.dial, first) => reached,
-    }
+    let reaching = portal::reach(&service.kind, permit, premises.limits.dial, first);
+    while_right(&service.name, watch, session, reaching).await
 }
 
 /// Looks at the target, unless the right ends first.
@@ -133,10 +131,22 @@ async fn probe(
     session: &mut Session,
     permit: Permit,
 ) -> Result<(), Problem> {
+    let looking = portal::look(&service.kind, permit, premises.limits.dial);
+    while_right(&service.name, watch, session, looking).await
+}
+
+/// Works at the target for as long as the right lasts. What changed while the record was written counts first: nothing is
+/// dialled for a right that has ended meanwhile.
+async fn while_right<T>(
+    service: &ServiceName,
+    watch: &mut Watch,
+    session: &mut Session,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
     tokio::select! {
         biased;
-        code = watch.ended(session, None) => Err(Problem::new(code).service(&service.name)),
-        looked = portal::look(&service.kind, permit, premises.limits.dial) => looked,
+        code = watch.ended(session, None) => Err(Problem::new(code).service(service)),
+        done = work => done,
     }
 }
 
@@ -152,5 +162,34 @@ async fn after_probe(mut secure: Secure, session: Session, portal: u64) -> After
 fn end_portal(premises: &Premises, session: &mut Session) {
     if let Some(footing) = premises.footing() {
         let _ = session.portal_ended(&footing.standing, clock::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::kill::Killed;
+    use tidegate_proto::channel::HandshakeHash;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_ended_while_the_record_was_written_is_not_even_dialled() {
+        let killed = Killed {
+            all: true,
+            ..Killed::default()
+        };
+        let (name, mut watch): (ServiceName, _) = ("echo".parse().unwrap(), Watch::of(killed));
+        let mut session = Session::new(name.clone(), HandshakeHash([0; 32]), clock::now());
+        let mut dialled = false;
+
+        let answer = while_right(&name, &mut watch, &mut session, async {
+            dialled = true;
+            Ok(())
+        })
+        .await;
+
+        assert_eq!(answer.unwrap_err().code, Code::KillSwitch);
+        assert!(!dialled);
     }
 }

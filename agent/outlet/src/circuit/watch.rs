@@ -49,6 +49,18 @@ impl Watch {
         }
     }
 
+    /// Over a service where this is killed, and nothing else ever happens.
+    #[cfg(test)]
+    pub(super) fn of(killed: Killed) -> Self {
+        Self {
+            service: Service::nowhere(),
+            footing: watch::Sender::new(None).subscribe(),
+            until: None,
+            killed: watch::Sender::new(killed).subscribe(),
+            stop: CancellationToken::new(),
+        }
+    }
+
     /// Local time and weekday at the service, for its policies.
     pub(super) fn context(&self, now: UnixTime) -> RequestContext {
         let local = self.service.zone.local(now);
