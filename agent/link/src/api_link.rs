@@ -2,6 +2,7 @@
 //! The hello is in clear; it counts only because the handshake succeeds with the key that the root signed in it.
 
 use crate::{LinkError, Preface, SecureStream, dial, initiate, now, preface};
+use std::io::ErrorKind;
 use std::time::Duration;
 use tidegate_proto::{
     api::Hello,
@@ -74,7 +75,8 @@ impl ApiConnection {
 /// When the hello is longer than its 16-bit length allows: the org's root chain is bounded far below.
 pub async fn say_hello(tcp: &mut TcpStream, hello: &Hello) -> Result<(), LinkError> {
     let json = serde_json::to_vec(hello).expect("a hello is plain data");
-    let length = u16::try_from(json.len()).expect("a hello fits its length");
+    // A chain of very many roots: an operator's trouble, and no reason to die.
+    let length = u16::try_from(json.len()).map_err(|_| LinkError::Io(ErrorKind::InvalidInput))?;
     Ok(tcp
         .write_all(&[&length.to_be_bytes(), &json[..]].concat())
         .await?)
