@@ -103,7 +103,7 @@ impl Outlet {
             self.data.clone(),
         );
         let taken = tokio::task::spawn_blocking(move || {
-            known.take_owner(source.read(known.owner_in_force())?);
+            known.renew_owner(|newest| source.read(newest))?;
             // In force all the same, if it cannot be kept.
             if let Err(error) = known.keep(&data) {
                 tracing::error!(%error, "what is known was not kept");

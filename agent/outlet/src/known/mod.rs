@@ -83,6 +83,7 @@ pub(crate) struct Known {
     facts: Mutex<Facts>,
     footing: watch::Sender<Option<Footing>>,
     keeping: Mutex<()>,
+    renewing: Mutex<()>,
 }
 
 struct Facts {
@@ -135,6 +136,7 @@ impl Known {
             facts: Mutex::new(facts),
             footing: watch::Sender::new(None),
             keeping: Mutex::new(()),
+            renewing: Mutex::new(()),
         }
     }
 
@@ -240,15 +242,21 @@ impl Known {
     }
 
     /// Takes in the owner's policy.
-    pub(crate) fn take_owner(&self, owner: OwnersRules) {
+    fn take_owner(&self, owner: OwnersRules) {
         let mut facts = self.facts();
         facts.owner = owner;
         self.publish(&facts);
     }
 
-    /// The newest signed policy of the owner.
-    pub(crate) fn owner_in_force(&self) -> Option<InForce> {
-        self.facts().owner.in_force
+    /// Takes in what `read` gives, knowing the newest that was signed so far. One at a time: of two, the older does not come last.
+    pub(crate) fn renew_owner<E>(
+        &self,
+        read: impl FnOnce(Option<InForce>) -> Result<OwnersRules, E>,
+    ) -> Result<(), E> {
+        let _one = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.facts().owner.in_force;
+        self.take_owner(read(newest)?);
+        Ok(())
     }
 
     /// Writes down what must survive a restart. Blocks; whoever comes last writes the newest.

@@ -314,3 +314,37 @@ fn what_a_stolen_authority_key_said_locks_nobody_out_once_the_root_has_named_ano
         assert_eq!(against, None);
     }
 }
+
+#[test]
+fn of_two_reloads_at_once_the_older_does_not_come_last() {
+    let desk = Desk::new();
+    let known = desk.known(Kept::default());
+    let order = Mutex::new(Vec::new());
+    let reload = |n: u32, held: &dyn Fn()| {
+        let read = |_| {
+            held();
+            order.lock().unwrap().push(n);
+            let rules = Rules::compile(Side::Owner, "").map_err(drop)?;
+            Ok::<_, ()>(OwnersRules {
+                rules,
+                in_force: None,
+            })
+        };
+        known.renew_owner(read).unwrap();
+    };
+    let (started, wait) = std::sync::mpsc::channel();
+
+    std::thread::scope(|scope| {
+        let (reload, known) = (&reload, &known);
+        scope.spawn(move || {
+            reload(1, &|| {
+                started.send(()).unwrap();
+                assert!(known.renewing.try_lock().is_err(), "held while it reads");
+            });
+        });
+        wait.recv().unwrap();
+        reload(2, &|| ());
+    });
+
+    assert_eq!(*order.lock().unwrap(), [1, 2]);
+}
