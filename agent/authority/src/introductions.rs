@@ -266,7 +266,7 @@ fn make_room(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use tidegate_proto::identity::SigningKey;
+    use tidegate_proto::{identity::SigningKey, statement::Assurance};
 
     use super::*;
 
@@ -285,6 +285,7 @@ mod tests {
             id: format!("id-{n}"),
             newcomer: key(n),
             label: "new".into(),
+            assurance: Assurance::High,
             commitment: [n; 32],
             expires: NOW.plus(LIFE),
             sponsor: None,

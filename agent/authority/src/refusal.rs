@@ -72,6 +72,8 @@ pub(crate) enum Refusal {
     ComparedElsewhere,
     #[error("the device may not vouch for another one")]
     SponsorUnfit,
+    #[error("the person has too many devices for one more to be let in")]
+    TooManyDevices,
     #[error("the device's name is too long or deceives")]
     BadLabel,
     #[error("the device is not one of this person")]
@@ -124,6 +126,7 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         }
         Refusal::ComparedElsewhere => (StatusCode::CONFLICT, Code::IntroductionElsewhere),
         Refusal::SponsorUnfit => (StatusCode::FORBIDDEN, Code::IntroductionNotAllowed),
+        Refusal::TooManyDevices => (StatusCode::CONFLICT, Code::TooManyDevices),
         Refusal::BadLabel => (StatusCode::BAD_REQUEST, Code::PeerBrokeProtocol),
         Refusal::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded),
         Refusal::Lapsed => (StatusCode::SERVICE_UNAVAILABLE, Code::AuthorityAway),

@@ -1,6 +1,7 @@
 //! `tidegate lost-laptop`: a laptop is gone. Shuts it out at the hub, says what that ended, and what is left to do.
 //! A newcomer would shut out the person: she goes on working on her other computers, and gets a new one with a ticket.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use tidegate_link::now;
@@ -172,14 +173,10 @@ fn told(sub: &Subject, lost: &[DeviceInfo], after: &DevicesAnswer) -> String {
     told.push_str(
         "What it had open is closed now, and nothing opens from it any more. Its key never comes back.\n",
     );
-    let gone: Vec<PeerId> = lost.iter().map(|device| device.id).collect();
-    let let_in = |device: &&DeviceInfo| {
-        !device.revoked && device.vouched_by.is_some_and(|by| gone.contains(&by))
-    };
     let mut steps = Vec::new();
-    for device in after.devices.iter().filter(let_in) {
+    for device in let_in_by(lost, &after.devices) {
         steps.push(format!(
-            "The lost laptop let this one in: {}\n     If {sub} does not know it, run this again with --device {}.",
+            "The lost laptop let this one in, or one that it let in did: {}\n     If {sub} does not know it, run this again with --device {}.",
             line(device),
             device.name
         ));
@@ -196,6 +193,24 @@ fn told(sub: &Subject, lost: &[DeviceInfo], after: &DevicesAnswer) -> String {
         told.push_str(&format!("  {}. {step}\n", place + 1));
     }
     told
+}
+
+/// Those that are still in and came in by the lost ones, at however many removes.
+fn let_in_by<'a>(lost: &[DeviceInfo], all: &'a [DeviceInfo]) -> Vec<&'a DeviceInfo> {
+    let mut by: BTreeSet<PeerId> = lost.iter().map(|device| device.id).collect();
+    loop {
+        let before = by.len();
+        let came = |device: &&DeviceInfo| device.vouched_by.is_some_and(|one| by.contains(&one));
+        let more: Vec<PeerId> = all.iter().filter(came).map(|device| device.id).collect();
+        by.extend(more);
+        if by.len() == before {
+            break;
+        }
+    }
+    let still_in = |device: &&DeviceInfo| {
+        !device.revoked && device.vouched_by.is_some_and(|one| by.contains(&one))
+    };
+    all.iter().filter(still_in).collect()
 }
 
 #[cfg(test)]
@@ -223,14 +238,20 @@ mod tests {
         let sub: Subject = "00uana".parse().unwrap();
         let after = DevicesAnswer {
             sub: sub.clone(),
-            devices: vec![device(1, None), device(2, Some(1)), device(3, Some(2))],
+            devices: vec![
+                device(1, None),
+                device(3, Some(2)),
+                device(2, Some(1)),
+                device(4, Some(9)),
+            ],
         };
 
         let told = told(&sub, &[device(1, None)], &after);
 
         assert!(told.starts_with("Shut out: dev-1"), "{told}");
-        assert!(told.contains("The lost laptop let this one in: dev-2"));
-        assert!(!told.contains("dev-3"));
+        assert!(told.contains("let this one in, or one that it let in did: dev-2"));
+        assert!(told.contains("dev-3"), "{told}");
+        assert!(!told.contains("dev-4"), "{told}");
         assert!(told.contains("end the sessions of 00uana"));
         assert!(!told.contains('\u{1b}'), "{told}");
     }

@@ -163,6 +163,8 @@ codes! {
     /// It is there, and does not answer.
     KeyringSilent = 4017, Warning, ThisComputer;
     OutletTicketUnfit = 4030, Error, Policy;
+    /// One person's computers have an end, for those that others let in.
+    TooManyDevices = 4031, Error, Policy;
 
     // 5xxx: the target behind the outlet.
     TargetClosed = 5001, Error, Peer;

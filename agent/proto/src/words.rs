@@ -32,6 +32,9 @@ impl Words {
     }
 }
 
+/// Beside the name of a device that asks to be let in, when nothing ties its sign-in to it.
+pub const SIGNED_IN_WITH_A_CODE: &str = "signed in with a code, from anywhere";
+
 /// The words for a problem.
 #[must_use]
 pub fn words(problem: &Problem) -> Words {
@@ -323,6 +326,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Ticket does not fit",
             "This outlet cannot be enrolled because no service takes outlets by its ticket.",
             "Ask your administrator to say outlets = \"ticket\" for the service and to sign it, or for a newer ticket.",
+        ],
+        Code::TooManyDevices => [
+            "Too many computers",
+            "The new computer cannot be let in because you have too many already.",
+            "Take back one that you do not use any more, then try again.",
         ],
         Code::TargetClosed => [
             "Service is down",

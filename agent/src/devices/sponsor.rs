@@ -8,10 +8,11 @@ use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::identity::{SigningKey, VerifyKey};
 use tidegate_proto::introduction::Introduced;
 use tidegate_proto::names::{OrgName, Subject};
-use tidegate_proto::statement::{DeviceChain, Statement, Vouch};
+use tidegate_proto::statement::{Assurance, DeviceChain, Statement, Vouch};
 use tidegate_proto::strict::to_base64url;
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::SIGNED_IN_WITH_A_CODE;
 
 use crate::snapshot::{DeviceRequest, DeviceRequestState};
 
@@ -106,7 +107,7 @@ impl Requests {
         let Some(us) = us else { return Vec::new() };
         let view = |seen: &Introduction| DeviceRequest {
             id: seen.id.clone(),
-            label: Shown::new(&seen.label).to_string(),
+            label: label(seen),
             until: seen.expires,
             state: self.state(seen, us),
         };
@@ -147,6 +148,17 @@ impl Requests {
         } else {
             Some(Err(Forged))
         }
+    }
+}
+
+/// What the new device calls itself, and by us how it signed in: a thief of an ID token would choose a name that is known.
+fn label(seen: &Introduction) -> String {
+    let own = Shown::new(&seen.label).to_string();
+    match seen.assurance {
+        Assurance::High => own,
+        Assurance::Low => format!("{own} ({SIGNED_IN_WITH_A_CODE})")
+            .trim_start()
+            .to_owned(),
     }
 }
 
@@ -191,6 +203,7 @@ mod tests {
             id: "one".into(),
             newcomer: key(2),
             label: "new\u{202e}".into(),
+            assurance: Assurance::High,
             commitment: commitment(&us().org, &us().sub, &key(2), &NONCE),
             expires: UnixTime(600),
             sponsor: None,
@@ -236,6 +249,7 @@ mod tests {
         let view = requests.view(Some(&us()), UnixTime(1));
         assert!(matches!(&view[0].state, DeviceRequestState::Words { words } if words.len() == 6));
         assert!(!view[0].label.contains('\u{202e}'));
+        assert!(!view[0].label.contains("code"));
         let Some(Step::Approve { vouch, .. }) =
             requests.approve("one", &us(), (&identity, None), UnixTime(1))
         else {
@@ -276,6 +290,24 @@ mod tests {
         };
         let vouch = Vouch::verify_for(&vouch, &us().key, &us().org).unwrap();
         assert_eq!(vouch.key, key(2));
+    }
+
+    #[test]
+    fn whoever_signed_in_with_a_code_is_shown_as_such_whatever_it_calls_itself() {
+        let mut requests = Requests::default();
+        let low = Introduction {
+            assurance: Assurance::Low,
+            ..asked()
+        };
+
+        requests.hear(vec![low], &us());
+
+        let view = requests.view(Some(&us()), UnixTime(1));
+        assert!(
+            view[0]
+                .label
+                .ends_with("(signed in with a code, from anywhere)")
+        );
     }
 
     #[test]

@@ -147,6 +147,7 @@ fn named(enrolled: Enrolled) -> Result<String, Refusal> {
     match enrolled {
         Enrolled::New(name) | Enrolled::Again(name) => Ok(name),
         Enrolled::SponsorUnfit => Err(Refusal::SponsorUnfit),
+        Enrolled::TooManyDevices => Err(Refusal::TooManyDevices),
         Enrolled::TicketUsed => Err(Refusal::TicketUsed),
         Enrolled::TicketOutdated => Err(Refusal::TicketOutdated),
         Enrolled::KeyRevoked => Err(Refusal::Revoked),

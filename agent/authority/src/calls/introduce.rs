@@ -55,6 +55,7 @@ pub(super) async fn introduce(
         id: core.fresh_id(),
         newcomer: key,
         label: asked.label,
+        assurance: person.assurance,
         commitment: asked.commitment,
         expires: now.plus(LIFE),
         sponsor: None,
@@ -87,6 +88,9 @@ pub(super) async fn step(
             let sub = signed_in().await?;
             let compared = all.compared((id, &sub), &key, now)?;
             let new = vouched(&core, (&vouch, sub), &key, &compared)?;
+            if !core.pace.allows(key.peer_id(), now) {
+                return Err(Refusal::TooOften);
+            }
             let taking = approve(Arc::clone(&core), asked.id.clone(), new, (vouch, chain));
             core.finish(taking).await?
         }
@@ -176,6 +180,7 @@ async fn take(core: &Core, new: Vouched) -> Result<String, Refusal> {
     let device = match core.store.vouch(&new).await? {
         Enrolled::New(device) | Enrolled::Again(device) => device,
         Enrolled::SponsorUnfit => return Err(Refusal::SponsorUnfit),
+        Enrolled::TooManyDevices => return Err(Refusal::TooManyDevices),
         Enrolled::KeyRevoked => return Err(Refusal::Revoked),
         Enrolled::KeyTaken { same_person: true } => return Err(Refusal::AlreadyEnrolled),
         Enrolled::KeyTaken { same_person: false } => return Err(Refusal::KeyOfAnother),

@@ -78,6 +78,8 @@ pub enum Enrolled {
     TicketUsed,
     /// The device that vouches is not one of this person, was revoked, or is too far from a ticket itself.
     SponsorUnfit,
+    /// The person has as many devices as others may let in.
+    TooManyDevices,
     /// The person was revoked after the ticket had been made.
     TicketOutdated,
     /// The key was revoked: it never enrols again.
@@ -123,6 +125,9 @@ pub struct Receipt {
     /// The same order had been taken before.
     pub again: bool,
 }
+
+/// Devices of one person up to which others let more in; an administrator's ticket always does.
+pub const LET_IN_AT_MOST: i64 = 16;
 
 /// Devices of one person that the person may take back within so many seconds: each shuts out a key for good and is told to
 /// every outlet. Nobody has more to lose at once.
@@ -184,7 +189,7 @@ pub trait Store: Send + Sync {
     /// Enrols a key that another device vouches for.
     fn vouch<'a>(&'a self, device: &'a Vouched) -> BoxFuture<'a, Result<Enrolled, StoreError>>;
 
-    /// The newest `most` devices of a person, newest first.
+    /// At most `most` devices of a person: those that are in before those that were shut out, and the newest first.
     fn devices_of<'a>(
         &'a self,
         sub: &'a Subject,

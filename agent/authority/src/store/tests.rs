@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tidegate_proto::identity::SigningKey;
 
 use super::*;
-use crate::store::{TAKEN_BACK_AT_MOST, TAKEN_BACK_WITHIN};
+use crate::store::{LET_IN_AT_MOST, TAKEN_BACK_AT_MOST, TAKEN_BACK_WITHIN};
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -249,6 +249,42 @@ async fn a_person_takes_one_device_back_once_and_not_without_end() {
         take_back("ana", 20, later).await,
         TakenBack::Now(_)
     ));
+}
+
+#[tokio::test]
+async fn one_person_is_let_in_on_so_many_devices_and_none_hides_behind_others() {
+    let place = Place::new();
+    let store = place.open().await;
+    store.enrol(&device("t", "ana", 1)).await.unwrap();
+    let let_in = async |n: u8| {
+        let vouched = Vouched {
+            vouch: format!("v{n}"),
+            sub: sub("ana"),
+            identity: key(n),
+            sponsor: key(1),
+            label: String::new(),
+            now: NOW.plus(n.into()),
+        };
+        store.vouch(&vouched).await.unwrap()
+    };
+    let most = u8::try_from(LET_IN_AT_MOST).unwrap();
+
+    for n in 2..=most {
+        assert!(matches!(let_in(n).await, Enrolled::New(_)), "{n}");
+    }
+    assert_eq!(let_in(most + 1).await, Enrolled::TooManyDevices);
+    let by_ticket = store.enrol(&device("t2", "ana", most + 1)).await;
+    assert!(matches!(by_ticket, Ok(Enrolled::New(_))));
+
+    for n in 3..=most {
+        let who = RevokeTarget::Device(key(n).peer_id());
+        store.revoke(&order(&format!("r{n}"), who)).await.unwrap();
+    }
+    let listed = store.devices_of(&sub("ana"), 3).await.unwrap();
+    let listed: BTreeSet<_> = listed.iter().map(|device| device.id).collect();
+    let left = [1, 2, most + 1].map(|n| key(n).peer_id());
+    assert_eq!(listed, left.into());
+    assert!(matches!(let_in(most + 2).await, Enrolled::New(_)));
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ use super::{CredentialRequest, bytes};
 use crate::{
     identity::{PeerId, VerifyKey},
     names::{OrgName, Subject},
-    statement::{DeviceChain, Statement, StatementError},
+    statement::{Assurance, DeviceChain, Statement, StatementError},
     time::UnixTime,
 };
 
 /// Longest name that a device gives itself, in bytes.
 pub const MAX_LABEL: usize = 64;
-/// Most devices in an answer; the newest ones.
+/// Most devices in an answer: those that are in before those that were shut out, then the newest.
 pub const MAX_DEVICES: usize = 100;
 
 /// A device that is not enrolled asks the person's other devices to let it in.
@@ -75,6 +75,9 @@ pub struct Introduction {
     /// The key that wants to be enrolled.
     pub newcomer: VerifyKey,
     pub label: String,
+    /// How well the sign-in there is bound to that key: with a low one, whoever stole an ID token could ask.
+    #[serde(default = "low")]
+    pub assurance: Assurance,
     #[serde(with = "bytes")]
     pub commitment: [u8; 32],
     pub expires: UnixTime,
@@ -82,6 +85,10 @@ pub struct Introduction {
     /// The newcomer's nonce, once it has seen the sponsor's.
     pub revealed: Option<Revealed>,
     pub end: Option<IntroductionEnd>,
+}
+
+fn low() -> Assurance {
+    Assurance::Low
 }
 
 /// The device that compares.
@@ -159,7 +166,7 @@ impl Statement for Inquiry {
     }
 }
 
-/// The devices of one person, newest first.
+/// The devices of one person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DevicesAnswer {
     pub sub: Subject,

@@ -12,7 +12,7 @@ use tidegate_proto::{
 use super::{number, signed};
 use crate::store::StoreError;
 
-/// The newest devices, newest first.
+/// Those that are in before those that were shut out: nobody hides one behind a hundred others.
 pub(super) async fn of(
     pool: &SqlitePool,
     sub: &Subject,
@@ -20,7 +20,7 @@ pub(super) async fn of(
 ) -> Result<Vec<DeviceInfo>, StoreError> {
     let rows = sqlx::query(
         "SELECT peer, name, label, enrolled_at, seen_at, revoked_epoch, vouched_by FROM device
-         WHERE sub = ?1 ORDER BY enrolled_at DESC, peer LIMIT ?2",
+         WHERE sub = ?1 ORDER BY revoked_epoch IS NOT NULL, enrolled_at DESC, peer LIMIT ?2",
     )
     .bind(sub.as_str())
     .bind(i64::from(most))

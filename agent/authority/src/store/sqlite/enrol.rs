@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use tidegate_proto::statement::Vouch;
 
 use super::signed;
-use crate::store::{Enrolled, NewDevice, StoreError, Vouched, device_name};
+use crate::store::{Enrolled, LET_IN_AT_MOST, NewDevice, StoreError, Vouched, device_name};
 
 /// Decides inside the transaction, so that of two callers with one ticket exactly one is first.
 pub(super) async fn enrol(
@@ -84,6 +84,14 @@ pub(super) async fn vouch(
         .is_some()
     {
         return Ok(Enrolled::KeyRevoked);
+    }
+    let devices: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM device WHERE sub = ?1 AND revoked_epoch IS NULL")
+            .bind(new.sub.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+    if devices >= LET_IN_AT_MOST {
+        return Ok(Enrolled::TooManyDevices);
     }
     let name = device_name(peer);
     sqlx::query(
