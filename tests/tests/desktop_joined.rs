@@ -55,7 +55,7 @@ fn wanted(part: &str) -> bool {
     const PARTS: [&str; 5] = ["second", "tools", "orgs", "ends", "zoom"];
     let words: Vec<String> = std::env::args().skip(1).collect();
     let named = |part: &&str| words.iter().any(|word| word == part);
-    !PARTS.iter().any(|part| named(&part)) || named(&part)
+    !PARTS.iter().any(named) || named(&part)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

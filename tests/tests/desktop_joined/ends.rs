@@ -128,14 +128,14 @@ async fn display_lost(narrator: &Narrator, world: &World, ana: &mut Desk) -> Out
     println!("  gone {} ms after that", took.as_millis());
     nothing_open(world, ana).await?;
 
-    let _screen = new_screen(world, ana).await?;
+    let _screen = new_screen(world, ana)?;
     ana.start_again(world, &[]).await?;
     clean_start(ana).await?;
     ana.look(narrator, "ends-1-after-a-lost-display").await
 }
 
 /// With the display's old number, as after a crash of the display's manager.
-async fn new_screen(world: &World, ana: &Desk) -> Outcome<Vec<Process>> {
+fn new_screen(world: &World, ana: &Desk) -> Outcome<Vec<Process>> {
     let display = "rm -f /tmp/.X${DISPLAY#:}-lock; exec Xvfb $DISPLAY -screen 0 1280x860x24 -nolisten tcp -noreset";
     let screen = ana
         .laptop

@@ -32,7 +32,8 @@ pub(super) async fn serve(premises: &Arc<Premises>, service: &Arc<Service>, admi
         };
         match record.frame() {
             Frame::Open(open) => {
-                match opening::open(premises, service, &mut watch, secure, session, &open).await {
+                let opened = opening::open(premises, service, &mut watch, secure, session, &open);
+                match Box::pin(opened).await {
                     After::Gone => return,
                     After::Warm(back, kept) => (secure, session) = (*back, kept),
                     After::Refused(back, kept) => {
