@@ -90,9 +90,10 @@ fn start(
     inputs: mpsc::Sender<Input>,
     received: mpsc::Receiver<Input>,
 ) -> Result<(), Box<dyn std::error::Error>> {
+    let own = Own::of_this_start(&app.path().home_dir()?, &app.path().config_dir()?)?;
+    own.hide_link(|| tauri_plugin_single_instance::destroy(app.handle()));
     let tray_made = tray::make(app.handle());
     let desktop = TauriDesktop::new(app.handle().clone(), inputs.clone());
-    let own = Own::of_this_start(&app.path().home_dir()?, &app.path().config_dir()?)?;
     let controller = Controller::new(desktop, own, received, Clock::system());
     let notes = app.path().app_local_data_dir()?;
     let looking = look_around(tray_made, notes, inputs.clone());
@@ -102,9 +103,8 @@ fn start(
         let mut others = tokio::task::JoinSet::new();
         others.spawn(looking);
         others.spawn(stop_when_told(inputs));
-        controller
-            .run(async { Agent::start(AgentConfig::for_user()?).await })
-            .await;
+        let starting = async { Agent::start(AgentConfig::for_user()?).await };
+        Box::pin(controller.run(starting)).await;
         others.shutdown().await;
         everything_has_ended();
     });

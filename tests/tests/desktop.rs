@@ -118,6 +118,28 @@ async fn a_second_start_shows_the_first_one_and_a_link_waits_for_a_click() {
 }
 
 #[tokio::test]
+async fn a_link_that_starts_the_app_is_not_left_in_its_command_line() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let app = start(&laptop, &[LINK]).unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+    laptop.tray().await.unwrap();
+
+    let line = std::fs::read(format!(
+        "/proc/{}/cmdline",
+        app.program().unwrap().as_raw_nonzero()
+    ));
+    let line = String::from_utf8(line.unwrap()).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Join acme waits for you…", LIMIT).await.unwrap();
+
+    assert!(line.contains("--link-on-stdin"), "{line}");
+    assert!(!line.contains("canary"), "{line}");
+    assert!(app.stop(GONE).await.unwrap().success());
+    drop(laptop);
+    stage.close().unwrap();
+}
+
+#[tokio::test]
 async fn it_ends_with_the_session_and_starts_again_after_a_crash() {
     let (stage, laptop) = laptop().await.unwrap();
 

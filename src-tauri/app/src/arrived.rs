@@ -19,8 +19,14 @@ pub struct Arrived {
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Arrival {
-    Link { link: LinkView },
-    Bad { problem: Box<ProblemView> },
+    Link {
+        link: LinkView,
+        /// Another one came while this one waited; it was not taken.
+        another: bool,
+    },
+    Bad {
+        problem: Box<ProblemView>,
+    },
 }
 
 impl Arrived {
@@ -28,12 +34,23 @@ impl Arrived {
         match read_join_text(link.reveal()) {
             Ok(view) => Self {
                 link: Some(link),
-                view: Arrival::Link { link: view },
+                view: Arrival::Link {
+                    link: view,
+                    another: false,
+                },
             },
             Err(problem) => Self {
                 link: None,
                 view: Arrival::Bad { problem },
             },
+        }
+    }
+
+    /// One more has come. A link that somebody may be reading stays: a page could put its own in its place before the click.
+    pub fn and_then_came(&mut self, newer: Secret) {
+        match &mut self.view {
+            Arrival::Link { another, .. } => *another |= self.link.as_ref() != Some(&newer),
+            Arrival::Bad { .. } => *self = Self::read(newer),
         }
     }
 

@@ -4,6 +4,7 @@
 use tidegate_agent::Secret;
 
 use crate::at_login::HIDDEN;
+use crate::handover::{LINK_ON_STDIN, left_link};
 use crate::join_text::MAX_JOIN_TEXT;
 
 /// More words than this nobody wrote.
@@ -14,6 +15,8 @@ pub struct Call {
     /// Nobody asked for a window.
     pub hidden: bool,
     pub link: Option<Secret>,
+    /// The link, if there is one, is not among the words of the call but on standard input.
+    pub from_pipe: bool,
 }
 
 impl Call {
@@ -23,6 +26,8 @@ impl Call {
         for word in words.into_iter().take(MOST_WORDS) {
             if word == HIDDEN {
                 call.hidden = true;
+            } else if word == LINK_ON_STDIN {
+                call.from_pipe = true;
             } else if word.starts_with("tidegate:") {
                 call.link = Some(Secret::from(shortened(word)));
             } else {
@@ -30,6 +35,18 @@ impl Call {
             }
         }
         call
+    }
+
+    /// The link, where others can see it.
+    pub(crate) fn link_in_sight(&self) -> Option<&Secret> {
+        self.link.as_ref().filter(|_| !self.from_pipe)
+    }
+
+    /// Reads the link that a former self has left. Only for the call of this process: another one's pipe is not here.
+    pub(crate) fn take_left_link(&mut self) {
+        if self.from_pipe {
+            self.link = left_link(MAX_JOIN_TEXT + 1);
+        }
     }
 }
 
@@ -61,6 +78,7 @@ mod tests {
             called.link.as_ref().map(Secret::reveal),
             Some("tidegate://join?x")
         );
+        assert_eq!(called.link_in_sight(), called.link.as_ref());
         assert_eq!(read(&[]), Call::default());
         assert_eq!(read(&["https://example.org", "tidegate"]), Call::default());
     }

@@ -11,6 +11,7 @@ pub mod controller;
 pub mod desktop;
 pub mod devices;
 pub mod display_lost;
+mod handover;
 pub mod icon;
 pub mod intent;
 pub mod join_text;

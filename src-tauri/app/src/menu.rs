@@ -125,7 +125,7 @@ fn account_line(org: &OrgSnapshot) -> String {
 
 fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
     let arrived = scene.notes.arrived.as_ref().map(|arrived| arrived.view());
-    if let Some(Arrival::Link { link }) = arrived {
+    if let Some(Arrival::Link { link, .. }) = arrived {
         let text = format!("Join {} waits for you…", link.org);
         menu.entry("arrived", text, Intent::OpenWindow);
     }

@@ -23,6 +23,7 @@ fn with_link(link: &str) -> Call {
     Call {
         hidden: false,
         link: Some(Secret::from(link.to_owned())),
+        from_pipe: false,
     }
 }
 
@@ -105,7 +106,7 @@ async fn damaged_settings_are_told_where_they_went() {
 async fn who_starts_it_by_hand_sees_it_and_at_login_nobody_does() {
     let hidden = || Call {
         hidden: true,
-        link: None,
+        ..Call::default()
     };
     let by_hand = Desk::called(signed_out(), Call::default(), Home::new("")).await;
     let at_login = Desk::called(signed_out(), hidden(), Home::new("")).await;
@@ -127,7 +128,7 @@ async fn a_link_from_outside_is_shown_and_does_nothing_until_somebody_clicks() {
     desk.input(Input::Called(with_link(LINK))).await;
     let told = desk.told();
     let view = last_view(&told);
-    let Some(Arrival::Link { link }) = &view.arrived else {
+    let Some(Arrival::Link { link, .. }) = &view.arrived else {
         panic!("no link arrived: {:?}", view.arrived);
     };
 
@@ -146,6 +147,31 @@ async fn a_link_from_outside_is_shown_and_does_nothing_until_somebody_clicks() {
     assert_eq!(last_view(&desk.told()).arrived, None);
     desk.person(Intent::JoinArrived).await;
     assert_eq!(desk.acted(), [], "a link is used once");
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_link_does_not_take_the_place_of_the_one_that_is_being_read() {
+    let other = LINK.replace("hub.acme.example", "hub.evil.example");
+    let desk = Desk::called(not_joined(), with_link(LINK), Home::new("")).await;
+
+    desk.input(Input::Called(with_link(LINK))).await;
+    let same = last_view(&desk.told()).arrived;
+    desk.input(Input::Called(with_link(&other))).await;
+    let two = last_view(&desk.told()).arrived;
+    desk.person(Intent::JoinArrived).await;
+
+    let shown = |arrived: &Option<Arrival>| match arrived {
+        Some(Arrival::Link { link, another }) => Some((link.address.clone(), *another)),
+        _ => None,
+    };
+    assert_eq!(
+        shown(&same),
+        Some(("hub.acme.example:443".to_owned(), false))
+    );
+    assert_eq!(shown(&two), Some(("hub.acme.example:443".to_owned(), true)));
+    let link = Secret::from(LINK.to_owned());
+    assert_eq!(desk.acted(), [Action::Join { link }]);
     desk.close().await;
 }
 

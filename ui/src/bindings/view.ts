@@ -129,7 +129,11 @@ root: string,
  */
 invitation: boolean, };
 
-export type Arrival = { "is": "link", link: LinkView, } | { "is": "bad", problem: ProblemView, };
+export type Arrival = { "is": "link", link: LinkView, 
+/**
+ * Another one came while this one waited; it was not taken.
+ */
+another: boolean, } | { "is": "bad", problem: ProblemView, };
 
 export type SettingsView = { theme: Theme, start_at_login: boolean, start_hidden: boolean, notifications: Notifications, 
 /**

@@ -14,6 +14,7 @@ use crate::arrived::Arrived;
 use crate::at_login::{StartAtLogin, of_this_system};
 use crate::call::Call;
 use crate::desktop::Desktop;
+use crate::handover;
 use crate::scene::Notes;
 use crate::settings::{Setting, Settings, SettingsFile};
 use crate::tray_host::TrayHost;
@@ -37,10 +38,21 @@ impl Own {
     pub fn of_this_start(home: &Path, config: &Path) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
         let words = std::env::args_os().skip(1);
-        let call = Call::read(words.map(|word| word.to_string_lossy().into_owned()));
+        let mut call = Call::read(words.map(|word| word.to_string_lossy().into_owned()));
+        call.take_left_link();
         let login = of_this_system(home, config, &program);
         let file = SettingsFile::in_dir(&config.join("tidegate"));
         Ok(Self::new(call, login, file))
+    }
+
+    /// Takes a join link that this process was called with out of its command line, where every user could read it: the
+    /// program starts anew. `give_up_place` lets the next self be the first one again. Returns where there is nothing to hide.
+    pub fn hide_link(&self, give_up_place: impl FnOnce()) {
+        if let Some(link) = self.call.link_in_sight() {
+            give_up_place();
+            let error = handover::start_anew(&self.call, link);
+            tracing::warn!(%error, "join link stays in the command line of this process");
+        }
     }
 
     /// Reads the settings.
@@ -116,8 +128,10 @@ where
     /// Somebody started the app again: the one that runs comes to the front.
     pub(super) fn called(&mut self, call: Call) {
         let is_asked_for = !call.hidden || call.link.is_some();
-        if let Some(link) = call.link {
-            self.notes.arrived = Some(Arrived::read(link));
+        match (call.link, &mut self.notes.arrived) {
+            (Some(link), Some(arrived)) => arrived.and_then_came(link),
+            (Some(link), none) => *none = Some(Arrived::read(link)),
+            (None, _) => {}
         }
         if is_asked_for {
             self.desktop.open_window();
