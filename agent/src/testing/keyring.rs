@@ -19,15 +19,22 @@ pub(crate) struct Keyring {
     calls: watch::Sender<(usize, usize)>,
 }
 
+/// A gate that stays shut; only threads of the vault wait at it, never the test's own tasks.
+pub(crate) struct Held<'a> {
+    _gate: std::sync::MutexGuard<'a, ()>,
+}
+
 impl Keyring {
     pub(crate) fn lock(&self, locked: bool) {
         self.locked.store(locked, Ordering::SeqCst);
     }
 
     /// Whoever writes waits until this is dropped.
-    pub(crate) fn hold(&self) -> std::sync::MutexGuard<'_, ()> {
+    pub(crate) fn hold(&self) -> Held<'_> {
         self.calls.send_modify(|(came, _)| *came = 0);
-        self.gate.lock().unwrap()
+        Held {
+            _gate: self.gate.lock().unwrap(),
+        }
     }
 
     /// Waits for one that writes and has to wait.

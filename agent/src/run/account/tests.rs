@@ -175,7 +175,7 @@ fn a_week_of_signing_in_takes_no_time() {
         while play.now < session.ends() {
             assert!(play.holds_rights());
             play.now = play.now.plus(RIGHTS / 2);
-            if day % 2 == 1 && play.now.0 % HOUR == 0 {
+            if day % 2 == 1 && play.now.0.is_multiple_of(HOUR) {
                 // The hub is away for longer than the rights last.
                 play.now = play.now.plus(RIGHTS);
                 play.does(Input::HubAway);
