@@ -8,6 +8,8 @@ mkdir -p .cache .config .local/share .pki
 display="$XDG_RUNTIME_DIR/display"
 
 if [ -z "${DISPLAY:-}" ]; then
+  # One from an earlier session would be read before the new server has opened it.
+  rm -f "$display"
   Xvfb -displayfd 3 -screen 0 "$1x24" -nolisten tcp -noreset 3>"$display" &
   until [ -s "$display" ]; do sleep 0.05; done
   DISPLAY=":$(cat "$display")"
