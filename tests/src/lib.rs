@@ -9,6 +9,7 @@ pub mod figures;
 pub mod ground;
 pub mod laptop;
 pub mod narrator;
+pub mod perform;
 pub mod process;
 pub mod provider;
 pub mod run;

@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use tidegate_tests::narrator::{Hands, Narrator};
-use tidegate_tests::{Outcome, Stage, clock, scene, stage};
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform;
+use tidegate_tests::{Outcome, Stage, clock, scene};
 
 #[path = "trouble/ana.rs"]
 #[allow(dead_code)] // what other plays need of her
@@ -17,30 +18,13 @@ fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("absence") {
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
-    let (Ok(runtime), Ok(out)) = (runtime, out) else {
-        return ExitCode::FAILURE;
-    };
-    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
-        return ExitCode::FAILURE;
-    };
+    perform(both_ways)
+}
 
-    let mut went_well = true;
-    for by_ticket in [true, false] {
-        if let Err(trouble) = runtime.block_on(Box::pin(play(&narrator, by_ticket))) {
-            println!("\n{trouble}");
-            went_well = false;
-        }
-    }
-    println!("\n{}", narrator.summary());
-    if went_well && narrator.all_went_well() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+async fn both_ways(narrator: &Narrator) -> Outcome<()> {
+    let by_ticket = play(narrator, true).await;
+    let by_its_keys = play(narrator, false).await;
+    by_ticket.and(by_its_keys)
 }
 
 async fn play(narrator: &Narrator, by_ticket: bool) -> Outcome<()> {

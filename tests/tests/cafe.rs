@@ -3,33 +3,13 @@
 
 use std::process::ExitCode;
 
-use tidegate_tests::narrator::{Hands, Narrator, asked_for};
-use tidegate_tests::{scene, stage};
+use tidegate_tests::narrator::asked_for;
+use tidegate_tests::perform::perform;
+use tidegate_tests::scene;
 
 fn main() -> ExitCode {
     if !asked_for("cafe scene") {
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
-    let (Ok(runtime), Ok(out)) = (runtime, out) else {
-        return ExitCode::FAILURE;
-    };
-    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
-        return ExitCode::FAILURE;
-    };
-
-    let played = runtime.block_on(Box::pin(scene::play(&narrator)));
-
-    if let Err(trouble) = &played {
-        println!("\n{trouble}");
-    }
-    println!("\n{}", narrator.summary());
-    if played.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    perform(scene::play)
 }

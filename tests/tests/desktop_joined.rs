@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use tidegate_tests::narrator::{Hands, Narrator};
-use tidegate_tests::{Outcome, stage};
+use tidegate_tests::Outcome;
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform;
 
 #[path = "desktop_joined/desk.rs"]
 mod desk;
@@ -26,28 +27,7 @@ fn main() -> ExitCode {
     if !std::env::args().any(|word| word == "desktop") {
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
-    let (Ok(runtime), Ok(out)) = (runtime, out) else {
-        return ExitCode::FAILURE;
-    };
-    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
-        return ExitCode::FAILURE;
-    };
-
-    let played = runtime.block_on(Box::pin(play(&narrator)));
-
-    if let Err(trouble) = &played {
-        println!("\n{trouble}");
-    }
-    println!("\n{}", narrator.summary());
-    if played.is_ok() && narrator.all_went_well() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    perform(play)
 }
 
 /// All of them, or those that are named: `cargo test -p tidegate-tests --test desktop_joined -- desktop second zoom`.

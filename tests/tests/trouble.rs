@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use tidegate_tests::narrator::{Hands, Narrator};
-use tidegate_tests::{Outcome, Stage, scene, stage};
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform;
+use tidegate_tests::{Outcome, Stage, scene};
 
 #[path = "trouble/account.rs"]
 mod account;
@@ -34,28 +35,7 @@ fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("trouble") {
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
-    let (Ok(runtime), Ok(out)) = (runtime, out) else {
-        return ExitCode::FAILURE;
-    };
-    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
-        return ExitCode::FAILURE;
-    };
-
-    let played = runtime.block_on(Box::pin(play(&narrator)));
-
-    if let Err(trouble) = &played {
-        println!("\n{trouble}");
-    }
-    println!("\n{}", narrator.summary());
-    if played.is_ok() && narrator.all_went_well() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    perform(play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

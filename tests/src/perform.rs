@@ -1,0 +1,34 @@
+//! The `main` of a test that is one play: a runtime, a narrator, the play, and what came of it.
+//! No harness runs these: their steps need one another, and each is named and counted like a test of its own.
+
+use std::process::ExitCode;
+
+use crate::narrator::{Hands, Narrator};
+use crate::stage;
+use crate::trouble::Outcome;
+
+/// Plays without a person; a success only if the play and every step of it went well.
+pub fn perform(play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
+    let (Ok(runtime), Ok(out)) = (runtime, out) else {
+        return ExitCode::FAILURE;
+    };
+    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
+        return ExitCode::FAILURE;
+    };
+
+    let played = runtime.block_on(Box::pin(play(&narrator)));
+
+    if let Err(trouble) = &played {
+        println!("\n{trouble}");
+    }
+    println!("\n{}", narrator.summary());
+    if played.is_ok() && narrator.all_went_well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
