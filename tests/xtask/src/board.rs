@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::count::Count;
+use crate::excerpt;
 use crate::place::Place;
 
 pub(crate) struct Board {
@@ -20,6 +21,8 @@ struct Done {
     name: String,
     took: Duration,
     good: bool,
+    /// What a step that failed says again at the end.
+    told: Vec<String>,
 }
 
 /// What a step that ran says: whether it ended well, and all that it printed.
@@ -56,6 +59,11 @@ impl Board {
             name: name.to_owned(),
             took,
             good: ran.good,
+            told: if ran.good {
+                Vec::new()
+            } else {
+                excerpt::of_failures(&ran.output)
+            },
         });
         ran
     }
@@ -67,11 +75,15 @@ impl Board {
             name: name.to_owned(),
             took: Duration::ZERO,
             good: false,
+            told: vec![reason.to_owned()],
         });
     }
 
-    /// Prints the table of steps and the closing line. A failed step that counted no failed test counts as one.
+    /// Prints what failed, the table of steps and the closing line. A failed step that counted no failed test counts as one.
     pub(crate) fn verdict(&self, mut count: Count) -> bool {
+        for done in self.done.iter().filter(|done| !done.good) {
+            println!("\n✗ {} failed:\n  {}", done.name, done.told.join("\n  "));
+        }
         println!();
         for done in &self.done {
             let mark = if done.good { "✓" } else { "✗" };

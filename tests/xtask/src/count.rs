@@ -45,7 +45,8 @@ fn number_after(line: &str, word: &str) -> usize {
     rest.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-fn plain(line: &str) -> String {
+/// A line as a reader sees it, without the codes that colour it.
+pub(crate) fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars();
     while let Some(c) = chars.next() {

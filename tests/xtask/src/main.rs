@@ -6,6 +6,7 @@ mod board;
 mod check;
 mod count;
 mod demo;
+mod excerpt;
 mod package;
 mod place;
 mod prepare;
