@@ -21,7 +21,7 @@ Type=oneshot
 ExecStart=/try/try.sh
 StandardOutput=truncate:/try/said
 StandardError=inherit
-TimeoutStartSec=240
+TimeoutStartSec=900
 ";
 
 pub(crate) struct Copy {
@@ -71,7 +71,7 @@ impl Copy {
         let booted = Command::new("timeout")
             .args([
                 "--kill-after=10",
-                "280",
+                "960",
                 "systemd-nspawn",
                 "--quiet",
                 "--boot",
