@@ -1,6 +1,7 @@
 //! What is asked of the authority and what it answers: JSON bodies of HTTP/1.1 inside the channel (role `Api`).
 //! The authority relays what the org root signed (`jws` fields); whoever receives it verifies it, whatever the channel says.
 
+pub mod access;
 pub mod devices;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub mod path {
     pub const DEVICES: &str = "/v1/devices";
     /// `POST` [`super::devices::InquiryRequest`] → [`super::devices::DevicesAnswer`].
     pub const INQUIRY: &str = "/v1/devices/of";
+    /// `POST` [`super::access::AccessCall`] → [`super::access::AccessAnswer`].
+    pub const ACCESS: &str = "/v1/access";
 }
 
 /// Names of the server-sent events.
@@ -55,6 +58,10 @@ pub mod event {
     pub const SHUT_OUT: &str = "shut-out";
     /// The data is a JSON list of [`super::devices::Introduction`]: all that concern the listener. Sent when it is not empty, and on change.
     pub const INTRODUCTIONS: &str = "introductions";
+    /// For agents. The data is a JSON list of [`super::access::RequestView`]: all that concern the listener. Sent when it is not empty, and on change.
+    pub const ACCESS: &str = "access";
+    /// For outlets. The data is [`super::access::GrantNews`] about the services that the outlet serves. Sent when it is not empty, and on change.
+    pub const GRANTS: &str = "grants";
 }
 
 /// What the server sends in clear before the handshake: nothing in it is secret, all of it is signed by the root.
@@ -147,6 +154,9 @@ pub struct CredentialAnswer {
     pub beacon: String,
     /// When the credential ends.
     pub expires: UnixTime,
+    /// Those of the services that have to be asked for, as far as the org's rules say.
+    #[serde(default)]
+    pub askable: Vec<access::Askable>,
 }
 
 /// One service and the opaque name that relays know it by.
@@ -170,6 +180,9 @@ pub struct OutletRequest {
     /// As in [`CredentialRequest`].
     #[serde(with = "bytes")]
     pub proof: [u8; 64],
+    /// Grants that were used here for the first time; at most [`access::GrantNews::MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<access::FirstUse>,
 }
 
 /// Everything an outlet works by; all of it root-signed but pass and beacon.
@@ -187,6 +200,9 @@ pub struct OutletAnswer {
     pub authority: String,
     /// `tg-beacon`.
     pub beacon: String,
+    /// What others know about the grants of these services.
+    #[serde(default)]
+    pub grants: access::GrantNews,
 }
 
 /// What a relay of its own works by; all of it root-signed but beacon and the list of who was shut out.

@@ -3,7 +3,9 @@
 
 use crate::{
     channel::HandshakeHash,
+    grant::Grant,
     identity::{SigningKey, VerifyKey},
+    legs::Legs,
     names::ServiceName,
     statement::DeviceChain,
     strict::{self, StrictError, fixed},
@@ -31,9 +33,9 @@ pub struct Auth {
     /// How the device was enrolled, for policies that ask for more than the authority's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<DeviceChain>,
-    /// Reserved for `tg-grant`.
+    /// What was asked for and given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grant: Option<String>,
+    pub grant: Option<Grant>,
     /// By `identity` over `proof_input` of this channel.
     #[serde(with = "fixed")]
     pub signature: [u8; 64],
@@ -52,6 +54,19 @@ pub fn prove(hash: &HandshakeHash, key: &SigningKey) -> [u8; 64] {
 }
 
 impl Auth {
+    /// Who it says is there.
+    #[must_use]
+    pub fn legs(&self) -> Legs {
+        Legs {
+            identity: self.identity,
+            credential: self.credential.clone(),
+            id_token_0: self.id_token_0.clone(),
+            rz: self.rz,
+            id_token_n: self.id_token_n.clone(),
+            enrolment: self.enrolment.clone(),
+        }
+    }
+
     /// As JSON, the body of an AUTH or REAUTH frame.
     ///
     /// # Errors

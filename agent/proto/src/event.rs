@@ -4,7 +4,9 @@
 mod kinds;
 mod verify;
 
-pub use kinds::{EventKind, Peer, PortalClosed, PortalOpened, PortalRefused};
+pub use kinds::{
+    AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused, Used,
+};
 pub use verify::{FirstBad, Head, Verifier, Why, verify};
 
 use crate::{

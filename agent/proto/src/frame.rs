@@ -11,8 +11,8 @@ pub const MAX_DATA: usize = MAX_PLAINTEXT - DATA_HEADER;
 pub const MAX_TEXT: usize = 1024;
 /// Most of what the program said first in an `Open`, in bytes: PostgreSQL takes no longer startup packet than 10,000.
 pub const MAX_FIRST: usize = 16 * 1024;
-/// Longest record of `Auth` and `Reauth`, in bytes.
-pub const MAX_AUTH: usize = 24 * 1024;
+/// Longest record of `Auth` and `Reauth`, in bytes: a person's own tokens, and those of whoever approved. One record holds it.
+pub const MAX_AUTH: usize = 60 * 1024;
 
 /// Why bytes are not a frame.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,7 +25,7 @@
 //! ```
 
 use crate::{
-    event::{EventKind, PortalOpened, Recorded},
+    event::{EventKind, PortalOpened, Recorded, Used},
     frame::Purpose,
     names::ServiceName,
     principal::Principal,
@@ -93,6 +93,12 @@ impl Permit {
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// What was granted, where it is not a standing right.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Used> {
+        self.opened.grant.as_ref()
     }
 
     /// The agent's number for the portal.

@@ -3,16 +3,18 @@
 
 mod question;
 mod screen;
+mod terms;
 
 pub use question::{Action, RequestContext, Resource};
 pub use screen::{MAX_NESTING, MAX_OPERATORS, MAX_POLICY, ScreenError};
+pub use terms::Terms;
 
-use crate::{principal::Principal, text::Shown, time::UnixTime};
+use crate::{grant::Granted, principal::Principal, text::Shown, time::UnixTime};
 use cedar_policy::{
     Authorizer, Decision, Effect, Entities, ParseErrors, PolicySet, Response, Schema,
     ValidationMode, Validator,
 };
-use question::Question;
+use question::{Asked, Question};
 use std::{collections::HashSet, sync::LazyLock};
 
 /// The published schema, `schema/tidegate.cedarschema`.
@@ -36,6 +38,8 @@ pub enum PolicyError {
     Schema(Shown),
     #[error("templates are not used")]
     Template,
+    #[error("a term of asking cannot be read: {0}")]
+    Terms(Shown),
     #[error("the computer has no memory left to read the policy")]
     NotRead,
 }
@@ -87,6 +91,7 @@ impl Rules {
     pub fn compile(side: Side, text: &str) -> Result<Self, PolicyError> {
         screen::screen(text)?;
         let policies = on_a_deep_stack(|| validated(text))??;
+        terms::check(&policies)?;
         let permits = permits(&policies)?;
         Ok(Self {
             side,
@@ -108,20 +113,67 @@ impl Rules {
         context: &RequestContext,
         now: UnixTime,
     ) -> Result<(), Denied> {
-        match question::ask(principal, action, resource, context, now) {
+        let asked = Asked {
+            principal,
+            action,
+            resource,
+            context: *context,
+            now,
+            granted: None,
+        };
+        self.put(&asked).map(drop)
+    }
+
+    /// Under what terms the principal may ask for access, or use break-glass, at this moment. Only the org's rules know.
+    /// Times are UTC: whoever checks it later must come to the same answer.
+    ///
+    /// # Errors
+    /// As `decide`.
+    pub fn terms(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        at: UnixTime,
+    ) -> Result<Terms, Denied> {
+        let response = self.put(&Asked::at(principal, action, resource, at))?;
+        let permits = response.diagnostics().reason();
+        let permits = permits.filter_map(|id| self.policies.policy(id));
+        Terms::of(action, permits).ok_or_else(|| self.denied(Ground::Error))
+    }
+
+    /// Whether the principal may decide about requests for the service, as of this moment.
+    ///
+    /// # Errors
+    /// As `decide`.
+    pub fn may_approve(
+        &self,
+        principal: &Principal,
+        resource: &Resource,
+        at: UnixTime,
+    ) -> Result<(), Denied> {
+        let asked = Asked::at(principal, Action::Approve, resource, at);
+        self.put(&asked).map(drop)
+    }
+
+    fn put(&self, asked: &Asked<'_>) -> Result<Response, Denied> {
+        match question::ask(asked) {
             Some(question) => self.answer(&question),
             None => Err(self.denied(Ground::Error)),
         }
     }
 
-    fn answer(&self, question: &Question) -> Result<(), Denied> {
+    fn answer(&self, question: &Question) -> Result<Response, Denied> {
         if self.policies.is_empty() {
             return Err(self.denied(Ground::NoPolicies));
         }
         let response = self.ask(&self.policies, question, &question.entities)?;
         match response.decision() {
-            Decision::Allow if question.unnamed.is_empty() => Ok(()),
-            Decision::Allow => self.named(&response, question),
+            Decision::Allow if question.unnamed.is_empty() => Ok(response),
+            Decision::Allow => {
+                self.named(&response, question)?;
+                Ok(response)
+            }
             Decision::Deny => Err(self.why(&response)),
         }
     }
@@ -272,10 +324,71 @@ impl Policies {
         context: &RequestContext,
         now: UnixTime,
     ) -> Result<(), Denied> {
-        let question = question::ask(principal, action, resource, context, now)
-            .ok_or_else(|| self.org.denied(Ground::Error))?;
+        let asked = Asked {
+            principal,
+            action,
+            resource,
+            context: *context,
+            now,
+            granted: None,
+        };
+        self.both(&asked)
+    }
+
+    /// Whether both permit a connection, with what was granted in `context.grant`.
+    ///
+    /// # Errors
+    /// As `decide`.
+    pub(crate) fn connect(
+        &self,
+        principal: &Principal,
+        resource: &Resource,
+        context: &RequestContext,
+        now: UnixTime,
+        granted: Option<&Granted>,
+    ) -> Result<(), Denied> {
+        let asked = Asked {
+            principal,
+            action: Action::Connect,
+            resource,
+            context: *context,
+            now,
+            granted,
+        };
+        self.both(&asked)
+    }
+
+    fn both(&self, asked: &Asked<'_>) -> Result<(), Denied> {
+        let question = question::ask(asked).ok_or_else(|| self.org.denied(Ground::Error))?;
         self.org.answer(&question)?;
-        self.owner.answer(&question)
+        self.owner.answer(&question).map(drop)
+    }
+
+    /// The org's terms of asking: see `Rules::terms`.
+    ///
+    /// # Errors
+    /// As `Rules::terms`.
+    pub fn terms(
+        &self,
+        principal: &Principal,
+        action: Action,
+        resource: &Resource,
+        at: UnixTime,
+    ) -> Result<Terms, Denied> {
+        self.org.terms(principal, action, resource, at)
+    }
+
+    /// The org's word on who approves: see `Rules::may_approve`.
+    ///
+    /// # Errors
+    /// As `Rules::may_approve`.
+    pub fn may_approve(
+        &self,
+        principal: &Principal,
+        resource: &Resource,
+        at: UnixTime,
+    ) -> Result<(), Denied> {
+        self.org.may_approve(principal, resource, at)
     }
 }
 

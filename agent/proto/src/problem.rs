@@ -111,6 +111,28 @@ codes! {
     NotRecorded = 2007, Error, Peer;
     /// Nobody has written a policy that could allow anything.
     NoPolicy = 2008, Error, Policy;
+    /// Not without an approval, and the person may ask for one.
+    AskFirst = 2020, Error, ThisComputer;
+    /// What was approved has been used up, or was not used in time.
+    GrantOver = 2021, Error, ThisComputer;
+    /// Somebody took back what was approved.
+    GrantTakenBack = 2022, Error, Policy;
+    /// Read-only was approved, and nothing at the outlet would hold the person to it.
+    GrantNotHeld = 2023, Error, Peer;
+    /// A connection waits for people to decide.
+    WaitingForApproval = 2024, Info, Policy;
+    RequestDenied = 2025, Error, Policy;
+    RequestWithdrawn = 2026, Info, ThisComputer;
+    /// Nobody decided in time.
+    RequestExpired = 2027, Error, Policy;
+    /// A decision, a withdrawal, an end, on something that is not there, not open, or not this person's to decide.
+    RequestNotOpen = 2028, Error, ThisComputer;
+    /// The reason, or the length of time, cannot be taken.
+    RequestUnfit = 2029, Error, ThisComputer;
+    MayNotAsk = 2030, Error, Policy;
+    /// Their own, or somebody else's to decide, or signed in with a code.
+    MayNotApprove = 2031, Error, Policy;
+    TooManyRequests = 2032, Error, ThisComputer;
 
     // 3xxx: sign-in.
     SignInNeeded = 3001, Warning, ThisComputer;
@@ -215,6 +237,10 @@ codes! {
     KillSwitch = 7007, Error, Policy;
     SignedOut = 7008, Info, ThisComputer;
     ClosedByProgram = 7009, Info, ThisComputer;
+    /// The time that was approved is over.
+    GrantEnded = 7020, Warning, ThisComputer;
+    /// Who approved, who asked or an administrator ended it.
+    GrantEndedByPeople = 7021, Error, Policy;
 
     // 9xxx: our own mistakes.
     Internal = 9001, Error, Us;

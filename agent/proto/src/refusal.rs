@@ -2,6 +2,7 @@
 //! The exact reason is for the audit record only; it never crosses the wire.
 
 use crate::{
+    grant::{GrantError, NotLive},
     idtoken::IdTokenError,
     policy::{Denied, Ground},
     problem::{Code, Problem},
@@ -55,8 +56,12 @@ pub enum RefusalReason {
     IdToken(IdTokenError),
     #[error("credential and id token name different people")]
     OtherSubject,
-    #[error("grants are not supported yet")]
-    Grant,
+    #[error("what was granted is not believed: {0}")]
+    Grant(GrantError),
+    #[error("the grant that is named was not presented")]
+    NotPresented,
+    #[error("what was granted does not count now: {0}")]
+    GrantNotLive(NotLive),
     #[error("the credential or the id token has expired")]
     Expired,
     #[error("authority or provider have changed since auth")]
@@ -65,6 +70,8 @@ pub enum RefusalReason {
     OtherPrincipal,
     #[error("a policy denied: {side:?} {ground:?}", side = .0.side, ground = .0.ground)]
     Denied(Denied),
+    #[error("a policy denied, and the person may ask: {side:?} {ground:?}", side = .0.side, ground = .0.ground)]
+    AskFirst(Denied),
     #[error("the message does not fit the state of the session")]
     OutOfOrder,
     #[error("the record proves another portal")]
@@ -86,7 +93,11 @@ impl Refusal {
     pub fn new(phase: Phase, exact: RefusalReason) -> Self {
         let code = code(phase, &exact);
         let told = match &exact {
-            RefusalReason::Denied(denied) if phase != Phase::Admission => denied.told.clone(),
+            RefusalReason::Denied(denied) | RefusalReason::AskFirst(denied)
+                if phase != Phase::Admission =>
+            {
+                denied.told.clone()
+            }
             _ => None,
         };
         Self { code, exact, told }
@@ -103,7 +114,11 @@ impl Refusal {
     /// Whether fetching the provider's keys again may cure it (see `idtoken::Refetch`); the session still waits for AUTH then.
     #[must_use]
     pub fn wants_newer_keys(&self) -> bool {
-        self.exact == RefusalReason::IdToken(IdTokenError::UnknownKey)
+        let own = RefusalReason::IdToken(IdTokenError::UnknownKey);
+        match &self.exact {
+            RefusalReason::Grant(GrantError::Approver(exact)) => **exact == own,
+            exact => *exact == own,
+        }
     }
 }
 
@@ -129,15 +144,37 @@ fn opening(exact: &RefusalReason) -> Code {
         RefusalReason::Expired | RefusalReason::Stale | RefusalReason::TrustChanged => {
             Code::SessionExpired
         }
-        RefusalReason::Grant => Code::NotSupportedYet,
-        RefusalReason::OutOfOrder => Code::PeerBrokeProtocol,
+        RefusalReason::AskFirst(_) => Code::AskFirst,
+        RefusalReason::GrantNotLive(why) => not_live(why),
+        RefusalReason::OutOfOrder | RefusalReason::NotPresented => Code::PeerBrokeProtocol,
         _ => Code::Internal,
+    }
+}
+
+fn not_live(why: &NotLive) -> Code {
+    match why {
+        NotLive::TakenBack | NotLive::ApproverRevoked => Code::GrantTakenBack,
+        NotLive::Unclaimed | NotLive::Over => Code::GrantOver,
+        NotLive::ReadOnly => Code::GrantNotHeld,
+        NotLive::ApprovalStale
+        | NotLive::Asking(_)
+        | NotLive::Approving(_)
+        | NotLive::TooFew
+        | NotLive::TooLong => Code::AskFirst,
     }
 }
 
 fn running(exact: &RefusalReason) -> Code {
     match exact {
-        RefusalReason::Denied(_) | RefusalReason::UnknownService => Code::PolicyChanged,
+        RefusalReason::Denied(_)
+        | RefusalReason::AskFirst(_)
+        | RefusalReason::NotPresented
+        | RefusalReason::UnknownService => Code::PolicyChanged,
+        RefusalReason::GrantNotLive(why) => match why {
+            NotLive::TakenBack | NotLive::ApproverRevoked => Code::GrantEndedByPeople,
+            NotLive::Unclaimed | NotLive::Over => Code::GrantEnded,
+            _ => Code::PolicyChanged,
+        },
         RefusalReason::Revoked => Code::RevokedByAdmin,
         RefusalReason::Expired | RefusalReason::Stale => Code::Expired,
         RefusalReason::OutOfOrder => Code::PeerBrokeProtocol,

@@ -8,13 +8,15 @@ pub use standing::Standing;
 
 use crate::{
     channel::HandshakeHash,
-    event::{Peer, PortalOpened},
+    event::{Peer, PortalOpened, Used},
     frame::Open,
+    grant::{Granted, Live},
     names::ServiceName,
     permit::Allowed,
-    policy::{Action, RequestContext},
+    policy::{Action, RequestContext, Resource},
     principal::Principal,
     refusal::{Phase, Refusal, RefusalReason},
+    statement::GrantId,
     time::UnixTime,
 };
 use checks::Proof;
@@ -39,10 +41,18 @@ enum State {
     AwaitingAuth { since: UnixTime },
     /// AUTH held; no portal.
     Warm(Box<Proof>),
-    /// AUTH held; one portal.
-    Carrying(Box<Proof>),
+    /// AUTH held; one portal, by a standing right or under a grant.
+    Carrying(Box<Proof>, Under),
     /// AUTH was refused. Nothing brings it back.
     Ended,
+}
+
+/// By what right a portal was opened.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Under {
+    Rules,
+    /// What the proof holds; a REAUTH may bring a newer one.
+    Grant,
 }
 
 /// What can be put to a session.
@@ -141,12 +151,14 @@ impl Session {
         let refuse = |exact| Refusal::new(Phase::Running, exact);
         match &self.state {
             State::Warm(proof) => proof.still_warm(s, &self.service, now).map_err(refuse),
-            State::Carrying(proof) => {
+            State::Carrying(proof, under) => {
                 let deadline = proof
                     .still_admitted(s, &self.service, now)
                     .map_err(refuse)?;
-                self.permitted(proof, s, context, now).map_err(refuse)?;
-                Ok(deadline)
+                let live = self
+                    .permitted((proof, *under), s, context, now)
+                    .map_err(refuse)?;
+                Ok(live.map_or(deadline, |live| deadline.min(live.end)))
             }
             State::AwaitingAuth { .. } | State::Ended => Err(self.out_of_order()),
         }
@@ -156,9 +168,21 @@ impl Session {
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         match &self.state {
-            State::Warm(proof) | State::Carrying(proof) => Some(&proof.principal),
+            State::Warm(proof) | State::Carrying(proof, _) => Some(&proof.principal),
             State::AwaitingAuth { .. } | State::Ended => None,
         }
+    }
+
+    /// The grant under which a portal is open, and until when its first use must be remembered.
+    /// Whoever carries the portal sees to it that its clock runs: after OPEN, and after a REAUTH that brought another grant.
+    #[must_use]
+    pub fn grant_in_use(&self, s: &Standing, now: UnixTime) -> Option<(GrantId, UnixTime)> {
+        let State::Carrying(proof, Under::Grant) = &self.state else {
+            return None;
+        };
+        let granted = proof.granted.as_ref()?;
+        let live = self.live(proof, granted, s, now).ok()?;
+        Some((granted.id, live.last))
     }
 
     /// The service of this circuit.
@@ -178,14 +202,14 @@ impl Session {
                 let (proof, output) = self.renew(proof, record, s, now);
                 (State::Warm(proof), output)
             }
-            (State::Carrying(proof), Input::Reauth(record)) => {
+            (State::Carrying(proof, under), Input::Reauth(record)) => {
                 let (proof, output) = self.renew(proof, record, s, now);
-                (State::Carrying(proof), output)
+                (State::Carrying(proof, under), output)
             }
             (State::Warm(proof), Input::Open(open, context)) => {
                 self.open(proof, open, s, context, now)
             }
-            (State::Carrying(proof), Input::PortalEnded) => {
+            (State::Carrying(proof, _), Input::PortalEnded) => {
                 (State::Warm(proof), Ok(Output::Nothing))
             }
             (
@@ -193,7 +217,7 @@ impl Session {
                 Input::Reauth(_) | Input::Open(..) | Input::PortalEnded,
             )
             | (state @ State::Warm(_), Input::Auth(_) | Input::PortalEnded)
-            | (state @ State::Carrying(_), Input::Auth(_) | Input::Open(..))
+            | (state @ State::Carrying(..), Input::Auth(_) | Input::Open(..))
             | (
                 state @ State::Ended,
                 Input::Auth(_) | Input::Reauth(_) | Input::Open(..) | Input::PortalEnded,
@@ -256,9 +280,13 @@ impl Session {
         context: &RequestContext,
         now: UnixTime,
     ) -> (State, Result<Output, Refusal>) {
-        match self.allow(&proof, open, s, context, now) {
+        let under = match open.grant {
+            Some(_) => Under::Grant,
+            None => Under::Rules,
+        };
+        match self.allow((&proof, under), open, s, context, now) {
             Ok(allowed) => (
-                State::Carrying(proof),
+                State::Carrying(proof, under),
                 Ok(Output::Allowed(Box::new(allowed))),
             ),
             Err(exact) => (State::Warm(proof), Err(Refusal::new(Phase::Opening, exact))),
@@ -267,17 +295,20 @@ impl Session {
 
     fn allow(
         &self,
-        proof: &Proof,
+        (proof, under): (&Proof, Under),
         open: &Open<'_>,
         s: &Standing,
         context: &RequestContext,
         now: UnixTime,
     ) -> Result<Allowed, RefusalReason> {
         proof.may_open(s, &self.service, now)?;
-        if open.grant.is_some() {
-            return Err(RefusalReason::Grant);
+        let presented = proof.granted.as_ref().map(|granted| granted.id.0);
+        if open.grant.is_some() && open.grant != presented {
+            return Err(RefusalReason::NotPresented);
         }
-        self.permitted(proof, s, context, now)?;
+        let live = self.permitted((proof, under), s, context, now)?;
+        let granted = live.and(proof.granted.as_ref());
+        let deadline = proof.deadline();
         let opened = PortalOpened {
             channel: PortalOpened::channel_name(&self.hash),
             portal: open.portal,
@@ -285,25 +316,56 @@ impl Session {
             purpose: PortalOpened::purpose_name(open.purpose).to_owned(),
             peer: Peer::from(&proof.principal),
             credential: proof.credential.clone(),
-            deadline: proof.deadline(),
+            grant: granted.map(Used::from),
+            deadline: live.map_or(deadline, |live| deadline.min(live.end)),
             authority_away: s.authority_away(now),
         };
-        Ok(Allowed::new(opened, proof.principal.clone(), open.purpose))
+        let principal = proof.principal.clone();
+        Ok(Allowed::new(opened, principal, open.purpose))
     }
 
+    /// Check 9: both policies, with what was granted if that is the right by which it is asked.
     fn permitted(
         &self,
-        proof: &Proof,
+        (proof, under): (&Proof, Under),
         s: &Standing,
         context: &RequestContext,
         now: UnixTime,
-    ) -> Result<(), RefusalReason> {
+    ) -> Result<Option<Live>, RefusalReason> {
         let resource = s
             .services
             .get(&self.service)
             .ok_or(RefusalReason::UnknownService)?;
-        Ok(s.policy
-            .decide(&proof.principal, Action::Connect, resource, context, now)?)
+        let who = &proof.principal;
+        let granted = match under {
+            Under::Rules => None,
+            Under::Grant => Some(proof.granted.as_ref().ok_or(RefusalReason::NotPresented)?),
+        };
+        let live = granted
+            .map(|granted| self.live(proof, granted, s, now))
+            .transpose()?;
+        match s.policy.connect(who, resource, context, now, granted) {
+            Ok(()) => Ok(live),
+            Err(denied)
+                if under == Under::Rules && asking_helps(who, resource, s, context, now) =>
+            {
+                Err(RefusalReason::AskFirst(denied))
+            }
+            Err(denied) => Err(denied.into()),
+        }
+    }
+
+    fn live(
+        &self,
+        proof: &Proof,
+        granted: &Granted,
+        s: &Standing,
+        now: UnixTime,
+    ) -> Result<Live, RefusalReason> {
+        let resource = s.services.get(&self.service);
+        let resource = resource.ok_or(RefusalReason::UnknownService)?;
+        let live = granted.live(&proof.principal, &s.ground(resource, proof.authority), now);
+        live.map_err(RefusalReason::GrantNotLive)
     }
 
     /// Leaves the state as it was; what the peer learns depends on whether it has proved anything.
@@ -316,10 +378,29 @@ impl Session {
         let phase = match &self.state {
             State::AwaitingAuth { .. } | State::Ended => Phase::Admission,
             State::Warm(_) => Phase::Opening,
-            State::Carrying(_) => Phase::Running,
+            State::Carrying(..) => Phase::Running,
         };
         Refusal::new(phase, RefusalReason::OutOfOrder)
     }
+}
+
+/// Whether the person may ask, and both policies would permit what could come of it. Only then do they learn that asking
+/// is the way: to everybody else a service that is forbidden and one that is not there look identical.
+fn asking_helps(
+    who: &Principal,
+    resource: &Resource,
+    s: &Standing,
+    context: &RequestContext,
+    now: UnixTime,
+) -> bool {
+    let Ok(terms) = s.policy.terms(who, Action::Request, resource, now) else {
+        return false;
+    };
+    let imagined = Granted::imagined(who, terms, now);
+    let opened = s
+        .policy
+        .connect(who, resource, context, now, Some(&imagined));
+    opened.is_ok()
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod office;
+
 use crate::{
     auth::{Auth, prove},
     channel::HandshakeHash,
     frame::{Open, Purpose},
+    grant::Grants,
     identity::{NoiseSecret, SigningKey},
     idtoken::{KeySet, commitment},
     names::{OrgName, ServiceName},
@@ -176,6 +179,7 @@ impl World {
             idp: idp(),
             keys: provider.keys(),
             revocations: Revocations::default(),
+            grants: Grants::default(),
             policy: Policies::compile(ALLOWING, ALLOWING).unwrap(),
             services: [(
                 warehouse(),

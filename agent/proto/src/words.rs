@@ -147,6 +147,71 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Nobody can connect to {service|the service} because no rule allows anything yet.",
             "Ask the owner of the service to write one.",
         ],
+        Code::AskFirst => [
+            "Needs approval",
+            "{service|The service} cannot be connected because {said|somebody has to approve it first}.",
+            "Ask for access from the Tidegate icon, or run: tidegate request {service|SERVICE}.",
+        ],
+        Code::GrantOver => [
+            "Approved time is over",
+            "{service|The service} cannot be connected because the time that was approved is over, or was not used in time.",
+            "Ask again if you still need it.",
+        ],
+        Code::GrantTakenBack => [
+            "Approval was taken back",
+            "{service|The service} cannot be connected because the approval was taken back.",
+            "Ask whoever approved it, or ask again if you still need it.",
+        ],
+        Code::GrantNotHeld => [
+            "Cannot be kept read-only",
+            "{service|The service} cannot be connected because you were given read-only access, and nothing there would hold you to it.",
+            "Tell the owner of the service, or ask for access that is not read-only.",
+        ],
+        Code::WaitingForApproval => [
+            "Waiting for approval",
+            "{service|The service} is not connected yet because it waits for {said|somebody to approve it}.",
+            "Nothing needs to be done; it goes on by itself.",
+        ],
+        Code::RequestDenied => [
+            "Request was denied",
+            "{service|The service} cannot be connected because your request was denied: {said|no reason was given}.",
+            "Ask whoever decided; ask again when things have changed.",
+        ],
+        Code::RequestWithdrawn => [
+            "Request was withdrawn",
+            "{service|The service} is not connected because you withdrew your request.",
+            "Ask again when you need it.",
+        ],
+        Code::RequestExpired => [
+            "Nobody decided in time",
+            "{service|The service} cannot be connected because nobody decided about your request in time.",
+            "Ask again, and tell {said|the owner of the service} that you are waiting.",
+        ],
+        Code::RequestNotOpen => [
+            "Request is not open",
+            "Nothing was changed because there is no such request that waits for you.",
+            "Look at the list of requests; somebody may have decided, or it was withdrawn.",
+        ],
+        Code::RequestUnfit => [
+            "Request cannot be taken",
+            "Nobody was asked because {said|the reason or the length of time cannot be taken}.",
+            "Give one line of at most 500 characters, and a time such as 2h within what the rules allow.",
+        ],
+        Code::MayNotAsk => [
+            "Not to be asked for",
+            "{service|This service} cannot be asked for because {said|no rule lets you}.",
+            "Check the name, or talk to the owner of the service.",
+        ],
+        Code::MayNotApprove => [
+            "Not yours to decide",
+            "Nothing was decided because the request is your own, or the rules let other people decide it, or you signed in with a code.",
+            "Leave it to somebody else, or sign in with the browser.",
+        ],
+        Code::TooManyRequests => [
+            "Too many requests",
+            "Nobody was asked because too many of your requests are open.",
+            "Withdraw one, or wait until one is decided.",
+        ],
         Code::SignInNeeded => [
             "Sign-in needed",
             "{service|The service} cannot be connected because you are not signed in.",
@@ -516,6 +581,16 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Closed by the program",
             "The connection to {service|the service} cannot go on because the program closed it.",
             "Nothing needs to be done.",
+        ],
+        Code::GrantEnded => [
+            "Approved time is over",
+            "The connection to {service|the service} cannot go on because the time that was approved is over.",
+            "Ask again if you still need it.",
+        ],
+        Code::GrantEndedByPeople => [
+            "Approval was taken back",
+            "The connection to {service|the service} cannot go on because the approval was taken back.",
+            "Ask whoever approved it if you still need it.",
         ],
         Code::Internal => [
             "Our mistake",

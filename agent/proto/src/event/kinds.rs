@@ -4,11 +4,12 @@
 use crate::{
     channel::HandshakeHash,
     frame::Purpose,
+    grant::Granted,
     identity::PeerId,
     names::{ServiceName, Subject},
     principal::Principal,
     problem::Code,
-    statement::{Assurance, RevokeTarget},
+    statement::{Assurance, Extent, GrantId, RevokeTarget, StatementHash},
     strict,
     text::Shown,
     time::UnixTime,
@@ -75,6 +76,75 @@ pub enum EventKind {
         device: PeerId,
         id: String,
     },
+    /// Somebody asked for access. The line is what the seal on the request points at.
+    AccessAsked(AccessAsked),
+    /// Somebody approved. The line is what the seal on the approval points at.
+    AccessApproved(AccessApproved),
+    AccessDenied {
+        grant: GrantId,
+        by: Subject,
+        because: Shown,
+    },
+    AccessWithdrawn {
+        grant: GrantId,
+    },
+    GrantTakenBack {
+        grant: GrantId,
+        /// Nobody named: the authority, or an administrator by its words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Subject>,
+    },
+    /// The first use: from here on its time runs.
+    GrantUsed {
+        grant: GrantId,
+    },
+}
+
+/// A request for access.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessAsked {
+    pub grant: GrantId,
+    pub sub: Subject,
+    pub device: PeerId,
+    pub service: ServiceName,
+    pub extent: Extent,
+    pub emergency: bool,
+    pub because: Shown,
+}
+
+/// One person's approval.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessApproved {
+    pub grant: GrantId,
+    /// The `tg-grant`.
+    pub statement: StatementHash,
+    pub by: Subject,
+    pub device: PeerId,
+    pub extent: Extent,
+}
+
+/// Under what a portal was opened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Used {
+    pub id: GrantId,
+    pub extent: Extent,
+    pub approvers: Vec<Subject>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
+}
+
+impl From<&Granted> for Used {
+    fn from(granted: &Granted) -> Self {
+        Self {
+            id: granted.id,
+            extent: granted.extent,
+            approvers: granted.approvers(),
+            emergency: granted.emergency,
+        }
+    }
 }
 
 /// Who was at the other end.
@@ -130,6 +200,9 @@ pub struct PortalOpened {
     pub peer: Peer,
     /// The credential's `jti`.
     pub credential: String,
+    /// What it was opened under, where it was not a standing right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Used>,
     pub deadline: UnixTime,
     /// No beacon had come for 15 seconds.
     pub authority_away: bool,

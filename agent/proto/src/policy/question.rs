@@ -3,6 +3,7 @@
 
 use super::COMPILED_SCHEMA;
 use crate::{
+    grant::Granted,
     names::{OrgName, ServiceName},
     principal::Principal,
     statement::{Assurance, ServiceKind, ServiceStatement},
@@ -23,15 +24,28 @@ pub enum Action {
     See,
     Connect,
     Request,
+    /// Break-glass: as `Request`, for when there is no time.
+    Emergency,
     Approve,
 }
 
 impl Action {
+    /// What somebody who asks for access does.
+    #[must_use]
+    pub fn asking(emergency: bool) -> Self {
+        if emergency {
+            Self::Emergency
+        } else {
+            Self::Request
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::See => "see",
             Self::Connect => "connect",
             Self::Request => "request",
+            Self::Emergency => "emergency",
             Self::Approve => "approve",
         }
     }
@@ -91,21 +105,48 @@ pub(super) struct Question {
 /// Words that no policy names. Several, because `like` asks for letters: what one of them has, another one lacks.
 const UNNAMED: [&str; 3] = ["", "0", "neither of these"];
 
+/// A question before it is Cedar's.
+pub(super) struct Asked<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) action: Action,
+    pub(super) resource: &'a Resource,
+    pub(super) context: RequestContext,
+    pub(super) now: UnixTime,
+    /// For `Connect`: what was asked for and given.
+    pub(super) granted: Option<&'a Granted>,
+}
+
+impl<'a> Asked<'a> {
+    /// By UTC, so that everybody who asks it comes to the same answer.
+    pub(super) fn at(
+        principal: &'a Principal,
+        action: Action,
+        resource: &'a Resource,
+        at: UnixTime,
+    ) -> Self {
+        Self {
+            principal,
+            action,
+            resource,
+            context: RequestContext::utc(at),
+            now: at,
+            granted: None,
+        }
+    }
+}
+
 /// Puts the question; `None` if it cannot be put, which is a denial.
-pub(super) fn ask(
-    principal: &Principal,
-    action: Action,
-    resource: &Resource,
-    context: &RequestContext,
-    now: UnixTime,
-) -> Option<Question> {
+pub(super) fn ask(asked: &Asked<'_>) -> Option<Question> {
+    let (principal, resource) = (asked.principal, asked.resource);
     let user = uid("User", &format!("{}/{}", principal.org, principal.sub))?;
     let service = uid("Service", &format!("{}/{}", resource.org, resource.service))?;
+    let approvers = approvers(asked.granted)?;
     let about = |assurance: &str| {
-        let entities = [
+        let own = [
             user_entity(user.clone(), principal, assurance)?,
             service_entity(service.clone(), resource)?,
         ];
+        let entities = own.into_iter().chain(approvers.iter().cloned());
         Entities::from_entities(entities, Some(&COMPILED_SCHEMA)).ok()
     };
     let entities = about(principal.assurance.as_str())?;
@@ -113,8 +154,12 @@ pub(super) fn ask(
         Assurance::High => Vec::new(),
         Assurance::Low => UNNAMED.into_iter().map(about).collect::<Option<_>>()?,
     };
-    let moment = Context::from_pairs(moment(principal, context, now)).ok()?;
-    let action = uid("Action", action.as_str())?;
+    let mut pairs = moment(principal, &asked.context, asked.now).to_vec();
+    if let Some(granted) = asked.granted {
+        pairs.push(("grant".to_owned(), grant(granted, &approvers)?));
+    }
+    let moment = Context::from_pairs(pairs).ok()?;
+    let action = uid("Action", asked.action.as_str())?;
     let (who, what) = (user.clone(), service.clone());
     let request = Request::new(who, action, what, moment, Some(&COMPILED_SCHEMA)).ok()?;
     Some(Question {
@@ -153,6 +198,42 @@ fn user_entity(user: EntityUid, principal: &Principal, assurance: &str) -> Optio
         .into_iter()
         .filter_map(|(name, text)| Some((name, text.clone()?)));
     Entity::new(user, texts(always.into_iter().chain(sometimes)), groups).ok()
+}
+
+/// Who approved, with the groups they were in then: a rule may say `context.grant.approver in …`.
+fn approvers(granted: Option<&Granted>) -> Option<Vec<Entity>> {
+    let approvers = granted.into_iter().flat_map(|granted| &granted.approvers);
+    approvers
+        .map(|approver| {
+            let who = &approver.principal;
+            let user = uid("User", &format!("{}/{}", who.org, who.sub))?;
+            user_entity(user, who, who.assurance.as_str())
+        })
+        .collect()
+}
+
+/// What was granted, as `context.grant`.
+fn grant(granted: &Granted, approvers: &[Entity]) -> Option<Value> {
+    let entity = |entity: &Entity| Value::new_entity_uid(entity.uid());
+    let count = i64::try_from(approvers.len()).ok()?;
+    let length = format!("{}s", granted.extent.seconds);
+    let mut fields = vec![
+        ("approvals".to_owned(), Value::new_long(count)),
+        (
+            "approvers".to_owned(),
+            Value::new_set(approvers.iter().map(entity)),
+        ),
+        ("length".to_owned(), Value::new_duration(length)),
+        (
+            "readOnly".to_owned(),
+            Value::new_bool(granted.extent.read_only),
+        ),
+        ("emergency".to_owned(), Value::new_bool(granted.emergency)),
+    ];
+    if let Some(last) = approvers.last() {
+        fields.push(("approver".to_owned(), entity(last)));
+    }
+    Value::new_record(fields).ok()
 }
 
 fn service_entity(service: EntityUid, resource: &Resource) -> Option<Entity> {

@@ -5,19 +5,22 @@ use super::{AUTH_WITHIN, GRACE, RENEW_WITHIN, Standing};
 use crate::{
     auth::{Auth, proof_input},
     channel::HandshakeHash,
+    grant::Granted,
     identity::VerifyKey,
-    idtoken::{Person, verify_pair},
+    legs::Stood,
     names::ServiceName,
-    principal::{DeviceProof, Joined, Principal},
+    principal::Principal,
     refusal::RefusalReason,
     revocations::Against,
-    statement::{Credential, Statement, StatementError},
+    statement::StatementError,
     time::UnixTime,
 };
 
 /// What AUTH proved, and until when.
 pub(super) struct Proof {
     pub(super) principal: Principal,
+    /// What was presented with it.
+    pub(super) granted: Option<Granted>,
     /// The credential's id, for the audit.
     pub(super) credential: String,
     epoch: u64,
@@ -27,7 +30,7 @@ pub(super) struct Proof {
     session_ends: UnixTime,
     /// Whose word it rests on; a new AUTH is asked for when that changes.
     root: VerifyKey,
-    authority: VerifyKey,
+    pub(super) authority: VerifyKey,
     issuer: String,
 }
 
@@ -61,105 +64,35 @@ pub(super) fn verify(
     auth.identity
         .verify(&proof_input(hash), &auth.signature)
         .map_err(|_| RefusalReason::Proof)?;
-    // 4 to 6.
-    let credential = credential(&auth, s, now)?;
-    let enrolment = enrolment(&auth, &credential, s)?;
-    let person = person(&auth, &credential, s, now)?;
-    // 8: nobody can approve anything yet.
-    if auth.grant.is_some() {
-        return Err(RefusalReason::Grant);
-    }
-    // 7: each attribute from its one owner.
-    let joined = match &auth.enrolment {
-        Some(chain) if chain.vouches.is_empty() => Joined::Ticket,
-        Some(_) => Joined::Approval,
-        None => Joined::Unknown,
-    };
-    let principal = Principal {
-        enrolment,
-        joined,
-        ..Principal::new(&credential, &person)
-    };
-    Ok(Proof::new(&credential, &person, principal, s))
-}
-
-/// Check 4: the authority's word.
-fn credential(auth: &Auth, s: &Standing, now: UnixTime) -> Result<Credential, RefusalReason> {
-    s.authority
-        .valid_at(now)
-        .map_err(RefusalReason::Authority)?;
-    let credential = Credential::verify_for(&auth.credential, &s.authority.key, &s.org)
-        .map_err(RefusalReason::Credential)?;
-    credential
-        .valid_at(now)
-        .map_err(RefusalReason::Credential)?;
-    if credential.cnf != auth.identity.peer_id() {
-        return Err(RefusalReason::OtherKey);
-    }
+    // 4 to 7.
+    let (legs, trust) = (auth.legs(), s.trust());
+    let credential = legs.credential(&trust, now)?;
     let who = (&credential.sub, credential.cnf);
     match s
         .revocations
         .against(who, credential.epoch, &s.authority.key)
     {
-        Some(Against::Revoked) => Err(RefusalReason::Revoked),
-        Some(Against::Floor { .. }) => Err(RefusalReason::Stale),
-        None => Ok(credential),
+        Some(Against::Revoked) => return Err(RefusalReason::Revoked),
+        Some(Against::Floor { .. }) => return Err(RefusalReason::Stale),
+        None => {}
     }
-}
-
-/// Check 4, where the agent shows more than the authority's word: root, ticket and device follow from each other.
-/// A chain that is shown must hold, whether a policy asks for it or not.
-fn enrolment(
-    auth: &Auth,
-    credential: &Credential,
-    s: &Standing,
-) -> Result<DeviceProof, RefusalReason> {
-    let Some(chain) = &auth.enrolment else {
-        return Ok(DeviceProof::Vouched);
-    };
-    let (sub, key) = chain
-        .verify(&s.root, &s.org)
-        .map_err(RefusalReason::Enrolment)?;
-    if key == auth.identity && sub == credential.sub {
-        Ok(DeviceProof::Proved)
-    } else {
-        Err(RefusalReason::Enrolment(StatementError::Ticket))
-    }
-}
-
-/// Checks 5 and 6: the provider's word, and that both speak of the same person.
-fn person(
-    auth: &Auth,
-    credential: &Credential,
-    s: &Standing,
-    now: UnixTime,
-) -> Result<Person, RefusalReason> {
-    let newer = auth.id_token_n.as_deref();
-    let person = verify_pair(
-        &auth.id_token_0,
-        newer,
-        &auth.rz,
-        &auth.identity,
-        &s.idp,
-        &s.keys,
-        now,
-    )
-    .map_err(RefusalReason::IdToken)?;
-    if person.sub != credential.sub {
-        return Err(RefusalReason::OtherSubject);
-    }
-    // An honest authority never says more than the token does; a low one is left to the policies.
-    if credential.assurance > person.assurance {
-        return Err(RefusalReason::LowAssurance);
-    }
-    Ok(person)
+    let stood = legs.with_credential(credential, &trust, now)?;
+    // 8: what was granted, if anything is presented. Whether it still counts is asked at OPEN.
+    let granted = auth
+        .grant
+        .map(|grant| grant.verify(&stood.principal, &auth.identity, service, &trust, now))
+        .transpose()
+        .map_err(RefusalReason::Grant)?;
+    Ok(Proof::new(stood, granted, s))
 }
 
 impl Proof {
-    fn new(credential: &Credential, person: &Person, principal: Principal, s: &Standing) -> Self {
+    fn new(stood: Stood, granted: Option<Granted>, s: &Standing) -> Self {
+        let (credential, person) = (stood.credential, stood.person);
         Self {
-            principal,
-            credential: credential.id.clone(),
+            principal: stood.principal,
+            granted,
+            credential: credential.id,
             epoch: credential.epoch,
             credential_ends: credential.not_after,
             token_ends: person.expires,

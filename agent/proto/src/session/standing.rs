@@ -2,8 +2,10 @@
 //! Everything in it was verified when it came in; nothing is verified again when it is used.
 
 use crate::{
+    grant::{Grants, Ground},
     identity::VerifyKey,
     idtoken::KeySet,
+    legs::Trust,
     names::{OrgName, ServiceName},
     policy::{Policies, Resource},
     revocations::Revocations,
@@ -22,6 +24,8 @@ pub struct Standing {
     /// The provider's keys, fetched from the provider itself.
     pub keys: KeySet,
     pub revocations: Revocations,
+    /// What is known about grants: their clocks, and which were taken back.
+    pub grants: Grants,
     /// The org's and the owner's policies.
     pub policy: Policies,
     /// The services this outlet serves.
@@ -31,6 +35,29 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Whose word counts.
+    #[must_use]
+    pub fn trust(&self) -> Trust<'_> {
+        Trust {
+            org: &self.org,
+            root: &self.root,
+            authority: &self.authority,
+            idp: &self.idp,
+            keys: &self.keys,
+        }
+    }
+
+    /// On what a grant for `resource` is judged.
+    pub(super) fn ground<'a>(&'a self, resource: &'a Resource, authority: VerifyKey) -> Ground<'a> {
+        Ground {
+            authority,
+            policy: &self.policy,
+            revocations: &self.revocations,
+            grants: &self.grants,
+            resource,
+        }
+    }
+
     /// Whether the authority has been silent for too long. Credentials already given still open portals while they last.
     #[must_use]
     pub fn authority_away(&self, now: UnixTime) -> bool {

@@ -5,6 +5,7 @@
 mod credential;
 mod ending;
 mod enrolled;
+mod granted;
 mod low;
 mod matrix;
 mod token;
@@ -229,7 +230,7 @@ fn a_circuit_carries_one_portal_after_the_other_and_never_two() {
         .unwrap_err();
     assert_eq!(
         (refusal.exact, refusal.code),
-        (RefusalReason::Grant, Code::NotSupportedYet)
+        (RefusalReason::NotPresented, Code::PeerBrokeProtocol)
     );
 }
 

@@ -3,9 +3,11 @@
 
 use super::*;
 use crate::{
+    grant::GrantError,
     identity::SigningKey,
-    statement::{JwsError, TicketStatement},
+    statement::{AccessRequest, JwsError, TicketStatement},
     strict::StrictError::{Depth, DuplicateKey, Shape, Size},
+    testing::office::{Colleague, colleague},
 };
 use RefusalReason as R;
 use serde_json::Value;
@@ -203,13 +205,41 @@ fn enrolments(world: &World) -> Vec<Cell> {
     )
 }
 
-/// No grant is understood yet: any is refused, whatever is wrong with it.
-fn grants() -> Vec<Cell> {
-    let any = |text: &str| (Some(json!(text)), Some(R::Grant));
-    let [wrong, other, expired, future] = ["a.b.c", "evil.b.c", "old.b.c", "new.b.c"].map(any);
+/// What was granted: absent is allowed, wrong never is.
+fn grants(world: &World) -> Vec<Cell> {
+    let shown = |change: &dyn Fn(&mut AccessRequest, &mut Colleague), why| {
+        let (mut request, mut ben) = (world.request(), colleague("00uben", 30));
+        change(&mut request, &mut ben);
+        let grant = world.granted(&request, &[ben]);
+        (Some(json!(grant)), Some(R::Grant(why)))
+    };
+    let credential = |why| GrantError::Approver(Box::new(R::Credential(why)));
     row(
         "grant",
-        [(None, None), any(""), wrong, other, expired, future, huge()],
+        [
+            (None, None),
+            empty(),
+            shown(
+                &|_, ben| ben.identity = key(66),
+                GrantError::Approver(Box::new(R::OtherKey)),
+            ),
+            shown(
+                &|request, _| request.org = "evil".parse().unwrap(),
+                GrantError::Request(StatementError::Org),
+            ),
+            shown(
+                &|_, ben| {
+                    let c = &mut ben.credential;
+                    (c.not_before, c.not_after) = (NOW.minus(800), NOW.minus(200));
+                },
+                credential(StatementError::Expired),
+            ),
+            shown(
+                &|request, _| request.at = NOW.plus(61),
+                GrantError::SealTime,
+            ),
+            huge(),
+        ],
     )
 }
 
@@ -251,7 +281,7 @@ fn matrix(world: &World) -> Vec<(String, Vec<u8>, Option<R>)> {
         identities(world),
         id_tokens(world, true),
         enrolments(world),
-        grants(),
+        grants(world),
         signatures(world),
     ];
     let record = |(field, how, value, why): Cell| {

@@ -1,0 +1,103 @@
+//! What a rule that lets people ask says about the asking, in annotations of its own:
+//! `@approvals("2") @longest("8h") @usual("1h") @claim("24h") permit (principal, action == Tidegate::Action::"request", resource);`
+//! Where several rules permit, the strictest of each counts: a second rule never makes the first one laxer.
+
+use super::{Action, PolicyError};
+use crate::{grant::MAX_APPROVALS, span, statement::Extent, text::Shown};
+use cedar_policy::{Effect, Policy, PolicySet};
+
+/// Under what terms somebody may ask.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// How many people must approve.
+    pub approvals: u8,
+    /// Longest work window, in seconds.
+    pub longest: u64,
+    /// What is offered to whoever does not say how long, in seconds.
+    pub usual: u64,
+    /// How long an approval waits for its first use, in seconds.
+    pub claim: u64,
+}
+
+impl Terms {
+    /// Longest claim window that a rule may give, in seconds.
+    pub const LONGEST_CLAIM: u64 = 7 * 86_400;
+
+    /// What holds where a rule says nothing. Whoever may use break-glass needs nobody's approval.
+    fn unsaid(action: Action) -> Self {
+        Self {
+            approvals: u8::from(action != Action::Emergency),
+            longest: 8 * 3_600,
+            usual: 3_600,
+            claim: 86_400,
+        }
+    }
+
+    /// The strictest of both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            approvals: self.approvals.max(other.approvals),
+            longest: self.longest.min(other.longest),
+            usual: self.usual.min(other.usual),
+            claim: self.claim.min(other.claim),
+        }
+    }
+
+    /// The terms of all the rules that permitted it.
+    pub(super) fn of<'a>(
+        action: Action,
+        permits: impl Iterator<Item = &'a Policy>,
+    ) -> Option<Self> {
+        let one = |policy| Self::said(policy, action).ok();
+        let terms = permits.map(one).collect::<Option<Vec<_>>>()?;
+        let strictest = terms.into_iter().reduce(Self::and)?;
+        Some(Self {
+            usual: strictest.usual.min(strictest.longest),
+            ..strictest
+        })
+    }
+
+    fn said(policy: &Policy, action: Action) -> Result<Self, PolicyError> {
+        let unsaid = Self::unsaid(action);
+        let spans = |name, otherwise, most| match policy.annotation(name) {
+            None => Ok(otherwise),
+            Some(text) => match span::parse(text) {
+                Ok(seconds) if (Extent::SHORTEST..=most).contains(&seconds) => Ok(seconds),
+                Ok(_) | Err(_) => Err(unfit(name, text)),
+            },
+        };
+        Ok(Self {
+            approvals: approvals(policy)?.unwrap_or(unsaid.approvals),
+            longest: spans("longest", unsaid.longest, Extent::LONGEST)?,
+            usual: spans("usual", unsaid.usual, Extent::LONGEST)?,
+            claim: spans("claim", unsaid.claim, Self::LONGEST_CLAIM)?,
+        })
+    }
+}
+
+fn approvals(policy: &Policy) -> Result<Option<u8>, PolicyError> {
+    let Some(text) = policy.annotation("approvals") else {
+        return Ok(None);
+    };
+    match text.parse::<u8>() {
+        Ok(n) if usize::from(n) <= MAX_APPROVALS && text == n.to_string() => Ok(Some(n)),
+        Ok(_) | Err(_) => Err(unfit("approvals", text)),
+    }
+}
+
+fn unfit(name: &str, text: &str) -> PolicyError {
+    PolicyError::Terms(Shown::new(&format!("@{name}(\"{text}\")")))
+}
+
+/// Refuses a policy text in which any term cannot be read, wherever it stands.
+pub(super) fn check(policies: &PolicySet) -> Result<(), PolicyError> {
+    for policy in policies.policies() {
+        Terms::said(policy, Action::Request)?;
+        let terms = ["approvals", "longest", "usual", "claim"];
+        let said = terms.iter().find(|name| policy.annotation(name).is_some());
+        if let (Effect::Forbid, Some(name)) = (policy.effect(), said) {
+            return Err(unfit(name, "on a forbid"));
+        }
+    }
+    Ok(())
+}
