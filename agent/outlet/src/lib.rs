@@ -10,6 +10,7 @@ pub mod control;
 pub mod dial;
 pub mod doctor;
 pub mod enrolment;
+mod grants;
 pub mod keys;
 pub mod kill;
 mod known;

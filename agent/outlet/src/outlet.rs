@@ -7,6 +7,7 @@ use crate::circuit;
 use crate::clock;
 use crate::config::{OutletConfig, Target};
 use crate::control::Control;
+use crate::grants::Clocks;
 use crate::keys::{KeysError, OutletKeys, link_key};
 use crate::kill::{KillError, KillSwitch};
 use crate::known::{Footing, Kept, KeptError, Known, Me};
@@ -234,7 +235,13 @@ impl Opened {
             config.provider_keys,
             config.data.clone(),
         );
+        let clocks = Arc::new(Clocks::new(
+            Arc::clone(&known),
+            config.data.clone(),
+            audit.clone(),
+        ));
         let follower = Follower {
+            clocks: Arc::clone(&clocks),
             hub: config.hub,
             org: config.org.clone(),
             root: config.root,
@@ -265,6 +272,7 @@ impl Opened {
             footing: known.footing(),
             killed: kill.watch(),
             audit: audit.clone(),
+            clocks,
             ask_again,
             limits: config.limits,
             gates: Arc::new(Gates::new(&config.limits)),

@@ -5,6 +5,7 @@ use crate::audit::{Audit, Listing, Refusals};
 use crate::circuit::Kind;
 use crate::clock::Zone;
 use crate::config::{Limits, ServiceConfig};
+use crate::grants::Clocks;
 use crate::keys::OutletKeys;
 use crate::kill::Killed;
 use crate::known::Footing;
@@ -58,6 +59,7 @@ pub(crate) struct Premises {
     pub(crate) footing: watch::Receiver<Option<Footing>>,
     pub(crate) killed: watch::Receiver<Killed>,
     pub(crate) audit: Audit,
+    pub(crate) clocks: Arc<Clocks>,
     pub(crate) ask_again: AskAgain,
     pub(crate) limits: Limits,
     pub(crate) gates: Arc<Gates>,

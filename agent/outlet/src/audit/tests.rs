@@ -89,6 +89,7 @@ fn opened(portal: u64) -> PortalOpened {
             assurance: Assurance::High,
         },
         credential: "id".into(),
+        grant: None,
         deadline: UnixTime(1),
         authority_away: false,
     }

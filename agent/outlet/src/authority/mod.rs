@@ -4,6 +4,7 @@
 mod api;
 
 use crate::audit::Audit;
+use crate::grants::Clocks;
 use crate::keys::OutletKeys;
 use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
@@ -14,12 +15,15 @@ use std::time::Duration;
 use tidegate_link::Backoff;
 use tidegate_link::api_client::{ApiClient, ApiError};
 use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::api::access::GrantNews;
 use tidegate_proto::api::{Hello, OutletAnswer, event};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::EventKind;
 use tidegate_proto::identity::{NoiseSecret, PeerId};
 use tidegate_proto::names::{HubAddress, OrgName};
+use tidegate_proto::sse::MAX_LINE;
 use tidegate_proto::statement::{Newest, Pass};
+use tidegate_proto::strict;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +56,7 @@ pub(crate) struct Follower {
     pub(crate) link_key: Arc<NoiseSecret>,
     pub(crate) known: Arc<Known>,
     pub(crate) audit: Audit,
+    pub(crate) clocks: Arc<Clocks>,
     pub(crate) registration: watch::Sender<Option<Arc<Registration>>>,
 }
 
@@ -87,7 +92,11 @@ impl Follower {
             ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
         let hello = connection.hello.clone();
         let mut api = ApiClient::new(connection).await?;
-        let answer = register(&mut api, &self.keys.identity, self.link_key.public()).await?;
+        let mut started = self.clocks.started();
+        started.mark_unchanged();
+        let used = self.known.first_uses();
+        let link_key = self.link_key.public();
+        let answer = register(&mut api, &self.keys.identity, link_key, used).await?;
         let newest = self.take(hello, answer).await?;
         let mut events = api.events().await?;
         let refresh = tokio::time::sleep(REFRESH);
@@ -96,11 +105,14 @@ impl Follower {
             let event = tokio::select! {
                 event = events.next() => event?,
                 () = &mut refresh => return Ok(()),
+                // The authority tells the other outlets of the service, and who asked.
+                Ok(()) = started.changed() => return Ok(()),
             };
             match event.name.as_str() {
                 // A change that happened between the answer and the first event shows in the versions.
                 event::BEACON if self.take_beacon(&event.data).await? != newest => return Ok(()),
                 event::CHANGED => return Ok(()),
+                event::GRANTS => self.take_grants(&event.data).await?,
                 _ => {}
             }
         }
@@ -119,6 +131,7 @@ impl Follower {
         self.known.take_pass(answer.pass);
         self.keep().await;
         self.note(changes).await;
+        self.take_news(&answer.grants).await;
         let newest = self.take_beacon(&answer.beacon).await?;
         self.register();
         Ok(newest)
@@ -143,6 +156,27 @@ impl Follower {
         }
         self.note(changes).await;
         Ok(newest)
+    }
+
+    async fn take_grants(&self, data: &str) -> Result<(), Lost> {
+        let news = strict::json(data.as_bytes(), MAX_LINE).map_err(|_| ApiError::Answer)?;
+        self.take_news(&news).await;
+        Ok(())
+    }
+
+    /// It only ends what is open, or shortens it: no signature is needed for that.
+    async fn take_news(&self, news: &GrantNews) {
+        let (ended, changed) = self.known.take_news(news);
+        if changed {
+            self.keep().await;
+        }
+        for grant in ended {
+            tracing::info!(%grant, "grant was taken back");
+            let what = EventKind::GrantTakenBack { grant, by: None };
+            if let Err(error) = self.audit.record(what).await {
+                tracing::error!(%error, "a change was not recorded");
+            }
+        }
     }
 
     /// What changed is in force already; the audit only says so.

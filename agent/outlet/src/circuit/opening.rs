@@ -46,6 +46,9 @@ pub(super) async fn open(
             },
             Purpose::Connect => {
                 match reach(premises, service, watch, &mut session, permit, open.first).await {
+                    Ok(_) if premises.clocks.run_for(&session).await.is_err() => {
+                        not_reached(record, &Problem::new(Code::NotRecorded))
+                    }
                     Ok(reached) => {
                         let opened = Frame::Opened {
                             portal: open.portal,

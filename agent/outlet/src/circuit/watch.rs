@@ -2,6 +2,7 @@
 //! It looks again at every change of what is known and every few seconds besides, because no timer runs while a machine sleeps.
 
 use crate::clock;
+use crate::grants::Clocks;
 use crate::kill::Killed;
 use crate::known::Footing;
 use crate::premises::{Premises, Service};
@@ -28,6 +29,7 @@ pub(super) struct Watch {
     /// The deadline that was last said, and when that is by a clock that nobody can turn back.
     until: Option<(UnixTime, Instant)>,
     killed: watch::Receiver<Killed>,
+    clocks: Arc<Clocks>,
     stop: CancellationToken,
 }
 
@@ -45,6 +47,7 @@ impl Watch {
             footing: premises.footing.clone(),
             until: None,
             killed: premises.killed.clone(),
+            clocks: Arc::clone(&premises.clocks),
             stop: premises.stop.clone(),
         }
     }
@@ -89,7 +92,13 @@ impl Watch {
             match self.woken(deadline, portal).await {
                 Woken::Look => {}
                 Woken::Stop => return Code::OutletStopping,
-                Woken::Reauth(record) => self.renew(session, &record, portal).await,
+                Woken::Reauth(record) => {
+                    self.renew(session, &record, portal).await;
+                    // It may have brought another grant, whose time begins now.
+                    if self.clocks.run_for(session).await.is_err() {
+                        return Code::NotRecorded;
+                    }
+                }
             }
         }
     }

@@ -81,7 +81,7 @@ async fn known_there(
     };
     let answer = async {
         let mut api = ApiClient::new(connection).await?;
-        register(&mut api, &keys.identity, local.public()).await
+        register(&mut api, &keys.identity, local.public(), Vec::new()).await
     };
     match answer.await {
         Ok(answer) if answer.policy.is_none() => Check::warn(

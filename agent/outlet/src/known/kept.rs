@@ -6,6 +6,7 @@ use crate::owner::InForce;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_proto::grant::Grants;
 use tidegate_proto::revocations::Revocations;
 use tidegate_proto::statement::Seen;
 use tidegate_proto::time::UnixTime;
@@ -33,6 +34,9 @@ pub(crate) struct Kept {
     /// The newest `tg-pass`: with it a relay knows us again while the authority is away, whenever it ran out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pass: Option<String>,
+    /// When grants were first used, and which were taken back.
+    #[serde(default)]
+    pub(crate) grants: Grants,
     /// The newest signed policy of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<InForce>,

@@ -13,6 +13,8 @@ use crate::owner::{InForce, OwnersRules};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tidegate_proto::api::access::{FirstUse, GrantNews};
+use tidegate_proto::grant::Grants;
 use tidegate_proto::identity::{NoisePublic, PeerId, VerifyKey};
 use tidegate_proto::idtoken::KeySet;
 use tidegate_proto::names::{OrgName, ServiceName};
@@ -20,13 +22,16 @@ use tidegate_proto::policy::{Policies, PolicyError, Resource};
 use tidegate_proto::revocations::Revocations;
 use tidegate_proto::session::Standing;
 use tidegate_proto::statement::{
-    Beacon, IdpStatement, Newest, Revoked, Seen, ServiceKind, Statement, StatementError,
+    Beacon, GrantId, IdpStatement, Newest, Revoked, Seen, ServiceKind, Statement, StatementError,
 };
 use tidegate_proto::time::{SKEW, UnixTime};
 use tokio::sync::watch;
 
 /// How long the provider's keys are believed after they were last fetched, in seconds.
 pub(crate) const KEYS_LIVE: u64 = 86_400;
+
+/// No grant can be used for longer than this from now: two weeks of claim and work window, and a day.
+const NEWS_LIVE: u64 = 15 * 86_400;
 
 /// Why something that was sent to us is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +97,7 @@ struct Facts {
     owner: OwnersRules,
     keys: Option<ProviderKeys>,
     revocations: Revocations,
+    grants: Grants,
     seen: Seen,
     /// The newest that the authority gave us.
     pass: Option<String>,
@@ -126,6 +132,7 @@ impl Known {
             owner,
             keys: None,
             revocations: kept.revocations,
+            grants: kept.grants,
             seen,
             pass: kept.pass,
             beacon_at: kept.beacon_at,
@@ -229,6 +236,55 @@ impl Known {
         })
     }
 
+    /// Notes the first use of a grant. Says whether it is the first that is known of.
+    pub(crate) fn use_grant(&self, grant: GrantId, now: UnixTime, until: UnixTime) -> bool {
+        let mut facts = self.facts();
+        let first = facts.grants.first_use(grant).is_none();
+        facts.grants.forget(now);
+        facts.grants.used(grant, now, until);
+        self.publish(&facts);
+        first
+    }
+
+    /// Takes back what `use_grant` noted, when it could not be kept and nothing was opened.
+    pub(crate) fn unuse_grant(&self, grant: GrantId) {
+        let mut facts = self.facts();
+        facts.grants.unuse(grant);
+        self.publish(&facts);
+    }
+
+    /// Takes in what the authority says of grants: an earlier use, an end. It can only shorten.
+    /// Gives back those that were taken back, if that is news, and whether anything changed.
+    pub(crate) fn take_news(&self, news: &GrantNews) -> (Vec<GrantId>, bool) {
+        let now = clock::now();
+        let most = now.plus(NEWS_LIVE);
+        let mut facts = self.facts();
+        let before = facts.grants.clone();
+        for used in news.used.iter().take(GrantNews::MAX) {
+            facts.grants.used(used.grant, used.at, used.until.min(most));
+        }
+        let mut ended = Vec::new();
+        for back in news.taken_back.iter().take(GrantNews::MAX) {
+            if facts.grants.take_back(back.grant, back.until.min(most)) {
+                ended.push(back.grant);
+            }
+        }
+        facts.grants.forget(now);
+        let changed = before != facts.grants;
+        if changed {
+            self.publish(&facts);
+        }
+        (ended, changed)
+    }
+
+    /// The first uses that are remembered.
+    pub(crate) fn first_uses(&self) -> Vec<FirstUse> {
+        let facts = self.facts();
+        let uses = facts.grants.uses();
+        let told = |(grant, at, until)| FirstUse { grant, at, until };
+        uses.map(told).take(GrantNews::MAX).collect()
+    }
+
     /// Takes in the provider's keys. Says whether their ids differ from those before.
     pub(crate) fn take_keys(&self, keys: ProviderKeys) -> bool {
         let mut facts = self.facts();
@@ -270,6 +326,7 @@ impl Known {
         Kept {
             parts: facts.org.as_ref().map(|org| org.parts.clone()),
             revocations: facts.revocations.clone(),
+            grants: facts.grants.clone(),
             seen: facts.seen.clone(),
             beacon_at: facts.beacon_at,
             pass: facts.pass.clone(),
@@ -311,6 +368,7 @@ impl Facts {
             idp: org.idp.clone(),
             keys,
             revocations: self.revocations.clone(),
+            grants: self.grants.clone(),
             policy: Policies::new(org.rules.clone(), self.owner.rules.clone()),
             services: org
                 .services

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use tidegate_link::{Preface, Secure, api_link::say_hello, read_preface, respond};
-use tidegate_proto::api::{Hello, OutletAnswer, path};
+use tidegate_proto::api::access::FirstUse;
+use tidegate_proto::api::{Hello, OutletAnswer, OutletRequest, path};
 use tidegate_proto::channel::{CircuitToken, Prologue};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::names::HubAddress;
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) links: watch::Sender<usize>,
     /// How often an outlet was answered.
     pub(crate) answered: watch::Sender<usize>,
+    /// First uses of grants that an outlet told.
+    pub(crate) used: watch::Sender<Vec<FirstUse>>,
 }
 
 enum Half {
@@ -60,6 +63,7 @@ impl Hub {
             halves: Mutex::default(),
             links: watch::Sender::new(0),
             answered: watch::Sender::new(0),
+            used: watch::Sender::new(Vec::new()),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
         Self {
@@ -143,7 +147,7 @@ async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
     let inner = Arc::clone(&inner);
     let service = service_fn(move |request| {
         let inner = Arc::clone(&inner);
-        async move { Ok::<_, Infallible>(answer(&request, &inner)) }
+        async move { Ok::<_, Infallible>(answer(request, &inner).await) }
     });
     let io = TokioIo::new(secure.into_stream());
     let _ = hyper::server::conn::http1::Builder::new()
@@ -151,10 +155,14 @@ async fn api(mut tcp: TcpStream, inner: Arc<Inner>) {
         .await;
 }
 
-fn answer(request: &Request<Incoming>, inner: &Inner) -> Response<BoxBody<Bytes, Infallible>> {
+async fn answer(request: Request<Incoming>, inner: &Inner) -> Response<BoxBody<Bytes, Infallible>> {
     let known = inner.answer.borrow().clone();
-    match (request.uri().path(), known) {
+    let path = request.uri().path().to_owned();
+    match (path.as_str(), known) {
         (path::OUTLET, Some(known)) => {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let asked: OutletRequest = serde_json::from_slice(&body).unwrap();
+            inner.used.send_replace(asked.used);
             inner.answered.send_modify(|answered| *answered += 1);
             whole(200, serde_json::to_string(&known).unwrap())
         }

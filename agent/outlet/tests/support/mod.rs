@@ -77,6 +77,7 @@ impl World {
             &self.hub.address,
         );
         let answer = OutletAnswer {
+            grants: Default::default(),
             pass: "pass".into(),
             services: vec![CatalogueEntry {
                 jws,

@@ -1,0 +1,336 @@
+//! Access that was asked for, at a real outlet: it opens, its clock survives a crash, and it ends when its time or a person says so.
+//! The authority is pretended; requests, approvals and their seals are signed for real, and the outlet checks them itself.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+use support::org::{Person, echo, org};
+use support::{Said, World, ana, hear, open, within};
+use tidegate_link::{Portal, PortalError, Secure, now};
+use tidegate_proto::api::access::{FirstUse, GrantNews, TakenBack};
+use tidegate_proto::channel::Suite;
+use tidegate_proto::event::EventKind;
+use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::grant::{Approval, Grant};
+use tidegate_proto::statement::{
+    AccessRequest, Extent, GrantStatement, Seal, Statement, StatementHash,
+};
+use tidegate_proto::time::UnixTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const ASKING: &str = r#"
+    permit (principal in Tidegate::Group::"acme/data-science", action == Tidegate::Action::"request", resource);
+    permit (principal in Tidegate::Group::"acme/data-owners", action == Tidegate::Action::"approve", resource);
+    permit (principal, action == Tidegate::Action::"connect", resource) when { context has grant };
+"#;
+const MINUTE: Extent = Extent {
+    seconds: 60,
+    read_only: false,
+};
+
+async fn asking() -> World {
+    let mut world = World::without_outlet(support::org::Org::new()).await;
+    std::fs::write(world.owner_policy(), ASKING).unwrap();
+    world.answer(ASKING, 2);
+    world.start_outlet().await;
+    world
+}
+
+fn ben() -> Person {
+    Person::new("00uben", "data-owners")
+}
+
+fn seal(world: &World, statement: &str, at: UnixTime) -> String {
+    let seal = Seal {
+        org: org(),
+        of: StatementHash::of(statement),
+        at,
+        index: 1,
+    };
+    seal.sign(&world.org.authority)
+}
+
+/// What `asker` asked for, approved by `approver`.
+fn grant(world: &World, asker: &Person, approver: &Person, extent: Extent) -> Grant {
+    let at = now();
+    let request = AccessRequest {
+        org: org(),
+        sub: asker.sub.parse().unwrap(),
+        device: asker.identity.verify_key().peer_id(),
+        service: echo(),
+        extent,
+        reason: "INC-42".into(),
+        emergency: false,
+        extends: None,
+        at,
+        id: format!("r{}", extent.seconds),
+    };
+    let request = request.sign(&asker.identity);
+    let approval = GrantStatement {
+        org: org(),
+        request: StatementHash::of(&request),
+        extent,
+        at,
+        id: "g1".into(),
+    };
+    let approval = approval.sign(&approver.identity);
+    let hash = tidegate_proto::channel::HandshakeHash([0; 32]);
+    Grant {
+        seal: seal(world, &request, at),
+        approvals: vec![Approval {
+            legs: approver.auth(&world.org, &hash).legs(),
+            seal: seal(world, &approval, at),
+            grant: approval,
+        }],
+        request,
+    }
+}
+
+async fn presented(world: &World, person: &Person, grant: &Grant) -> Secure {
+    let mut secure = world.handshake(Suite::Aes256Gcm).await;
+    let mut auth = person.auth(&world.org, &secure.hash);
+    auth.grant = Some(grant.clone());
+    secure
+        .send(&Frame::Auth(&auth.encode().unwrap()))
+        .await
+        .unwrap();
+    let said = hear(&mut secure).await;
+    assert!(matches!(said, Said::Admitted(_)), "{said:?}");
+    secure
+}
+
+async fn open_under(secure: &mut Secure, portal: u64, grant: &Grant) -> Said {
+    let open = Open {
+        portal,
+        purpose: Purpose::Connect,
+        grant: Some(grant.id().0),
+        first: &[],
+    };
+    secure.send(&Frame::Open(open)).await.unwrap();
+    hear(secure).await
+}
+
+async fn portal(world: &World, person: &Person, grant: &Grant) -> Portal {
+    let mut secure = presented(world, person, grant).await;
+    assert_eq!(open_under(&mut secure, 1, grant).await, Said::Opened(1));
+    Portal::new(secure)
+}
+
+fn tell(world: &World, news: &GrantNews) {
+    let data = serde_json::to_string(news).unwrap();
+    world.hub.say("grants", &data);
+}
+
+fn used(grant: &Grant, at: UnixTime) -> GrantNews {
+    GrantNews {
+        used: vec![FirstUse {
+            grant: grant.id(),
+            at,
+            until: at.plus(90_000),
+        }],
+        taken_back: vec![],
+    }
+}
+
+fn deadlines(world: &World) -> Vec<UnixTime> {
+    let deadline = |event: &EventKind| match event {
+        EventKind::PortalOpened(opened) => Some(opened.deadline),
+        _ => None,
+    };
+    world.events().iter().filter_map(deadline).collect()
+}
+
+/// Says it again and again: an outlet that is telling the hub of a first use misses an event.
+async fn ends_with(portal: &mut Portal, code: u16, say: impl Fn()) {
+    let mut byte = [0];
+    within(async {
+        loop {
+            say();
+            let again = Duration::from_millis(50);
+            if let Ok(read) = tokio::time::timeout(again, portal.read(&mut byte)).await {
+                assert!(read.is_err(), "a clean end");
+                return;
+            }
+        }
+    })
+    .await;
+    let ended = portal.control().ended();
+    assert_eq!(ended, Some(PortalError::Reset(code)));
+}
+
+#[tokio::test]
+async fn who_asked_and_was_approved_gets_in_and_nobody_else() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+
+    let mut plain = world.warm(&ana).await;
+    let Said::Refused(code, text) = open(&mut plain, 1, Purpose::Connect).await else {
+        panic!("let in without asking")
+    };
+    assert_eq!(code, 2020, "{text}");
+
+    let mut portal = portal(&world, &ana, &grant).await;
+    portal.write_all(b"ping").await.unwrap();
+    let mut back = [0; 4];
+    within(portal.read_exact(&mut back)).await.unwrap();
+    assert_eq!(&back, b"ping");
+
+    let noted = world.event(|event| match event {
+        EventKind::PortalOpened(opened) => opened.grant.clone(),
+        _ => None,
+    });
+    let noted = noted.await;
+    assert_eq!(noted.id, grant.id());
+    assert_eq!(noted.approvers, ["00uben".parse().unwrap()]);
+    world
+        .event(|event| matches!(event, EventKind::GrantUsed { .. }).then_some(()))
+        .await;
+
+    // Eve has the very same grant, and a right to ask of her own.
+    let eve = Person::new("00ueve", "data-science");
+    let mut secure = world.handshake(Suite::Aes256Gcm).await;
+    let mut auth = eve.auth(&world.org, &secure.hash);
+    auth.grant = Some(grant.clone());
+    let auth = auth.encode().unwrap();
+    secure.send(&Frame::Auth(&auth)).await.unwrap();
+    let said = hear(&mut secure).await;
+    assert!(matches!(said, Said::Refused(2005, _)), "{said:?}");
+
+    drop((portal, plain, secure));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_time_that_was_approved_ends_a_running_portal_and_says_so() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let mut portal = portal(&world, &ana, &grant).await;
+
+    // Another outlet saw it first, so only two seconds are left.
+    let news = used(&grant, now().minus(58));
+
+    ends_with(&mut portal, 7020, || tell(&world, &news)).await;
+    let mut late = presented(&world, &ana, &grant).await;
+    let said = open_under(&mut late, 1, &grant).await;
+    assert!(matches!(said, Said::Refused(2021, _)), "{said:?}");
+    drop((portal, late));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_ends_at_once_and_stays_so_through_a_crash() {
+    let mut world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let mut portal = portal(&world, &ana, &grant).await;
+    let until = now().plus(90_000);
+
+    let news = GrantNews {
+        used: vec![],
+        taken_back: vec![TakenBack {
+            grant: grant.id(),
+            until,
+        }],
+    };
+    ends_with(&mut portal, 7021, || tell(&world, &news)).await;
+    world
+        .event(|event| matches!(event, EventKind::GrantTakenBack { .. }).then_some(()))
+        .await;
+    drop(portal);
+    world.drop_outlet();
+    world.start_outlet().await;
+    let mut again = presented(&world, &ana, &grant).await;
+    let said = open_under(&mut again, 1, &grant).await;
+    assert!(matches!(said, Said::Refused(2022, _)), "{said:?}");
+    drop(again);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_crash_does_not_start_the_clock_again_and_the_authority_hears_of_the_first_use() {
+    let mut world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let first = portal(&world, &ana, &grant).await;
+    let answered = *world.hub.inner.answered.borrow();
+    let mut told = world.hub.inner.answered.subscribe();
+    within(told.wait_for(|count| *count > answered.max(1)))
+        .await
+        .unwrap();
+    let heard = world.hub.inner.used.borrow().clone();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(heard[0].grant, grant.id());
+    drop(first);
+
+    // Two seconds later somebody pulls the plug.
+    within(async {
+        while now() < heard[0].at.plus(2) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    world.drop_outlet();
+    world.start_outlet().await;
+    let second = portal(&world, &ana, &grant).await;
+
+    let deadlines = deadlines(&world);
+    assert_eq!(deadlines.len(), 2);
+    assert_eq!(deadlines[1], heard[0].at.plus(60), "the first one's");
+    drop(second);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_approver_who_is_shut_out_takes_what_they_approved_with_them() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let mut portal = portal(&world, &ana, &grant).await;
+
+    ends_with(&mut portal, 7021, || world.revoke("00uben", 1)).await;
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn read_only_is_refused_where_nothing_would_hold_anybody_to_it() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let read_only = Extent {
+        read_only: true,
+        ..MINUTE
+    };
+    let grant = grant(&world, &ana, &ben, read_only);
+
+    let mut secure = presented(&world, &ana, &grant).await;
+    let said = open_under(&mut secure, 1, &grant).await;
+
+    assert!(matches!(said, Said::Refused(2023, _)), "{said:?}");
+    drop(secure);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_probe_starts_no_clock() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let mut secure = presented(&world, &ana, &grant).await;
+
+    let probe = Open {
+        portal: 1,
+        purpose: Purpose::Probe,
+        grant: Some(grant.id().0),
+        first: &[],
+    };
+    secure.send(&Frame::Open(probe)).await.unwrap();
+
+    assert_eq!(hear(&mut secure).await, Said::Opened(1));
+    drop(secure);
+    let kept = std::fs::read_to_string(world.data().join("known.json")).unwrap();
+    assert!(!kept.contains(&grant.id().to_string()));
+    world.end().await;
+}
