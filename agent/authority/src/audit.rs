@@ -77,8 +77,8 @@ impl Audit {
         })
     }
 
-    /// Writes an event; when this returns `Ok`, it is on disk.
-    pub(crate) async fn record(&self, at: UnixTime, what: EventKind) -> Result<(), AuditError> {
+    /// Writes an event; when this returns `Ok`, it is on disk. Gives the number of its line.
+    pub(crate) async fn record(&self, at: UnixTime, what: EventKind) -> Result<u64, AuditError> {
         let mut book = Arc::clone(&self.book).lock_owned().await;
         let keys = Arc::clone(&self.keys);
         let written = tokio::task::spawn_blocking(move || book.write(at, what, &keys)).await;
@@ -92,7 +92,7 @@ impl Book {
         at: UnixTime,
         what: EventKind,
         keys: &AuthorityKeys,
-    ) -> Result<(), AuditError> {
+    ) -> Result<u64, AuditError> {
         let before = self.chain.clone();
         let appended = self.chain.append(at, what, &keys.signing);
         let mut line = appended.line().as_bytes().to_vec();
@@ -108,7 +108,7 @@ impl Book {
             return Err(error.into());
         }
         self.length += line.len() as u64;
-        Ok(())
+        Ok(self.chain.head().seq)
     }
 }
 

@@ -27,6 +27,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::Accesses,
     audit::{Audit, AuditError},
     clock::Clock,
     connection::Door,
@@ -108,6 +109,7 @@ impl Authority {
         let in_force = InForce::take(bundle, &config.anchor, &keys, &*store, now).await?;
         let signs = make_signs(&keys, &in_force, &*store, now).await?;
         let shut_out = pseudonyms_shut_out(&config.anchor, &keys, &*store, now).await?;
+        let accesses = Accesses::load(&*store, now).await?;
         let core = Arc::new(Core {
             anchor: config.anchor,
             keys,
@@ -124,6 +126,7 @@ impl Authority {
             draining: CancellationToken::new(),
             pace: Pace::default(),
             introductions: Introductions::default(),
+            accesses,
             duties: TaskTracker::new(),
         });
         let version = env!("CARGO_PKG_VERSION").to_owned();

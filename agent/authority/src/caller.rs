@@ -8,6 +8,7 @@ use tidegate_proto::{
     channel::HandshakeHash,
     identity::{NoisePublic, PeerId, VerifyKey},
     names::Subject,
+    principal::Principal,
     statement::RevokeTarget,
     time::UnixTime,
 };
@@ -30,6 +31,8 @@ pub(crate) enum Who {
         epoch: u64,
         /// When the sign-in is too old for any credential.
         until: UnixTime,
+        /// As of the credential: which requests concern them.
+        principal: Arc<Principal>,
     },
     Outlet {
         identity: VerifyKey,

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::Accesses,
     audit::Audit,
     caller::Who,
     clock::Clock,
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) draining: CancellationToken,
     pub(crate) pace: Pace,
     pub(crate) introductions: Introductions,
+    pub(crate) accesses: Accesses,
     /// What must be finished even if whoever asked has gone.
     pub(crate) duties: TaskTracker,
 }
@@ -120,6 +122,11 @@ impl Core {
     }
 
     pub(crate) async fn record(&self, what: EventKind) -> Result<(), Refusal> {
+        self.record_line(what).await.map(drop)
+    }
+
+    /// As `record`; gives the number of the line, for a seal.
+    pub(crate) async fn record_line(&self, what: EventKind) -> Result<u64, Refusal> {
         Ok(self.audit.record(self.now(), what).await?)
     }
 

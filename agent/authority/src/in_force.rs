@@ -7,9 +7,10 @@ use std::fmt;
 use aws_lc_rs::digest;
 use tidegate_proto::{
     api::Hello,
+    api::access::Askable,
     identity::{NoisePublic, PeerId, VerifyKey},
     names::{OrgName, ServiceName},
-    policy::{Action, PolicyError, RequestContext, Resource, Rules, Side},
+    policy::{Action, PolicyError, RequestContext, Resource, Rules, Side, Terms},
     principal::Principal,
     statement::{EnrolmentChain, OrgBundle, ServiceStatement, StatementError, VerifiedOrg},
     time::UnixTime,
@@ -160,6 +161,53 @@ impl InForce {
         self.entries.iter().filter(names)
     }
 
+    /// Under what terms this person may ask for the service; `None` if they may not.
+    pub(crate) fn terms(
+        &self,
+        principal: &Principal,
+        asking: Action,
+        service: &ServiceName,
+        now: UnixTime,
+    ) -> Option<Terms> {
+        let resource = &self.entry(service)?.resource;
+        self.rules.terms(principal, asking, resource, now).ok()
+    }
+
+    /// Whether this person may decide about requests for the service.
+    pub(crate) fn may_approve(
+        &self,
+        principal: &Principal,
+        service: &ServiceName,
+        now: UnixTime,
+    ) -> bool {
+        self.entry(service).is_some_and(|entry| {
+            let decided = self.rules.may_approve(principal, &entry.resource, now);
+            decided.is_ok()
+        })
+    }
+
+    /// What this person has to ask for first, among what they may see, and on what terms.
+    pub(crate) fn askable(&self, principal: &Principal, now: UnixTime) -> Vec<Askable> {
+        let moment = RequestContext::utc(now);
+        let asks = |entry: &&Entry| {
+            let (rules, resource) = (&self.rules, &entry.resource);
+            let open = rules.decide(principal, Action::Connect, resource, &moment, now);
+            let terms = rules
+                .terms(principal, Action::Request, resource, now)
+                .ok()?;
+            open.is_err().then(|| Askable {
+                service: entry.statement.service.clone(),
+                longest: terms.longest,
+                usual: terms.usual,
+                approvals: terms.approvals,
+            })
+        };
+        self.visible(principal, now)
+            .iter()
+            .filter_map(asks)
+            .collect()
+    }
+
     /// Whether this key is an outlet's that a ticket made.
     pub(crate) fn has_enrolled(&self, peer: &PeerId) -> bool {
         let by_ticket = |entry: &&Entry| !entry.outlets.is_empty();
@@ -207,7 +255,7 @@ impl InForce {
         changes
     }
 
-    fn entry(&self, name: &ServiceName) -> Option<&Entry> {
+    pub(crate) fn entry(&self, name: &ServiceName) -> Option<&Entry> {
         self.entries
             .iter()
             .find(|entry| entry.statement.service == *name)

@@ -10,6 +10,7 @@ use tidegate_proto::{
     api::ApiRefusal,
     idtoken::IdTokenError,
     problem::{Code, Problem},
+    span,
     statement::StatementError,
     strict::StrictError,
     words::words,
@@ -78,6 +79,22 @@ pub(crate) enum Refusal {
     BadLabel,
     #[error("the device is not one of this person")]
     NotYourDevice,
+    #[error("the request or approval is not believed: {0}")]
+    RequestUnfit(StatementError),
+    #[error("the approval does not fit the request")]
+    ApprovalUnfit,
+    #[error("asked for longer than the rules allow, {0} s")]
+    AskedTooLong(u64),
+    #[error("the reason is blank, too long or deceives")]
+    BadReason,
+    #[error("the rules do not let the person ask for this")]
+    MayNotAsk,
+    #[error("the person may not decide about this request")]
+    MayNotApprove,
+    #[error("there is no such request, or not in this state, or not for this person")]
+    RequestNotOpen,
+    #[error("too many requests are open")]
+    TooManyRequests,
     #[error("events are for those who proved on the same connection who they are")]
     NoIdentity,
     #[error("the statement about this authority has run out")]
@@ -128,6 +145,14 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::SponsorUnfit => (StatusCode::FORBIDDEN, Code::IntroductionNotAllowed),
         Refusal::TooManyDevices => (StatusCode::CONFLICT, Code::TooManyDevices),
         Refusal::BadLabel => (StatusCode::BAD_REQUEST, Code::PeerBrokeProtocol),
+        Refusal::RequestUnfit(_)
+        | Refusal::ApprovalUnfit
+        | Refusal::AskedTooLong(_)
+        | Refusal::BadReason => (StatusCode::BAD_REQUEST, Code::RequestUnfit),
+        Refusal::MayNotAsk => (StatusCode::FORBIDDEN, Code::MayNotAsk),
+        Refusal::MayNotApprove => (StatusCode::FORBIDDEN, Code::MayNotApprove),
+        Refusal::RequestNotOpen => (StatusCode::CONFLICT, Code::RequestNotOpen),
+        Refusal::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
         Refusal::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded),
         Refusal::Lapsed => (StatusCode::SERVICE_UNAVAILABLE, Code::AuthorityAway),
         Refusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Internal),
@@ -147,7 +172,11 @@ fn told_of_token(error: IdTokenError) -> Code {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = told(&self);
-        let text = words(&Problem::new(code)).line();
+        let mut problem = Problem::new(code);
+        if let Self::AskedTooLong(longest) = self {
+            problem = problem.said(&format!("the rules allow {} at most", span::text(longest)));
+        }
+        let text = words(&problem).line();
         match self {
             Self::Store(_) | Self::Audit(_) | Self::Panicked => {
                 tracing::error!(reason = %self, %code, "request failed");

@@ -142,6 +142,7 @@ impl Org {
             services,
             beacon: self.beacon(None, now),
             expires: now.plus(599),
+            askable: Vec::new(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! `POST /v1/credential`: all three legs at once, device, person and org, before ten minutes of credential are given.
 //! The outlet makes the same checks again and believes none of ours; ours keep the catalogue and the relays from strangers.
 
+use std::sync::Arc;
+
 use axum::{Extension, Json, extract::State};
 use tidegate_proto::{
     api::{CredentialAnswer, CredentialRequest},
@@ -69,6 +71,7 @@ pub(super) async fn credential(
         device: credential.cnf,
         epoch,
         until: session_ends,
+        principal: Arc::new(principal.clone()),
     };
     caller.proved(who.clone())?;
     core.record(issued(&credential)).await?;
@@ -84,6 +87,7 @@ pub(super) async fn credential(
         services,
         beacon: core.beacon_for(&who),
         expires: credential.not_after,
+        askable: in_force.askable(&principal, now),
     }))
 }
 

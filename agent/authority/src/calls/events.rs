@@ -14,13 +14,14 @@ use axum::{
 use futures_util::stream;
 use http::header;
 use tidegate_proto::{
-    api::{devices::Introduction, event},
+    api::{access::GrantNews, devices::Introduction, event},
     sse::MAX_LINE,
 };
 use tokio::sync::watch;
 
 use super::{Connection, Shared};
 use crate::{
+    access::{news_for, views_for},
     caller::{Caller, Who},
     core::Core,
     in_force::InForce,
@@ -56,6 +57,9 @@ struct Listener {
     in_force: watch::Receiver<Arc<InForce>>,
     introductions: watch::Receiver<u64>,
     shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
+    accesses: watch::Receiver<u64>,
+    /// What was said about access last.
+    told: Option<Bytes>,
     /// What was said about introductions last.
     introduced: Vec<Introduction>,
     over: bool,
@@ -70,6 +74,8 @@ impl Listener {
         introductions.mark_changed(); // those that are open already
         let mut shut_out = core.shut_out.subscribe();
         shut_out.mark_changed(); // those since the answer
+        let mut accesses = core.accesses.subscribe();
+        accesses.mark_changed();
         Self {
             core,
             caller,
@@ -78,6 +84,8 @@ impl Listener {
             in_force,
             introductions,
             shut_out,
+            accesses,
+            told: None,
             introduced: Vec::new(),
             over: false,
         }
@@ -96,7 +104,11 @@ impl Listener {
                 _ = self.shut_out.changed(), if matches!(self.who, Who::Relay { .. }) => {
                     return self.shut_out();
                 }
-                _ = self.signs.changed() => return Some(self.beacon()),
+                _ = self.signs.changed() => {
+                    // Time passes: what was waiting may have run out.
+                    self.accesses.mark_changed();
+                    return Some(self.beacon());
+                }
                 _ = self.in_force.changed() => {
                     self.in_force.mark_unchanged();
                     return self.changed();
@@ -104,6 +116,12 @@ impl Listener {
                 _ = self.introductions.changed() => {
                     self.introductions.mark_unchanged();
                     if let Some(event) = self.introductions() {
+                        return Some(event);
+                    }
+                }
+                _ = self.accesses.changed() => {
+                    self.accesses.mark_unchanged();
+                    if let Some(event) = self.accesses() {
                         return Some(event);
                     }
                 }
@@ -125,6 +143,34 @@ impl Listener {
         let data = serde_json::to_string(&mine).ok()?;
         self.introduced = mine;
         Some(line(event::INTRODUCTIONS, &data))
+    }
+
+    /// What concerns the listener of requests and grants, if it has changed.
+    fn accesses(&mut self) -> Option<Bytes> {
+        let (all, now) = (self.core.accesses.all(), self.core.now());
+        let in_force = self.core.in_force.borrow().clone();
+        let (event, empty) = match &self.who {
+            Who::Agent { principal, .. } => {
+                let views = views_for(&all, principal, &in_force, now);
+                let data = serde_json::to_string(&views).ok()?;
+                (line(event::ACCESS, &data), views.is_empty())
+            }
+            Who::Outlet { identity } => {
+                let serves = |service: &_| {
+                    let entry = in_force.entry(service);
+                    entry.is_some_and(|entry| entry.served_by(identity))
+                };
+                let news = news_for(&all, serves, now);
+                let data = serde_json::to_string(&news).ok()?;
+                (line(event::GRANTS, &data), news == GrantNews::default())
+            }
+            Who::Newcomer { .. } => return None,
+        };
+        if self.told.as_ref() == Some(&event) || (self.told.is_none() && empty) {
+            return None;
+        }
+        self.told = Some(event.clone());
+        Some(event)
     }
 
     fn beacon(&mut self) -> Bytes {

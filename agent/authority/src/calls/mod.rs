@@ -1,6 +1,7 @@
 //! The calls of the API, one file each, and how their bodies are read and written.
 //! A body is read strictly: a repeated key or an unknown field is a refusal, not a guess.
 
+mod access;
 mod credential;
 mod devices;
 mod enrol;
@@ -43,6 +44,7 @@ pub(crate) fn router(core: Arc<Core>, caller: Arc<Caller>) -> Router {
         .route(path::INTRODUCTION, post(introduce::step))
         .route(path::DEVICES, post(devices::own))
         .route(path::INQUIRY, post(devices::of))
+        .route(path::ACCESS, post(access::access))
         .route(path::EVENTS, get(events::events))
         .fallback(async || Refusal::NoSuchCall)
         .method_not_allowed_fallback(async || Refusal::NoSuchCall)

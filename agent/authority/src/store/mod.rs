@@ -181,6 +181,17 @@ pub enum Accepted {
     },
 }
 
+/// A request for access, as `access` writes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccessDoc {
+    pub id: String,
+    /// Counts changes from 1.
+    pub version: u64,
+    /// It is of no interest any more from then on.
+    pub gone_at: UnixTime,
+    pub doc: String,
+}
+
 /// The authority's memory.
 pub trait Store: Send + Sync {
     /// Uses up a ticket and enrols a key, both or neither.
@@ -235,6 +246,12 @@ pub trait Store: Send + Sync {
         seen: &'a [Seen],
         catalogue: [u8; 32],
     ) -> BoxFuture<'a, Result<Accepted, StoreError>>;
+
+    /// Keeps a new document, or the next version of one. Says no when another change came first.
+    fn put_access<'a>(&'a self, doc: &'a AccessDoc) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// The documents that are not gone at `now`.
+    fn accesses(&self, now: UnixTime) -> BoxFuture<'_, Result<Vec<AccessDoc>, StoreError>>;
 
     /// Finishes what is being written and lets go of the files.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: the embedded default.
 //! Writers begin with `BEGIN IMMEDIATE`: a transaction that reads first and writes later would let two tickets win one race.
 
+mod access;
 mod devices;
 mod enrol;
 mod outlets;
@@ -28,14 +29,15 @@ use tidegate_proto::{
 };
 
 use super::{
-    Accepted, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past,
-    Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
+    Accepted, AccessDoc, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet,
+    NewRevocation, Past, Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
 };
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
 ];
 /// How long a call waits for the file, at most; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -294,6 +296,14 @@ impl Store for SqliteStore {
         catalogue: [u8; 32],
     ) -> BoxFuture<'a, Result<Accepted, StoreError>> {
         Box::pin(self.accept(seen, catalogue))
+    }
+
+    fn put_access<'a>(&'a self, doc: &'a AccessDoc) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(access::put(&self.pool, doc))
+    }
+
+    fn accesses(&self, now: UnixTime) -> BoxFuture<'_, Result<Vec<AccessDoc>, StoreError>> {
+        Box::pin(access::all(&self.pool, now))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

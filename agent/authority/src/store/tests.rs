@@ -475,3 +475,30 @@ async fn the_files_are_for_their_owner_only() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn of_two_changes_of_one_request_exactly_one_is_first() {
+    let place = Place::new();
+    let store = place.open().await;
+    let doc = |version: u64, text: &str| AccessDoc {
+        id: "r1".into(),
+        version,
+        gone_at: NOW.plus(100),
+        doc: text.into(),
+    };
+
+    assert!(store.put_access(&doc(1, "asked")).await.unwrap());
+    assert!(!store.put_access(&doc(1, "asked twice")).await.unwrap());
+    let (approved, withdrawn) = (doc(2, "approved"), doc(2, "withdrawn"));
+    let (one, two) = tokio::join!(store.put_access(&approved), store.put_access(&withdrawn));
+    assert!(one.unwrap() != two.unwrap());
+    assert!(!store.put_access(&doc(2, "late")).await.unwrap());
+    assert!(!store.put_access(&doc(9, "from nowhere")).await.unwrap());
+
+    store.close().await;
+    let store = place.open().await;
+    let kept = store.accesses(NOW).await.unwrap();
+    assert_eq!((kept.len(), kept[0].version), (1, 2));
+    assert!(store.accesses(NOW.plus(100)).await.unwrap().is_empty());
+    store.close().await;
+}

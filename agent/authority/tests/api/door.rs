@@ -9,8 +9,8 @@ use http::StatusCode;
 use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
-    Accepted, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation, Past, Receipt,
-    Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
+    Accepted, AccessDoc, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation,
+    Past, Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
 };
 use tidegate_proto::{
     api::{RevokeRequest, Settings, devices::DeviceInfo, path},
@@ -287,6 +287,14 @@ impl Store for Broken {
         _: [u8; 32],
     ) -> BoxFuture<'a, Result<Accepted, StoreError>> {
         Box::pin(async { Ok(Accepted::Yes { catalogue: 1 }) })
+    }
+
+    fn put_access<'a>(&'a self, _: &'a AccessDoc) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn accesses(&self, _: UnixTime) -> BoxFuture<'_, Result<Vec<AccessDoc>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

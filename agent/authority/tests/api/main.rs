@@ -2,6 +2,7 @@
 //! Every test ends by `Stage::end`, which waits for the task of every connection.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod bundle;
 mod credential;
 mod door;

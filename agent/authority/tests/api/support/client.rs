@@ -150,6 +150,7 @@ impl Client {
             identity: identity.verify_key(),
             link_key: NoiseSecret::from_bytes(&[6; 32]).public(),
             proof: prove(&self.hash, identity),
+            used: Vec::new(),
         };
         self.post(path::OUTLET, &request).await
     }

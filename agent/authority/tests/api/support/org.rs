@@ -21,6 +21,33 @@ permit (
     resource == Tidegate::Service::"acme/warehouse"
 );
 permit (principal in Tidegate::Group::"acme/ops", action, resource);
+permit (
+    principal,
+    action == Tidegate::Action::"see",
+    resource == Tidegate::Service::"acme/vault"
+) when { principal in [Tidegate::Group::"acme/analysts", Tidegate::Group::"acme/owners"] };
+@longest("2h")
+permit (
+    principal,
+    action == Tidegate::Action::"request",
+    resource == Tidegate::Service::"acme/vault"
+) when { principal in [Tidegate::Group::"acme/analysts", Tidegate::Group::"acme/owners-and-analysts"] };
+@approvals("2")
+permit (
+    principal in Tidegate::Group::"acme/interns",
+    action == Tidegate::Action::"request",
+    resource == Tidegate::Service::"acme/vault"
+);
+permit (
+    principal in Tidegate::Group::"acme/oncall",
+    action == Tidegate::Action::"emergency",
+    resource == Tidegate::Service::"acme/vault"
+);
+permit (
+    principal,
+    action == Tidegate::Action::"approve",
+    resource == Tidegate::Service::"acme/vault"
+) when { principal in [Tidegate::Group::"acme/owners", Tidegate::Group::"acme/owners-and-analysts"] };
 permit (principal in Tidegate::Group::"acme/ops", action, resource == Tidegate::Service::"acme/vault")
     when { principal.assurance == "low" };
 "#;

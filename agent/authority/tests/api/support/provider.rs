@@ -75,6 +75,11 @@ impl Provider {
         *self.inner.key.lock().unwrap() = fresh(kid);
     }
 
+    /// The keys it publishes now.
+    pub(crate) fn key_set(&self) -> Value {
+        self.inner.key_set()
+    }
+
     /// How often the key set was fetched.
     pub(crate) fn asked(&self) -> usize {
         self.inner.asked.load(Ordering::SeqCst)
