@@ -164,7 +164,7 @@ impl Listener {
                 let data = serde_json::to_string(&news).ok()?;
                 (line(event::GRANTS, &data), news == GrantNews::default())
             }
-            Who::Newcomer { .. } => return None,
+            Who::Relay { .. } | Who::Newcomer { .. } => return None,
         };
         if self.told.as_ref() == Some(&event) || (self.told.is_none() && empty) {
             return None;
