@@ -172,6 +172,7 @@ fn end_portal(premises: &Premises, session: &mut Session) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::kill::Killed;
+    use crate::testing::{clocks_in, private_dir};
     use tidegate_proto::channel::HandshakeHash;
 
     use super::*;
@@ -182,7 +183,9 @@ mod tests {
             all: true,
             ..Killed::default()
         };
-        let (name, mut watch): (ServiceName, _) = ("echo".parse().unwrap(), Watch::of(killed));
+        let data = private_dir();
+        let mut watch = Watch::of(killed, clocks_in(data.path()));
+        let name: ServiceName = "echo".parse().unwrap();
         let mut session = Session::new(name.clone(), HandshakeHash([0; 32]), clock::now());
         let mut dialled = false;
 

@@ -54,12 +54,13 @@ impl Watch {
 
     /// Over a service where this is killed, and nothing else ever happens.
     #[cfg(test)]
-    pub(super) fn of(killed: Killed) -> Self {
+    pub(super) fn of(killed: Killed, clocks: Arc<Clocks>) -> Self {
         Self {
             service: Service::nowhere(),
             footing: watch::Sender::new(None).subscribe(),
             until: None,
             killed: watch::Sender::new(killed).subscribe(),
+            clocks,
             stop: CancellationToken::new(),
         }
     }
