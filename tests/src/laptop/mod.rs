@@ -248,12 +248,15 @@ impl Laptop {
             .run()
             .private_folder(self.user, &home.join(".pki/nssdb"))?;
         self.stage.run().private_file(self.user, &file, ca.pem())?;
-        self.terminal(
-            "certificates-new",
-            "certutil",
-            &["-d", &store, "-N", "--empty-password"],
-        )
-        .await?;
+        // One that an earlier session made is asked for its password, again and again.
+        if !home.join(".pki/nssdb/cert9.db").exists() {
+            self.terminal(
+                "certificates-new",
+                "certutil",
+                &["-d", &store, "-N", "--empty-password"],
+            )
+            .await?;
+        }
         let add = [
             "-d",
             &store,
