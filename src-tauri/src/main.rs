@@ -45,6 +45,7 @@ fn main() {
         ))
         .manage(Inputs(inputs.clone()))
         .manage(WindowState::default())
+        .manage(tray::Drawn::default())
         .invoke_handler(tauri::generate_handler![
             commands::view,
             commands::act,

@@ -1,12 +1,14 @@
 //! The tray icon and its menu, drawn from values.
-//! A newcomer would change items in place: the menu is replaced whole, and only when its value differs.
+//! A newcomer would give the tray a new menu for each change: it is one menu for good, whose items are changed, and only where they differ.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
 
 use tauri::image::Image;
-use tauri::menu::{Menu as TauriMenu, MenuItem, PredefinedMenuItem};
+use tauri::menu::{Menu as TauriMenu, MenuItem, MenuItemKind, PredefinedMenuItem};
 use tauri::tray::TrayIconBuilder;
 use tauri::{AppHandle, Manager, include_image};
+use tidegate_app::menu::{Edit, edits};
 use tidegate_app::{Icon, IconState, Input, Item, Menu, Panel};
 
 use crate::{Inputs, note, send};
@@ -40,13 +42,27 @@ pub(crate) fn make(app: &AppHandle) -> bool {
     }
 }
 
+/// The menu that the tray has, and what it says. It is kept for good: a tray that is given another one registers itself again.
+#[derive(Default)]
+pub(crate) struct Drawn(Mutex<Option<(TauriMenu<tauri::Wry>, Menu)>>);
+
 /// Runs on the main thread.
 pub(crate) fn show_menu(app: &AppHandle, menu: &Menu) {
     let Some(tray) = app.tray_by_id(id(app)) else {
         return;
     };
-    let shown = draw(app, menu).and_then(|drawn| tray.set_menu(Some(drawn)));
-    note(shown, "show the tray menu");
+    let drawn = app.state::<Drawn>();
+    let mut drawn = drawn.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let shown = match drawn.take() {
+        Some((kept, says)) => edits(&says, menu)
+            .into_iter()
+            .try_for_each(|edit| change(app, &kept, edit))
+            .map(|()| kept),
+        None => draw(app, menu).and_then(|new| tray.set_menu(Some(new.clone())).map(|()| new)),
+    };
+    // One that was changed by halves is not kept: the next is drawn as a whole.
+    *drawn = shown.as_ref().ok().map(|kept| (kept.clone(), menu.clone()));
+    note(shown.map(drop), "show the tray menu");
 }
 
 /// Runs on the main thread.
@@ -64,24 +80,38 @@ fn id(app: &AppHandle) -> &str {
 
 fn draw(app: &AppHandle, menu: &Menu) -> tauri::Result<TauriMenu<tauri::Wry>> {
     let drawn = TauriMenu::new(app)?;
-    for item in &menu.items {
-        match item {
-            Item::Line(text) => {
-                drawn.append(&MenuItem::new(app, plain(text), false, None::<&str>)?)?;
-            }
-            Item::Entry { id, label, .. } => {
-                drawn.append(&MenuItem::with_id(
-                    app,
-                    id,
-                    plain(label),
-                    true,
-                    None::<&str>,
-                )?)?;
-            }
-            Item::Separator => drawn.append(&PredefinedMenuItem::separator(app)?)?,
-        }
+    for (at, item) in menu.items.iter().enumerate() {
+        insert(app, &drawn, at, item)?;
     }
     Ok(drawn)
+}
+
+fn change(app: &AppHandle, drawn: &TauriMenu<tauri::Wry>, edit: Edit) -> tauri::Result<()> {
+    match edit {
+        Edit::Remove { at } => drawn.remove_at(at).map(drop),
+        Edit::Insert { at, item } => insert(app, drawn, at, &item),
+        Edit::Label { at, label } => match drawn.items()?.get(at) {
+            Some(MenuItemKind::MenuItem(item)) => item.set_text(plain(&label)),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn insert(
+    app: &AppHandle,
+    drawn: &TauriMenu<tauri::Wry>,
+    at: usize,
+    item: &Item,
+) -> tauri::Result<()> {
+    let no_key = None::<&str>;
+    match item {
+        Item::Line(text) => drawn.insert(&MenuItem::new(app, plain(text), false, no_key)?, at),
+        Item::Entry { id, label, .. } => {
+            let entry = MenuItem::with_id(app, id, plain(label), true, no_key)?;
+            drawn.insert(&entry, at)
+        }
+        Item::Separator => drawn.insert(&PredefinedMenuItem::separator(app)?, at),
+    }
 }
 
 /// `&` would mark a key.

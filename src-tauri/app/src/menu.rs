@@ -1,6 +1,10 @@
 //! The tray menu as a value: two that are equal look the same, so the desktop is only bothered when something changed.
 //! A newcomer would put a callback on an item: an item carries an `Intent`, and only what is on the menu can be asked for.
 
+mod edits;
+
+pub use edits::{Edit, edits};
+
 use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot};
 use tidegate_proto::words::words;
 
