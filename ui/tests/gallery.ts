@@ -97,6 +97,7 @@ export function service(name: string, title: string, port: number, state: State,
     snippets: postgres(name, port),
     copied: null,
     wrote: null,
+    port_problem: null,
   };
 }
 
@@ -146,6 +147,7 @@ function ana(org: Org, services: Service[], problems: ProblemView[] = []): Org {
 
 export const badLink: ProblemView = {
   org: null,
+  id: "/TG-4001//",
   code: "TG-4001",
   severity: "error",
   title: "Join link is damaged",
@@ -159,6 +161,7 @@ export const badLink: ProblemView = {
 
 const hubAway: ProblemView = {
   ...badLink,
+  id: "/TG-1001//",
   code: "TG-1001",
   title: "Hub is not reachable",
   cause: "Nothing new can be connected because the hub of acme does not answer.",
@@ -169,6 +172,7 @@ const hubAway: ProblemView = {
 
 const expired: ProblemView = {
   ...badLink,
+  id: "/TG-3003//",
   code: "TG-3003",
   title: "Session has ended",
   cause: "Services cannot be connected because your sign-in has ended.",
@@ -178,6 +182,7 @@ const expired: ProblemView = {
 
 const keyringLocked: ProblemView = {
   ...badLink,
+  id: "/TG-4006//",
   code: "TG-4006",
   severity: "warning",
   title: "Keyring is locked",
@@ -187,6 +192,7 @@ const keyringLocked: ProblemView = {
 
 const noTray: ProblemView = {
   ...badLink,
+  id: "/TG-6007//",
   code: "TG-6007",
   severity: "info",
   title: "No tray",
@@ -196,6 +202,7 @@ const noTray: ProblemView = {
 
 export const portTaken: ProblemView = {
   ...badLink,
+  id: "/TG-6001//",
   code: "TG-6001",
   title: "Port is taken",
   cause: "warehouse cannot be opened because port 15432 is held by postgres (4711).",
@@ -205,6 +212,7 @@ export const portTaken: ProblemView = {
 
 const targetClosed: ProblemView = {
   ...badLink,
+  id: "/TG-5001//",
   code: "TG-5001",
   title: "Service is down",
   cause: "warehouse cannot be connected because what is behind it refuses connections.",
@@ -247,7 +255,7 @@ function busy(): View[] {
 
 export const gallery: Record<string, Scene> = {
   starting: { view: { ...notJoined, page: "starting" } },
-  broken: { view: { ...notJoined, page: "broken", problems: [{ ...badLink, code: "TG-6005", title: "Folder cannot be used", cause: "Tidegate cannot start because it cannot use /home/ana/.local/share/tidegate.", next: "Check that the folder belongs to you and that the disk is not full." }] } },
+  broken: { view: { ...notJoined, page: "broken", problems: [{ ...badLink, id: "/TG-6005//", code: "TG-6005", title: "Folder cannot be used", cause: "Tidegate cannot start because it cannot use /home/ana/.local/share/tidegate.", next: "Check that the folder belongs to you and that the disk is not full." }] } },
   "not-joined": { view: notJoined },
   "not-joined-no-tray": { view: { ...notJoined, tray: false, problems: [noTray] } },
   "join-link-good": { view: notJoined, keys: ["paste:tidegate://join?hub=hub.acme.example:443&org=acme&ticket=x"] },
@@ -321,6 +329,7 @@ export const gallery: Record<string, Scene> = {
   "two-orgs": { view: joined(ana(acme, [warehouse(connected), website]), { ...beta, services: [service("warehouse", "The other one", 15433, { is: "idle" }, "beta")] }) },
   "two-orgs-both": { view: joined(ana(acme, [warehouse({ is: "idle" })]), ana(beta, [service("warehouse", "The other one", 15433, connected, "beta")])) },
   settings: { view: { ...signedIn(warehouse({ is: "idle" }), { ...website, port: 8080 }), keys_note: null }, clicks: ["settings"] },
+  "settings-port-refused": { view: signedIn({ ...warehouse({ is: "idle" }), port_problem: portTaken }, website), clicks: ["settings"] },
   leaving: { view: joined(ana(acme, [])), clicks: ["settings", "leave"] },
   "join-another": { view: joined(ana(acme, [])), clicks: ["settings", "join-another"] },
   many: { view: crowd(500) },

@@ -1,7 +1,7 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { scene, signedIn, warehouse } from "./gallery";
+import { portTaken, scene, signedIn, warehouse } from "./gallery";
 import { byId, stage } from "./stage";
 
 test("every choice acts at once", async () => {
@@ -53,6 +53,52 @@ test("a chosen port can be given back", async () => {
   await user.keyboard("{Enter}");
 
   expect(asked).toEqual([{ do: "set_port", service: "acme/grafana", port: null }]);
+});
+
+test("a refused port is said beside its field, and can be asked for again", async () => {
+  const user = userEvent.setup();
+  const { asked, show } = await stage(signedIn(warehouse({ is: "idle" })));
+  await user.click(byId("settings"));
+  await user.clear(byId("port-warehouse"));
+  await user.type(byId("port-warehouse"), "15999{Enter}");
+
+  await show(signedIn({ ...warehouse({ is: "idle" }), port_problem: portTaken }));
+
+  expect(byId("port-refused-warehouse").textContent).toContain("is held by postgres");
+  expect(byId("port-warehouse").getAttribute("aria-invalid")).toBe("true");
+  expect(byId("port-warehouse")).toHaveProperty("value", "15999");
+  await user.type(byId("port-warehouse"), "{Enter}");
+  expect(asked).toEqual([15999, 15999].map((port) => ({ do: "set_port", service: "acme/warehouse", port })));
+});
+
+test("what is being typed outlives a new view", async () => {
+  const user = userEvent.setup();
+  const { show } = await stage(signedIn(warehouse({ is: "idle" })));
+  await user.click(byId("settings"));
+  await user.clear(byId("port-warehouse"));
+  await user.type(byId("port-warehouse"), "15");
+
+  await show(signedIn(warehouse({ is: "connecting", step: "asking the outlet" })));
+
+  expect(byId("port-warehouse")).toHaveProperty("value", "15");
+});
+
+test("what an organisation has to say is said in the settings too", async () => {
+  const user = userEvent.setup();
+  const { view } = scene("session-ended");
+  await stage(view);
+
+  await user.click(byId("settings"));
+
+  expect(byId("problem-TG-3003").textContent).toContain("Sign in again");
+});
+
+test("three services with one trouble are three problems", async () => {
+  const problems = ["a", "b", "c"].map((name) => ({ ...portTaken, id: `acme/TG-6001/${name}/` }));
+  const { view } = scene("session-ended");
+  await stage({ ...view, orgs: view.orgs.map((org) => ({ ...org, problems })) });
+
+  expect(document.querySelectorAll("[data-testid=problem-TG-6001]").length).toBe(3);
 });
 
 test("the link for another computer can be copied, and is not shown", async () => {

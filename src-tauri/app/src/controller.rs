@@ -1,6 +1,7 @@
 //! The one loop between a person, the agent, and the desktop: snapshots and intents in; menu, icon, view, notices out.
 //! A newcomer would act on each change: first everything is computed anew as values, then only what differs from the last is shown.
 
+mod acts;
 mod news;
 mod own;
 mod written;
@@ -18,8 +19,8 @@ use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem, next_shown};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
+use self::acts::{Acts, Answer};
 use crate::agent::AgentHandle;
 use crate::call::Call;
 use crate::change::Told;
@@ -32,8 +33,6 @@ use crate::view::{View, view};
 
 /// The agent is told to hurry: together with the rest of the way out this stays under 5 s.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(4);
-/// A person cannot have asked for more at once; more would be a page gone wild.
-const ACTS_AT_ONCE: usize = 16;
 /// Time left is looked at this often: cheap, and soon right again after sleep.
 const PACE: Duration = Duration::from_secs(5);
 
@@ -80,18 +79,7 @@ pub struct Controller<D, A> {
     said: Vec<Told>,
     /// The last problem that was told, and when.
     told: Option<(Problem, UnixTime)>,
-    acts: JoinSet<Answer>,
-}
-
-/// What the agent said to something that was asked here.
-struct Answer {
-    /// The service that was to be connected.
-    wanted: Option<ServiceRef>,
-    /// The service whose section was to be written.
-    written: Option<ServiceRef>,
-    /// The org that was asked.
-    org: Option<OrgName>,
-    result: Result<(), Problem>,
+    acts: Acts,
 }
 
 enum Engine<A> {
@@ -139,7 +127,7 @@ where
             warned: BTreeSet::new(),
             said: Vec::new(),
             told: None,
-            acts: JoinSet::new(),
+            acts: Acts::default(),
         }
     }
 
@@ -156,7 +144,8 @@ where
                 started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),
                 snapshot = self.engine.next() => Event::Snapshot(snapshot),
                 input = self.inputs.recv() => Event::Input(input),
-                Some(answer) = self.acts.join_next() => Event::Answer(answer.unwrap_or_else(|_| Answer::lost())),
+                Some(answer) = self.acts.answer() => Event::Answer(answer),
+                Some(kept) = self.own.kept() => Event::Answer(Answer::about_us(kept)),
                 () = tokio::time::sleep(pace.unwrap_or(PACE)), if pace.is_some() => Event::Tick,
             };
             if self.handle(event).is_break() {
@@ -171,7 +160,12 @@ where
             Event::Started(Ok(agent)) => self.started(agent),
             Event::Started(Err(problem)) => self.broke(problem),
             Event::Snapshot(Some(snapshot)) => self.learn(snapshot),
-            Event::Answer(answer) => self.hear(answer),
+            Event::Answer(answer) => {
+                self.hear(answer);
+                if let Engine::Running { agent, .. } = &self.engine {
+                    self.acts.go_on(agent);
+                }
+            }
             Event::Tick => {}
             Event::Input(Some(input)) => return self.take(input),
             // The agent was told to end by somebody else, or the desktop is gone.
@@ -214,6 +208,7 @@ where
             self.wanted.remove(&service);
         }
         self.notes.forget(problem.code);
+        self.notes.port_refused = answer.moved.map(|service| (service, problem.clone()));
         self.notes.refused.push((answer.org, problem));
     }
 
@@ -262,7 +257,7 @@ where
             Action::DismissProblem { code, .. } => self.notes.forget(*code),
             Action::Connect { service } => {
                 self.wanted.insert(service.clone());
-                self.notes.refused.clear();
+                self.notes.forget_refusals();
             }
             Action::Disconnect { service } => {
                 self.wanted.remove(service);
@@ -280,31 +275,11 @@ where
             | Action::ApproveDevice { .. }
             | Action::DeclineDevice { .. }
             | Action::RevokeDevice { .. }
-            | Action::CancelSignIn { .. } => self.notes.refused.clear(),
+            | Action::CancelSignIn { .. } => self.notes.forget_refusals(),
         }
-        let Engine::Running { agent, .. } = &self.engine else {
-            return;
-        };
-        if self.acts.len() >= ACTS_AT_ONCE {
-            tracing::warn!("an action was dropped because too many were under way");
-            return;
+        if let Engine::Running { agent, .. } = &self.engine {
+            self.acts.ask(agent, action);
         }
-        let agent = Arc::clone(agent);
-        let (wanted, written) = match &action {
-            Action::Connect { service } => (Some(service.clone()), None),
-            Action::WritePgService { service } => (None, Some(service.clone())),
-            _ => (None, None),
-        };
-        let org = action.org().cloned();
-        self.acts.spawn(async move {
-            let result = agent.act(action).await;
-            Answer {
-                wanted,
-                written,
-                org,
-                result,
-            }
-        });
     }
 
     /// What ends now was asked for here.
@@ -353,42 +328,20 @@ where
     /// When to look again although nothing happened; `None` when nothing shown changes by time alone.
     fn pace(&self) -> Option<Duration> {
         let snapshot = self.snapshot.as_ref()?;
-        let next = next_shown(snapshot.all_problems(), self.clock.now()).map(Duration::from_secs);
+        let now = self.clock.now();
+        let next = next_shown(snapshot.all_problems(), now).map(Duration::from_secs);
         let is_in = |org: &OrgSnapshot| matches!(org.account, AccountView::SignedIn { .. });
-        let is_timed = snapshot.orgs.iter().any(is_in)
-            || self.notes.copied.is_some()
-            || self.notes.wrote.is_some();
-        let pace = is_timed.then_some(PACE);
-        pace.into_iter().chain(next).min()
+        let pace = snapshot.orgs.iter().any(is_in).then_some(PACE);
+        let until = self.notes.said_until().filter(|until| now < *until);
+        let until = until.map(|until| Duration::from_secs(now.until(until)));
+        pace.into_iter().chain(next).chain(until).min()
     }
 
     async fn end(mut self) {
         self.desktop.ending();
         self.acts.shutdown().await;
-        if let Engine::Running { agent, snapshots } = self.engine {
-            drop(snapshots);
-            // The acts are joined, so this is the last owner.
-            if let Some(agent) = Arc::into_inner(agent)
-                && tokio::time::timeout(SHUTDOWN_LIMIT, agent.shutdown())
-                    .await
-                    .is_err()
-            {
-                tracing::warn!("agent did not end in time");
-            }
-        }
+        tokio::join!(self.own.finish(), self.engine.end());
         self.desktop.quit();
-    }
-}
-
-impl Answer {
-    /// Its task broke, which is our own fault.
-    fn lost() -> Self {
-        Self {
-            wanted: None,
-            written: None,
-            org: None,
-            result: Err(Problem::new(Code::Internal)),
-        }
     }
 }
 
@@ -401,6 +354,23 @@ impl<A> Engine<A> {
                 Some(snapshots.borrow_and_update().clone())
             }
             Self::Starting | Self::Broken => std::future::pending().await,
+        }
+    }
+}
+
+impl<A: AgentHandle> Engine<A> {
+    async fn end(self) {
+        let Self::Running { agent, snapshots } = self else {
+            return;
+        };
+        drop(snapshots);
+        // The acts are joined, so this is the last owner.
+        if let Some(agent) = Arc::into_inner(agent)
+            && tokio::time::timeout(SHUTDOWN_LIMIT, agent.shutdown())
+                .await
+                .is_err()
+        {
+            tracing::warn!("agent did not end in time");
         }
     }
 }

@@ -5,6 +5,8 @@ mod edits;
 
 pub use edits::{Edit, edits};
 
+use std::collections::BTreeSet;
+
 use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot};
 use tidegate_proto::words::words;
 
@@ -152,7 +154,10 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
             ),
         }
     }
-    let problems = scene.problems();
+    let mut problems = scene.problems();
+    // Titles do not say which of three services it is; the window does.
+    let mut said = BTreeSet::new();
+    problems.retain(|(org, problem)| said.insert((*org, problem.code.number())));
     for (org, problem) in problems.iter().take(PROBLEMS_SHOWN) {
         let of = org.map(|org| format!("{org}:")).unwrap_or_default();
         let id = format!("problem:{of}{}", problem.code);

@@ -1,9 +1,11 @@
 //! A problem as the window shows it: the words come from the one file of words, the button from here.
 //! A newcomer would match on the text to find the button: match on the code.
 
+use std::fmt;
+
 use serde::Serialize;
 use tidegate_agent::ServiceRef;
-use tidegate_proto::names::OrgName;
+use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem, Severity};
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
@@ -11,8 +13,41 @@ use ts_rs::TS;
 
 use crate::intent::{Copyable, Intent};
 
+/// What a problem is about: two of one id are one thing said twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemId<'a> {
+    org: Option<&'a OrgName>,
+    code: Code,
+    service: Option<&'a ServiceName>,
+    /// The file or folder.
+    path: Option<&'a str>,
+}
+
+impl<'a> ProblemId<'a> {
+    pub fn of(org: Option<&'a OrgName>, problem: &'a Problem) -> Self {
+        let facts = &problem.facts;
+        Self {
+            org,
+            code: problem.code,
+            service: facts.service.as_ref(),
+            path: facts.path.as_ref().map(|path| path.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for ProblemId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let org = self.org.map_or("", OrgName::as_str);
+        let service = self.service.map_or("", ServiceName::as_str);
+        let path = self.path.unwrap_or_default();
+        write!(f, "{org}/{}/{service}/{path}", self.code)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct ProblemView {
+    /// No other that is shown has it.
+    pub id: String,
     /// The org it is about; `None`: this computer's.
     #[ts(type = "string | null")]
     pub org: Option<OrgName>,
@@ -50,6 +85,7 @@ pub struct Button {
 pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
     let words = words(problem);
     ProblemView {
+        id: ProblemId::of(org, problem).to_string(),
         org: org.cloned(),
         code: problem.code.to_string(),
         severity: match problem.code.severity() {

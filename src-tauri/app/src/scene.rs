@@ -9,6 +9,7 @@ use tidegate_proto::time::UnixTime;
 use crate::activity::Activity;
 use crate::arrived::Arrived;
 use crate::intent::Copyable;
+use crate::problem::ProblemId;
 use crate::settings::Settings;
 use crate::tray_host::TrayHost;
 
@@ -25,6 +26,8 @@ pub struct Scene<'a> {
 pub struct Notes {
     /// Answers of the agent to what was asked here, until something else is asked.
     pub refused: Vec<(Option<OrgName>, Problem)>,
+    /// The service whose port was to be another one, where that was refused.
+    pub port_refused: Option<(ServiceRef, Problem)>,
     /// Whether somebody shows our icon. Not a problem that can be dismissed.
     pub tray: TrayHost,
     /// What the desktop cannot do, until dismissed.
@@ -32,7 +35,7 @@ pub struct Notes {
     pub copied: Option<Copied>,
     pub wrote: Option<Wrote>,
     pub activity: Activity,
-    /// The agent could not start: `refused` says why.
+    /// The agent could not start: `desktop` says why.
     pub broken: bool,
     pub settings: Settings,
     /// Whether the desktop starts the app at login.
@@ -68,9 +71,10 @@ impl<'a> Scene<'a> {
         let mut shown: Vec<(Option<&OrgName>, &Problem)> = Vec::new();
         let all = reported.into_iter().flatten().chain(refused).chain(desktop);
         for (org, problem) in all {
+            let id = ProblemId::of(org, problem);
             let twice = shown
                 .iter()
-                .any(|(about, other)| *about == org && other.code == problem.code);
+                .any(|(org, other)| ProblemId::of(*org, other) == id);
             if !twice && !self.shown_by_a_service(org, problem) {
                 shown.push((org, problem));
             }
@@ -90,6 +94,12 @@ impl<'a> Scene<'a> {
         is_said.then_some(wrote.section.as_str())
     }
 
+    /// Why a service did not get the port that was asked for.
+    pub fn port_problem(&self, service: &ServiceRef) -> Option<&'a Problem> {
+        let (about, problem) = self.notes.port_refused.as_ref()?;
+        (about == service).then_some(problem)
+    }
+
     fn shown_by_a_service(&self, org: Option<&OrgName>, problem: &Problem) -> bool {
         let Some(snapshot) = self.snapshot else {
             return false;
@@ -107,6 +117,21 @@ impl Notes {
     pub fn forget(&mut self, code: Code) {
         self.refused.retain(|(_, problem)| problem.code != code);
         self.desktop.retain(|problem| problem.code != code);
+        self.port_refused
+            .take_if(|(_, problem)| problem.code == code);
+    }
+
+    /// Something else is asked for: what was refused before is no longer the answer.
+    pub fn forget_refusals(&mut self) {
+        self.refused.clear();
+        self.port_refused = None;
+    }
+
+    /// Until when something that was done is worth saying.
+    pub fn said_until(&self) -> Option<UnixTime> {
+        let copied = self.copied.iter().map(|copied| copied.said_until);
+        let wrote = self.wrote.iter().map(|wrote| wrote.said_until);
+        copied.chain(wrote).max()
     }
 
     pub fn forget_copied(&mut self, service: &ServiceRef) {

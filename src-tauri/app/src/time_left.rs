@@ -3,13 +3,14 @@
 
 use tidegate_proto::time::UnixTime;
 
-/// `3 h 05 min left`, `12 min left`, `less than a minute left`.
+/// `12 h left`, `3 h 05 min left`, `12 min left`, `less than a minute left`.
 pub fn time_left(now: UnixTime, until: UnixTime) -> String {
     let minutes = now.until(until).div_ceil(60);
     match (minutes / 60, minutes % 60) {
         (0, 0) => "time is up".to_owned(),
         (0, 1) if now.until(until) < 60 => "less than a minute left".to_owned(),
         (0, minutes) => format!("{minutes} min left"),
+        (hours, 0) => format!("{hours} h left"),
         (hours, minutes) => format!("{hours} h {minutes:02} min left"),
     }
 }
@@ -28,7 +29,7 @@ mod tests {
         assert_eq!(said(59), "less than a minute left");
         assert_eq!(said(60), "1 min left");
         assert_eq!(said(61), "2 min left");
-        assert_eq!(said(3_600), "1 h 00 min left");
+        assert_eq!(said(3_600), "1 h left");
         assert_eq!(said(11_100), "3 h 05 min left");
     }
 

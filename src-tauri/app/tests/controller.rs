@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use desk::{
     Desk, HOUR, Told, acme, but, connected, connecting, copied, last_menu, last_view, named,
-    not_joined, notices, of, signed_out, signing_in, warehouse, with_services,
+    not_joined, notices, of, service, signed_out, signing_in, warehouse, with_services,
 };
 use tidegate_agent::{Action, HubState, ServiceState, SignInStep};
 use tidegate_app::devices::LinkCopy;
@@ -452,6 +452,88 @@ async fn a_page_gone_wild_cannot_pile_up_work() {
     desk.settle().await;
 
     assert!(desk.acted().len() <= 16);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_something_never_waits_behind_what_begins() {
+    let many = (0..40).map(|n| service(&format!("s{n}"), 15_000 + n, ServiceState::Idle));
+    let desk = Desk::with(with_services(many.collect())).await;
+    desk.agent.lock().unwrap().hangs = true;
+    let connect = |n: usize| Intent::Connect {
+        service: of(&format!("s{n}")),
+    };
+    for n in 0..40 {
+        desk.person(connect(n)).await;
+    }
+    let begun = desk.acted();
+
+    desk.person(Intent::Disconnect { service: of("s3") }).await;
+    desk.person(Intent::SignOut { org: acme() }).await;
+
+    assert_eq!(begun.len(), 16, "the others wait");
+    assert_eq!(
+        desk.acted(),
+        [
+            Action::Disconnect { service: of("s3") },
+            Action::SignOut { org: acme() }
+        ]
+    );
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_was_clicked_is_done_in_its_turn() {
+    let many = (0..40).map(|n| service(&format!("s{n}"), 15_000 + n, ServiceState::Idle));
+    let desk = Desk::with(with_services(many.collect())).await;
+
+    for n in 0..40 {
+        let service = of(&format!("s{n}"));
+        let clicked = Input::Do(Intent::Connect { service });
+        desk.inputs.send(clicked).await.unwrap();
+    }
+    desk.settle().await;
+
+    assert_eq!(desk.acted().len(), 40);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_copied_is_old_nothing_looks_at_the_clock_any_more() {
+    let mut snapshot = signed_out();
+    snapshot.orgs[0].link = "tidegate://join?org=acme".to_owned();
+    let desk = Desk::with(snapshot).await;
+    let what = Copyable::DeviceLink { org: acme() };
+    desk.person(Intent::Copy { what }).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let before = desk.looks();
+
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+
+    assert_eq!(desk.looks(), before);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_port_is_said_beside_its_service_until_something_else_is_asked() {
+    let desk = Desk::with(warehouse(ServiceState::Idle)).await;
+    let refused = Problem::new(Code::PortTaken).service(&of("warehouse").service);
+    desk.agent.lock().unwrap().answer = Some(refused);
+    let wish = |port| Intent::SetPort {
+        service: of("warehouse"),
+        port: Some(port),
+    };
+
+    desk.person(wish(15_999)).await;
+    let refused = last_view(&desk.told());
+    desk.person(wish(16_000)).await;
+    let again = last_view(&desk.told());
+
+    let said = refused.orgs[0].services[0].port_problem.as_ref().unwrap();
+    assert_eq!(said.code, Code::PortTaken.to_string());
+    assert_eq!(refused.orgs[0].problems.as_slice(), [said.clone()]);
+    assert_eq!(again.orgs[0].services[0].port_problem, None);
+    assert_eq!(again.orgs[0].problems, []);
     desk.close().await;
 }
 

@@ -171,7 +171,7 @@ fn an_open_service_shows_port_and_time_and_quit_says_what_it_ends() {
         [
             line("acme: ana@acme.example"),
             Item::Separator,
-            line("warehouse · localhost:15432 · 10 h 00 min left"),
+            line("warehouse · localhost:15432 · 10 h left"),
             entry(
                 "copy:acme/warehouse",
                 "Copy warehouse address",
@@ -329,7 +329,7 @@ fn with_two_orgs_every_line_says_whose_it_is() {
         [
             "acme: ana@acme.example",
             "beta: signed out",
-            "acme/warehouse · localhost:15432 · 10 h 00 min left",
+            "acme/warehouse · localhost:15432 · 10 h left",
             "Copy acme/warehouse address",
             "Disconnect acme/warehouse",
             "Connect beta/warehouse",

@@ -52,6 +52,22 @@ async fn what_is_chosen_is_shown_and_is_there_at_the_next_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_chosen_just_before_quitting_is_kept() {
+    let desk = Desk::with(signed_out()).await;
+    let file = desk.home.settings_file();
+
+    for theme in [Theme::Light, Theme::System, Theme::Dark] {
+        let chosen = Input::Do(set(Setting::Theme { theme }));
+        desk.inputs.send(chosen).await.unwrap();
+    }
+    desk.inputs.send(Input::Do(Intent::Quit)).await.unwrap();
+    let home = desk.closed().await;
+
+    assert_eq!(file.load().0.theme, Theme::Dark);
+    drop(home);
+}
+
+#[tokio::test(start_paused = true)]
 async fn start_at_login_is_an_entry_of_the_desktop() {
     let desk = Desk::with(signed_out()).await;
     let entry = desk.home.entry();

@@ -80,7 +80,11 @@ copied: Form | null,
 /**
  * What to type, after it was written into `pg_service.conf`.
  */
-wrote: string | null, };
+wrote: string | null, 
+/**
+ * Why it did not get the port that was asked for.
+ */
+port_problem: ProblemView | null, };
 
 export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, 
 /**
@@ -91,6 +95,10 @@ bytes: number, } | { "is": "disconnecting" } | { "is": "failed", problem: Proble
 export type Snippet = { form: Form, label: string, text: string, };
 
 export type ProblemView = { 
+/**
+ * No other that is shown has it.
+ */
+id: string, 
 /**
  * The org it is about; `None`: this computer's.
  */

@@ -1,14 +1,16 @@
 //! What the app does for itself: its settings, start at login, a second start, a tray that goes and comes back.
-//! A newcomer would save in the loop: a disk can be slow, so each save is a task, and the last one writes what was chosen last.
+//! A newcomer would save in the loop: a disk can be slow, so each save is a task, the last one writes what was chosen last, and quitting waits for it.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_agent::Action;
 use tidegate_proto::problem::{Code, Problem};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 
-use super::{Answer, Controller};
+use super::Controller;
 use crate::agent::AgentHandle;
 use crate::arrived::Arrived;
 use crate::at_login::{StartAtLogin, of_this_system};
@@ -19,6 +21,9 @@ use crate::scene::Notes;
 use crate::settings::{Setting, Settings, SettingsFile};
 use crate::tray_host::TrayHost;
 
+/// As long as the agent has for its own end.
+const SAVING_LIMIT: Duration = Duration::from_secs(4);
+
 /// What the app knows of itself when it starts.
 pub struct Own {
     pub(super) call: Call,
@@ -27,6 +32,7 @@ pub struct Own {
     chosen: watch::Sender<Settings>,
     /// One save after the other.
     turn: Arc<Mutex<()>>,
+    saving: JoinSet<Result<(), Problem>>,
     damaged: Option<Problem>,
 }
 
@@ -64,6 +70,7 @@ impl Own {
             file,
             chosen: watch::Sender::new(settings),
             turn: Arc::default(),
+            saving: JoinSet::new(),
             damaged,
         }
     }
@@ -79,23 +86,37 @@ impl Own {
     }
 
     /// Writes what is chosen when its turn has come.
-    fn save(&self) -> impl Future<Output = Result<(), Problem>> + Send + use<> {
+    fn save(&mut self) {
         let (turn, chosen, file) = (
             Arc::clone(&self.turn),
             self.chosen.subscribe(),
             self.file.clone(),
         );
-        async move {
+        self.saving.spawn(async move {
             let _turn = turn.lock().await;
             let newest = chosen.borrow().clone();
             let saved = tokio::task::spawn_blocking(move || file.save(&newest)).await;
             saved.unwrap_or(Err(Problem::new(Code::Internal)))
+        });
+    }
+
+    /// The end of one save; `None` while nothing is being saved.
+    pub(super) async fn kept(&mut self) -> Option<Result<(), Problem>> {
+        let kept = self.saving.join_next().await?;
+        Some(kept.unwrap_or_else(|_| Err(Problem::new(Code::Internal))))
+    }
+
+    /// What was chosen last is kept, or the disk had its time.
+    pub(super) async fn finish(&mut self) {
+        let saved = async { while self.kept().await.is_some() {} };
+        if tokio::time::timeout(SAVING_LIMIT, saved).await.is_err() {
+            tracing::warn!("settings were not saved in time");
         }
     }
 
-    fn turn_at_login(&self, on: bool) -> impl Future<Output = Result<(), Problem>> + Send + use<> {
+    fn turn_at_login(&mut self, on: bool) {
         let (turn, login) = (Arc::clone(&self.turn), Arc::clone(&self.login));
-        async move {
+        self.saving.spawn(async move {
             let _turn = turn.lock().await;
             let turned = tokio::task::spawn_blocking(move || login.turn(on)).await;
             match turned {
@@ -105,7 +126,7 @@ impl Own {
                 }
                 Err(_) => Err(Problem::new(Code::Internal)),
             }
-        }
+        });
     }
 }
 
@@ -169,23 +190,11 @@ where
             Setting::StartAtLogin { on } => {
                 self.notes.at_login = on;
                 self.notes.forget(Code::LoginStartNotChanged);
-                let turned = self.own.turn_at_login(on);
-                self.acts.spawn(async { Answer::about_us(turned.await) });
-                return;
+                return self.own.turn_at_login(on);
             }
         }
         self.own.chosen.send_replace(self.notes.settings.clone());
         self.notes.forget(Code::SettingsNotSaved);
-        let saved = self.own.save();
-        self.acts.spawn(async { Answer::about_us(saved.await) });
-    }
-}
-
-impl Answer {
-    fn about_us(result: Result<(), Problem>) -> Self {
-        Self {
-            result,
-            ..Self::lost()
-        }
+        self.own.save();
     }
 }

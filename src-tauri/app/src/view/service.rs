@@ -30,6 +30,8 @@ pub struct Service {
     pub copied: Option<Form>,
     /// What to type, after it was written into `pg_service.conf`.
     pub wrote: Option<String>,
+    /// Why it did not get the port that was asked for.
+    pub port_problem: Option<ProblemView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -89,6 +91,9 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
         wrote: scene
             .wrote(&reference)
             .map(|section| format!("psql service={section}")),
+        port_problem: scene
+            .port_problem(&reference)
+            .map(|problem| problem_view(Some(&org.name), problem)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! A newcomer would wait for real time: it is paused, and `settle` runs everything that can run now.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tidegate_agent::{
@@ -137,6 +138,8 @@ pub(crate) struct Desk {
     told: Arc<Mutex<Vec<Told>>>,
     running: JoinHandle<()>,
     began: Instant,
+    /// How often the controller has looked at the clock.
+    looks: Arc<AtomicUsize>,
     pub(crate) home: Home,
 }
 
@@ -152,6 +155,10 @@ impl Home {
 
     pub(crate) fn settings(&self) -> String {
         std::fs::read_to_string(self.0.path().join("app.toml")).unwrap_or_default()
+    }
+
+    pub(crate) fn settings_file(&self) -> SettingsFile {
+        SettingsFile::in_dir(self.0.path())
     }
 
     pub(crate) fn entry(&self) -> EntryFile {
@@ -217,7 +224,12 @@ impl Desk {
         let agent = Arc::new(Mutex::new(AgentSide::default()));
         let began = Instant::now();
         let told = Arc::clone(&recorder.told);
-        let clock = Clock::from_fn(move || MORNING.plus(began.elapsed().as_secs()));
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&looks);
+        let clock = Clock::from_fn(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            MORNING.plus(began.elapsed().as_secs())
+        });
         let controller = Controller::new(recorder, home.own(call), received, clock);
         let (snapshots, start) = match start {
             Ok(first) => {
@@ -235,6 +247,7 @@ impl Desk {
             told,
             running,
             began,
+            looks,
             home,
         };
         desk.settle().await;
@@ -257,6 +270,10 @@ impl Desk {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         panic!("never: {what}");
+    }
+
+    pub(crate) fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
     }
 
     pub(crate) fn now(&self) -> UnixTime {
@@ -300,11 +317,17 @@ impl Desk {
 
     /// Quits, and proves that nothing is left.
     pub(crate) async fn close(self) {
+        drop(self.closed().await);
+    }
+
+    /// The same; what is on the disk stays for a while.
+    pub(crate) async fn closed(self) -> Home {
         // The controller may have ended already.
         let _ = self.inputs.send(Input::Stop).await;
         self.running.await.unwrap();
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         assert_eq!(told.last(), Some(&Told::Quit));
+        self.home
     }
 }
 
