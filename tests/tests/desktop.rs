@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tidegate_tests::process::{Process, Signal};
@@ -84,6 +84,64 @@ async fn the_icon_comes_back_with_the_panel_and_meanwhile_there_is_the_window() 
     tray.click("Quit Tidegate").await.unwrap();
     assert!(app.ended(GONE).await.unwrap().success());
     drop((app, panel, laptop));
+    stage.close().unwrap();
+}
+
+/// A panel that only remembers how often an icon was announced.
+struct Panel(Arc<Mutex<Vec<String>>>);
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Panel {
+    fn register_status_notifier_item(
+        &self,
+        path: &str,
+        #[zbus(header)] header: zbus::message::Header<'_>,
+    ) {
+        let who = header.sender().map(ToString::to_string).unwrap_or_default();
+        self.0.lock().unwrap().push(format!("{who}{path}"));
+    }
+
+    #[zbus(property)]
+    fn registered_status_notifier_items(&self) -> Vec<String> {
+        self.0.lock().unwrap().last().cloned().into_iter().collect()
+    }
+
+    #[zbus(property)]
+    fn is_status_notifier_host_registered(&self) -> bool {
+        true
+    }
+}
+
+/// Panels read the menu anew for an icon that is announced again, and Xfce's dies when it was still reading.
+#[tokio::test]
+async fn the_icon_is_announced_once_however_often_its_menu_changes() {
+    let (stage, laptop) = laptop().await.unwrap();
+    laptop.stop_the_panel().await.unwrap();
+    let announced = Arc::new(Mutex::new(Vec::new()));
+    let panel = laptop.bus_builder().unwrap();
+    let panel = panel
+        .name("org.kde.StatusNotifierWatcher")
+        .unwrap()
+        .serve_at("/StatusNotifierWatcher", Panel(Arc::clone(&announced)))
+        .unwrap()
+        .build()
+        .await
+        .unwrap();
+    let app = start(&laptop, &["--hidden"]).unwrap();
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+    let before = tray.read().await.unwrap();
+
+    for _ in 0..3 {
+        // Nobody answers there: the menu says that it joins, and then that it could not.
+        laptop.join(LINK).await.unwrap_err();
+    }
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+
+    assert_ne!(tray.read().await.unwrap(), before, "it did change");
+    assert_eq!(announced.lock().unwrap().len(), 1);
+    assert!(app.stop(GONE).await.unwrap().success());
+    drop((panel, laptop));
     stage.close().unwrap();
 }
 

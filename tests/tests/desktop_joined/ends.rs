@@ -15,6 +15,9 @@ use zbus::zvariant::ObjectPath;
 use super::desk::Desk;
 
 const CLIENT: &str = "/org/gnome/SessionManager/Client7";
+/// Of a program that is not ours: the accessibility registry and the keyring register too, and answer as politely.
+const OTHER: &str = "/org/gnome/SessionManager/Client8";
+const APP: &str = "dev.tidegate.app";
 /// The app promises to be gone by then, whatever hangs.
 const GONE: Duration = Duration::from_secs(5);
 const QUITTING: &str = "TG-7005";
@@ -52,11 +55,15 @@ struct Register(mpsc::Sender<String>);
 impl Register {
     async fn register_client(
         &self,
-        _app: String,
+        app: String,
         _started_as: String,
         #[zbus(header)] header: zbus::message::Header<'_>,
     ) -> ObjectPath<'static> {
         let who = header.sender().map(ToString::to_string).unwrap_or_default();
+        println!("  {app} registers for the end of the session");
+        if app != APP {
+            return ObjectPath::from_static_str_unchecked(OTHER);
+        }
         let _ = self.0.send(who).await;
         ObjectPath::from_static_str_unchecked(CLIENT)
     }
