@@ -2,11 +2,11 @@
 //! A newcomer would call Tauri's setters from the controller: they wait for the main thread, which may be waiting for us.
 
 use tauri::{AppHandle, Manager};
+use tidegate_app::clipboard::Clipboard;
 use tidegate_app::stop::quit_watch;
 use tidegate_app::{CopyFailed, Desktop, Icon, Input, Menu, Notice, View};
 use tokio::sync::mpsc;
 
-use crate::clipboard::Clipboard;
 use crate::notices::Notices;
 use crate::window::WindowState;
 use crate::{tray, window};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tauri::image::Image;
 use tauri::menu::{Menu as TauriMenu, MenuItem, MenuItemKind, PredefinedMenuItem};
 use tauri::tray::TrayIconBuilder;
-use tauri::{AppHandle, Manager, include_image};
+use tauri::{AppHandle, Manager, Wry, include_image};
 use tidegate_app::menu::{Edit, edits};
 use tidegate_app::{Icon, IconState, Input, Item, Menu, Panel};
 
@@ -44,25 +44,20 @@ pub(crate) fn make(app: &AppHandle) -> bool {
 
 /// The menu that the tray has, and what it says. It is kept for good: a tray that is given another one registers itself again.
 #[derive(Default)]
-pub(crate) struct Drawn(Mutex<Option<(TauriMenu<tauri::Wry>, Menu)>>);
+pub(crate) struct Drawn(Mutex<Shown>);
+
+type Shown = Option<(TauriMenu<Wry>, Menu)>;
 
 /// Runs on the main thread.
 pub(crate) fn show_menu(app: &AppHandle, menu: &Menu) {
-    let Some(tray) = app.tray_by_id(id(app)) else {
-        return;
-    };
     let drawn = app.state::<Drawn>();
     let mut drawn = drawn.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let shown = match drawn.take() {
-        Some((kept, says)) => edits(&says, menu)
-            .into_iter()
-            .try_for_each(|edit| change(app, &kept, edit))
-            .map(|()| kept),
-        None => draw(app, menu).and_then(|new| tray.set_menu(Some(new.clone())).map(|()| new)),
-    };
     // One that was changed by halves is not kept: the next is drawn as a whole.
-    *drawn = shown.as_ref().ok().map(|kept| (kept.clone(), menu.clone()));
-    note(shown.map(drop), "show the tray menu");
+    let shown = draw(app, drawn.take(), menu);
+    note(
+        shown.map(|shown| *drawn = Some((shown, menu.clone()))),
+        "show the tray menu",
+    );
 }
 
 /// Runs on the main thread.
@@ -78,31 +73,30 @@ fn id(app: &AppHandle) -> &str {
     &app.config().identifier
 }
 
-fn draw(app: &AppHandle, menu: &Menu) -> tauri::Result<TauriMenu<tauri::Wry>> {
-    let drawn = TauriMenu::new(app)?;
-    for (at, item) in menu.items.iter().enumerate() {
-        insert(app, &drawn, at, item)?;
+fn draw(app: &AppHandle, shown: Shown, menu: &Menu) -> tauri::Result<TauriMenu<Wry>> {
+    let is_new = shown.is_none();
+    let (drawn, says) = match shown {
+        Some(shown) => shown,
+        None => (TauriMenu::new(app)?, Menu::default()),
+    };
+    for edit in edits(&says, menu) {
+        match edit {
+            Edit::Remove { at } => drop(drawn.remove_at(at)?),
+            Edit::Insert { at, item } => insert(app, &drawn, at, &item)?,
+            Edit::Label { at, label } => {
+                if let Some(MenuItemKind::MenuItem(item)) = drawn.items()?.get(at) {
+                    item.set_text(plain(&label))?;
+                }
+            }
+        }
+    }
+    if let Some(tray) = app.tray_by_id(id(app)).filter(|_| is_new) {
+        tray.set_menu(Some(drawn.clone()))?;
     }
     Ok(drawn)
 }
 
-fn change(app: &AppHandle, drawn: &TauriMenu<tauri::Wry>, edit: Edit) -> tauri::Result<()> {
-    match edit {
-        Edit::Remove { at } => drawn.remove_at(at).map(drop),
-        Edit::Insert { at, item } => insert(app, drawn, at, &item),
-        Edit::Label { at, label } => match drawn.items()?.get(at) {
-            Some(MenuItemKind::MenuItem(item)) => item.set_text(plain(&label)),
-            _ => Ok(()),
-        },
-    }
-}
-
-fn insert(
-    app: &AppHandle,
-    drawn: &TauriMenu<tauri::Wry>,
-    at: usize,
-    item: &Item,
-) -> tauri::Result<()> {
+fn insert(app: &AppHandle, drawn: &TauriMenu<Wry>, at: usize, item: &Item) -> tauri::Result<()> {
     let no_key = None::<&str>;
     match item {
         Item::Line(text) => drawn.insert(&MenuItem::new(app, plain(text), false, no_key)?, at),

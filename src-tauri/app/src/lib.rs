@@ -7,6 +7,7 @@ pub mod arrived;
 pub mod at_login;
 pub mod call;
 pub mod change;
+pub mod clipboard;
 pub mod controller;
 pub mod desktop;
 pub mod devices;

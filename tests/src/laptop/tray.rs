@@ -34,7 +34,7 @@ pub struct Tray {
 type Layout = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 impl Laptop {
-    /// Waits for the product's icon.
+    /// Waits for the product's icon, and before that for a panel: one that has just begun is not on the bus yet.
     ///
     /// # Errors
     /// When none appears.
@@ -42,13 +42,15 @@ impl Laptop {
         let bus = self.bus().await.doing("join the laptop's bus")?;
         let until = Instant::now() + PATIENCE;
         loop {
-            if let Some(item) = first_item(&bus).await? {
+            let found = first_item(&bus).await;
+            if let Ok(Some(item)) = &found {
                 let (owner, path) = item.split_once('/').doing("read the icon's address")?;
                 let (owner, path) = (owner.to_owned(), format!("/{path}"));
                 let menu = menu_of(&bus, &owner, &path).await?;
                 return Ok(Tray { bus, owner, menu });
             }
             if Instant::now() > until {
+                found.doing("ask the panel for its icons")?;
                 return Err(Trouble::new("no icon appeared in the tray"));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

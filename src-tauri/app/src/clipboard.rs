@@ -1,13 +1,15 @@
 //! The clipboard, kept open: on X11 and Wayland the text is gone when its owner is.
 //! A newcomer would open one per copy, and wonder why pasting works only sometimes.
 
-use tidegate_app::CopyFailed;
+use crate::CopyFailed;
 
 #[derive(Default)]
-pub(crate) struct Clipboard(Option<arboard::Clipboard>);
+pub struct Clipboard(Option<arboard::Clipboard>);
 
 impl Clipboard {
-    pub(crate) fn put(&mut self, text: &str) -> Result<(), CopyFailed> {
+    /// # Errors
+    /// When the desktop has none that can be reached.
+    pub fn put(&mut self, text: &str) -> Result<(), CopyFailed> {
         if self.try_put(text).is_ok() {
             return Ok(());
         }
@@ -28,7 +30,7 @@ impl Clipboard {
     }
 
     /// Hands the text to the desktop's clipboard manager, where there is one.
-    pub(crate) fn hand_over(&mut self) {
+    pub fn hand_over(&mut self) {
         self.0 = None;
     }
 }
