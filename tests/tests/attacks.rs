@@ -16,10 +16,14 @@ mod laptop;
 mod lying_hub;
 #[path = "../../agent/authority/tests/api/support/org.rs"]
 mod org;
+#[path = "attacks/papers.rs"]
+mod papers;
 #[path = "../../agent/authority/tests/api/support/provider.rs"]
 mod provider;
 #[path = "attacks/revocation.rs"]
 mod revocation;
+#[path = "attacks/stolen_ends.rs"]
+mod stolen_ends;
 #[path = "attacks/stolen_hub.rs"]
 mod stolen_hub;
 #[path = "attacks/stolen_keys.rs"]

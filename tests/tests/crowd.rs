@@ -12,6 +12,8 @@ mod hub;
 mod laptop;
 #[path = "../../agent/authority/tests/api/support/org.rs"]
 mod org;
+#[path = "attacks/papers.rs"]
+mod papers;
 #[path = "../../agent/authority/tests/api/support/provider.rs"]
 mod provider;
 #[path = "attacks/target.rs"]

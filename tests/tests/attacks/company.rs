@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tidegate_authority::AuthorityKeys;
@@ -22,12 +21,12 @@ use tidegate_proto::{
     },
 };
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::time::timeout;
 
 use crate::client::{Client, Device, Refused};
 use crate::hub::{Hub, HubHere, HubProgram};
 use crate::laptop::Laptop;
 use crate::org::Org;
+pub(crate) use crate::papers::{acme, within};
 use crate::provider::Provider;
 use crate::target::Target;
 
@@ -121,6 +120,10 @@ impl Company {
         self.dir.path().join("hub/authority")
     }
 
+    pub(crate) fn outlet_data(&self) -> PathBuf {
+        self.dir.path().join("outlet")
+    }
+
     fn audit(&self) -> PathBuf {
         self.dir.path().join("audit.jsonl")
     }
@@ -207,17 +210,6 @@ impl Company {
 pub(crate) struct StolenHub {
     pub(crate) signing: SigningKey,
     pub(crate) noise: NoiseSecret,
-}
-
-pub(crate) fn acme() -> tidegate_proto::names::OrgName {
-    "acme".parse().unwrap()
-}
-
-/// Nothing in these tests takes this long unless it hangs.
-pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), what)
-        .await
-        .expect("it takes far too long")
 }
 
 /// With room for a crowd that comes all at once.

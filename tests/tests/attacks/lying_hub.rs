@@ -29,7 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::company::{Company, StolenHub, acme, service_statement, within};
-use crate::laptop::{echoes, minted, minted_pass};
+use crate::laptop::echoes;
+use crate::papers::{minted, minted_pass};
 use crate::provider::Provider;
 
 /// Signs in as Ana whatever page it is shown.

@@ -18,7 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{Device, tampered};
 use crate::company::{Company, StolenHub, acme, service_statement, within};
-use crate::laptop::{Laptop, Said, handshake, minted, minted_pass, present, relay_link};
+use crate::laptop::{Laptop, Said, handshake, present, relay_link};
+use crate::papers::{minted, minted_pass};
 use crate::provider::{CLIENT, Provider};
 
 /// A link with a pass that the thief wrote himself.
@@ -159,7 +160,8 @@ async fn a_thief_with_the_hub_cannot_put_his_own_provider_behind_the_key_tunnel(
     .await;
 
     assert!(is_refused(&said), "{said:?}");
-    assert_eq!(came.load(Ordering::SeqCst), 1, "the outlet did come by");
+    // Once for this circuit; what failed is tried again a moment later.
+    assert!(came.load(Ordering::SeqCst) > 0, "the outlet did come by");
     carried.abort();
     assert_eq!(
         his_provider.asked(),
@@ -192,22 +194,8 @@ async fn a_thief_who_says_that_he_is_the_outlet_learns_nothing() {
     let ana = company.ana().await;
     let hub = company.stolen_hub_keys();
     let his_link = thiefs_link(&company, &hub, &ana, PassRole::Outlet).await;
-    let his_key = NoiseSecret::generate(&SystemEntropy);
 
-    // Two serve the warehouse now; the relay turns to the thief sooner or later.
-    let mut deceived = 0;
-    for _ in 0..8 {
-        tokio::select! {
-            hers = within(ana.handshake()) => match hers {
-                Ok(secure) => assert_eq!(secure.peer, company.outlet_keys.noise.public()),
-                Err(error) => {
-                    assert_eq!(error, LinkError::Channel(ChannelError::UnexpectedPeer));
-                    deceived += 1;
-                }
-            },
-            () = pretend(&company, &his_link, &his_key) => {}
-        }
-    }
+    let deceived = deceived(&company, &ana, &his_link).await;
 
     assert!(deceived > 0, "the thief was never asked");
     company.nothing_opened();
@@ -256,6 +244,26 @@ async fn a_hub_under_another_root_is_turned_away_before_anything_is_said() {
     assert!(matches!(joined.err(), Some(LinkError::WrongHub(_))));
     company.nothing_opened();
     company.end().await;
+}
+
+/// How many of eight circuits to the warehouse came to the thief at `link`, who answers as if he were the outlet.
+/// Two serve it now; the relay turns to him sooner or later, and Ana believes him never.
+pub(crate) async fn deceived(company: &Company, ana: &Laptop, link: &RelayLink) -> usize {
+    let his_key = NoiseSecret::generate(&SystemEntropy);
+    let mut deceived = 0;
+    for _ in 0..8 {
+        tokio::select! {
+            hers = within(ana.handshake()) => match hers {
+                Ok(secure) => assert_eq!(secure.peer, company.outlet_keys.noise.public()),
+                Err(error) => {
+                    assert_eq!(error, LinkError::Channel(ChannelError::UnexpectedPeer));
+                    deceived += 1;
+                }
+            },
+            () = pretend(company, link, &his_key) => {}
+        }
+    }
+    deceived
 }
 
 /// Answers every circuit as if he were the outlet; ends only when somebody believed him.

@@ -9,7 +9,8 @@ use tidegate_proto::{
 
 use crate::client::Device;
 use crate::company::{Company, within};
-use crate::laptop::{Said, handshake, minted, minted_pass, present, relay_link};
+use crate::laptop::{Said, handshake, present, relay_link};
+use crate::papers::{minted, minted_pass};
 
 #[tokio::test]
 async fn the_authoritys_signing_key_alone_admits_nobody() {

@@ -14,7 +14,8 @@ use tidegate_proto::{
 };
 
 use crate::company::{Company, acme, within};
-use crate::laptop::{Laptop, Said, handshake, link_key, minted, minted_pass, present, relay_link};
+use crate::laptop::{Laptop, Said, handshake, link_key, present, relay_link};
+use crate::papers::{minted, minted_pass};
 
 /// As long as "vault".
 const NOBODYS: &str = "vaulx";
