@@ -12,5 +12,7 @@ mod imports;
 mod inputs;
 #[path = "house/platforms.rs"]
 mod platforms;
+#[path = "house/thefts.rs"]
+mod thefts;
 #[path = "house/tree.rs"]
 mod tree;
