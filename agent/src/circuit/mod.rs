@@ -38,8 +38,10 @@ const OPEN_LIMIT: Duration = Duration::from_secs(30);
 const ACCESS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a portal waits for a relay to come back.
 const LINK_LIMIT: Duration = Duration::from_secs(10);
-/// Attempts whose way broke before the outlet had answered.
+/// Attempts whose way broke before the outlet had answered, or whose rights were replaced meanwhile.
 const ATTEMPTS: usize = 2;
+/// How much later than an outlet we may hear that rights have changed.
+const HEARSAY: Duration = Duration::from_millis(500);
 
 /// Whether the agent can be let in right now.
 #[derive(Clone)]
@@ -216,12 +218,19 @@ impl Circuits {
     async fn fresh(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Circuit, Problem> {
         let mut attempt = 1;
         loop {
-            let asked = match self.circuit(service).await {
+            let access = self.access().await.map_err(|why| why.service(service))?;
+            let asked = match self.circuit_on(&access, service).await {
                 Ok(circuit) => circuit.ask(wish).await,
                 Err(error) => Err(error),
             };
             match asked {
                 Ok(circuit) => return Ok(circuit),
+                Err(error) if attempt < ATTEMPTS && is_about_rights(&error) => {
+                    attempt += 1;
+                    if !self.has_changed(&access).await {
+                        return Err(error.problem(service));
+                    }
+                }
                 Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => {
                     attempt += 1;
                     if error == CircuitError::Link(LinkError::TimedOut) {
@@ -238,12 +247,32 @@ impl Circuits {
         self.access().await.map(drop)
     }
 
+    /// Whether these rights are not those of now any more, or are about to be replaced: an outlet may have heard of it first.
+    async fn has_changed(&self, access: &Arc<Access>) -> bool {
+        let mut admission = self.admission.clone();
+        let replaced =
+            |now: &Admission| !matches!(now, Admission::Ready(now) if Arc::ptr_eq(now, access));
+        let changed = async {
+            tokio::select! {
+                () = access.outdated.cancelled() => {}
+                _ = admission.wait_for(replaced) => {}
+            }
+        };
+        timeout(HEARSAY, changed).await.is_ok()
+    }
+
     /// A circuit with AUTH sent, not yet admitted.
     async fn circuit(&self, service: &ServiceName) -> Result<Circuit, CircuitError> {
-        let access = self
-            .access()
-            .await
-            .map_err(|problem| CircuitError::Refused(problem.service(service)))?;
+        let access = self.access().await;
+        let access = access.map_err(|why| CircuitError::Refused(why.service(service)))?;
+        self.circuit_on(&access, service).await
+    }
+
+    async fn circuit_on(
+        &self,
+        access: &Arc<Access>,
+        service: &ServiceName,
+    ) -> Result<Circuit, CircuitError> {
         let Some(listing) = access.catalogue.get(service) else {
             return Err(CircuitError::Refused(
                 Problem::new(Code::NotAvailable).service(service),
@@ -251,7 +280,7 @@ impl Circuits {
         };
         let (relay, link) = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
         let plan = Plan {
-            access: &access,
+            access,
             listing,
             noise: &self.noise,
             relay: &relay,
@@ -289,6 +318,14 @@ impl Circuits {
         self.live.end(|_| true, why);
         self.links.end().await;
     }
+}
+
+/// Whether the outlet said no to what was shown, and not to the person: newer rights may do better.
+fn is_about_rights(error: &CircuitError) -> bool {
+    matches!(
+        error,
+        CircuitError::Refused(problem) if matches!(problem.code, Code::NotAdmitted | Code::SessionExpired)
+    )
 }
 
 /// Whether another attempt can do better. A refusal cannot, and neither can a peer that is not the pinned one.

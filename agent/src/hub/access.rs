@@ -11,6 +11,7 @@ use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{DeviceChain, ServiceHandle, ServiceStatement};
 use tidegate_proto::time::UnixTime;
+use tokio_util::sync::CancellationToken;
 
 use crate::signin::tokens::Session;
 
@@ -34,6 +35,8 @@ pub(crate) struct Access {
     pub(crate) catalogue: Catalogue,
     /// How this device came to be one, for policies that ask for more than the authority's word.
     pub(crate) chain: Option<DeviceChain>,
+    /// Everybody was asked for newer rights, and outlets take these no more: set once, and never taken back.
+    pub(crate) outdated: CancellationToken,
 }
 
 impl Access {
@@ -71,6 +74,6 @@ impl Access {
 
     /// Whether it can still be presented at `now`.
     pub(crate) fn holds(&self, now: UnixTime) -> bool {
-        now < self.credential_until && now < self.session.ends()
+        !self.outdated.is_cancelled() && now < self.credential_until && now < self.session.ends()
     }
 }

@@ -17,6 +17,7 @@ use tidegate_proto::statement::{
 use tidegate_proto::time::UnixTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::access::Access;
 use super::api::{Api, ApiError, Events, HubIdentity};
@@ -235,6 +236,7 @@ impl HubKeeper {
             identity: Arc::clone(&self.identity),
             catalogue,
             chain: self.chain_under(&api.root),
+            outdated: CancellationToken::new(),
         };
         Ok((Arc::new(access), listener))
     }
@@ -309,7 +311,10 @@ impl HubKeeper {
                         event::CHANGED => return Ok(()),
                         event::BEACON => match self.heard(listener, &event.data).await? {
                             Sign::OfLife => silent_after = Instant::now() + AWAY_AFTER,
-                            Sign::Renew => return Ok(()),
+                            Sign::Renew => {
+                                access.outdated.cancel();
+                                return Ok(());
+                            }
                             Sign::None => {}
                         },
                         event::INTRODUCTIONS => self.introduced(&event.data).await,

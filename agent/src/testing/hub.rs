@@ -27,7 +27,8 @@ use tidegate_proto::identity::{SigningKey, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
 use tidegate_proto::problem::Code;
 use tidegate_proto::statement::{
-    Enrolment, IdpStatement, JoinLink, JoinTicket, Promised, Statement, TicketKind, TicketStatement,
+    Credential, Enrolment, IdpStatement, JoinLink, JoinTicket, Promised, Statement, TicketKind,
+    TicketStatement,
 };
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
@@ -44,6 +45,8 @@ use crate::clock::Clock;
 pub(crate) enum Outlet {
     Echoes,
     Refuses(Code),
+    /// Admits only credentials of this epoch or a later one.
+    From(u64),
     /// Nobody is connected to the relay for the service; circuits that stand go on.
     Absent,
     /// The same, and circuits end when they are asked for something.
@@ -88,6 +91,8 @@ pub(crate) struct Count {
     /// The most portals that one circuit has carried.
     pub(crate) most_on_one_circuit: usize,
     pub(crate) reauths: usize,
+    /// AUTHs that were refused, ever.
+    pub(crate) not_admitted: usize,
 }
 
 pub(crate) struct Inner {
@@ -483,6 +488,14 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
     auth.identity
         .verify(&proof_input(&secure.hash), &auth.signature)
         .unwrap();
+    let key = inner.org.authority.verify_key();
+    let credential = Credential::verify_for(&auth.credential, &key, &inner.org.name).unwrap();
+    let outlet = *inner.outlet.borrow();
+    if matches!(outlet, Outlet::From(epoch) if credential.epoch < epoch) {
+        inner.count.send_modify(|count| count.not_admitted += 1);
+        let code = Code::NotAdmitted.number();
+        return secure.send(&Frame::Refused { code, text: "no" }).await;
+    }
     let deadline = inner.clock.now().plus(900);
     secure.send(&Frame::Admitted { deadline }).await?;
     serve(secure, inner).await

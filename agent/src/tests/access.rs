@@ -7,6 +7,7 @@ use tidegate_proto::api::event;
 use tidegate_proto::statement::Promised;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::testing::hub::Outlet;
 use crate::testing::org::name;
 use crate::testing::{CANARIES, World, acme, failed, state, until};
 use crate::{AccountView, Action, Agent, Code, HubState, ServiceKind, ServiceState};
@@ -65,6 +66,43 @@ async fn when_everybody_must_renew_nobody_is_signed_out_and_what_runs_goes_on() 
     ));
     assert!(failed(&snapshot).is_none());
     drop(program);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_is_refused_a_moment_before_the_renewal_waits_for_it_and_is_let_in() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let now = world.hand.clock().now();
+    let floor = world.hub.org().beacon_with_floor(7, now);
+    // The outlet has heard of the floor, this laptop has not.
+    world.hub.inner.outlet.send_replace(Outlet::From(7));
+
+    let echo = world.echo();
+    let (opened, ()) = tokio::join!(agent.open(&echo), async {
+        world.hub.counts(|count| count.not_admitted == 1).await;
+        world.hub.inner.epoch.store(7, Ordering::SeqCst);
+        world.hub.say(event::BEACON, floor);
+    });
+
+    assert!(opened.is_ok(), "{:?}", opened.err());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_is_refused_a_moment_before_the_news_of_a_revocation_is_told_of_it() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+    let revoked = world.hub.org().beacon(Some(5), world.hand.clock().now());
+    world.hub.inner.outlet.send_replace(Outlet::From(5));
+
+    let echo = world.echo();
+    let (opened, ()) = tokio::join!(agent.open(&echo), async {
+        world.hub.counts(|count| count.not_admitted == 1).await;
+        world.hub.say(event::BEACON, revoked);
+    });
+
+    assert_eq!(opened.err().unwrap().code, Code::RevokedByAdmin);
     agent.shutdown().await;
 }
 

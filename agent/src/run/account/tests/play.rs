@@ -45,6 +45,7 @@ pub(super) fn access(session: &Arc<Session>, now: UnixTime) -> Arc<Access> {
         identity: key(),
         catalogue: crate::hub::access::Catalogue::new(),
         chain: None,
+        outdated: tokio_util::sync::CancellationToken::new(),
     })
 }
 
