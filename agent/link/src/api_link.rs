@@ -69,10 +69,10 @@ impl ApiConnection {
 /// Introduces the hub on an accepted connection; the handshake follows.
 ///
 /// # Errors
-/// When the connection fails.
+/// When the connection fails, and when the hello is longer than its 16-bit length can say.
 ///
 /// # Panics
-/// When the hello is longer than its 16-bit length allows: the org's root chain is bounded far below.
+/// Never: a hello is plain data.
 pub async fn say_hello(tcp: &mut TcpStream, hello: &Hello) -> Result<(), LinkError> {
     let json = serde_json::to_vec(hello).expect("a hello is plain data");
     // A chain of very many roots: an operator's trouble, and no reason to die.

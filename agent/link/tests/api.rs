@@ -2,6 +2,7 @@
 //! The hub here is its own few lines; what is under test is the client.
 #![allow(clippy::unwrap_used)]
 
+use std::io::ErrorKind;
 use std::time::Duration;
 use tidegate_link::{
     ApiConnection, LinkError, Preface, api_link::say_hello, now, read_preface, respond,
@@ -16,7 +17,7 @@ use tidegate_proto::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 fn org() -> OrgName {
@@ -87,6 +88,30 @@ async fn speaks_with_the_authority_that_the_root_certified() {
     assert_eq!(answer, b"GET");
     assert_eq!((api.authority.noise, api.stream.peer), (key, key));
     assert_eq!(api.hash, api.stream.hash);
+}
+
+#[tokio::test]
+async fn a_hello_longer_than_its_length_can_say_ends_one_connection_and_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap());
+    let (client, accepted) = tokio::join!(client, listener.accept());
+    let (root, noise) = (
+        SigningKey::generate(&SystemEntropy),
+        NoiseSecret::generate(&SystemEntropy),
+    );
+    let first = hello(&root, &noise);
+    // A root that was rotated a hundred times and more.
+    let roots = vec![first.roots[0].clone(); 65_536 / first.roots[0].len() + 1];
+    let long = Hello { roots, ..first };
+
+    let mut hub = accepted.unwrap().0;
+    let said = say_hello(&mut hub, &long).await;
+
+    assert_eq!(said, Err(LinkError::Io(ErrorKind::InvalidInput)));
+    drop(hub);
+    let mut heard = Vec::new();
+    client.unwrap().read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"", "half a hello");
 }
 
 #[tokio::test]

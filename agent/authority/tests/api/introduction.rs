@@ -17,7 +17,7 @@ use tidegate_proto::{
     identity::VerifyKey,
     introduction::{Introduced, LIFE, commitment},
     problem::Code,
-    statement::{Beacon, RevokeTarget, Statement, Vouch},
+    statement::{Assurance, Beacon, RevokeTarget, Statement, Vouch},
     strict::to_base64url,
 };
 
@@ -119,10 +119,18 @@ pub(crate) async fn take(
 
 /// The new device asks, and listens on the same connection.
 pub(crate) async fn ask(stage: &Stage, device: &Device) -> (Result<Introduction, Refused>, Client) {
+    ask_with(stage, device, &stage.token(device, "ana")).await
+}
+
+async fn ask_with(
+    stage: &Stage,
+    device: &Device,
+    token: &str,
+) -> (Result<Introduction, Refused>, Client) {
     let mut client = stage.connect().await;
     let (org, sub) = ("acme".parse().unwrap(), "ana".parse().unwrap());
     let request = IntroductionRequest {
-        person: device.request(&stage.token(device, "ana"), &client.hash),
+        person: device.request(token, &client.hash),
         label: "ana's new laptop".into(),
         commitment: commitment(&org, &sub, &device.identity.verify_key(), &NEW),
     };
@@ -213,6 +221,36 @@ async fn a_new_device_is_let_in_by_an_old_one_and_both_hear_of_every_step() {
     );
     assert!(mine.seen.is_some() && !mine.revoked);
     drop((at_old, at_new));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn whose_sign_in_commits_to_no_key_is_shown_so_to_the_old_device() {
+    let stage = Stage::new().await;
+    let old = Old::of(&stage, "ana").await;
+    let mut seen = old.events(&stage).await;
+    let (honest, thief) = (Device::new(), Device::new());
+    // What a thief of a refreshed ID token holds: it is hers, and says nothing of any key.
+    let mut claims = thief.claims(&stage.provider, "ana", &["data-science"], stage.now());
+    claims.as_object_mut().unwrap().remove("nonce");
+
+    let mut shown = Vec::new();
+    let tokens = [stage.token(&honest, "ana"), stage.provider.sign(&claims)];
+    for (device, token) in [&honest, &thief].into_iter().zip(tokens) {
+        let (asked, _client) = ask_with(&stage, device, &token).await;
+        asked.unwrap();
+        let key = device.identity.verify_key();
+        let all = next(&mut seen).await;
+        shown.push(
+            all.iter()
+                .find(|one| one.newcomer == key)
+                .unwrap()
+                .assurance,
+        );
+    }
+
+    assert_eq!(shown, [Assurance::High, Assurance::Low]);
+    drop(seen);
     stage.end().await;
 }
 
