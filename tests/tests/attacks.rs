@@ -6,6 +6,8 @@
 mod client;
 #[path = "attacks/company.rs"]
 mod company;
+#[path = "attacks/deaf_relay.rs"]
+mod deaf_relay;
 #[path = "attacks/hostile_relay.rs"]
 mod hostile_relay;
 #[path = "attacks/hub.rs"]

@@ -23,7 +23,7 @@ use tidegate_proto::{
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::client::{Client, Device, Refused};
-use crate::hub::{Hub, HubHere, HubProgram};
+use crate::hub::{DeafRelay, Hub, HubHere, HubProgram};
 use crate::laptop::Laptop;
 use crate::org::Org;
 pub(crate) use crate::papers::{acme, within};
@@ -54,24 +54,38 @@ impl Company {
     pub(crate) async fn start() -> Self {
         let listener = listener();
         let address = listener.local_addr().unwrap();
-        Self::found(address, async |dir, org, bundle| {
+        Self::found(&[address], async |dir, org, bundle| {
             Hub::Here(HubHere::start(listener, &dir.join("hub"), org, bundle).await)
         })
         .await
+    }
+
+    /// The same, and the catalogue names a second relay, which hears nothing after its start.
+    pub(crate) async fn with_a_deaf_relay() -> (Self, HubAddress, DeafRelay) {
+        let (hub, deaf) = (listener(), listener());
+        let (address, second) = (hub.local_addr().unwrap(), deaf.local_addr().unwrap());
+        let mut relay = None;
+        let company = Self::found(&[address, second], async |dir, org, bundle| {
+            let hub = HubHere::start(hub, &dir.join("hub"), org, bundle).await;
+            relay = Some(DeafRelay::start(deaf, &hub.authority));
+            Hub::Here(hub)
+        })
+        .await;
+        (company, second.to_string().parse().unwrap(), relay.unwrap())
     }
 
     /// With the hub's own program, whose memory can be weighed.
     pub(crate) async fn with_hub_program() -> Self {
         // Free a moment ago: the catalogue must name the port before the hub can listen on it.
         let address = listener().local_addr().unwrap();
-        Self::found(address, async |dir, org, bundle| {
+        Self::found(&[address], async |dir, org, bundle| {
             Hub::Program(HubProgram::start(address, &dir.join("hub"), org, bundle).await)
         })
         .await
     }
 
     async fn found(
-        address: SocketAddr,
+        relays: &[SocketAddr],
         hub: impl AsyncFnOnce(&Path, &Org, OrgBundle) -> Hub,
     ) -> Self {
         let (dir, org, provider) = (
@@ -79,11 +93,15 @@ impl Company {
             Org::new(),
             Arc::new(Provider::start().await),
         );
-        let address: HubAddress = address.to_string().parse().unwrap();
+        let relays: Vec<HubAddress> = relays
+            .iter()
+            .map(|at| at.to_string().parse().unwrap())
+            .collect();
+        let address = relays[0].clone();
         let keys = OutletKeys::load_or_make(&dir.path().join("outlet"), &SystemEntropy)
             .ok()
             .unwrap();
-        let bundle = bundle(&dir, &org, &provider, &keys, &address);
+        let bundle = bundle(&dir, &org, &provider, &keys, &relays);
         let hub = hub(dir.path(), &org, bundle.clone()).await;
         let target = Target::start().await;
         let outlet = outlet(&dir, &org, &address, &target).await;
@@ -224,12 +242,12 @@ fn bundle(
     org: &Org,
     provider: &Provider,
     outlet: &OutletKeys,
-    hub: &HubAddress,
+    relays: &[HubAddress],
 ) -> OrgBundle {
     let hub_keys =
         AuthorityKeys::open_or_make(&dir.path().join("hub/authority"), &SystemEntropy).unwrap();
     let service = |name: &str, port| {
-        service_statement(name, port, outlet.noise.public(), hub, outlet).sign(&org.root)
+        service_statement(name, port, outlet.noise.public(), relays, outlet).sign(&org.root)
     };
     OrgBundle {
         services: vec![service("warehouse", 15432), service("vault", 15433)],
@@ -242,9 +260,13 @@ pub(crate) fn service_statement(
     name: &str,
     port: u16,
     noise: tidegate_proto::identity::NoisePublic,
-    hub: &HubAddress,
+    relays: &[HubAddress],
     outlet: &OutletKeys,
 ) -> ServiceStatement {
+    let relay = |address: &HubAddress| RelayAt {
+        address: address.clone(),
+        noise: NoiseSecret::from_bytes(&RELAY_KEY).public(),
+    };
     ServiceStatement {
         org: acme(),
         service: name.parse().unwrap(),
@@ -254,10 +276,7 @@ pub(crate) fn service_statement(
             noise,
         }],
         enrolment: None,
-        relays: vec![RelayAt {
-            address: hub.clone(),
-            noise: NoiseSecret::from_bytes(&RELAY_KEY).public(),
-        }],
+        relays: relays.iter().map(relay).collect(),
         port,
         version: 1,
         title: String::new(),

@@ -1,6 +1,7 @@
 //! The hub of the company under attack: authority and relay on one port, in this process or as the real program.
 //! In this process a thief can be given what is inside; the program can be weighed, since nothing else lives in it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -92,7 +93,7 @@ impl HubHere {
         });
         let closing = CancellationToken::new();
         let hall = Hall {
-            authority: Arc::clone(&authority),
+            authority: Some(Arc::clone(&authority)),
             relay: relay.clone(),
         };
         let door = tokio::spawn(hall.serve(listener, closing.clone()));
@@ -118,6 +119,61 @@ impl HubHere {
     }
 }
 
+/// A relay on its own that was told everything once, and hears nothing any more.
+pub(crate) struct DeafRelay {
+    relay: Relay,
+    closing: CancellationToken,
+    door: JoinHandle<()>,
+    _heard: Heard,
+}
+
+/// What it goes by; held, because the relay watches it.
+struct Heard {
+    statement: watch::Sender<AuthorityStatement>,
+    key_host: watch::Sender<HubAddress>,
+    catalogue: watch::Sender<Arc<Catalogue>>,
+    shut_out: watch::Sender<Arc<BTreeSet<String>>>,
+}
+
+impl DeafRelay {
+    pub(crate) fn start(listener: TcpListener, authority: &Authority) -> Self {
+        let heard = Heard {
+            statement: watch::Sender::new(authority.statement()),
+            key_host: watch::Sender::new(authority.key_host()),
+            catalogue: watch::Sender::new(catalogue_of(authority)),
+            shut_out: watch::Sender::new(Arc::clone(&authority.shut_out().borrow())),
+        };
+        let relay = Relay::new(RelayConfig {
+            org: acme(),
+            authority: heard.statement.subscribe(),
+            noise: NoiseSecret::from_bytes(&RELAY_KEY),
+            key_host: heard.key_host.subscribe(),
+            shut_out: heard.shut_out.subscribe(),
+            catalogue: heard.catalogue.subscribe(),
+            limits: Limits::default(),
+            clock: Arc::new(now),
+        });
+        let closing = CancellationToken::new();
+        let hall = Hall {
+            authority: None,
+            relay: relay.clone(),
+        };
+        let door = tokio::spawn(hall.serve(listener, closing.clone()));
+        Self {
+            relay,
+            closing,
+            door,
+            _heard: heard,
+        }
+    }
+
+    pub(crate) async fn end(self) {
+        self.closing.cancel();
+        self.door.await.unwrap();
+        self.relay.shutdown().await;
+    }
+}
+
 fn catalogue_of(authority: &Authority) -> Arc<Catalogue> {
     let (root, services) = authority.catalogue();
     Arc::new(Catalogue { root, services })
@@ -138,7 +194,8 @@ async fn authority(data: &Path, org: &Org, bundle: OrgBundle) -> Arc<Authority> 
 
 /// Where a connection says what it is for: as in the program, without its signals.
 struct Hall {
-    authority: Arc<Authority>,
+    /// Nothing where there is only a relay.
+    authority: Option<Arc<Authority>>,
     relay: Relay,
 }
 
@@ -151,11 +208,15 @@ impl Hall {
                 continue;
             };
             let guest = doorstep.enter_from(from.ip());
-            let (authority, relay) = (Arc::clone(&self.authority), self.relay.clone());
+            let (authority, relay) = (self.authority.clone(), self.relay.clone());
             connections.spawn(async move {
                 let _ = tune(&tcp);
                 match guest.within(read_preface(&mut tcp)).await {
-                    Ok(Preface::Api) => drop(authority.serve_api(tcp, guest).await),
+                    Ok(Preface::Api) => {
+                        if let Some(authority) = authority {
+                            drop(authority.serve_api(tcp, guest).await);
+                        }
+                    }
                     Ok(Preface::Link) => relay.serve_link(tcp, guest),
                     Ok(Preface::Circuit(token)) => relay.serve_circuit(tcp, token),
                     Err(_) => {}

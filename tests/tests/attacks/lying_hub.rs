@@ -156,7 +156,13 @@ async fn an_agent_does_not_go_where_a_stolen_hub_sends_it() {
         company.stolen_hub_keys(),
         NoiseSecret::generate(&SystemEntropy).public(),
     );
-    let mut his = service_statement("warehouse", 15432, noise, &address, &company.outlet_keys);
+    let mut his = service_statement(
+        "warehouse",
+        15432,
+        noise,
+        std::slice::from_ref(&address),
+        &company.outlet_keys,
+    );
     his.version = 9;
     let entry = CatalogueEntry {
         jws: his.sign(&keys.signing),

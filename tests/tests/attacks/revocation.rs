@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use tidegate_link::{LinkError, LinkState, PortalError, now};
+use tidegate_link::{LinkError, LinkState, Portal, PortalError, now};
 use tidegate_proto::{
     api::{RevokeAnswer, RevokeRequest, path},
     event::EventKind,
     problem::Code,
-    statement::RevokeTarget,
+    statement::{Beacon, RevokeTarget},
     wire::link::RelayRefusal,
 };
 use tokio::io::AsyncReadExt;
 
 use crate::company::{Company, within};
-use crate::laptop::{echoes, relay_link, timed};
+use crate::laptop::{Said, echoes, present, relay_link, timed};
 
 #[tokio::test]
 async fn a_revocation_ends_a_running_portal_within_a_second_and_closes_its_record() {
@@ -88,5 +88,54 @@ async fn a_revocation_ends_a_running_portal_within_a_second_and_closes_its_recor
     within(company.target.idle()).await;
     ana.shutdown().await;
     bob.shutdown().await;
+    company.end().await;
+}
+
+#[tokio::test]
+async fn a_hundred_and_one_revocations_ask_everybody_to_renew_and_end_nobodys_work() {
+    let company = Company::start().await;
+    let mut ana = company.ana().await;
+    let mut secure = ana.handshake().await.unwrap();
+    let hash = secure.hash;
+    let said = present(&mut secure, &ana.auth(&hash)).await;
+    assert_eq!(said.last(), Some(&Said::Opened));
+    let mut running = Portal::new(secure);
+    echoes(&mut running).await;
+
+    for n in 0..=Beacon::MAX_REVOKED {
+        let who = RevokeTarget::Subject(format!("leaver-{n}").parse().unwrap());
+        let revocation = company.org.revocation(&format!("r{n}"), who, now());
+        let request = RevokeRequest { revocation };
+        let answer: Result<RevokeAnswer, _> =
+            company.api().await.post(path::REVOKE, &request).await;
+        answer.unwrap();
+    }
+
+    // The credential from before opens nothing more, and what runs goes on.
+    let refused = async {
+        while let Ok(portal) = ana.portal_over(&company.address).await {
+            drop(portal);
+        }
+    };
+    within(refused).await;
+    echoes(&mut running).await;
+    let mut api = company.api().await;
+    let newer = api.credential(&ana.device, &ana.token).await;
+    ana.answer = newer.unwrap();
+    let control = running.control();
+    let record = ana.auth(&hash).encode().unwrap();
+    control.reauth(record).await.unwrap();
+    // What the outlet says to it is heard by whoever reads the portal.
+    let mut deadline = control.deadline();
+    tokio::select! {
+        said = within(deadline.wait_for(Option::is_some)) => drop(said.unwrap()),
+        byte = running.read_u8() => panic!("{byte:?}"),
+    }
+    echoes(&mut running).await;
+    let mut another = ana.portal().await;
+    echoes(&mut another).await;
+    drop((running, another));
+    within(company.target.idle()).await;
+    ana.shutdown().await;
     company.end().await;
 }

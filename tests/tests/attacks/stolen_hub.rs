@@ -216,7 +216,13 @@ async fn a_catalogue_that_the_hub_altered_is_not_believed() {
     seen.service(&believed).unwrap();
     let his_key = NoiseSecret::generate(&SystemEntropy).public();
     let outlet = &company.outlet_keys;
-    let his = service_statement("warehouse", 15432, his_key, &company.address, outlet);
+    let his = service_statement(
+        "warehouse",
+        15432,
+        his_key,
+        std::slice::from_ref(&company.address),
+        outlet,
+    );
 
     let by_the_hub = his.sign(&hub.signing);
     let by_the_hub = ServiceStatement::verify_for(&by_the_hub, &root, &acme());
