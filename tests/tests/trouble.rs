@@ -27,6 +27,8 @@ mod doctor;
 mod laptop;
 #[path = "trouble/servers.rs"]
 mod servers;
+#[path = "trouble/startup.rs"]
+mod startup;
 
 /// What is played on the one stage; each needs only a stage and Ana.
 const ACTS: [&str; 5] = ["account", "devices", "day", "doctor", "bundle"];

@@ -5,8 +5,8 @@ use crate::cancel::CancelKey;
 use crate::report::{Report, SqlState};
 use crate::startup::{Startup, StartupError};
 
-/// The longest startup packet, length field included, in bytes: PostgreSQL's own limit.
-const LONGEST: usize = 10_004;
+/// What announces more than this is no program of PostgreSQL: its four bytes are another protocol's text.
+const LONGEST_SPOKEN_TO: usize = 0xffff;
 const SSL: u32 = 1234 << 16 | 5679;
 const GSS: u32 = 1234 << 16 | 5680;
 const CANCEL: u32 = 1234 << 16 | 5678;
@@ -51,6 +51,8 @@ pub enum OpeningError {
     Browser,
     #[error("the first packet's length is impossible")]
     Length,
+    #[error("the startup packet is too long")]
+    TooLong,
     #[error("bytes followed an encryption request before it was answered")]
     BytesBeforeEncryption,
     #[error("encryption was requested twice or inside of itself")]
@@ -71,6 +73,13 @@ impl OpeningError {
             | Self::BytesBeforeEncryption
             | Self::EncryptionAgain
             | Self::BytesAfterCancel => None,
+            Self::TooLong => Some(
+                Report::fatal(
+                    SqlState::PROTOCOL_VIOLATION,
+                    "the startup packet is longer than 10,000 bytes",
+                )
+                .hint("Shorten the names and options of the connection."),
+            ),
             Self::Startup(StartupError::Version) => Some(
                 Report::fatal(SqlState::NOT_SUPPORTED, "unsupported protocol version")
                     .hint("Use a program that speaks version 3 of the PostgreSQL protocol."),
@@ -215,10 +224,12 @@ fn announced(buffer: &[u8]) -> Result<Option<usize>, OpeningError> {
         return Err(OpeningError::Browser);
     }
     let length = usize::try_from(u32::from_be_bytes(*first)).unwrap_or(usize::MAX);
-    if !(8..=LONGEST).contains(&length) {
-        return Err(OpeningError::Length);
+    match length {
+        8..=Startup::LONGEST => Ok(Some(length)),
+        0..8 => Err(OpeningError::Length),
+        _ if length <= LONGEST_SPOKEN_TO => Err(OpeningError::TooLong),
+        _ => Err(OpeningError::Length),
     }
-    Ok(Some(length))
 }
 
 /// The packet's code; a packet is at least four bytes here, `announced` has seen to it.

@@ -57,6 +57,9 @@ impl Startup {
     }
 
     /// Reads what follows the length: version, then pairs, then one zero byte.
+    /// The longest packet, length field included, in bytes: PostgreSQL's own limit.
+    pub const LONGEST: usize = 10_004;
+
     pub(crate) fn parse(packet: &[u8]) -> Result<Self, StartupError> {
         let (code, pairs) = packet
             .split_first_chunk::<4>()

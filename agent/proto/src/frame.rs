@@ -43,7 +43,8 @@ pub struct Open<'a> {
     /// Which grant to use (SHA-256 of its JWS), when access was asked for. Not issued yet.
     pub grant: Option<[u8; 32]>,
     /// What the program said first, where an outlet cannot reach the target without it: for `postgres` the startup or
-    /// cancel packet. Not part of the portal's stream; at most [`MAX_FIRST`] bytes, none for a probe.
+    /// cancel packet. Not part of the portal's stream; at most [`MAX_FIRST`] bytes, which the
+    /// outlet sees to in words; none for a probe.
     pub first: &'a [u8],
 }
 
@@ -244,7 +245,7 @@ fn open(body: &[u8]) -> Result<Open<'_>, FrameError> {
         }
         _ => return Err(FrameError::Field),
     };
-    if first.len() > MAX_FIRST || (purpose == Purpose::Probe && !first.is_empty()) {
+    if purpose == Purpose::Probe && !first.is_empty() {
         return Err(FrameError::Length);
     }
     Ok(Open {

@@ -171,6 +171,9 @@ async fn turn_away(line: Option<Line>, unheard: Unheard, host: &Host) -> VisitEn
         OpeningError::Startup(StartupError::Replication | StartupError::Version) => {
             VisitEnd::Refused(problem(Code::ClientAsksTooMuch))
         }
+        OpeningError::TooLong => VisitEnd::Refused(
+            problem(Code::ClientAsksTooMuch).said("a startup packet of more than 10,000 bytes"),
+        ),
         OpeningError::Startup(StartupError::Layout)
         | OpeningError::Length
         | OpeningError::BytesBeforeEncryption

@@ -54,12 +54,17 @@ pub(crate) enum Said {
 
 /// AUTH and OPEN in one flight, as the agent sends them; everything that is said up to a yes, a no, or the end.
 pub(crate) async fn present(secure: &mut Secure, auth: &Auth) -> Vec<Said> {
+    present_with(secure, auth, &[]).await
+}
+
+/// The same for a program that said `first` first.
+pub(crate) async fn present_with(secure: &mut Secure, auth: &Auth, first: &[u8]) -> Vec<Said> {
     let record = auth.encode().unwrap();
     let open = Frame::Open(Open {
         portal: 1,
         purpose: Purpose::Connect,
         grant: None,
-        first: &[],
+        first,
     });
     let mut said = Vec::new();
     for frame in [Frame::Auth(&record), open] {

@@ -5,7 +5,7 @@ use tidegate_tests::narrator::Narrator;
 use tidegate_tests::scene::World;
 
 use super::ana::Ana;
-use super::{again, database, laptop, servers};
+use super::{again, database, laptop, servers, startup};
 
 pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
     let _ = narrator
@@ -18,6 +18,12 @@ pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
         .step(
             "a_second_connection_travels_the_first_ones_circuit_in_one_round_trip",
             again::same_circuit(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_startup_longer_than_postgresql_takes_is_a_sentence",
+            startup::longest(world, ana),
         )
         .await;
     let _ = narrator

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use tidegate_link::Secure;
-use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::frame::{Frame, MAX_FIRST, Open, Purpose};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
@@ -92,6 +92,13 @@ async fn permit(
     let Some(footing) = premises.footing() else {
         return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
     };
+    if open.first.len() > MAX_FIRST {
+        let problem = Problem::new(Code::ClientAsksTooMuch).service(session.service());
+        return Err(Turned::by_us(
+            &problem.said("a first packet of more than 16 KiB"),
+            "the first packet is too long",
+        ));
+    }
     let now = clock::now();
     let allowed = session.handle_open(open, &footing.standing, &watch.context(now), now)?;
     // After the policy: who may not connect does not learn that the service is closed.

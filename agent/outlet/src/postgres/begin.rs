@@ -206,6 +206,10 @@ async fn log_in(
     let startup = startup
         .with("database", &database)
         .with("application_name", &format!("tidegate:{person}"));
+    // The owner's names may be longer than the program's, and PostgreSQL would hang up without a word.
+    if startup.clone().with("user", &access.user).encode().len() > Startup::LONGEST {
+        return Err(Fault::LongStartup);
+    }
     let (login, first) = Login::start(
         credentials(&access),
         service.accepts(),

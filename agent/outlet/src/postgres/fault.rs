@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     TooMany,
     #[error("the program asked for another database")]
     OtherDatabase,
+    #[error("the startup is longer than PostgreSQL takes")]
+    LongStartup,
     #[error("the database refused to look for a backend")]
     VisitRefused,
 }
@@ -45,7 +47,11 @@ impl From<std::io::Error> for Fault {
 
 impl Fault {
     pub(super) fn problem(&self, service: &ServiceName) -> Problem {
-        Problem::new(self.code()).service(service)
+        let problem = Problem::new(self.code()).service(service);
+        match self {
+            Self::LongStartup => problem.said("a startup packet of more than 10,000 bytes"),
+            _ => problem,
+        }
     }
 
     fn code(&self) -> Code {
@@ -58,6 +64,7 @@ impl Fault {
             Self::Login(fault) => code_of_login(*fault),
             Self::TooMany => Code::TooManyConnections,
             Self::OtherDatabase => Code::DatabaseNotOffered,
+            Self::LongStartup => Code::ClientAsksTooMuch,
         }
     }
 }

@@ -110,12 +110,24 @@ fn encryption_is_asked_for_once_and_never_inside_of_itself() {
 
 #[test]
 fn impossible_lengths_end_in_silence() {
-    for length in [0_u32, 1, 4, 7, 10_005, 20_000, 0x7fff_ffff, 0xffff_ffff] {
+    for length in [0_u32, 1, 4, 7, 0x1_0000, 0x7fff_ffff, 0xffff_ffff] {
         let result = inlet().handle_input(&length.to_be_bytes());
 
         assert_eq!(result, Err(OpeningError::Length), "{length}");
         assert_eq!(OpeningError::Length.report(), None);
     }
+}
+
+#[test]
+fn a_startup_that_postgresql_would_not_take_is_answered_with_a_sentence() {
+    for length in [10_005_u32, 20_000, 0xffff] {
+        let result = inlet().handle_input(&length.to_be_bytes());
+
+        assert_eq!(result, Err(OpeningError::TooLong), "{length}");
+    }
+    let longest = 10_004_u32.to_be_bytes();
+    assert_eq!(inlet().handle_input(&longest), Ok(Asked::Nothing));
+    assert!(OpeningError::TooLong.report().is_some());
 }
 
 #[test]

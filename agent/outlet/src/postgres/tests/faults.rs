@@ -256,7 +256,7 @@ async fn another_database_where_the_owner_offers_them_all() {
 }
 
 #[tokio::test]
-async fn replication_is_refused_and_nonsense_gets_silence() {
+async fn replication_and_long_startups_are_refused_and_nonsense_gets_silence() {
     let stage = Stage::new("loader");
     let replication = Startup::new(Version::V3_0)
         .with("user", "ana")
@@ -266,7 +266,7 @@ async fn replication_is_refused_and_nonsense_gets_silence() {
         (&replication, true),
         (b"GET / HTTP/1.1\r\nHost: localhost:15432\r\n\r\n", false),
         (&[0, 0, 0, 4], false),
-        (&[0, 0, 78, 32], false),
+        (&[0, 0, 78, 32], true),
         (&[255, 255, 255, 255], false),
     ];
     for (first, answered) in cases {

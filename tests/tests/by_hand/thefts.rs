@@ -23,8 +23,8 @@ const FLIGHTS: i64 = 336_776;
 
 /// What Ana holds, and how she goes.
 pub(crate) struct Ana {
-    way: Way,
-    papers: Papers,
+    pub(crate) way: Way,
+    pub(crate) papers: Papers,
 }
 
 /// Enrolled by ticket, signed in at the provider, and let in.

@@ -1,6 +1,6 @@
-//! One stolen key against the real programs: hub, outlet, provider and PostgreSQL, each under its own user in its own network.
-//! The thief is this program with the key in it, in the café; whether he got in is read where the outlet and the database keep it.
-#![allow(clippy::unwrap_used)] // of a thief's own steps: a panic in one fails the play
+//! Visitors who speak the protocol by hand with the real programs: hub, outlet, provider and PostgreSQL, each under its own
+//! user in its own network. A thief is one with a stolen key; whether he got in is read where outlet and database keep it.
+#![allow(clippy::unwrap_used)] // of a visitor's own steps: a panic in one fails the play
 
 use std::process::ExitCode;
 
@@ -8,15 +8,18 @@ use tidegate_tests::narrator::Narrator;
 use tidegate_tests::perform::perform;
 use tidegate_tests::{Outcome, scene};
 
+#[path = "by_hand/first_packet.rs"]
+mod first_packet;
 #[path = "attacks/papers.rs"]
+#[allow(dead_code)] // what the attacks show
 mod papers;
-#[path = "thefts/steps.rs"]
-mod steps;
-#[path = "thefts/visitor.rs"]
+#[path = "by_hand/thefts.rs"]
+mod thefts;
+#[path = "by_hand/visitor.rs"]
 mod visitor;
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("thefts") {
+    if !tidegate_tests::narrator::asked_for("by_hand") {
         return ExitCode::SUCCESS;
     }
     perform(play)
@@ -29,25 +32,31 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     let ana = narrator
         .step(
             "ana_reads_the_warehouse_with_papers_of_her_own",
-            steps::ana(narrator, &world),
+            thefts::ana(narrator, &world),
         )
         .await?;
     narrator
         .step(
             "the_authoritys_stolen_key_gets_no_unenrolled_device_past_the_outlets_program",
-            steps::the_authoritys_key(narrator, &world, &ana),
+            thefts::the_authoritys_key(narrator, &world, &ana),
         )
         .await?;
     narrator
         .step(
             "the_providers_stolen_key_gets_no_unenrolled_device_past_hub_or_outlet_program",
-            steps::the_providers_key(narrator, &world, &ana),
+            thefts::the_providers_key(narrator, &world, &ana),
         )
         .await?;
     narrator
         .step(
             "she_reads_it_again_and_nobody_else_ever_did",
-            steps::nobody_else(&world, &ana),
+            thefts::nobody_else(&world, &ana),
+        )
+        .await?;
+    narrator
+        .step(
+            "a_first_packet_of_exactly_16_kib_is_carried_and_one_byte_more_is_refused_with_a_sentence",
+            first_packet::at_its_longest(narrator, &world, &ana),
         )
         .await?;
     drop(ana);

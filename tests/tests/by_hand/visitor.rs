@@ -22,7 +22,7 @@ use tidegate_tests::trouble::Outcome;
 use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Program, Site, User};
 
-use crate::papers::{Said, acme, handshake, link_key, present, within};
+use crate::papers::{Said, acme, handshake, link_key, present_with, within};
 
 const LIMIT: Duration = Duration::from_secs(40);
 
@@ -149,7 +149,12 @@ pub(crate) struct Papers {
 }
 
 impl Way {
-    async fn shown(&self, papers: &Papers) -> (Secure, Vec<Said>, RelayLink) {
+    /// A circuit to the outlet, and what is said to these papers and to an OPEN that carries `first`.
+    pub(crate) async fn shown(
+        &self,
+        papers: &Papers,
+        first: &[u8],
+    ) -> (Secure, Vec<Said>, RelayLink) {
         let pass = papers.pass.clone();
         let (org, key) = (acme(), link_key());
         let link = RelayLink::connect(&self.hub.address, self.relay, &key, &org, pass);
@@ -169,20 +174,20 @@ impl Way {
             grant: None,
             signature: prove(&secure.hash, &identity),
         };
-        let said = present(&mut secure, &auth).await;
+        let said = present_with(&mut secure, &auth, first).await;
         (secure, said, link)
     }
 
     /// What the outlet's program says to these papers.
     pub(crate) async fn said(&self, papers: &Papers) -> Vec<Said> {
-        let (_, said, link) = self.shown(papers).await;
+        let (_, said, link) = self.shown(papers, &[]).await;
         within(link.shutdown()).await;
         said
     }
 
     /// The number of flights, read by whoever holds these papers.
     pub(crate) async fn flights(&self, papers: &Papers) -> i64 {
-        let (secure, said, link) = self.shown(papers).await;
+        let (secure, said, link) = self.shown(papers, &[]).await;
         assert_eq!(said, [Said::Admitted, Said::Opened]);
         let mut config = tokio_postgres::Config::new();
         config.user("ana").dbname(DATABASE);
