@@ -214,7 +214,7 @@ impl Hall {
                 match guest.within(read_preface(&mut tcp)).await {
                     Ok(Preface::Api) => {
                         if let Some(authority) = authority {
-                            drop(authority.serve_api(tcp, guest).await);
+                            let _ = authority.serve_api(tcp, guest).await;
                         }
                     }
                     Ok(Preface::Link) => relay.serve_link(tcp, guest),
