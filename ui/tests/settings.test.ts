@@ -1,7 +1,7 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { portTaken, scene, signedIn, warehouse } from "./gallery";
+import { joined, portTaken, scene, signedIn, warehouse } from "./gallery";
 import { byId, stage } from "./stage";
 
 test("every choice acts at once", async () => {
@@ -99,6 +99,18 @@ test("three services with one trouble are three problems", async () => {
   await stage({ ...view, orgs: view.orgs.map((org) => ({ ...org, problems })) });
 
   expect(document.querySelectorAll("[data-testid=problem-TG-6001]").length).toBe(3);
+});
+
+test("who has joined another organisation goes on where one signs in", async () => {
+  const user = userEvent.setup();
+  const { show } = await stage(joined(...scene("two-orgs").view.orgs.slice(0, 1)));
+  await user.click(byId("settings"));
+  await user.click(byId("join-another"));
+
+  await show(scene("two-orgs").view);
+
+  expect(byId("org-beta").textContent).toContain("Sign in");
+  expect(document.querySelector("#settings-title")).toBeNull();
 });
 
 test("the link for another computer can be copied, and is not shown", async () => {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Laptop;
 use super::webdriver::{Door, WebDriver};
 use crate::process::Process;
-use crate::trouble::{Doing, Outcome};
+use crate::trouble::{Doing, Outcome, Trouble};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a driver was started in this run.
@@ -101,7 +101,30 @@ impl Window {
             css(id)
         );
         self.driver.run(&show).await?;
-        self.driver.click(&element).await
+        match self.driver.click(&element).await {
+            Err(trouble) if trouble.to_string().contains("element not interactable") => {
+                self.press(id).await
+            }
+            done => done,
+        }
+    }
+
+    /// WebKit's driver counts a magnified page in small pixels and looks beside it. The page knows whether a finger would reach the element.
+    async fn press(&self, id: &str) -> Outcome<()> {
+        let press = format!(
+            "const element = document.querySelector('{}');
+             const box = element.getBoundingClientRect();
+             const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+             if (!hit || !element.contains(hit)) return `${{hit?.outerHTML}} is in front of it`;
+             element.click();
+             return '';",
+            css(id)
+        );
+        let done = self.driver.run(&press).await?;
+        match done.as_str() {
+            Some("") => Ok(()),
+            why => Err(Trouble::new(format!("{id} cannot be clicked: {why:?}"))),
+        }
     }
 
     /// # Errors
