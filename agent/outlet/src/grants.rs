@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tidegate_proto::event::EventKind;
+use tidegate_proto::problem::Code;
 use tidegate_proto::session::Session;
 use tidegate_proto::statement::GrantId;
+use tidegate_proto::time::UnixTime;
 use tokio::sync::{Mutex, watch};
 
 /// Starts the clocks of this outlet.
@@ -23,9 +25,9 @@ pub(crate) struct Clocks {
     started: watch::Sender<u64>,
 }
 
-/// The first use could not be written down, so it is none.
-#[derive(Debug)]
-pub(crate) struct NotStarted;
+/// The clock does not run, so nothing may go on: the grant counts no more, or its first use could not be written down.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct NotStarted(pub(crate) Code);
 
 impl Clocks {
     pub(crate) fn new(known: Arc<Known>, data: PathBuf, audit: Audit) -> Self {
@@ -41,30 +43,36 @@ impl Clocks {
     /// Sees to it that the clock of what `session` carries its portal under is running.
     pub(crate) async fn run_for(&self, session: &Session) -> Result<(), NotStarted> {
         let now = clock::now();
-        let standing = self.known.footing().borrow().clone().ok_or(NotStarted)?;
-        match session.grant_in_use(&standing.standing, now) {
+        let footing = self.known.footing().borrow().clone();
+        let footing = footing.ok_or(NotStarted(Code::Internal))?;
+        let grant = session.grant_in_use(&footing.standing, now);
+        match grant.map_err(|refusal| NotStarted(refusal.code))? {
             None => Ok(()),
-            Some((grant, last)) => {
-                let mut running = self.running.lock().await;
-                if running.contains(&grant) {
-                    return Ok(());
-                }
-                let first = self.known.use_grant(grant, now, last);
-                if self.kept().await.is_err() {
-                    // Only if it began here just now: an older beginning stands.
-                    if first {
-                        self.known.unuse_grant(grant);
-                    }
-                    return Err(NotStarted);
-                }
-                running.insert(grant);
-                drop(running);
-                if first {
-                    self.note(grant).await;
-                }
-                Ok(())
-            }
+            Some(grant) => self.run(grant, now).await,
         }
+    }
+
+    async fn run(&self, grant: GrantId, now: UnixTime) -> Result<(), NotStarted> {
+        let mut running = self.running.lock().await;
+        // What was forgotten since is not running, whatever was noted here.
+        running.retain(|grant| self.known.first_use(*grant).is_some());
+        if running.contains(&grant) {
+            return Ok(());
+        }
+        let first = self.known.use_grant(grant, now);
+        if let Err(not) = self.kept().await {
+            // Only if it began here just now: an older beginning stands.
+            if first {
+                self.known.unuse_grant(grant, now);
+            }
+            return Err(not);
+        }
+        running.insert(grant);
+        drop(running);
+        if first {
+            self.note(grant).await;
+        }
+        Ok(())
     }
 
     async fn note(&self, grant: GrantId) {
@@ -81,9 +89,9 @@ impl Clocks {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::error!(%error, "first use of a grant was not kept");
-                Err(NotStarted)
+                Err(NotStarted(Code::NotRecorded))
             }
-            Err(_) => Err(NotStarted),
+            Err(_) => Err(NotStarted(Code::NotRecorded)),
         }
     }
 

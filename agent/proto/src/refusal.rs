@@ -157,6 +157,7 @@ fn not_live(why: &NotLive) -> Code {
         NotLive::Unclaimed | NotLive::Over => Code::GrantOver,
         NotLive::ReadOnly => Code::GrantNotHeld,
         NotLive::ApprovalStale
+        | NotLive::Forgotten
         | NotLive::Asking(_)
         | NotLive::Approving(_)
         | NotLive::TooFew

@@ -173,16 +173,20 @@ impl Session {
         }
     }
 
-    /// The grant under which a portal is open, and until when its first use must be remembered.
+    /// The grant under which a portal is open; `None` for one that is open by a standing right.
     /// Whoever carries the portal sees to it that its clock runs: after OPEN, and after a REAUTH that brought another grant.
-    #[must_use]
-    pub fn grant_in_use(&self, s: &Standing, now: UnixTime) -> Option<(GrantId, UnixTime)> {
+    ///
+    /// # Errors
+    /// When it does not count any more: then no clock starts, and nothing goes on under it.
+    pub fn grant_in_use(&self, s: &Standing, now: UnixTime) -> Result<Option<GrantId>, Refusal> {
         let State::Carrying(proof, Under::Grant) = &self.state else {
-            return None;
+            return Ok(None);
         };
-        let granted = proof.granted.as_ref()?;
-        let live = self.live(proof, granted, s, now).ok()?;
-        Some((granted.id, live.last))
+        let refuse = |exact| Refusal::new(Phase::Running, exact);
+        let granted = proof.granted.as_ref();
+        let granted = granted.ok_or_else(|| refuse(RefusalReason::NotPresented))?;
+        self.live(proof, granted, s, now).map_err(refuse)?;
+        Ok(Some(granted.id))
     }
 
     /// The service of this circuit.

@@ -5,6 +5,7 @@ use super::watch::Watch;
 use super::{Turned, portal, say, turn_away};
 use crate::audit::OpenRecord;
 use crate::clock;
+use crate::grants::NotStarted;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use tidegate_link::Secure;
@@ -46,9 +47,6 @@ pub(super) async fn open(
             },
             Purpose::Connect => {
                 match reach(premises, service, watch, &mut session, permit, open.first).await {
-                    Ok(_) if premises.clocks.run_for(&session).await.is_err() => {
-                        not_reached(record, &Problem::new(Code::NotRecorded))
-                    }
                     Ok(reached) => {
                         let opened = Frame::Opened {
                             portal: open.portal,
@@ -120,7 +118,7 @@ async fn permit(
     }
 }
 
-/// Reaches the target, unless the right ends first.
+/// Reaches the target, unless the right ends first, and starts the clock of the grant before anything is answered.
 async fn reach<'s>(
     premises: &Premises,
     service: &'s Service,
@@ -130,7 +128,11 @@ async fn reach<'s>(
     first: &[u8],
 ) -> Result<portal::Reached<'s>, Problem> {
     let reaching = portal::reach(&service.kind, permit, premises.limits.dial, first);
-    while_right(&service.name, watch, session, reaching).await
+    let reached = while_right(&service.name, watch, session, reaching).await?;
+    match premises.clocks.run_for(session).await {
+        Ok(()) => Ok(reached),
+        Err(NotStarted(code)) => Err(Problem::new(code).service(&service.name)),
+    }
 }
 
 /// Looks at the target, unless the right ends first.

@@ -2,7 +2,7 @@
 //! It looks again at every change of what is known and every few seconds besides, because no timer runs while a machine sleeps.
 
 use crate::clock;
-use crate::grants::Clocks;
+use crate::grants::{Clocks, NotStarted};
 use crate::kill::Killed;
 use crate::known::Footing;
 use crate::premises::{Premises, Service};
@@ -96,8 +96,8 @@ impl Watch {
                 Woken::Reauth(record) => {
                     self.renew(session, &record, portal).await;
                     // It may have brought another grant, whose time begins now.
-                    if self.clocks.run_for(session).await.is_err() {
-                        return Code::NotRecorded;
+                    if let Err(NotStarted(code)) = self.clocks.run_for(session).await {
+                        return code;
                     }
                 }
             }

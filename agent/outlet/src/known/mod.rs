@@ -30,9 +30,6 @@ use tokio::sync::watch;
 /// How long the provider's keys are believed after they were last fetched, in seconds.
 pub(crate) const KEYS_LIVE: u64 = 86_400;
 
-/// No grant can be used for longer than this from now: two weeks of claim and work window, and a day.
-const NEWS_LIVE: u64 = 15 * 86_400;
-
 /// Why something that was sent to us is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotTaken {
@@ -236,40 +233,45 @@ impl Known {
         })
     }
 
+    /// When a grant was first used, as far as is known here.
+    pub(crate) fn first_use(&self, grant: GrantId) -> Option<UnixTime> {
+        self.facts().grants.first_use(grant)
+    }
+
     /// Notes the first use of a grant. Says whether it is the first that is known of.
-    pub(crate) fn use_grant(&self, grant: GrantId, now: UnixTime, until: UnixTime) -> bool {
+    pub(crate) fn use_grant(&self, grant: GrantId, now: UnixTime) -> bool {
         let mut facts = self.facts();
+        facts.forget_grants();
         let first = facts.grants.first_use(grant).is_none();
-        facts.grants.forget(now);
-        facts.grants.used(grant, now, until);
+        facts.grants.used(grant, now, now);
         self.publish(&facts);
         first
     }
 
-    /// Takes back what `use_grant` noted, when it could not be kept and nothing was opened.
-    pub(crate) fn unuse_grant(&self, grant: GrantId) {
+    /// Takes back what `use_grant` noted at `at`, when it could not be kept and nothing was opened.
+    pub(crate) fn unuse_grant(&self, grant: GrantId, at: UnixTime) {
         let mut facts = self.facts();
-        facts.grants.unuse(grant);
+        facts.grants.unuse(grant, at);
         self.publish(&facts);
     }
 
     /// Takes in what the authority says of grants: an earlier use, an end. It can only shorten.
     /// Gives back those that were taken back, if that is news, and whether anything changed.
     pub(crate) fn take_news(&self, news: &GrantNews) -> (Vec<GrantId>, bool) {
-        let now = clock::now();
-        let most = now.plus(NEWS_LIVE);
         let mut facts = self.facts();
+        // A clock that is behind the authority's forgets nothing sooner.
+        let now = clock::now().max(facts.beacon_made);
         let before = facts.grants.clone();
-        for used in news.used.iter().take(GrantNews::MAX) {
-            facts.grants.used(used.grant, used.at, used.until.min(most));
+        for used in &news.used {
+            facts.grants.used(used.grant, used.at, now);
         }
         let mut ended = Vec::new();
-        for back in news.taken_back.iter().take(GrantNews::MAX) {
-            if facts.grants.take_back(back.grant, back.until.min(most)) {
+        for back in &news.taken_back {
+            if facts.grants.take_back(back.grant, now) {
                 ended.push(back.grant);
             }
         }
-        facts.grants.forget(now);
+        facts.forget_grants();
         let changed = before != facts.grants;
         if changed {
             self.publish(&facts);
@@ -282,7 +284,7 @@ impl Known {
         let facts = self.facts();
         let uses = facts.grants.uses();
         let told = |(grant, at, until)| FirstUse { grant, at, until };
-        uses.map(told).take(GrantNews::MAX).collect()
+        uses.map(told).collect()
     }
 
     /// Takes in the provider's keys. Says whether their ids differ from those before.
@@ -344,6 +346,11 @@ impl Known {
 }
 
 impl Facts {
+    /// By the authority's clock, and only while ours agrees with it.
+    fn forget_grants(&mut self) {
+        self.grants.forget(self.beacon_made);
+    }
+
     fn footing(&self, org: &OrgName) -> Option<Footing> {
         let keys = self.keys.as_ref()?;
         let standing = self.standing(org, keys.keys.clone())?;

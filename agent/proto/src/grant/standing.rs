@@ -19,6 +19,8 @@ pub enum NotLive {
     ApproverRevoked,
     #[error("somebody who approved it may have been revoked since: it is from before the floor")]
     ApprovalStale,
+    #[error("so many were used or taken back since that nobody can tell about this one")]
+    Forgotten,
     #[error("the rules do not let the person ask any more: {side:?} {ground:?}", side = .0.side, ground = .0.ground)]
     Asking(Denied),
     #[error("the rules do not let somebody who approved it approve any more: {side:?} {ground:?}", side = .0.side, ground = .0.ground)]
@@ -40,7 +42,7 @@ pub enum NotLive {
 pub struct Live {
     /// When what is open under it must be closed, if it is first used now.
     pub end: UnixTime,
-    /// When nothing can be done with it any more, whatever anybody remembers.
+    /// When nothing can be done with it any more by the rules of now, whatever anybody remembers.
     pub last: UnixTime,
 }
 
@@ -65,6 +67,9 @@ impl Granted {
     ) -> Result<Live, NotLive> {
         if on.grants.is_taken_back(self.id) {
             return Err(NotLive::TakenBack);
+        }
+        if on.grants.is_below_the_floor(self.complete) {
+            return Err(NotLive::Forgotten);
         }
         self.still_vouched(on)?;
         if self.extent.read_only {

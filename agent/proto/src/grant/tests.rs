@@ -328,24 +328,26 @@ fn the_clock_starts_at_the_first_use_and_the_claim_window_bounds_the_wait() {
     let late = claim_by.plus(60);
     assert_eq!(live(&world, &grant, late), Err(NotLive::Unclaimed));
 
-    world.standing.grants.used(grant.id(), NOW, bound);
+    world.standing.grants.used(grant.id(), NOW, NOW);
     let end = NOW.plus(7200);
     assert_eq!(live(&world, &grant, NOW.plus(7199)).unwrap().end, end);
     assert_eq!(live(&world, &grant, end), Err(NotLive::Over));
     assert_eq!(live(&world, &grant, day), Err(NotLive::Over));
 
     // Another outlet says that it was used earlier: that shortens it, and nothing makes it longer.
-    assert!(world.standing.grants.used(grant.id(), NOW.minus(50), bound));
-    assert!(!world.standing.grants.used(grant.id(), NOW.plus(50), bound));
+    assert!(world.standing.grants.used(grant.id(), NOW.minus(50), NOW));
+    assert!(!world.standing.grants.used(grant.id(), NOW.plus(50), NOW));
     assert_eq!(live(&world, &grant, NOW).unwrap().end, end.minus(50));
 }
 
 #[test]
 fn what_was_used_is_remembered_for_as_long_as_it_matters() {
     let (mut world, grant) = (World::asking(), World::asking().grant());
-    let until = NOW.plus(100);
-    world.standing.grants.used(grant.id(), NOW, until);
-    world.standing.grants.take_back(grant.id(), until);
+    let until = NOW.plus(Grants::KEPT);
+    assert!(world.standing.grants.used(grant.id(), NOW, NOW));
+    assert!(world.standing.grants.take_back(grant.id(), NOW));
+    let later = NOW.plus(50);
+    assert!(!world.standing.grants.take_back(grant.id(), later), "once");
 
     let json = serde_json::to_string(&world.standing.grants).unwrap();
     assert_eq!(
@@ -358,6 +360,57 @@ fn what_was_used_is_remembered_for_as_long_as_it_matters() {
     assert_eq!(world.standing.grants.first_use(grant.id()), Some(NOW));
     world.standing.grants.forget(until.plus(60));
     assert_eq!(world.standing.grants, Grants::default());
+}
+
+#[test]
+fn a_use_that_came_to_nothing_takes_no_earlier_one_with_it() {
+    let (mut grants, id) = (Grants::default(), World::asking().grant().id());
+    grants.used(id, NOW, NOW);
+    grants.used(id, NOW.minus(30), NOW);
+
+    grants.unuse(id, NOW);
+
+    assert_eq!(grants.first_use(id), Some(NOW.minus(30)));
+    grants.unuse(id, NOW.minus(30));
+    assert_eq!(grants.first_use(id), None);
+}
+
+#[test]
+fn a_rule_that_waits_longer_brings_nothing_back_that_was_used_up_or_taken_back() {
+    let mut world = World::asking();
+    let (used, mut other) = (world.grant(), world.request());
+    other.id = "r2".to_owned();
+    let back = world.granted(&other, &[ben()]);
+    let hour = ASKING.replace(r#"@longest("4h")"#, r#"@claim("1h")"#);
+    world.standing.policy = Policies::compile(&hour, OWNER).unwrap();
+    assert!(live(&world, &used, NOW).is_ok());
+    world.standing.grants.used(used.id(), NOW, NOW);
+    world.standing.grants.take_back(back.id(), NOW);
+
+    let week = ASKING.replace(r#"@longest("4h")"#, r#"@claim("7d")"#);
+    world.standing.policy = Policies::compile(&week, OWNER).unwrap();
+
+    for hours in [4, 24, 7 * 24, 14 * 24] {
+        let now = NOW.plus(hours * 3_600);
+        world.standing.grants.forget(now);
+        assert_eq!(live(&world, &used, now), Err(NotLive::Over), "{hours} h");
+        assert_eq!(live(&world, &back, now), Err(NotLive::TakenBack));
+    }
+}
+
+#[test]
+fn more_grants_than_are_remembered_let_nobody_in_with_an_older_one() {
+    let mut world = World::asking();
+    let grant = world.grant();
+    world.standing.grants.take_back(grant.id(), NOW);
+    for n in 0..Grants::MAX {
+        let id = StatementHash::of(&n.to_string());
+        world.standing.grants.take_back(id, NOW);
+    }
+
+    assert_eq!(live(&world, &grant, NOW), Err(NotLive::Forgotten));
+    let json = serde_json::to_string(&world.standing.grants).unwrap();
+    assert!(json.len() < 1 << 20, "{}", json.len());
 }
 
 #[test]
@@ -386,7 +439,7 @@ fn what_was_taken_back_or_approved_by_somebody_who_is_out_ends() {
     assert!(judged(vec![], 7).is_ok());
     assert!(live(&world, &grant, NOW).is_ok());
 
-    world.standing.grants.take_back(grant.id(), NOW.plus(9));
+    world.standing.grants.take_back(grant.id(), NOW);
     assert_eq!(live(&world, &grant, NOW), Err(NotLive::TakenBack));
 }
 
@@ -598,17 +651,22 @@ proptest! {
     }
 
     #[test]
-    fn however_often_it_is_used_the_end_never_moves_out(uses in prop::collection::vec(0_u64..200_000, 1..20)) {
+    fn however_often_it_is_used_and_the_rules_change_the_end_never_moves_out(
+        uses in prop::collection::vec((0_u64..1_400_000, 1_u8..=7), 1..20)
+    ) {
         let (mut world, mut end) = (World::asking(), UnixTime(u64::MAX));
         let grant = world.grant();
         let mut uses = uses;
         uses.sort_unstable();
-        for at in uses {
+        for (at, days) in uses {
             let now = NOW.plus(at);
+            let claim = format!("@claim(\"{days}d\")");
+            let rules = ASKING.replace(r#"@longest("4h")"#, &claim);
+            world.standing.policy = Policies::compile(&rules, OWNER).unwrap();
             world.standing.grants.forget(now);
             if let Ok(live) = live(&world, &grant, now) {
                 prop_assert!(live.end <= end && live.end <= live.last);
-                world.standing.grants.used(grant.id(), now, live.last);
+                world.standing.grants.used(grant.id(), now, now);
                 end = live.end;
             }
         }

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     frame::Open,
     grant::{Grant, GrantError, NotLive},
-    testing::office::{APPROVED, ASKING, OWNER, colleague},
+    testing::office::{ASKING, OWNER, colleague},
 };
 
 fn presenting(world: &World, grant: &Grant) -> Vec<u8> {
@@ -81,10 +81,10 @@ fn a_grant_opens_and_its_end_is_the_deadline() {
         grant
     };
     let session = carrying(&world, &short);
-    let (id, last) = session.grant_in_use(&world.standing, NOW).unwrap();
-    assert_eq!((id, last), (short.id(), APPROVED.plus(86_400 + 300)));
+    let in_use = session.grant_in_use(&world.standing, NOW);
+    assert_eq!(in_use, Ok(Some(short.id())));
 
-    world.standing.grants.used(id, NOW, last);
+    world.standing.grants.used(short.id(), NOW, NOW);
     let at_end = |now| session.still_allowed(&world.standing, &at(now), now);
 
     assert_eq!(at_end(NOW.plus(299)), Ok(NOW.plus(300)));
@@ -139,13 +139,12 @@ fn what_is_taken_back_ends_what_is_open_and_opens_nothing_more() {
     let grant = world.grant();
     let mut session = carrying(&world, &grant);
 
-    world
-        .standing
-        .grants
-        .take_back(grant.id(), NOW.plus(86_400));
+    world.standing.grants.take_back(grant.id(), NOW);
 
     let ended = session.still_allowed(&world.standing, &at(NOW), NOW);
     assert_eq!(ended.unwrap_err().code, Code::GrantEndedByPeople);
+    let started = session.grant_in_use(&world.standing, NOW).unwrap_err();
+    assert_eq!(started.code, Code::GrantEndedByPeople, "no clock starts");
     session.portal_ended(&world.standing, NOW).unwrap();
     let again = session.handle_open(&under(2, &grant), &world.standing, &at(NOW), NOW);
     assert_eq!(again.unwrap_err().code, Code::GrantTakenBack);
@@ -168,8 +167,7 @@ fn a_longer_grant_that_comes_in_time_carries_a_running_portal_on() {
     let mut world = World::asking();
     let first = world.grant();
     let mut session = carrying(&world, &first);
-    let (id, last) = session.grant_in_use(&world.standing, NOW).unwrap();
-    world.standing.grants.used(id, NOW, last);
+    world.standing.grants.used(first.id(), NOW, NOW);
     let mut more = world.request();
     (more.id, more.extends) = ("r2".to_owned(), Some(first.id()));
     let second = world.granted(&more, &[colleague("00uben", 30)]);
@@ -178,9 +176,9 @@ fn a_longer_grant_that_comes_in_time_carries_a_running_portal_on() {
     let auth = renewed(&world, Some(&second), late);
     session.handle_reauth(&auth, &world.standing, late).unwrap();
 
-    let (id, last) = session.grant_in_use(&world.standing, late).unwrap();
-    assert_eq!(id, second.id(), "whose clock begins now");
-    world.standing.grants.used(id, late, last);
+    let in_use = session.grant_in_use(&world.standing, late);
+    assert_eq!(in_use, Ok(Some(second.id())), "whose clock begins now");
+    world.standing.grants.used(second.id(), late, late);
     let after = NOW.plus(7300);
     let deadline = session.still_allowed(&world.standing, &at(after), after);
     assert_eq!(deadline, Ok(late.plus(900)), "the credential ends first");
@@ -214,15 +212,12 @@ fn a_standing_right_does_not_depend_on_a_grant_beside_it() {
 
     let allowed = session.handle_open(&open(1), &world.standing, &at(NOW), NOW);
     assert!(allowed.unwrap().event().grant.is_none());
-    world
-        .standing
-        .grants
-        .take_back(grant.id(), NOW.plus(86_400));
+    world.standing.grants.take_back(grant.id(), NOW);
 
     assert!(
         session
             .still_allowed(&world.standing, &at(NOW), NOW)
             .is_ok()
     );
-    assert!(session.grant_in_use(&world.standing, NOW).is_none());
+    assert_eq!(session.grant_in_use(&world.standing, NOW), Ok(None));
 }
