@@ -8,6 +8,7 @@ pub use book::Grants;
 pub use standing::{Ground, Live, NotLive};
 
 use crate::{
+    api::access::WAITS,
     identity::VerifyKey,
     legs::{Legs, Trust},
     names::{ServiceName, Subject},
@@ -73,6 +74,8 @@ pub enum GrantError {
     OtherSeal,
     #[error("seal and statement are from different times")]
     SealTime,
+    #[error("the approval is older than the request, or came when that had run out")]
+    Order,
     #[error("the approver is not believed: {0}")]
     Approver(Box<RefusalReason>),
     #[error("the approver's sign-in is not bound to a device")]
@@ -143,9 +146,23 @@ impl Grant {
         };
         for approval in &self.approvals {
             let (approver, extent) = approval.verify(self.id(), &request.extent, trust, now)?;
+            in_order(seal.at, approver.at)?;
             granted.add(requester, approver, extent)?;
         }
+        // Nobody signs the order in which they are presented.
+        let order = |approver: &Approver| (approver.at, approver.principal.sub.clone());
+        granted.approvers.sort_by_key(order);
         Ok(granted)
+    }
+}
+
+/// Nobody approves what has not been asked for yet, nor what waited for longer than a request does: who dates a request
+/// forward would have an approval from long ago.
+fn in_order(asked: UnixTime, approved: UnixTime) -> Result<(), GrantError> {
+    if approved.plus(SKEW) < asked || asked.plus(WAITS + SKEW) < approved {
+        Err(GrantError::Order)
+    } else {
+        Ok(())
     }
 }
 
@@ -277,16 +294,16 @@ impl Granted {
     }
 }
 
-/// One `sub`, or two accounts with one address: nobody approves their own request through a second account.
+/// One `sub`, one device, or two accounts with one address: nobody approves their own request through a second account.
 #[must_use]
 pub fn same_person(one: &Principal, other: &Principal) -> bool {
-    is_one_person(
+    one.device == other.device || is_one_person(
         (&one.sub, one.email.as_deref()),
         (&other.sub, other.email.as_deref()),
     )
 }
 
-/// As `same_person`, from `sub` and e-mail address alone.
+/// As `same_person`, from `sub` and e-mail address alone, for whoever has nothing else.
 #[must_use]
 pub fn is_one_person(one: (&Subject, Option<&str>), other: (&Subject, Option<&str>)) -> bool {
     let address = |email: Option<&str>| {

@@ -9,7 +9,7 @@ use crate::{
     time::UnixTime,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most revocations that are remembered one by one; beyond, the floor takes the place of the oldest.
 pub const MAX_REMEMBERED: usize = 10_000;
@@ -27,6 +27,10 @@ pub struct Revocations {
     said_by: Option<VerifyKey>,
     epoch: u64,
     floor: u64,
+    /// Below this epoch something may have been revoked of which nobody told us: it had left the list before we listened.
+    /// That is nothing to credentials, which are younger than the list is long; what somebody approved lives longer.
+    #[serde(default)]
+    unheard: u64,
     subjects: BTreeMap<Subject, u64>,
     devices: BTreeMap<PeerId, u64>,
     /// When the floor rose of late, oldest first. Not kept: nothing runs across a restart.
@@ -66,8 +70,9 @@ impl Revocations {
             *self = Self::default();
         }
         self.said_by = Some(*by);
-        let before = (self.epoch, self.floor, self.len());
+        let before = (self.epoch, self.floor, self.unheard, self.len());
         let mut stricter = false;
+        self.unheard = self.unheard.max(self.newest_unlisted(beacon));
         self.raise_floor(beacon.floor, now);
         for revoked in &beacon.revoked {
             stricter |= self.revoke(revoked);
@@ -76,7 +81,7 @@ impl Revocations {
         if self.len() > MAX_REMEMBERED {
             self.forget_the_older_half(now);
         }
-        stricter || before != (self.epoch, self.floor, self.len())
+        stricter || before != (self.epoch, self.floor, self.unheard, self.len())
     }
 
     /// Whether a credential that `by` gave may not be shown any more.
@@ -111,6 +116,30 @@ impl Revocations {
         let rise = self.rises.iter().find(|rise| epoch < rise.floor);
         let since = rise.map_or(UnixTime(0), |rise| rise.at);
         Some(Against::Floor { since })
+    }
+
+    /// As `against`, for what the person approved then: also what nobody told us of counts.
+    #[must_use]
+    pub fn against_approval(
+        &self,
+        who: (&Subject, PeerId),
+        epoch: u64,
+        by: &VerifyKey,
+    ) -> Option<Against> {
+        let unheard = self.said_by == Some(*by) && epoch < self.unheard;
+        let since = UnixTime(0);
+        self.against(who, epoch, by)
+            .or_else(|| unheard.then_some(Against::Floor { since }))
+    }
+
+    /// The newest epoch since the last one we know of that the beacon does not list, or 0: each revocation has one of its own.
+    fn newest_unlisted(&self, beacon: &Beacon) -> u64 {
+        let listed: BTreeSet<u64> = beacon.revoked.iter().map(|one| one.epoch).collect();
+        let mut epoch = beacon.epoch;
+        while epoch > self.epoch && listed.contains(&epoch) {
+            epoch -= 1;
+        }
+        if epoch > self.epoch { epoch } else { 0 }
     }
 
     fn raise_floor(&mut self, floor: u64, now: UnixTime) {
@@ -249,6 +278,38 @@ mod tests {
             "the newest are still named"
         );
         assert_eq!(against("somebody", last - 1), None);
+    }
+
+    #[test]
+    fn what_was_revoked_while_nobody_listened_takes_back_the_approvals_from_before() {
+        let by = by();
+        let ana = "00uana".parse().unwrap();
+        let mut known = Revocations::default();
+        known.learn(&beacon(7, vec![], 0), &by, NOW);
+        let approved = |known: &Revocations, epoch| {
+            let against = known.against_approval((&ana, device()), epoch, &by);
+            against.is_some()
+        };
+        assert!(!approved(&known, 7));
+        assert!(approved(&known, 6), "it began to listen later");
+
+        // One at a time, each of them listed: nothing is missed.
+        let other = |epoch| Revoked {
+            who: RevokeTarget::Subject("00ueve".parse().unwrap()),
+            epoch,
+        };
+        known.learn(&beacon(8, vec![other(8)], 0), &by, NOW);
+        assert!(!approved(&known, 7));
+        known.learn(&beacon(10, vec![other(10)], 0), &by, NOW);
+
+        assert!(approved(&known, 8), "the ninth was never heard of");
+        assert!(!approved(&known, 9) && !approved(&known, 10));
+        let credential = known.against((&ana, device()), 7, &by);
+        assert_eq!(credential, None, "it would have ended by itself");
+        let kept = serde_json::to_string(&known).unwrap();
+        let mut kept: Revocations = serde_json::from_str(&kept).unwrap();
+        assert!(approved(&kept, 8));
+        assert!(!kept.learn(&beacon(3, vec![], 0), &by, NOW) && approved(&kept, 8));
     }
 
     #[test]

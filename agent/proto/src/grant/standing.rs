@@ -85,7 +85,7 @@ impl Granted {
             let Principal { sub, device, .. } = &approver.principal;
             let against = on
                 .revocations
-                .against((sub, *device), approver.epoch, &on.authority);
+                .against_approval((sub, *device), approver.epoch, &on.authority);
             match against {
                 Some(Against::Revoked) => return Err(NotLive::ApproverRevoked),
                 Some(Against::Floor { .. }) => return Err(NotLive::ApprovalStale),

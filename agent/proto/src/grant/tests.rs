@@ -312,6 +312,58 @@ fn a_seal_dates_nothing_back_or_forward() {
 }
 
 #[test]
+fn nobody_approves_what_was_not_asked_for_yet_or_had_run_out() {
+    let world = World::asking();
+    let asked_at = |at: UnixTime| {
+        let mut request = world.request();
+        request.at = at;
+        check(&world, &world.granted(&request, &[ben()]))
+    };
+
+    assert!(asked_at(APPROVED.plus(60)).is_ok());
+    assert_eq!(asked_at(APPROVED.plus(61)), Err(GrantError::Order));
+    let day = crate::api::access::WAITS;
+    assert!(asked_at(APPROVED.minus(day + 60)).is_ok());
+    let late = asked_at(APPROVED.minus(day + 61));
+    assert_eq!(late, Err(GrantError::Order));
+}
+
+#[test]
+fn one_device_is_one_person_whatever_it_calls_itself() {
+    let world = World::asking();
+    let by = |who: &[Colleague]| {
+        let mut grant = world.granted(&world.request(), &[]);
+        let approvals = who.iter().map(|who| world.approval(&grant.request, who));
+        grant.approvals = approvals.collect();
+        check(&world, &grant)
+    };
+
+    let her_own = colleague("00uzoe", 3);
+    assert_eq!(
+        her_own.identity.verify_key(),
+        world.identity.verify_key()
+    );
+    assert_eq!(by(&[her_own]), Err(GrantError::OwnApproval));
+    let twice = [ben(), colleague("00uzoe", 30)];
+    assert_eq!(by(&twice), Err(GrantError::SamePerson));
+}
+
+#[test]
+fn the_last_approver_is_the_last_in_whatever_order_they_are_presented() {
+    let world = World::asking();
+    let mut grant = world.granted(&world.request(), &[]);
+    let zoe = colleague("00uzoe", 31);
+    let first = world.approval_but(&grant.request, &zoe, |s| s.at = APPROVED.minus(30));
+    let last = world.approval(&grant.request, &ben());
+    let subs = ["00uzoe", "00uben"].map(|sub| sub.parse().unwrap());
+
+    grant.approvals = vec![first.clone(), last.clone()];
+    assert_eq!(check(&world, &grant).unwrap().approvers(), subs);
+    grant.approvals = vec![last, first];
+    assert_eq!(check(&world, &grant).unwrap().approvers(), subs);
+}
+
+#[test]
 fn the_clock_starts_at_the_first_use_and_the_claim_window_bounds_the_wait() {
     let mut world = World::asking();
     let grant = world.grant();
@@ -420,15 +472,18 @@ fn what_was_taken_back_or_approved_by_somebody_who_is_out_ends() {
     let who = RevokeTarget::Subject("00uben".parse().unwrap());
     let judged = |revoked: Vec<Revoked>, floor| {
         let mut out = world.standing.clone();
-        let beacon = Beacon {
+        let mut beacon = Beacon {
             org: org(),
-            epoch: 8,
+            epoch: 7,
             at: NOW,
             versions: Newest::default(),
-            revoked,
+            revoked: vec![],
             floor,
         };
-        out.revocations.learn(&beacon, &out.authority.key, NOW);
+        let key = out.authority.key;
+        out.revocations.learn(&beacon, &key, NOW);
+        (beacon.epoch, beacon.revoked) = (7 + revoked.len() as u64, revoked);
+        out.revocations.learn(&beacon, &key, NOW);
         live_on(&world, &out, &grant, NOW)
     };
 
@@ -654,7 +709,7 @@ proptest! {
     fn however_often_it_is_used_and_the_rules_change_the_end_never_moves_out(
         uses in prop::collection::vec((0_u64..1_400_000, 1_u8..=7), 1..20)
     ) {
-        let (mut world, mut end) = (World::asking(), UnixTime(u64::MAX));
+        let (mut world, mut first) = (World::asking(), None);
         let grant = world.grant();
         let mut uses = uses;
         uses.sort_unstable();
@@ -665,9 +720,9 @@ proptest! {
             world.standing.policy = Policies::compile(&rules, OWNER).unwrap();
             world.standing.grants.forget(now);
             if let Ok(live) = live(&world, &grant, now) {
-                prop_assert!(live.end <= end && live.end <= live.last);
+                let first = *first.get_or_insert(now);
+                prop_assert!(live.end <= first.plus(7200) && live.end <= live.last);
                 world.standing.grants.used(grant.id(), now, now);
-                end = live.end;
             }
         }
     }
