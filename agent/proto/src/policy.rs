@@ -91,7 +91,7 @@ impl Rules {
     pub fn compile(side: Side, text: &str) -> Result<Self, PolicyError> {
         screen::screen(text)?;
         let policies = on_a_deep_stack(|| validated(text))??;
-        terms::check(&policies)?;
+        terms::check(side, &policies)?;
         let permits = permits(&policies)?;
         Ok(Self {
             side,
@@ -139,7 +139,7 @@ impl Rules {
         let response = self.put(&Asked::at(principal, action, resource, at))?;
         let permits = response.diagnostics().reason();
         let permits = permits.filter_map(|id| self.policies.policy(id));
-        Terms::of(action, permits).ok_or_else(|| self.denied(Ground::Error))
+        Terms::of(action, permits).ok_or_else(|| self.denied(Ground::NotPermitted))
     }
 
     /// Whether the principal may decide about requests for the service, as of this moment.

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::{
-    idtoken::IdTokenError,
+    idtoken::{FormerKeys, IdTokenError},
     policy::{Ground as Because, Policies, Resource},
     session::Standing,
     statement::{Beacon, Credential, JwsError, Newest, RevokeTarget, Revoked, ServiceKind},
@@ -288,6 +288,38 @@ fn an_approver_must_have_been_signed_in_then_on_that_device_in_a_browser() {
 }
 
 #[test]
+fn what_was_approved_outlives_the_providers_key_and_nothing_new_does() {
+    let mut world = World::asking();
+    let grant = world.grant();
+    let former = world.standing.keys.clone();
+    world.standing.keys = crate::testing::Provider::new("k2").keys();
+    let ana = ana(&World::asking());
+    let check = |world: &World| {
+        let (key, trust) = (world.identity.verify_key(), world.standing.trust());
+        grant.verify(&ana, &key, &warehouse(), &trust, NOW)
+    };
+    let unknown = RefusalReason::IdToken(IdTokenError::UnknownKey);
+    let unknown = Err(GrantError::Approver(Box::new(unknown)));
+    assert_eq!(check(&world), unknown);
+
+    let mut gone_since = |until| {
+        let keys = former.clone();
+        world.standing.former = vec![FormerKeys { keys, until }];
+        check(&world)
+    };
+
+    assert_eq!(
+        gone_since(APPROVED.minus(1)),
+        unknown,
+        "made with an old key"
+    );
+    assert!(gone_since(APPROVED).is_ok());
+    let signs_in = world.auth().legs().stand(&world.standing.trust(), NOW);
+    let unknown = RefusalReason::IdToken(IdTokenError::UnknownKey);
+    assert!(signs_in.is_err_and(|exact| exact == unknown));
+}
+
+#[test]
 fn a_seal_dates_nothing_back_or_forward() {
     let world = World::asking();
     let sealed = |at: UnixTime, now: UnixTime| {
@@ -339,10 +371,7 @@ fn one_device_is_one_person_whatever_it_calls_itself() {
     };
 
     let her_own = colleague("00uzoe", 3);
-    assert_eq!(
-        her_own.identity.verify_key(),
-        world.identity.verify_key()
-    );
+    assert_eq!(her_own.identity.verify_key(), world.identity.verify_key());
     assert_eq!(by(&[her_own]), Err(GrantError::OwnApproval));
     let twice = [ben(), colleague("00uzoe", 30)];
     assert_eq!(by(&twice), Err(GrantError::SamePerson));
@@ -596,6 +625,11 @@ fn a_request_that_makes_no_sense_is_not_read() {
     for reason in reasons {
         assert!(!reads(&|r| r.reason = reason.to_owned()), "{reason:?}");
     }
+    for (characters, fits) in [(160, true), (161, false)] {
+        let reason = "数".repeat(characters);
+        assert_eq!(reads(&|r| r.reason.clone_from(&reason)), fits);
+        assert_eq!(crate::text::Shown::new(&reason).as_str() == reason, fits);
+    }
     assert!(reads(
         &|r| r.reason = "数据 für Ana's INC-42 <b>&amp;".to_owned()
     ));
@@ -650,11 +684,66 @@ fn terms_that_cannot_be_read_spoil_the_policy() {
     for terms in odd {
         assert!(!with(terms), "{terms}");
     }
-    let forbid = "@approvals(\"2\") forbid (principal, action, resource);";
-    assert!(
-        Policies::compile(forbid, "").is_err(),
-        "it would say nothing"
+    // Not one of the four, or with a slip of the finger: it would say nothing.
+    for slip in [
+        r#"@approval("2")"#,
+        r#"@Approvals("2")"#,
+        r#"@max("1h")"#,
+        r#"@longuest("1h")"#,
+        r#"@note("for the analysts")"#,
+    ] {
+        assert!(!with(slip), "{slip}");
+    }
+    assert!(with(r#"@id("asking") @approvals("2")"#));
+}
+
+#[test]
+fn terms_stand_where_they_are_read_or_nowhere() {
+    let request = r#"action == Tidegate::Action::"request""#;
+    let on = |effect: &str, action: &str| {
+        format!("@approvals(\"2\") {effect} (principal, {action}, resource);")
+    };
+    let org = |text: &str| Policies::compile(text, "").is_ok();
+
+    assert!(org(&on("permit", request)));
+    assert!(org(&on(
+        "permit",
+        r#"action == Tidegate::Action::"emergency""#
+    )));
+    let both = r#"action in [Tidegate::Action::"see", Tidegate::Action::"request"]"#;
+    assert!(org(&on("permit", both)));
+    for (effect, action) in [
+        ("forbid", request),
+        ("permit", "action"),
+        ("permit", r#"action == Tidegate::Action::"connect""#),
+        ("permit", r#"action == Tidegate::Action::"approve""#),
+    ] {
+        assert!(!org(&on(effect, action)), "{effect} {action}");
+    }
+    let owners = Policies::compile("", &on("permit", request));
+    assert!(owners.is_err(), "the org's rules alone are asked");
+    let tells = r#"@tell("ask the data owners") forbid (principal, action, resource);"#;
+    assert!(Policies::compile("", tells).is_ok());
+}
+
+#[test]
+fn a_rule_for_whatever_there_is_gives_nobody_break_glass() {
+    let mut world = World::asking();
+    let mut request = world.request();
+    request.emergency = true;
+    let alarmed = world.granted(&request, &[]);
+    let admins = r#"permit (principal in Tidegate::Group::"acme/data-science", action, resource);
+        forbid (principal, action == Tidegate::Action::"connect", resource) unless { context has grant };"#;
+    world.standing.policy = Policies::compile(admins, OWNER).unwrap();
+
+    let judged = live(&world, &alarmed, NOW).unwrap_err();
+    assert!(matches!(judged, NotLive::Asking(denied) if denied.ground == Because::NotPermitted));
+
+    let named = format!(
+        "{admins} permit (principal, action == Tidegate::Action::\"emergency\", resource);"
     );
+    world.standing.policy = Policies::compile(&named, OWNER).unwrap();
+    assert!(live(&world, &alarmed, NOW).is_ok());
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Action {
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::See => "see",
             Self::Connect => "connect",

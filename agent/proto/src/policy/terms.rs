@@ -2,9 +2,9 @@
 //! `@approvals("2") @longest("8h") @usual("1h") @claim("24h") permit (principal, action == Tidegate::Action::"request", resource);`
 //! Where several rules permit, the strictest of each counts: a second rule never makes the first one laxer.
 
-use super::{Action, PolicyError};
+use super::{Action, PolicyError, Side};
 use crate::{grant::MAX_APPROVALS, span, statement::Extent, text::Shown};
-use cedar_policy::{Effect, Policy, PolicySet};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicySet};
 
 /// Under what terms somebody may ask.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -43,13 +43,15 @@ impl Terms {
         }
     }
 
-    /// The terms of all the rules that permitted it.
+    /// The terms of all the rules that permitted it. A rule for whatever there is was not written with break-glass in mind.
     pub(super) fn of<'a>(
         action: Action,
         permits: impl Iterator<Item = &'a Policy>,
     ) -> Option<Self> {
         let one = |policy| Self::said(policy, action).ok();
-        let terms = permits.map(one).collect::<Option<Vec<_>>>()?;
+        let meant = |policy: &&Policy| action != Action::Emergency || names(policy, action);
+        let terms = permits.filter(meant).map(one);
+        let terms = terms.collect::<Option<Vec<_>>>()?;
         let strictest = terms.into_iter().reduce(Self::and)?;
         Some(Self {
             usual: strictest.usual.min(strictest.longest),
@@ -89,15 +91,45 @@ fn unfit(name: &str, text: &str) -> PolicyError {
     PolicyError::Terms(Shown::new(&format!("@{name}(\"{text}\")")))
 }
 
-/// Refuses a policy text in which any term cannot be read, wherever it stands.
-pub(super) fn check(policies: &PolicySet) -> Result<(), PolicyError> {
+/// What a rule may say of the asking.
+const TERMS: [&str; 4] = ["approvals", "longest", "usual", "claim"];
+/// What else a rule may say beside what it permits or forbids.
+const OTHERS: [&str; 2] = ["id", "tell"];
+
+/// Refuses a policy text in which any term cannot be read, or stands where nobody reads it: silence is the laxer reading.
+pub(super) fn check(side: Side, policies: &PolicySet) -> Result<(), PolicyError> {
     for policy in policies.policies() {
         Terms::said(policy, Action::Request)?;
-        let terms = ["approvals", "longest", "usual", "claim"];
-        let said = terms.iter().find(|name| policy.annotation(name).is_some());
-        if let (Effect::Forbid, Some(name)) = (policy.effect(), said) {
-            return Err(unfit(name, "on a forbid"));
+        let asks = names(policy, Action::Request) || names(policy, Action::Emergency);
+        let read = side == Side::Org && policy.effect() == Effect::Permit && asks;
+        for (name, text) in policy.annotations() {
+            if TERMS.contains(&name) && !read {
+                return Err(misplaced(name, text));
+            }
+            if !TERMS.contains(&name) && !OTHERS.contains(&name) {
+                return Err(unfit(name, text));
+            }
         }
     }
     Ok(())
+}
+
+fn misplaced(name: &str, text: &str) -> PolicyError {
+    let said = format!(
+        "@{name}(\"{text}\") says nothing here; it belongs to a permit of the org that names \"request\" or \"emergency\""
+    );
+    PolicyError::Terms(Shown::new(&said))
+}
+
+/// Whether a rule names this action, rather than being for whatever there is.
+pub(super) fn names(policy: &Policy, action: Action) -> bool {
+    let named = |uid: &EntityUid| {
+        let id: &str = uid.id().unescaped();
+        id == action.as_str()
+    };
+    match policy.action_constraint() {
+        ActionConstraint::Any => false,
+        ActionConstraint::Eq(uid) => named(&uid),
+        ActionConstraint::In(uids) => uids.iter().any(named),
+    }
 }
