@@ -195,7 +195,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::RequestUnfit => [
             "Request cannot be taken",
             "Nobody was asked because {said|the reason or the length of time cannot be taken}.",
-            "Give one line of at most 500 characters, and a time such as 2h within what the rules allow.",
+            "Give one line of at most 160 characters, and a time such as 2h within what the rules allow.",
         ],
         Code::MayNotAsk => [
             "Not to be asked for",

@@ -5,6 +5,7 @@ use super::{GrantId, Statement, StatementError, is_id, is_label, require};
 use crate::{
     identity::PeerId,
     names::{OrgName, ServiceName, Subject},
+    text::MAX_SHOWN,
     time::UnixTime,
 };
 use serde::{Deserialize, Serialize};
@@ -74,13 +75,14 @@ pub struct AccessRequest {
 }
 
 impl AccessRequest {
-    /// Longest reason, in bytes.
-    pub const MAX_REASON: usize = 500;
+    /// Longest reason, in characters: what is signed is shown and recorded whole.
+    pub const MAX_REASON: usize = MAX_SHOWN;
 
     /// Whether a text can be a reason: not blank, not too long, nothing invisible in it, one line.
     #[must_use]
     pub fn is_reason(text: &str) -> bool {
-        !text.trim().is_empty() && is_label(text, Self::MAX_REASON)
+        let fits = text.chars().count() <= Self::MAX_REASON;
+        fits && !text.trim().is_empty() && is_label(text, 4 * Self::MAX_REASON)
     }
 }
 
