@@ -205,7 +205,7 @@ impl Approval {
         let seal = sealed(&self.seal, &self.grant, grant.at, trust, now)?;
         let stood = self
             .legs
-            .stand(trust, seal.at)
+            .stood(trust, seal.at)
             .map_err(|exact| GrantError::Approver(Box::new(exact)))?;
         // A token that is bound to nothing would be the approver's to anybody who holds the grant.
         if stood.principal.assurance != Assurance::High {
@@ -297,10 +297,11 @@ impl Granted {
 /// One `sub`, one device, or two accounts with one address: nobody approves their own request through a second account.
 #[must_use]
 pub fn same_person(one: &Principal, other: &Principal) -> bool {
-    one.device == other.device || is_one_person(
-        (&one.sub, one.email.as_deref()),
-        (&other.sub, other.email.as_deref()),
-    )
+    one.device == other.device
+        || is_one_person(
+            (&one.sub, one.email.as_deref()),
+            (&other.sub, other.email.as_deref()),
+        )
 }
 
 /// As `same_person`, from `sub` and e-mail address alone, for whoever has nothing else.

@@ -7,7 +7,7 @@ mod keys;
 
 pub use claims::{MAX_GROUP_BYTES, MAX_GROUPS, PersonClaims};
 pub use commitment::commitment;
-pub use keys::{KeySet, KeySetError, MAX_KEY_SET, MAX_KEYS, REFETCH_EVERY, Refetch};
+pub use keys::{FormerKeys, KeySet, KeySetError, MAX_KEY_SET, MAX_KEYS, REFETCH_EVERY, Refetch};
 
 use crate::{
     identity::VerifyKey,

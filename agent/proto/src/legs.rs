@@ -3,7 +3,7 @@
 
 use crate::{
     identity::VerifyKey,
-    idtoken::{KeySet, Person, verify_pair},
+    idtoken::{FormerKeys, IdTokenError, KeySet, Person, verify_pair},
     names::OrgName,
     principal::{DeviceProof, Joined, Principal},
     refusal::RefusalReason,
@@ -44,6 +44,8 @@ pub struct Trust<'a> {
     pub idp: &'a IdpStatement,
     /// The provider's keys, fetched from the provider itself.
     pub keys: &'a KeySet,
+    /// Those it used before, for what was approved in their time and for nothing else.
+    pub former: &'a [FormerKeys],
 }
 
 /// Legs that stand.
@@ -61,6 +63,23 @@ impl Legs {
     pub fn stand(&self, trust: &Trust<'_>, at: UnixTime) -> Result<Stood, RefusalReason> {
         let credential = self.credential(trust, at)?;
         self.with_credential(credential, trust, at)
+    }
+
+    /// As `stand`, for legs under which something was sealed at `at`: a key that the provider used then may be gone by now.
+    ///
+    /// # Errors
+    /// As `stand`.
+    pub(crate) fn stood(&self, trust: &Trust<'_>, at: UnixTime) -> Result<Stood, RefusalReason> {
+        let unknown = RefusalReason::IdToken(IdTokenError::UnknownKey);
+        let of_then = trust.former.iter().filter(|former| at <= former.until);
+        let mut stood = self.stand(trust, at);
+        for FormerKeys { keys, .. } in of_then {
+            if !matches!(&stood, Err(exact) if *exact == unknown) {
+                break;
+            }
+            stood = self.stand(&Trust { keys, ..*trust }, at);
+        }
+        stood
     }
 
     /// Check 4: the authority's word.

@@ -126,7 +126,11 @@ impl Revocations {
         epoch: u64,
         by: &VerifyKey,
     ) -> Option<Against> {
-        let unheard = self.said_by == Some(*by) && epoch < self.unheard;
+        // Whoever has heard nothing at all yet has not heard of anybody.
+        let unheard = match self.said_by {
+            None => true,
+            Some(said_by) => said_by == *by && epoch < self.unheard,
+        };
         let since = UnixTime(0);
         self.against(who, epoch, by)
             .or_else(|| unheard.then_some(Against::Floor { since }))
@@ -292,6 +296,7 @@ mod tests {
         };
         assert!(!approved(&known, 7));
         assert!(approved(&known, 6), "it began to listen later");
+        assert!(approved(&Revocations::default(), 7), "it has not begun");
 
         // One at a time, each of them listed: nothing is missed.
         let other = |epoch| Revoked {

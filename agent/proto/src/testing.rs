@@ -10,14 +10,15 @@ use crate::{
     channel::HandshakeHash,
     frame::{Open, Purpose},
     grant::Grants,
-    identity::{NoiseSecret, SigningKey},
+    identity::{NoiseSecret, SigningKey, VerifyKey},
     idtoken::{KeySet, commitment},
     names::{OrgName, ServiceName},
     policy::{Policies, RequestContext, Resource},
     revocations::Revocations,
     session::{Session, Standing},
     statement::{
-        Algorithm, Assurance, AuthorityStatement, Credential, IdpStatement, ServiceKind, Statement,
+        Algorithm, Assurance, AuthorityStatement, Beacon, Credential, IdpStatement, Newest,
+        ServiceKind, Statement,
     },
     strict::to_base64url,
     time::UnixTime,
@@ -169,6 +170,21 @@ pub(crate) struct World {
     pub(crate) standing: Standing,
 }
 
+/// Nobody was revoked, up to the epoch of everybody's credential.
+fn heard(authority: &VerifyKey) -> Revocations {
+    let mut revocations = Revocations::default();
+    let beacon = Beacon {
+        org: org(),
+        epoch: 7,
+        at: NOW,
+        versions: Newest::default(),
+        revoked: vec![],
+        floor: 0,
+    };
+    revocations.learn(&beacon, authority, NOW);
+    revocations
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let (authority, provider) = (key(2), Provider::new("k1"));
@@ -178,7 +194,8 @@ impl World {
             authority: authority_statement(&authority),
             idp: idp(),
             keys: provider.keys(),
-            revocations: Revocations::default(),
+            former: Vec::new(),
+            revocations: heard(&authority.verify_key()),
             grants: Grants::default(),
             policy: Policies::compile(ALLOWING, ALLOWING).unwrap(),
             services: [(

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_proto::api::access::{FirstUse, GrantNews};
 use tidegate_proto::grant::Grants;
 use tidegate_proto::identity::{NoisePublic, PeerId, VerifyKey};
-use tidegate_proto::idtoken::KeySet;
+use tidegate_proto::idtoken::{FormerKeys, KeySet};
 use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::policy::{Policies, PolicyError, Resource};
 use tidegate_proto::revocations::Revocations;
@@ -109,6 +109,8 @@ pub(crate) struct ProviderKeys {
     pub(crate) issuer: String,
     pub(crate) keys: KeySet,
     pub(crate) fetched: UnixTime,
+    /// Those it used before.
+    pub(crate) former: Vec<FormerKeys>,
 }
 
 impl Known {
@@ -353,7 +355,7 @@ impl Facts {
 
     fn footing(&self, org: &OrgName) -> Option<Footing> {
         let keys = self.keys.as_ref()?;
-        let standing = self.standing(org, keys.keys.clone())?;
+        let standing = self.standing(org, keys)?;
         // Keys of a former provider, or keys that nobody has confirmed for a day, prove nothing new.
         let keys_until = match keys.issuer == standing.idp.issuer {
             true => keys.fetched.plus(KEYS_LIVE),
@@ -365,7 +367,7 @@ impl Facts {
         })
     }
 
-    fn standing(&self, org_name: &OrgName, keys: KeySet) -> Option<Standing> {
+    fn standing(&self, org_name: &OrgName, keys: &ProviderKeys) -> Option<Standing> {
         let org = self.org.as_ref()?;
         let resource = |served: &Served| Resource::from(&served.statement);
         Some(Standing {
@@ -373,7 +375,8 @@ impl Facts {
             root: org.root,
             authority: org.authority.clone(),
             idp: org.idp.clone(),
-            keys,
+            keys: keys.keys.clone(),
+            former: keys.former.clone(),
             revocations: self.revocations.clone(),
             grants: self.grants.clone(),
             policy: Policies::new(org.rules.clone(), self.owner.rules.clone()),

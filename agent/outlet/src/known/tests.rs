@@ -3,11 +3,13 @@
 use super::*;
 use crate::testing::private_dir;
 use tidegate_proto::api::CatalogueEntry;
+use tidegate_proto::api::access::TakenBack;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::{NoiseSecret, SigningKey};
 use tidegate_proto::policy::{Rules, Side};
 use tidegate_proto::statement::{
-    Algorithm, AuthorityStatement, OutletKeys, Relay, RevokeTarget, RootStatement, ServiceStatement,
+    Algorithm, AuthorityStatement, OutletKeys, Relay, RevokeTarget, RootStatement,
+    ServiceStatement, StatementHash,
 };
 use tidegate_proto::wire::link::ServiceHandle;
 
@@ -138,6 +140,7 @@ fn keys(issuer: &str, fetched: UnixTime) -> ProviderKeys {
         issuer: issuer.into(),
         keys,
         fetched,
+        former: Vec::new(),
     }
 }
 
@@ -347,4 +350,40 @@ fn of_two_reloads_at_once_the_older_does_not_come_last() {
     });
 
     assert_eq!(*order.lock().unwrap(), [1, 2]);
+}
+
+#[test]
+fn nothing_about_grants_is_forgotten_by_a_clock_that_nobody_confirms() {
+    let desk = Desk::new();
+    let id = StatementHash::of("a grant");
+    let news = GrantNews {
+        used: vec![],
+        taken_back: vec![TakenBack {
+            grant: id,
+            until: UnixTime(1), // whatever the authority says
+        }],
+    };
+    let known = desk.known(Kept::default());
+    known.take_parts(desk.parts(&[desk.service()], 1)).unwrap();
+    assert_eq!(known.take_news(&news).0, [id]);
+    known
+        .take_beacon(&desk.beacon(0, clock::now(), vec![]))
+        .unwrap();
+    assert_eq!(known.take_news(&news), (vec![], false), "once");
+
+    // Kept until a moment that has long passed by this computer's clock.
+    let mut kept = known.to_keep();
+    kept.grants = Grants::default();
+    kept.grants.take_back(id, UnixTime(1));
+    let after = desk.known(kept);
+    after.take_parts(desk.parts(&[desk.service()], 1)).unwrap();
+    let _ = after.take_beacon(&desk.beacon(0, clock::now().minus(600), vec![]));
+    after.take_news(&GrantNews::default());
+    assert!(after.facts().grants.is_taken_back(id));
+
+    after
+        .take_beacon(&desk.beacon(0, clock::now(), vec![]))
+        .unwrap();
+    after.take_news(&GrantNews::default());
+    assert!(!after.facts().grants.is_taken_back(id));
 }

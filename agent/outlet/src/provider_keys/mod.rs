@@ -51,8 +51,10 @@ pub(crate) struct Fetcher {
     /// Whose keys we have, and when to fetch next.
     issuer: Option<String>,
     due: Instant,
-    /// From the disk, until it was put to use.
+    /// As on the disk: the newest, and those before.
     cached: Option<Cache>,
+    /// What the disk had was put to use.
+    used: bool,
 }
 
 impl Fetcher {
@@ -76,6 +78,7 @@ impl Fetcher {
             issuer: None,
             due,
             cached: None,
+            used: false,
         };
         (fetcher, AskAgain(ask))
     }
@@ -121,16 +124,21 @@ impl Fetcher {
             self.issuer = None;
             self.due = Instant::now();
         }
-        let Some(cached) = self.cached.take_if(|cache| cache.issuer == idp.issuer) else {
+        let Some(cached) = self.cached.as_ref().filter(|_| !self.used) else {
             return;
         };
+        if cached.issuer != idp.issuer {
+            return;
+        }
         if let Ok(keys) = KeySet::parse(cached.jwks.as_bytes(), &idp.algorithms) {
             self.known.take_keys(ProviderKeys {
-                issuer: cached.issuer,
+                issuer: cached.issuer.clone(),
                 keys,
                 fetched: cached.fetched,
+                former: cached.former_keys(idp),
             });
         }
+        self.used = true;
     }
 
     async fn fetch_for(&mut self, waiting: oneshot::Sender<()>) {
@@ -158,10 +166,16 @@ impl Fetcher {
 
     async fn take(&mut self, idp: &IdpStatement, keys: KeySet, json: Vec<u8>) {
         let now = clock::now();
+        let jwks = String::from_utf8(json).unwrap_or_default();
+        let cache = match self.cached.take() {
+            Some(before) => before.followed_by(idp, jwks, now),
+            None => Cache::first(idp, jwks, now),
+        };
         let new = self.known.take_keys(ProviderKeys {
             issuer: idp.issuer.clone(),
             keys,
             fetched: now,
+            former: cache.former_keys(idp),
         });
         if new {
             tracing::info!(issuer = idp.issuer, "provider keys were taken");
@@ -169,12 +183,8 @@ impl Fetcher {
         self.issuer = Some(idp.issuer.clone());
         self.backoff.reset();
         self.due = Instant::now() + REFRESH;
-        let cache = Cache {
-            issuer: idp.issuer.clone(),
-            fetched: now,
-            jwks: String::from_utf8(json).unwrap_or_default(),
-        };
         cache.store(self.data.clone()).await;
+        (self.cached, self.used) = (Some(cache), true);
     }
 
     fn failed(&mut self, error: &dyn std::error::Error) {

@@ -3,6 +3,7 @@
 
 use super::IdTokenError;
 use crate::{
+    grant::Grants,
     statement::Algorithm,
     strict::{self, StrictError},
     time::UnixTime,
@@ -35,6 +36,19 @@ pub enum KeySetError {
 #[derive(Clone)]
 pub struct KeySet {
     keys: BTreeMap<String, Key>,
+}
+
+/// Keys that the provider used before. What somebody approved with a token of that time outlives them.
+#[derive(Clone)]
+pub struct FormerKeys {
+    pub keys: KeySet,
+    /// When it was noticed that the provider had others.
+    pub until: UnixTime,
+}
+
+impl FormerKeys {
+    /// So long after that no approval rests on them any more, in seconds.
+    pub const KEPT: u64 = Grants::KEPT;
 }
 
 #[derive(Clone)]

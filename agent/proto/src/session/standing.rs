@@ -4,7 +4,7 @@
 use crate::{
     grant::{Grants, Ground},
     identity::VerifyKey,
-    idtoken::KeySet,
+    idtoken::{FormerKeys, KeySet},
     legs::Trust,
     names::{OrgName, ServiceName},
     policy::{Policies, Resource},
@@ -23,6 +23,8 @@ pub struct Standing {
     pub idp: IdpStatement,
     /// The provider's keys, fetched from the provider itself.
     pub keys: KeySet,
+    /// Those it used before: what was approved then is judged by them, and nothing else.
+    pub former: Vec<FormerKeys>,
     pub revocations: Revocations,
     /// What is known about grants: their clocks, and which were taken back.
     pub grants: Grants,
@@ -44,6 +46,7 @@ impl Standing {
             authority: &self.authority,
             idp: &self.idp,
             keys: &self.keys,
+            former: &self.former,
         }
     }
 
