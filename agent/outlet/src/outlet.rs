@@ -2,7 +2,7 @@
 //! Starting succeeds without the hub: what was last known counts until the hub is back.
 
 use crate::audit::{Audit, AuditError, Writer};
-use crate::authority::Follower;
+use crate::authority::{Follower, Teller};
 use crate::circuit;
 use crate::clock;
 use crate::config::{OutletConfig, Target};
@@ -240,8 +240,16 @@ impl Opened {
             config.data.clone(),
             audit.clone(),
         ));
-        let follower = Follower {
+        let teller = Teller {
+            hub: config.hub.clone(),
+            org: config.org.clone(),
+            root: config.root,
+            keys: Arc::clone(&keys),
+            link_key: Arc::clone(&link_key),
+            known: Arc::clone(&known),
             clocks: Arc::clone(&clocks),
+        };
+        let follower = Follower {
             hub: config.hub,
             org: config.org.clone(),
             root: config.root,
@@ -281,6 +289,7 @@ impl Opened {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(stop.clone()));
+        tasks.spawn(teller.run(stop.clone()));
         tasks.spawn(fetcher.run(stop.clone()));
         tasks.spawn(relays.run(stop.clone()));
         tasks.spawn(control.serve(kill, audit.clone(), stop.clone()));

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::org::{Person, echo, org};
 use support::{Said, World, ana, hear, open, within};
 use tidegate_link::{Portal, PortalError, Secure, now};
@@ -13,6 +13,7 @@ use tidegate_proto::channel::Suite;
 use tidegate_proto::event::EventKind;
 use tidegate_proto::frame::{Frame, Open, Purpose};
 use tidegate_proto::grant::{Approval, Grant};
+use tidegate_proto::problem::Code;
 use tidegate_proto::statement::{
     AccessRequest, Extent, GrantStatement, Seal, Statement, StatementHash,
 };
@@ -114,6 +115,8 @@ async fn open_under(secure: &mut Secure, portal: u64, grant: &Grant) -> Said {
 async fn portal(world: &World, person: &Person, grant: &Grant) -> Portal {
     let mut secure = presented(world, person, grant).await;
     assert_eq!(open_under(&mut secure, 1, grant).await, Said::Opened(1));
+    let id = grant.id().to_string();
+    assert!(kept(world).contains(&id), "on disk before it is answered");
     Portal::new(secure)
 }
 
@@ -141,22 +144,36 @@ fn deadlines(world: &World) -> Vec<UnixTime> {
     world.events().iter().filter_map(deadline).collect()
 }
 
-/// Says it again and again: an outlet that is telling the hub of a first use misses an event.
-async fn ends_with(portal: &mut Portal, code: u16, say: impl Fn()) {
-    let mut byte = [0];
-    within(async {
-        loop {
-            say();
-            let again = Duration::from_millis(50);
-            if let Ok(read) = tokio::time::timeout(again, portal.read(&mut byte)).await {
-                assert!(read.is_err(), "a clean end");
-                return;
-            }
-        }
-    })
-    .await;
+/// Waits until the outlet hears what the hub says.
+async fn listens(world: &World) {
+    let mut listening = world.hub.inner.listening.subscribe();
+    within(listening.wait_for(|open| *open == 1)).await.unwrap();
+}
+
+/// Says it once, and sees how the portal ends; gives back how long that took.
+async fn ends_with(world: &World, portal: &mut Portal, code: u16, say: impl Fn()) -> Duration {
+    listens(world).await;
+    let said = Instant::now();
+    say();
+    let read = within(portal.read(&mut [0])).await;
+    assert!(read.is_err(), "a clean end");
     let ended = portal.control().ended();
     assert_eq!(ended, Some(PortalError::Reset(code)));
+    said.elapsed()
+}
+
+fn taken_back(grant: &Grant) -> GrantNews {
+    GrantNews {
+        used: vec![],
+        taken_back: vec![TakenBack {
+            grant: grant.id(),
+            until: now(),
+        }],
+    }
+}
+
+fn kept(world: &World) -> String {
+    std::fs::read_to_string(world.data().join("known.json")).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -212,7 +229,7 @@ async fn the_time_that_was_approved_ends_a_running_portal_and_says_so() {
     // Another outlet saw it first, so only two seconds are left.
     let news = used(&grant, now().minus(58));
 
-    ends_with(&mut portal, 7020, || tell(&world, &news)).await;
+    ends_with(&world, &mut portal, 7020, || tell(&world, &news)).await;
     let mut late = presented(&world, &ana, &grant).await;
     let said = open_under(&mut late, 1, &grant).await;
     assert!(matches!(said, Said::Refused(2021, _)), "{said:?}");
@@ -226,16 +243,10 @@ async fn what_is_taken_back_ends_at_once_and_stays_so_through_a_crash() {
     let (ana, ben) = (ana(), ben());
     let grant = grant(&world, &ana, &ben, MINUTE);
     let mut portal = portal(&world, &ana, &grant).await;
-    let until = now().plus(90_000);
 
-    let news = GrantNews {
-        used: vec![],
-        taken_back: vec![TakenBack {
-            grant: grant.id(),
-            until,
-        }],
-    };
-    ends_with(&mut portal, 7021, || tell(&world, &news)).await;
+    let news = taken_back(&grant);
+    let took = ends_with(&world, &mut portal, 7021, || tell(&world, &news)).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
     world
         .event(|event| matches!(event, EventKind::GrantTakenBack { .. }).then_some(()))
         .await;
@@ -255,12 +266,9 @@ async fn a_crash_does_not_start_the_clock_again_and_the_authority_hears_of_the_f
     let (ana, ben) = (ana(), ben());
     let grant = grant(&world, &ana, &ben, MINUTE);
     let first = portal(&world, &ana, &grant).await;
-    let answered = *world.hub.inner.answered.borrow();
-    let mut told = world.hub.inner.answered.subscribe();
-    within(told.wait_for(|count| *count > answered.max(1)))
-        .await
-        .unwrap();
-    let heard = world.hub.inner.used.borrow().clone();
+    let mut told = world.hub.inner.used.subscribe();
+    let heard = within(told.wait_for(|used| !used.is_empty())).await;
+    let heard = heard.unwrap().clone();
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0].grant, grant.id());
     drop(first);
@@ -290,7 +298,8 @@ async fn an_approver_who_is_shut_out_takes_what_they_approved_with_them() {
     let grant = grant(&world, &ana, &ben, MINUTE);
     let mut portal = portal(&world, &ana, &grant).await;
 
-    ends_with(&mut portal, 7021, || world.revoke("00uben", 1)).await;
+    let took = ends_with(&world, &mut portal, 7021, || world.revoke("00uben", 1)).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
     drop(portal);
     world.end().await;
 }
@@ -330,7 +339,112 @@ async fn a_probe_starts_no_clock() {
 
     assert_eq!(hear(&mut secure).await, Said::Opened(1));
     drop(secure);
-    let kept = std::fs::read_to_string(world.data().join("known.json")).unwrap();
-    assert!(!kept.contains(&grant.id().to_string()));
+    assert!(!kept(&world).contains(&grant.id().to_string()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_first_use_that_cannot_be_written_down_is_none() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let grant = grant(&world, &ana, &ben, MINUTE);
+    let mut secure = presented(&world, &ana, &grant).await;
+    // A full or broken disk: nothing can take the place of what was kept.
+    let file = world.data().join("known.json");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir_all(file.join("in-the-way")).unwrap();
+
+    let said = open_under(&mut secure, 1, &grant).await;
+    let full = Code::NotRecorded.number();
+    assert!(
+        matches!(said, Said::Refused(code, _) if code == full),
+        "{said:?}"
+    );
+    let used = |event: &EventKind| matches!(event, EventKind::GrantUsed { .. });
+    assert!(!world.events().iter().any(used));
+
+    // Nothing was used up: her minute begins when it can be kept.
+    std::fs::remove_dir_all(&file).unwrap();
+    let before = now();
+    assert_eq!(open_under(&mut secure, 2, &grant).await, Said::Opened(2));
+    assert!(deadlines(&world).last().unwrap() >= &before.plus(60));
+    assert!(kept(&world).contains(&grant.id().to_string()));
+    drop(secure);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_longer_grant_that_a_renewal_brings_has_a_clock_of_its_own() {
+    let mut world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let first = grant(&world, &ana, &ben, MINUTE);
+    let longer = Extent {
+        seconds: 120,
+        ..MINUTE
+    };
+    let second = grant(&world, &ana, &ben, longer);
+    let secure = {
+        let mut secure = presented(&world, &ana, &first).await;
+        assert_eq!(open_under(&mut secure, 1, &first).await, Said::Opened(1));
+        secure
+    };
+    let mut newer = ana.auth(&world.org, &secure.hash);
+    newer.grant = Some(second.clone());
+    let portal = Portal::new(secure);
+    let control = portal.control();
+    let reading = tokio::spawn(async move {
+        let mut portal = portal;
+        let _ = portal.read(&mut [0]).await;
+    });
+
+    control.reauth(newer.encode().unwrap()).await.unwrap();
+
+    let (id, before) = (second.id(), now());
+    let used = |event: &EventKind| {
+        matches!(event, EventKind::GrantUsed { grant } if *grant == id).then_some(())
+    };
+    world.event(used).await;
+    reading.abort();
+    let _ = reading.await;
+    world.drop_outlet();
+    assert!(kept(&world).contains(&id.to_string()));
+    world.start_outlet().await;
+    within(async {
+        while now() < before.plus(2) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    drop(self::portal(&world, &ana, &second).await);
+    let end = *deadlines(&world).last().unwrap();
+    assert!(end < now().plus(120), "its time ran on: {end:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn however_many_are_used_what_is_taken_back_ends_at_once() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let mut last = None;
+    for seconds in 0..10 {
+        drop(last.take());
+        let extent = Extent {
+            seconds: 60 + seconds,
+            ..MINUTE
+        };
+        let grant = grant(&world, &ana, &ben, extent);
+        last = Some((portal(&world, &ana, &grant).await, grant));
+    }
+    let (mut portal, grant) = last.unwrap();
+    let mut told = world.hub.inner.used.subscribe();
+    within(told.wait_for(|used| used.len() == 10))
+        .await
+        .unwrap();
+
+    let news = taken_back(&grant);
+    let took = ends_with(&world, &mut portal, 7021, || tell(&world, &news)).await;
+
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    drop(portal);
     world.end().await;
 }

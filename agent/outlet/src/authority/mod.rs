@@ -2,9 +2,9 @@
 //! Nothing it says is believed but what the org root signed; silence costs new rights, never running ones.
 
 mod api;
+mod telling;
 
 use crate::audit::Audit;
-use crate::grants::Clocks;
 use crate::keys::OutletKeys;
 use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
@@ -12,6 +12,7 @@ pub(crate) use api::register;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use telling::Teller;
 use tidegate_link::Backoff;
 use tidegate_link::api_client::{ApiClient, ApiError};
 use tidegate_link::{ApiConnection, LinkError};
@@ -56,7 +57,6 @@ pub(crate) struct Follower {
     pub(crate) link_key: Arc<NoiseSecret>,
     pub(crate) known: Arc<Known>,
     pub(crate) audit: Audit,
-    pub(crate) clocks: Arc<Clocks>,
     pub(crate) registration: watch::Sender<Option<Arc<Registration>>>,
 }
 
@@ -92,9 +92,9 @@ impl Follower {
             ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
         let hello = connection.hello.clone();
         let mut api = ApiClient::new(connection).await?;
-        let mut started = self.clocks.started();
-        started.mark_unchanged();
-        let used = self.known.first_uses();
+        // The others, and those from now on, are told on another connection.
+        let mut used = self.known.first_uses();
+        used.truncate(GrantNews::MAX);
         let link_key = self.link_key.public();
         let answer = register(&mut api, &self.keys.identity, link_key, used).await?;
         let newest = self.take(hello, answer).await?;
@@ -105,8 +105,6 @@ impl Follower {
             let event = tokio::select! {
                 event = events.next() => event?,
                 () = &mut refresh => return Ok(()),
-                // The authority tells the other outlets of the service, and who asked.
-                Ok(()) = started.changed() => return Ok(()),
             };
             match event.name.as_str() {
                 // A change that happened between the answer and the first event shows in the versions.

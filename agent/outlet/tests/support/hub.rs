@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     offers: broadcast::Sender<CircuitToken>,
     halves: Mutex<HashMap<[u8; 16], Half>>,
     pub(crate) links: watch::Sender<usize>,
+    /// Streams of events that are open.
+    pub(crate) listening: watch::Sender<usize>,
     /// How often an outlet was answered.
     pub(crate) answered: watch::Sender<usize>,
     /// First uses of grants that an outlet told.
@@ -62,6 +64,7 @@ impl Hub {
             offers: broadcast::Sender::new(64),
             halves: Mutex::default(),
             links: watch::Sender::new(0),
+            listening: watch::Sender::new(0),
             answered: watch::Sender::new(0),
             used: watch::Sender::new(Vec::new()),
         });
@@ -162,20 +165,39 @@ async fn answer(request: Request<Incoming>, inner: &Inner) -> Response<BoxBody<B
         (path::OUTLET, Some(known)) => {
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let asked: OutletRequest = serde_json::from_slice(&body).unwrap();
-            inner.used.send_replace(asked.used);
+            let told: Vec<_> = inner.used.borrow().iter().map(|used| used.grant).collect();
+            let new = asked.used.iter().filter(|used| !told.contains(&used.grant));
+            inner.used.send_modify(|used| used.extend(new.copied()));
             inner.answered.send_modify(|answered| *answered += 1);
             whole(200, serde_json::to_string(&known).unwrap())
         }
         (path::EVENTS, Some(_)) => {
             let events = inner.events.subscribe();
-            let stream = futures_util::stream::unfold(events, |mut events| async {
-                let (name, data) = events.recv().await.ok()?;
+            let listening = Listening::new(&inner.listening);
+            let stream = futures_util::stream::unfold((events, listening), async |mut open| {
+                let (name, data) = open.0.recv().await.ok()?;
                 let text = format!("event: {name}\ndata: {data}\n\n");
-                Some((Ok(Frame::data(Bytes::from(text))), events))
+                Some((Ok(Frame::data(Bytes::from(text))), open))
             });
             Response::new(BodyExt::boxed(StreamBody::new(stream)))
         }
         _ => whole(503, r#"{"code":1002,"text":"away"}"#.to_owned()),
+    }
+}
+
+/// Counts a stream for as long as it is open.
+struct Listening(watch::Sender<usize>);
+
+impl Listening {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|open| *open += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
     }
 }
 
