@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tidegate_proto::{
+    grant::Grants,
     session::GRACE,
     statement::{Beacon, Credential, Newest, RevokeTarget, Revoked, Statement},
     time::{SKEW, UnixTime},
@@ -13,6 +14,9 @@ use crate::{caller::Who, in_force::InForce, keys::AuthorityKeys, store::Past};
 
 /// A revocation is listed for so long, seconds: twice as long as anything that rests on a credential from before it can live.
 const LISTED: u64 = 2 * (Credential::LIFE + GRACE + SKEW);
+/// And for so long where there is room: what somebody approved lives longer. An outlet that finds one missing asks for
+/// newer approvals.
+const LISTED_WITH_ROOM: u64 = Grants::KEPT;
 /// Bytes of one beacon that revocations may take: a statement of 24 KiB is base64 of 18.
 const LIST_BYTES: usize = 14 * 1024;
 /// One revocation costs its subject and so many bytes more, at most.
@@ -97,7 +101,7 @@ impl Signs {
 fn listed(past: &[Past], now: UnixTime) -> (Vec<Revoked>, u64) {
     let (mut list, mut bytes) = (Vec::new(), 0);
     for one in past {
-        if one.received.plus(LISTED) < now {
+        if one.received.plus(LISTED_WITH_ROOM) < now {
             break;
         }
         bytes += ENTRY_BYTES
@@ -107,6 +111,9 @@ fn listed(past: &[Past], now: UnixTime) -> (Vec<Revoked>, u64) {
                 RevokeTarget::Device(_) => 44,
             };
         if list.len() == Beacon::MAX_REVOKED || bytes > LIST_BYTES {
+            if one.received.plus(LISTED) < now {
+                break;
+            }
             // Everybody from before asks for a new credential; those who were revoked get none.
             return (list, one.revoked.epoch);
         }
@@ -165,7 +172,18 @@ mod tests {
 
     #[test]
     fn a_revocation_is_listed_until_nothing_from_before_it_can_live() {
-        assert_eq!(listed(&past(3, ""), NOW.plus(LISTED)).0.len(), 3);
-        assert_eq!(listed(&past(3, ""), NOW.plus(LISTED + 1)), (Vec::new(), 0));
+        let after = |seconds| listed(&past(3, ""), NOW.plus(seconds)).0.len();
+        assert_eq!(after(LISTED_WITH_ROOM), 3);
+        assert_eq!(after(LISTED_WITH_ROOM + 1), 0);
+    }
+
+    #[test]
+    fn one_that_matters_to_approvals_alone_ends_nobodys_session_when_there_is_no_room_for_it() {
+        let crowd = past(101, "");
+
+        assert_eq!(listed(&crowd, NOW.plus(LISTED)).1, 1);
+        let (list, floor) = listed(&crowd, NOW.plus(LISTED + 1));
+
+        assert_eq!((list.len(), floor), (100, 0));
     }
 }
