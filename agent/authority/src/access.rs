@@ -1,11 +1,19 @@
 //! Requests for access in memory, as the store has them: one change at a time, and everybody who listens looks again.
 //! A newcomer would decide here who may get in: nothing here does. What people signed is kept, sealed and handed on.
 
+mod judge;
+mod news;
 mod record;
+mod room;
+#[cfg(test)]
+mod testing;
 mod view;
 
+pub(crate) use judge::Judge;
+pub(crate) use news::Told;
 pub(crate) use record::{Access, Asked, Given};
-pub(crate) use view::{news_for, views_for};
+pub(crate) use room::Room;
+pub(crate) use view::{is_own, views_for};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,10 +26,17 @@ use crate::{
     store::{AccessDoc, Store, StoreError},
 };
 
+/// How long one that is gone stays on the disk, for whoever looks into what happened, in seconds.
+const KEPT: u64 = 30 * 86_400;
+/// So many are stripped in one go: who decides meanwhile waits.
+const TIDIED: usize = 200;
+
 /// All that still matter.
 #[derive(Default)]
 pub(crate) struct Accesses {
     all: Mutex<BTreeMap<GrantId, Arc<Access>>>,
+    /// In the store, and not to be understood: a newer version wrote them, or the disk failed.
+    unreadable: BTreeMap<GrantId, UnixTime>,
     /// Whoever changes one holds this from reading it to writing it: a line in the record and the change belong together.
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Counts changes.
@@ -31,16 +46,23 @@ pub(crate) struct Accesses {
 impl Accesses {
     /// What the store has.
     pub(crate) async fn load(store: &dyn Store, now: UnixTime) -> Result<Self, StoreError> {
-        let docs = store.accesses(now).await?;
-        let read = |doc: &AccessDoc| {
-            serde_json::from_str::<Access>(&doc.doc).map_err(|_| StoreError::Corrupt)
-        };
-        let all = docs
-            .iter()
-            .map(|doc| read(doc).map(|access| (access.id, Arc::new(access))))
-            .collect::<Result<_, _>>()?;
+        let (mut all, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+        for doc in store.accesses(now).await? {
+            if let Ok(access) = serde_json::from_str::<Access>(&doc.doc) {
+                all.insert(access.id, Arc::new(access));
+            } else {
+                // Outlets are told that it counts no more; whoever needs it asks again.
+                tracing::error!(
+                    id = doc.id,
+                    "a request for access in the store cannot be read"
+                );
+                let id = doc.id.parse().map_err(|_| StoreError::Corrupt)?;
+                unreadable.insert(id, doc.gone_at);
+            }
+        }
         Ok(Self {
             all: Mutex::new(all),
+            unreadable,
             ..Self::default()
         })
     }
@@ -76,6 +98,24 @@ impl Accesses {
         drop(all);
         self.changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Forgets one that is over, before its time. Whoever calls holds `changing`.
+    pub(crate) async fn drop_one(&self, store: &dyn Store, id: GrantId) -> Result<(), Refusal> {
+        store.forget_access(&id.to_string()).await?;
+        self.lock().remove(&id);
+        Ok(())
+    }
+
+    /// Forgets what was gone for long, and of all that is over what was only needed to use it.
+    pub(crate) async fn tidy(&self, store: &dyn Store, now: UnixTime) -> Result<(), Refusal> {
+        let _one = self.changing.lock().await;
+        let over = self.all();
+        let stripped = over.iter().filter_map(|access| access.stripped(now));
+        for next in stripped.take(TIDIED) {
+            self.put(store, next, now).await?;
+        }
+        Ok(store.forget_accesses(now.minus(KEPT)).await?)
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {

@@ -235,12 +235,17 @@ fn lock(config: &AuthorityConfig) -> Result<File, OpenError> {
 async fn beat(core: Arc<Core>) {
     let mut ticks = interval(Duration::from_secs(Beacon::EVERY));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut warnings = interval(Duration::from_secs(3600));
+    let mut warnings = interval(Duration::from_secs(3600)); // and what else needs doing once an hour
     loop {
         tokio::select! {
             biased;
             () = core.draining.cancelled() => return,
-            _ = warnings.tick() => warn_of_end(&core),
+            _ = warnings.tick() => {
+                warn_of_end(&core);
+                if let Err(error) = core.accesses.tidy(&*core.store, core.now()).await {
+                    tracing::error!(%error, "old requests for access were not forgotten");
+                }
+            }
             _ = ticks.tick() => {
                 // A beacon that fails is missed by all who listen: silence is the alarm.
                 if let Err(error) = core.beat().await {

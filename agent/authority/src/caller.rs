@@ -29,7 +29,7 @@ pub(crate) enum Who {
         device: PeerId,
         /// The epoch of the credential.
         epoch: u64,
-        /// When the sign-in is too old for any credential.
+        /// When credential or sign-in have run out: who comes back shows newer ones.
         until: UnixTime,
         /// As of the credential: which requests concern them.
         principal: Arc<Principal>,

@@ -9,6 +9,8 @@ use tidegate_proto::{
     api::Hello,
     api::access::Askable,
     identity::{NoisePublic, PeerId, VerifyKey},
+    idtoken::KeySet,
+    legs::Trust,
     names::{OrgName, ServiceName},
     policy::{Action, PolicyError, RequestContext, Resource, Rules, Side, Terms},
     principal::Principal,
@@ -139,6 +141,18 @@ impl InForce {
             rules,
             catalogue,
         })
+    }
+
+    /// Whose word counts, with these keys of the provider.
+    pub(crate) fn trust<'a>(&'a self, keys: &'a KeySet) -> Trust<'a> {
+        Trust {
+            org: &self.org.org,
+            root: &self.org.root,
+            authority: &self.org.authority,
+            idp: &self.org.idp,
+            keys,
+            former: &[],
+        }
     }
 
     /// The services that the org's policy lets this person see.

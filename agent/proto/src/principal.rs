@@ -8,9 +8,11 @@ use crate::{
     statement::{Assurance, Credential},
     time::UnixTime,
 };
+use serde::{Deserialize, Serialize};
 
 /// On what it rests that the device was enrolled.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceProof {
     /// The authority's credential says so.
     Vouched,
@@ -30,7 +32,8 @@ impl DeviceProof {
 }
 
 /// How the device came to be one.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Joined {
     /// With a ticket that an administrator made.
     Ticket,
@@ -53,7 +56,7 @@ impl Joined {
 }
 
 /// A person on a device, after every check has held.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Principal {
     // The authority's word.
     pub org: OrgName,

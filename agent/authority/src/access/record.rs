@@ -7,18 +7,20 @@ use tidegate_proto::{
     grant::{Approval, Grant, MAX_APPROVALS},
     identity::VerifyKey,
     names::{ServiceName, Subject},
-    policy::Terms,
-    statement::{AccessRequest, Extent, GrantId, StatementHash},
+    policy::{Action, Terms},
+    principal::Principal,
+    statement::{AccessRequest, Extent, GrantId, RevokeTarget, StatementHash},
     text::Shown,
-    time::UnixTime,
+    time::{SKEW, UnixTime},
 };
 
 use crate::refusal::Refusal;
 
 /// How long an end is still shown, in seconds.
 const SHOWN: u64 = 86_400;
-/// People who are noted as having seen a request.
+/// People who are noted as having seen a request, and an alarm: that one is shown to each until they have.
 const MOST_SEEN: usize = 8;
+const MOST_ALARMED: usize = 64;
 
 /// A request, and what became of it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -26,8 +28,8 @@ pub(crate) struct Access {
     pub(crate) id: GrantId,
     pub(crate) version: u64,
     pub(crate) by: Named,
-    /// As the provider says it; two accounts with one address are one person.
-    pub(crate) email: Option<String>,
+    /// Who asked, as of then: the rules are read again at each approval.
+    pub(crate) principal: Principal,
     pub(crate) key: VerifyKey,
     pub(crate) service: ServiceName,
     extent: Extent,
@@ -35,7 +37,7 @@ pub(crate) struct Access {
     /// `tg-request`, and the seal on it.
     pub(crate) request: String,
     seal: String,
-    asked: UnixTime,
+    pub(crate) asked: UnixTime,
     pub(crate) needs: u8,
     claim: u64,
     pub(crate) approvals: Vec<Given>,
@@ -47,7 +49,7 @@ pub(crate) struct Access {
 /// Who asks for what, verified.
 pub(crate) struct Asked {
     pub(crate) by: Named,
-    pub(crate) email: Option<String>,
+    pub(crate) principal: Principal,
     pub(crate) key: VerifyKey,
     pub(crate) request: AccessRequest,
     pub(crate) jws: String,
@@ -61,7 +63,21 @@ pub(crate) struct Given {
     pub(crate) by: Named,
     pub(crate) at: UnixTime,
     pub(crate) extent: Extent,
-    pub(crate) approval: Approval,
+    /// Until nothing can be done with it any more: the approver's ID token is in it.
+    pub(crate) approval: Option<Approval>,
+}
+
+impl Given {
+    /// Whether this person, or this device, gave it.
+    fn is_by(&self, who: &RevokeTarget) -> bool {
+        match who {
+            RevokeTarget::Subject(sub) => self.by.sub == *sub,
+            RevokeTarget::Device(device) => {
+                let approval = self.approval.as_ref();
+                approval.is_some_and(|approval| approval.legs.identity.peer_id() == *device)
+            }
+        }
+    }
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -83,7 +99,7 @@ impl Access {
             id: StatementHash::of(&asked.jws),
             version: 1,
             by: asked.by,
-            email: asked.email,
+            principal: asked.principal,
             key: asked.key,
             service: asked.request.service,
             extent: asked.request.extent,
@@ -118,6 +134,28 @@ impl Access {
     /// Whether it may be used, or used on.
     pub(crate) fn is_live(&self, now: UnixTime) -> bool {
         matches!(self.state, State::Granted(_)) && now < self.end()
+    }
+
+    /// Whether some outlet may still let somebody in with it, whatever is known here of its first use.
+    pub(crate) fn could_run(&self, now: UnixTime) -> bool {
+        matches!(self.state, State::Granted(_)) && now < self.last().plus(SKEW)
+    }
+
+    /// Whether outlets must hear of it.
+    pub(crate) fn matters_to_outlets(&self, now: UnixTime) -> bool {
+        self.could_run(now) || (self.is_taken_back() && now < self.last().plus(SKEW))
+    }
+
+    /// Whether nobody has used it yet, and the rules of now would let it be used.
+    pub(crate) fn is_unused(&self, terms: &Terms, now: UnixTime) -> bool {
+        let enough = self.approvals.len() >= usize::from(terms.approvals);
+        let short = self.extent().seconds <= terms.longest;
+        self.is_live(now) && self.first_use.is_none() && enough && short
+    }
+
+    /// What is asked of the rules.
+    pub(crate) fn asking(&self) -> Action {
+        Action::asking(self.emergency)
     }
 
     pub(crate) fn is_taken_back(&self) -> bool {
@@ -156,14 +194,16 @@ impl Access {
 
     /// As it is presented to an outlet.
     pub(crate) fn grant(&self) -> Grant {
+        let approvals = self.approvals.iter();
+        self.grant_of(approvals.filter_map(|given| given.approval.clone()))
+    }
+
+    /// With these approvals only.
+    pub(crate) fn grant_of(&self, approvals: impl IntoIterator<Item = Approval>) -> Grant {
         Grant {
             request: self.request.clone(),
             seal: self.seal.clone(),
-            approvals: self
-                .approvals
-                .iter()
-                .map(|given| given.approval.clone())
-                .collect(),
+            approvals: approvals.into_iter().collect(),
         }
     }
 
@@ -194,13 +234,18 @@ impl Access {
         }
     }
 
-    /// With one approval more; granted, if that was the last one needed.
-    pub(crate) fn approved(&self, given: Given, now: UnixTime) -> Result<Self, Refusal> {
-        if !self.is_waiting(now) || self.approved_by(&given.by.sub) {
+    /// With these approvals and no others; granted, if they are as many as the rules ask for now.
+    pub(crate) fn approved(
+        &self,
+        by: Vec<Given>,
+        needs: u8,
+        now: UnixTime,
+    ) -> Result<Self, Refusal> {
+        if !self.is_waiting(now) {
             return Err(Refusal::RequestNotOpen);
         }
         let mut next = self.next();
-        next.approvals.push(given);
+        (next.approvals, next.needs) = (by, needs);
         let enough = next.approvals.len() >= usize::from(next.needs).min(MAX_APPROVALS);
         if enough {
             next.state = State::Granted(now);
@@ -225,13 +270,14 @@ impl Access {
         Ok(next)
     }
 
+    /// Also of one that is over as far as is known here: an outlet may know better.
     pub(crate) fn taken_back(
         &self,
         by: Named,
         because: Shown,
         now: UnixTime,
     ) -> Result<Self, Refusal> {
-        if !self.is_live(now) {
+        if !self.could_run(now) {
             return Err(Refusal::RequestNotOpen);
         }
         let mut next = self.next();
@@ -239,10 +285,60 @@ impl Access {
         Ok(next)
     }
 
+    /// What becomes of it when a person or device is shut out. `None` when that is nothing to it.
+    pub(crate) fn without(&self, who: &RevokeTarget, by: Named, now: UnixTime) -> Option<Self> {
+        let asked = match who {
+            RevokeTarget::Subject(sub) => self.by.sub == *sub,
+            RevokeTarget::Device(device) => self.key.peer_id() == *device,
+        };
+        let approved = self.approvals.iter().any(|given| given.is_by(who));
+        if self.could_run(now) && (asked || approved) {
+            let because = Shown::new(match asked {
+                true => "whoever asked was shut out",
+                false => "somebody who approved it was shut out",
+            });
+            return self.taken_back(by, because, now).ok();
+        }
+        if !self.is_waiting(now) {
+            return None;
+        }
+        if asked {
+            return self.withdrawn(now).ok();
+        }
+        let mut next = self.next();
+        next.approvals.retain(|given| !given.is_by(who));
+        approved.then_some(next)
+    }
+
+    /// Without what was only needed to use it. `None` when there is nothing of that.
+    pub(crate) fn stripped(&self, now: UnixTime) -> Option<Self> {
+        let open = self.is_waiting(now) || self.could_run(now);
+        if open || self.approvals.iter().all(|given| given.approval.is_none()) {
+            return None;
+        }
+        let mut next = self.next();
+        for given in &mut next.approvals {
+            given.approval = None;
+        }
+        Some(next)
+    }
+
+    pub(crate) fn was_seen_by(&self, sub: &Subject) -> bool {
+        self.seen.iter().any(|seen| seen.who.sub == *sub)
+    }
+
+    /// Those whom the others are told of.
+    pub(crate) fn first_seen(&self) -> Vec<NamedAt> {
+        self.seen.iter().take(MOST_SEEN).cloned().collect()
+    }
+
     /// `None` when it was known already, or there are many.
     pub(crate) fn seen_by(&self, who: Named, now: UnixTime) -> Option<Self> {
-        let known = self.seen.iter().any(|seen| seen.who.sub == who.sub);
-        if known || self.seen.len() >= MOST_SEEN {
+        let most = match self.emergency {
+            true => MOST_ALARMED,
+            false => MOST_SEEN,
+        };
+        if self.was_seen_by(&who.sub) || self.seen.len() >= most {
             return None;
         }
         let mut next = self.next();
@@ -259,6 +355,17 @@ impl Access {
         let mut next = self.next();
         next.first_use = Some(at);
         Some(next)
+    }
+
+    /// When it will next look different by itself.
+    pub(crate) fn turns(&self, now: UnixTime) -> Option<UnixTime> {
+        let times = match &self.state {
+            State::Waiting => [self.until(), self.gone_at(), self.gone_at()],
+            State::Granted(_) => [self.end(), self.last().plus(SKEW), self.gone_at()],
+            State::TakenBack(..) => [self.last().plus(SKEW), self.gone_at(), self.gone_at()],
+            State::Denied(..) | State::Withdrawn(_) => [self.gone_at(); 3],
+        };
+        times.into_iter().filter(|at| now < *at).min()
     }
 
     fn next(&self) -> Self {

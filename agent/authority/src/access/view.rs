@@ -1,11 +1,12 @@
-//! Which requests concern whom: one's own, those one may decide, those one approved; and what an outlet hears.
-//! Whoever may not decide a request does not learn that it exists.
+//! Which requests concern whom: one's own, those one may decide, and alarms.
+//! Whoever may not decide a request does not learn that it exists. A list has an end; what is one's own and an alarm come first.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_proto::{
-    api::access::{FirstUse, GrantNews, MAX_VIEWS, NamedAt, RequestView, TakenBack},
+    api::access::{MAX_VIEWS, NamedAt, RequestView},
     grant::is_one_person,
     names::ServiceName,
     principal::Principal,
@@ -16,67 +17,136 @@ use tidegate_proto::{
 use super::Access;
 use crate::in_force::InForce;
 
-/// Bytes of a list, at most: an event holds no more.
-const MOST_BYTES: usize = 56 * 1024;
+/// Bytes of a list, at most: an event holds no more. What must be in it may use all of them, the rest leaves room.
+const MOST_BYTES: usize = 60 * 1024;
+const BYTES_OF_OTHERS: usize = 48 * 1024;
+/// Alarms that go before everything but one's own.
+const ALARMS: usize = 8;
 
-/// Those that concern this person, the ones to decide first, then the newest.
+/// Why a request is in somebody's list, the most urgent first.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// One's own that waits or can be used: without it, what runs under it would end.
+    Own,
+    /// Somebody broke the glass, and this person has not seen it.
+    Alarm,
+    /// To decide.
+    Yours,
+    /// To take back, or to look at.
+    Other,
+}
+
+/// Those that concern this person.
 pub(crate) fn views_for(
     all: &[Arc<Access>],
     who: &Principal,
     in_force: &InForce,
     now: UnixTime,
 ) -> Vec<RequestView> {
-    let mut approves = HashMap::new();
-    let mut views: Vec<_> = all
+    let mut eyes = Eyes {
+        who,
+        in_force,
+        now,
+        approves: HashMap::new(),
+    };
+    let mut ranked: Vec<_> = all
         .iter()
-        .filter_map(|access| {
-            let may = may_decide(access, who, in_force, now, &mut approves);
-            let concerns = access.by.sub == who.sub
-                || (may && access.is_waiting(now))
-                || (access.is_live(now)
-                    && (access.approved_by(&who.sub) || may && access.emergency));
-            let yours = may && access.is_waiting(now) && !access.approved_by(&who.sub);
-            concerns.then(|| (access, view(access, yours, now)))
-        })
+        .filter_map(|access| Some((eyes.rank(access)?, access)))
         .collect();
-    views.sort_by_key(|(access, view)| {
-        (
-            !view.yours,
-            !access.is_waiting(now),
-            std::cmp::Reverse(access.gone_at()),
-        )
-    });
-    let (mut room, mut fitting) = (MOST_BYTES, Vec::new());
-    for (_, view) in views.into_iter().take(MAX_VIEWS) {
-        let size = serde_json::to_string(&view).map_or(usize::MAX, |text| text.len() + 1);
-        let Some(left) = room.checked_sub(size) else {
-            break;
-        };
-        room = left;
-        fitting.push(view);
+    let newest_first = |(rank, access): &(Rank, &Arc<Access>)| (*rank, Reverse(access.asked));
+    ranked.sort_by_key(newest_first);
+    let alarms = ranked.iter_mut().filter(|(rank, _)| *rank == Rank::Alarm);
+    for (rank, _) in alarms.skip(ALARMS) {
+        *rank = Rank::Other;
     }
-    fitting
+    ranked.sort_by_key(newest_first);
+    fitting(&ranked, now)
 }
 
-/// Whether this person may decide about it, as the outlets will judge it: by the rules, in a browser, and not their own.
-fn may_decide(
-    access: &Access,
-    who: &Principal,
-    in_force: &InForce,
-    now: UnixTime,
-    approves: &mut HashMap<ServiceName, bool>,
-) -> bool {
-    let own = is_one_person(
-        (&access.by.sub, access.email.as_deref()),
-        (&who.sub, who.email.as_deref()),
-    );
-    if own || who.assurance != Assurance::High {
-        return false;
+fn fitting(ranked: &[(Rank, &Arc<Access>)], now: UnixTime) -> Vec<RequestView> {
+    let (mut used, mut views) = (2, Vec::new());
+    for (rank, access) in ranked {
+        let most = match rank {
+            Rank::Own => MOST_BYTES,
+            Rank::Alarm | Rank::Yours | Rank::Other => BYTES_OF_OTHERS,
+        };
+        let mut view = view(access, *rank == Rank::Yours, now);
+        if used + size(&view) > most {
+            view.seen.clear();
+        }
+        // One that is too large keeps no smaller one out.
+        if views.len() < MAX_VIEWS && used + size(&view) <= most {
+            used += size(&view);
+            views.push(view);
+        }
     }
-    let service = access.service.clone();
-    *approves
-        .entry(service)
-        .or_insert_with(|| in_force.may_approve(who, &access.service, now))
+    views
+}
+
+fn size(view: &RequestView) -> usize {
+    serde_json::to_string(view).map_or(usize::MAX / 2, |text| text.len() + 1)
+}
+
+/// One person's look at all requests.
+struct Eyes<'a> {
+    who: &'a Principal,
+    in_force: &'a InForce,
+    now: UnixTime,
+    approves: HashMap<ServiceName, bool>,
+}
+
+impl Eyes<'_> {
+    /// Why it concerns this person, if it does. The rules are asked last: there are many requests, and many who look.
+    fn rank(&mut self, access: &Access) -> Option<Rank> {
+        let (sub, now) = (&self.who.sub, self.now);
+        let (waits, runs) = (access.is_waiting(now), access.could_run(now));
+        if access.by.sub == *sub {
+            return Some(match waits || runs {
+                true => Rank::Own,
+                false => Rank::Other,
+            });
+        }
+        let alarm = access.emergency && !access.was_seen_by(sub);
+        if alarm && self.may_decide(access) {
+            return Some(match waits && !access.approved_by(sub) {
+                true => Rank::Yours,
+                false => Rank::Alarm,
+            });
+        }
+        if runs && access.approved_by(sub) {
+            return Some(Rank::Other);
+        }
+        if !(waits || runs) || !self.may_decide(access) {
+            return None;
+        }
+        Some(match waits && !access.approved_by(sub) {
+            true => Rank::Yours,
+            false => Rank::Other,
+        })
+    }
+
+    /// Whether this person may decide about it, as the outlets will judge it: by the rules, in a browser, and not their own.
+    fn may_decide(&mut self, access: &Access) -> bool {
+        let (who, now) = (self.who, self.now);
+        if who.assurance != Assurance::High || is_own(access, who) {
+            return false;
+        }
+        let (service, in_force) = (&access.service, self.in_force);
+        *self
+            .approves
+            .entry(service.clone())
+            .or_insert_with(|| in_force.may_approve(who, service, now))
+    }
+}
+
+/// Whether one and the same person asked, on this device or through another account.
+pub(crate) fn is_own(access: &Access, who: &Principal) -> bool {
+    let asked = &access.principal;
+    access.key.peer_id() == who.device
+        || is_one_person(
+            (&asked.sub, asked.email.as_deref()),
+            (&who.sub, who.email.as_deref()),
+        )
 }
 
 fn view(access: &Access, yours: bool, now: UnixTime) -> RequestView {
@@ -91,35 +161,35 @@ fn view(access: &Access, yours: bool, now: UnixTime) -> RequestView {
         yours,
         needs: access.needs,
         approved: approved.collect(),
-        seen: access.seen.clone(),
+        seen: access.first_seen(),
         state: access.shown(now),
     }
 }
 
-/// What an outlet of these services hears.
-pub(crate) fn news_for(
-    all: &[Arc<Access>],
-    serves: impl Fn(&ServiceName) -> bool,
-    now: UnixTime,
-) -> GrantNews {
-    let mine = || {
-        let matters = |access: &&Arc<Access>| serves(&access.service) && now < access.last();
-        all.iter().filter(matters)
-    };
-    let used = mine().filter_map(|access| {
-        Some(FirstUse {
-            grant: access.id,
-            at: access.first_use?,
-            until: access.last(),
-        })
-    });
-    let taken_back = mine().filter(|access| access.is_taken_back());
-    let taken_back = taken_back.map(|access| TakenBack {
-        grant: access.id,
-        until: access.last(),
-    });
-    GrantNews {
-        used: used.take(GrantNews::MAX).collect(),
-        taken_back: taken_back.take(GrantNews::MAX).collect(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::testing::{NOW, asked, request};
+
+    #[test]
+    fn a_full_inbox_cuts_off_nothing_of_ones_own_and_no_alarm() {
+        let many = |who: &str, count: u64, needs| -> Vec<_> {
+            let one = |n| Arc::new(asked(request(who, n, false), needs));
+            (0..count).map(one).collect()
+        };
+        let (own, others) = (many("ben", 30, 0), many("crowd", 60, 1));
+        let alarm = Arc::new(asked(request("max", 1, true), 0));
+        let mut ranked: Vec<_> = own.iter().map(|one| (Rank::Own, one)).collect();
+        ranked.push((Rank::Alarm, &alarm));
+        ranked.extend(others.iter().map(|one| (Rank::Yours, one)));
+
+        let views = fitting(&ranked, NOW);
+
+        let ids: Vec<_> = views.iter().map(RequestView::id).collect();
+        assert!(own.iter().all(|one| ids.contains(&one.id)));
+        assert_eq!(ids.get(30), Some(&alarm.id));
+        assert!(ids.len() < 91, "and the rest as it fits");
+        let line = serde_json::to_string(&views).map_or(usize::MAX, |text| text.len());
+        assert!(line <= tidegate_proto::sse::MAX_LINE, "{line}");
     }
 }

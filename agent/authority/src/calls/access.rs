@@ -8,9 +8,9 @@ use tidegate_proto::{
     api::access::{AccessAct, AccessAnswer, AccessCall, MAX_BECAUSE, Named},
     auth::proof_input,
     event::{AccessApproved, AccessAsked, EventKind},
-    grant::{Approval, is_one_person},
-    idtoken::IdTokenError,
-    legs::{Legs, Trust},
+    grant::Approval,
+    idtoken::{IdTokenError, KeySet},
+    legs::Legs,
     policy::Action,
     principal::Principal,
     refusal::RefusalReason,
@@ -23,16 +23,14 @@ use tidegate_proto::{
 
 use super::{Answer, Connection, Shared, Strict};
 use crate::{
-    access::{Access, Asked, Given, views_for},
+    access::{Access, Asked, Given, Judge, Room, is_own, views_for},
     core::Core,
     in_force::InForce,
     refusal::Refusal,
 };
 
-/// Open requests of one person.
-const MOST_OPEN: usize = 10;
-/// Live or open ones of one service: an outlet must be able to hear of all of them.
-const MOST_OF_SERVICE: usize = 300;
+/// Requests that somebody says they have seen, in one call.
+const MOST_SEEN: usize = 48;
 
 pub(super) async fn access(
     State(core): Shared,
@@ -45,10 +43,11 @@ pub(super) async fn access(
         .verify(&proof_input(&caller.hash), &asked.proof)
         .map_err(|_| Refusal::Proof)?;
     let in_force = core.in_force()?;
-    let who = standing(&core, &in_force, &asked.legs).await?;
+    let (who, keys) = standing(&core, &in_force, &asked.legs).await?;
     let desk = Desk {
         core: Arc::clone(&core),
         in_force,
+        keys,
         legs: asked.legs,
         who,
     };
@@ -58,7 +57,11 @@ pub(super) async fn access(
 }
 
 /// Who calls: three legs, and a device that nobody has shut out.
-async fn standing(core: &Core, in_force: &InForce, legs: &Legs) -> Result<Principal, Refusal> {
+async fn standing(
+    core: &Core,
+    in_force: &InForce,
+    legs: &Legs,
+) -> Result<(Principal, Arc<KeySet>), Refusal> {
     let device = core.store.known(&legs.identity).await?.device;
     let device = device.ok_or(Refusal::NotEnrolled)?;
     if device.revoked {
@@ -70,25 +73,19 @@ async fn standing(core: &Core, in_force: &InForce, legs: &Legs) -> Result<Princi
         .current(&org.idp, core.now())
         .await
         .map_err(|_| Refusal::KeysAway)?;
-    let stand = |keys: &_| {
-        let trust = Trust {
-            org: &org.org,
-            root: &org.root,
-            authority: &org.authority,
-            idp: &org.idp,
-            keys,
-        };
-        legs.stand(&trust, core.now()).map(|stood| stood.principal)
+    let stand = |keys: &Arc<KeySet>| {
+        let stood = legs.stand(&in_force.trust(keys), core.now());
+        stood.map(|stood| (stood.principal, Arc::clone(keys)))
     };
-    let stood = match stand(&*keys) {
+    let stood = match stand(&keys) {
         Err(RefusalReason::IdToken(IdTokenError::UnknownKey)) => {
             let newer = core.provider.newer_than(&keys, &org.idp, core.now()).await;
-            newer.map_or_else(|| stand(&*keys), |keys| stand(&*keys))
+            newer.map_or_else(|| stand(&keys), |keys| stand(&keys))
         }
         stood => stood,
     };
     match stood {
-        Ok(principal) if principal.sub == device.sub => Ok(principal),
+        Ok((principal, keys)) if principal.sub == device.sub => Ok((principal, keys)),
         Ok(_) | Err(RefusalReason::OtherSubject) => Err(Refusal::OtherSubject),
         Err(RefusalReason::IdToken(error)) => Err(Refusal::IdToken(error)),
         Err(_) => Err(Refusal::NoIdentity),
@@ -99,6 +96,8 @@ async fn standing(core: &Core, in_force: &InForce, legs: &Legs) -> Result<Princi
 struct Desk {
     core: Arc<Core>,
     in_force: Arc<InForce>,
+    /// The provider's keys by which the caller's sign-in is believed.
+    keys: Arc<KeySet>,
     legs: Legs,
     who: Principal,
 }
@@ -138,20 +137,20 @@ impl Desk {
             return Err(Refusal::AskedTooLong(terms.longest));
         }
         let all = self.core.accesses.all();
-        let open = |access: &&Arc<Access>| access.is_waiting(now);
-        let same = |access: &&Arc<Access>| access.is_same(&self.legs.identity, &request);
-        if let Some(same) = all.iter().filter(open).find(same) {
+        let same = |access: &&Arc<Access>| {
+            access.is_same(&self.legs.identity, &request)
+                && (access.is_waiting(now)
+                    || request.extends.is_none() && access.is_unused(&terms, now))
+        };
+        if let Some(same) = all.iter().find(same) {
             return Ok(same.id);
         }
-        let own = |access: &&Arc<Access>| access.by.sub == self.who.sub;
-        let of_service =
-            |access: &&Arc<Access>| access.service == request.service && now < access.gone_at();
-        if all.iter().filter(open).filter(own).count() >= MOST_OPEN
-            || all.iter().filter(of_service).count() >= MOST_OF_SERVICE
-        {
-            return Err(Refusal::TooManyRequests);
-        }
+        let room = Room::of(&all, &self.who.sub, now);
+        room.takes(&request)?;
         self.pace(now)?;
+        for id in room.in_the_way() {
+            self.core.accesses.drop_one(&*self.core.store, id).await?;
+        }
         let id = StatementHash::of(&jws);
         let index = self.record(EventKind::AccessAsked(AccessAsked {
             grant: id,
@@ -166,7 +165,7 @@ impl Desk {
         tracing::info!(service = %request.service, emergency = request.emergency, "access was asked for");
         let asked = Asked {
             by: self.named(),
-            email: self.who.email.clone(),
+            principal: self.who.clone(),
             key: self.legs.identity,
             request,
             jws,
@@ -205,6 +204,23 @@ impl Desk {
         }
         self.pace(now)?;
         let hash = StatementHash::of(&jws);
+        let given = |seal| Given {
+            by: self.named(),
+            at: now,
+            extent: statement.extent,
+            approval: Some(Approval {
+                legs: self.legs.clone(),
+                grant: jws.clone(),
+                seal,
+            }),
+        };
+        // Before it stands in the record: what an outlet would not believe is no approval.
+        let judge = Judge {
+            in_force: &self.in_force,
+            keys: &self.keys,
+            now,
+        };
+        judge.with(&access, given(self.seal(hash, 1, now)))?;
         let index = self.record(EventKind::AccessApproved(AccessApproved {
             grant: id,
             statement: hash,
@@ -212,19 +228,9 @@ impl Desk {
             device: self.who.device,
             extent: statement.extent,
         }));
-        let seal = self.seal(hash, index.await?, now);
-        let given = Given {
-            by: self.named(),
-            at: now,
-            extent: statement.extent,
-            approval: Approval {
-                legs: self.legs.clone(),
-                grant: jws,
-                seal,
-            },
-        };
+        let next = judge.with(&access, given(self.seal(hash, index.await?, now)))?;
         tracing::info!(grant = %id, "access was approved");
-        self.put(access.approved(given, now)?).await
+        self.put(next).await
     }
 
     async fn deny(&self, id: GrantId, because: &str) -> Result<(), Refusal> {
@@ -282,10 +288,15 @@ impl Desk {
     async fn seen(&self, ids: &[GrantId]) -> Result<(), Refusal> {
         let _one = self.core.accesses.changing.lock().await;
         let now = self.core.now();
-        for id in ids.iter().take(MOST_OPEN) {
-            let Ok(access) = self.to_decide(*id, now) else {
+        for id in ids.iter().take(MOST_SEEN) {
+            let Some(access) = self.core.accesses.one(*id) else {
                 continue;
             };
+            // An alarm is shown until it was seen, whatever became of it.
+            let asks = access.is_waiting(now) || access.emergency;
+            if !asks || !self.may_decide(&access, now) {
+                continue;
+            }
             if let Some(next) = access.seen_by(self.named(), now) {
                 self.put(next).await?;
             }
@@ -328,11 +339,8 @@ impl Desk {
     }
 
     fn may_decide(&self, access: &Access, now: UnixTime) -> bool {
-        let own = is_one_person(
-            (&access.by.sub, access.email.as_deref()),
-            (&self.who.sub, self.who.email.as_deref()),
-        );
-        !own && self.who.assurance == Assurance::High
+        !is_own(access, &self.who)
+            && self.who.assurance == Assurance::High
             && self.in_force.may_approve(&self.who, &access.service, now)
     }
 
@@ -378,7 +386,8 @@ fn close_to(at: UnixTime, now: UnixTime) -> Result<(), Refusal> {
 }
 
 fn reason(text: &str) -> Result<Shown, Refusal> {
-    let fits = !text.trim().is_empty() && text.len() <= MAX_BECAUSE && !text.chars().any(deceives);
+    let short = text.chars().count() <= MAX_BECAUSE;
+    let fits = short && !text.trim().is_empty() && !text.chars().any(deceives);
     if fits {
         Ok(Shown::new(text))
     } else {

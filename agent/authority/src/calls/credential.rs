@@ -10,6 +10,7 @@ use tidegate_proto::{
     event::EventKind,
     idtoken::{IdTokenError, Person, verify_pair},
     principal::{DeviceProof, Joined, Principal},
+    session::GRACE,
     statement::{Assurance, Credential, IdpStatement, PassRole, Statement},
     time::UnixTime,
 };
@@ -70,7 +71,8 @@ pub(super) async fn credential(
         sub: device.sub.clone(),
         device: credential.cnf,
         epoch,
-        until: session_ends,
+        // Whoever does not come back for a newer one is not told of others' requests for longer.
+        until: session_ends.min(credential.not_after.min(person.expires).plus(GRACE)),
         principal: Arc::new(principal.clone()),
     };
     caller.proved(who.clone())?;

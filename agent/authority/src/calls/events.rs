@@ -14,14 +14,17 @@ use axum::{
 use futures_util::stream;
 use http::header;
 use tidegate_proto::{
-    api::{access::GrantNews, devices::Introduction, event},
+    api::{devices::Introduction, event},
+    identity::VerifyKey,
+    principal::Principal,
     sse::MAX_LINE,
+    time::UnixTime,
 };
 use tokio::sync::watch;
 
 use super::{Connection, Shared};
 use crate::{
-    access::{news_for, views_for},
+    access::{Told, views_for},
     caller::{Caller, Who},
     core::Core,
     in_force::InForce,
@@ -47,6 +50,9 @@ pub(super) async fn events(
     Ok(response.expect("the headers are constants"))
 }
 
+/// Rules know hours and weekdays: who may decide is asked again so often, in seconds.
+const RULES_AGAIN: u64 = 60;
+
 /// One stream of events.
 struct Listener {
     core: Arc<Core>,
@@ -58,8 +64,11 @@ struct Listener {
     introductions: watch::Receiver<u64>,
     shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
     accesses: watch::Receiver<u64>,
-    /// What was said about access last.
+    /// What an agent was told about access last, and when time will have changed that.
     told: Option<Bytes>,
+    look_again: UnixTime,
+    /// What an outlet was told about grants.
+    news: Told,
     /// What was said about introductions last.
     introduced: Vec<Introduction>,
     over: bool,
@@ -86,6 +95,8 @@ impl Listener {
             shut_out,
             accesses,
             told: None,
+            look_again: UnixTime(0),
+            news: Told::default(),
             introduced: Vec::new(),
             over: false,
         }
@@ -106,11 +117,15 @@ impl Listener {
                 }
                 _ = self.signs.changed() => {
                     // Time passes: what was waiting may have run out.
-                    self.accesses.mark_changed();
+                    if self.look_again <= self.core.now() {
+                        self.accesses.mark_changed();
+                    }
                     return Some(self.beacon());
                 }
                 _ = self.in_force.changed() => {
                     self.in_force.mark_unchanged();
+                    // Other rules, other people who decide.
+                    self.accesses.mark_changed();
                     return self.changed();
                 }
                 _ = self.introductions.changed() => {
@@ -131,6 +146,9 @@ impl Listener {
 
     /// Those that concern the listener, if they have changed.
     fn introductions(&mut self) -> Option<Bytes> {
+        if self.has_expired() {
+            return None;
+        }
         let (all, now) = (&self.core.introductions, self.core.now());
         let mine = match &self.who {
             Who::Agent { sub, .. } => all.of_person(sub, now),
@@ -147,30 +165,43 @@ impl Listener {
 
     /// What concerns the listener of requests and grants, if it has changed.
     fn accesses(&mut self) -> Option<Bytes> {
+        match self.who.clone() {
+            Who::Agent { principal, .. } if !self.has_expired() => self.views(&principal),
+            Who::Outlet { identity } => self.grants(&identity),
+            Who::Agent { .. } | Who::Relay { .. } | Who::Newcomer { .. } => None,
+        }
+    }
+
+    fn views(&mut self, principal: &Principal) -> Option<Bytes> {
         let (all, now) = (self.core.accesses.all(), self.core.now());
         let in_force = self.core.in_force.borrow().clone();
-        let (event, empty) = match &self.who {
-            Who::Agent { principal, .. } => {
-                let views = views_for(&all, principal, &in_force, now);
-                let data = serde_json::to_string(&views).ok()?;
-                (line(event::ACCESS, &data), views.is_empty())
-            }
-            Who::Outlet { identity } => {
-                let serves = |service: &_| {
-                    let entry = in_force.entry(service);
-                    entry.is_some_and(|entry| entry.served_by(identity))
-                };
-                let news = news_for(&all, serves, now);
-                let data = serde_json::to_string(&news).ok()?;
-                (line(event::GRANTS, &data), news == GrantNews::default())
-            }
-            Who::Relay { .. } | Who::Newcomer { .. } => return None,
-        };
-        if self.told.as_ref() == Some(&event) || (self.told.is_none() && empty) {
+        let turns = all.iter().filter_map(|access| access.turns(now)).min();
+        let by_rules = now.plus(RULES_AGAIN);
+        self.look_again = turns.map_or(by_rules, |at| at.min(by_rules));
+        let views = views_for(&all, principal, &in_force, now);
+        let event = line(event::ACCESS, &serde_json::to_string(&views).ok()?);
+        if self.told.as_ref() == Some(&event) || (self.told.is_none() && views.is_empty()) {
             return None;
         }
         self.told = Some(event.clone());
         Some(event)
+    }
+
+    /// What the outlet was not told yet on this connection, a piece at a time.
+    fn grants(&mut self, identity: &VerifyKey) -> Option<Bytes> {
+        let in_force = self.core.in_force.borrow().clone();
+        let serves = |service: &_| {
+            let entry = in_force.entry(service);
+            entry.is_some_and(|entry| entry.served_by(identity))
+        };
+        let now = self.core.now();
+        self.look_again = now.plus(RULES_AGAIN);
+        let news = self.core.accesses.news_for(serves, now);
+        let piece = self.news.next(&news)?;
+        // There may be more.
+        self.accesses.mark_changed();
+        let data = serde_json::to_string(&piece).ok()?;
+        Some(line(event::GRANTS, &data))
     }
 
     fn beacon(&mut self) -> Bytes {

@@ -18,7 +18,6 @@ use tidegate_proto::{
 
 use super::{Answer, Connection, Shared, Strict};
 use crate::{
-    access::news_for,
     caller::Who,
     core::{Core, handed_out},
     in_force::InForce,
@@ -59,7 +58,7 @@ pub(super) async fn outlet(
         asked.used.clone(),
     ))
     .await?;
-    let grants = news_for(&core.accesses.all(), serves, core.now());
+    let grants = core.accesses.news_for(serves, core.now());
     let (entries, services) = handed_out(served);
     tracing::info!(outlet = %who.key(), services = services.len(), "outlet asked for its settings");
     Ok(Json(OutletAnswer {

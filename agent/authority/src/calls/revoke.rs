@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use tidegate_proto::{
-    api::{RevokeAnswer, RevokeRequest},
+    api::{RevokeAnswer, RevokeRequest, access::Named},
     event::EventKind,
     statement::{Revocation, RevokeTarget, Statement, StatementError},
+    text::Shown,
 };
 
 use super::{Answer, Shared, Strict};
@@ -16,6 +17,9 @@ use crate::{
     refusal::Refusal,
     store::{NewRevocation, Receipt, TakeBack, TakenBack},
 };
+
+/// As requesters and approvers are told who did it.
+const ADMINISTRATOR: &str = "an administrator";
 
 pub(super) async fn revoke(
     State(core): Shared,
@@ -45,22 +49,58 @@ pub(super) async fn revoke(
 
 async fn take(core: Arc<Core>, order: NewRevocation) -> Result<Receipt, Refusal> {
     let receipt = core.store.revoke(&order).await?;
-    tell(&core, order.who, receipt).await?;
+    // Whoever holds the root key signs no name.
+    let administrator = Named {
+        sub: ADMINISTRATOR.parse().map_err(|_| Refusal::Panicked)?,
+        name: Some(Shown::new(ADMINISTRATOR)),
+    };
+    tell(&core, order.who, administrator, receipt).await?;
     Ok(receipt)
 }
 
 /// As an administrator's order would, for a person's own device.
 pub(super) async fn take_back(core: Arc<Core>, asked: TakeBack) -> Result<(), Refusal> {
     match core.store.take_back(&asked).await? {
-        TakenBack::Now(receipt) => tell(&core, RevokeTarget::Device(asked.device), receipt).await,
+        TakenBack::Now(receipt) => {
+            let by = Named {
+                sub: asked.sub,
+                name: None,
+            };
+            tell(&core, RevokeTarget::Device(asked.device), by, receipt).await
+        }
         TakenBack::Already => Ok(()),
         TakenBack::NotTheirs => Err(Refusal::NotYourDevice),
         TakenBack::TooMany => Err(Refusal::TooOften),
     }
 }
 
-async fn tell(core: &Core, who: RevokeTarget, receipt: Receipt) -> Result<(), Refusal> {
+/// What such a person asked for or approved counts no more, and outlets hear so for as long as they must: the list in a
+/// beacon forgets sooner than an approval ends. That one of them fails keeps nothing else from ending.
+async fn end_accesses(core: &Core, who: &RevokeTarget, by: &Named) {
+    let _one = core.accesses.changing.lock().await;
+    let now = core.now();
+    for access in core.accesses.all() {
+        let Some(next) = access.without(who, by.clone(), now) else {
+            continue;
+        };
+        let (grant, ended) = (next.id, next.is_taken_back());
+        if let Err(error) = core.accesses.put(&*core.store, next, now).await {
+            tracing::error!(%grant, %error, "a grant of somebody who was shut out was not taken back");
+            continue;
+        }
+        if ended
+            && let Err(error) = core
+                .record(EventKind::GrantTakenBack { grant, by: None })
+                .await
+        {
+            tracing::error!(%grant, %error, "the end of a grant was not recorded");
+        }
+    }
+}
+
+async fn tell(core: &Core, who: RevokeTarget, by: Named, receipt: Receipt) -> Result<(), Refusal> {
     core.beat().await?;
+    end_accesses(core, &who, &by).await;
     if let RevokeTarget::Device(peer) = &who
         && core.in_force.borrow().has_enrolled(peer)
         && let Err(error) = core.outlets_changed().await

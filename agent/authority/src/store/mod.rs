@@ -253,6 +253,12 @@ pub trait Store: Send + Sync {
     /// The documents that are not gone at `now`.
     fn accesses(&self, now: UnixTime) -> BoxFuture<'_, Result<Vec<AccessDoc>, StoreError>>;
 
+    /// Forgets the documents that were gone before then: the ID tokens of whoever approved are in them.
+    fn forget_accesses(&self, before: UnixTime) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets one document.
+    fn forget_access<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// Finishes what is being written and lets go of the files.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

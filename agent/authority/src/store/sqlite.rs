@@ -306,6 +306,14 @@ impl Store for SqliteStore {
         Box::pin(access::all(&self.pool, now))
     }
 
+    fn forget_accesses(&self, before: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(access::forget(&self.pool, before))
+    }
+
+    fn forget_access<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(access::forget_one(&self.pool, id))
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.pool.close())
     }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::json;
 use tidegate_proto::{
     api::{
-        OutletAnswer, OutletRequest,
+        OutletAnswer, OutletRequest, RevokeAnswer, RevokeRequest,
         access::{
             AccessAct, AccessAnswer, AccessCall, FirstUse, GrantNews, RequestState, RequestView,
         },
@@ -16,19 +16,19 @@ use tidegate_proto::{
     auth::prove,
     event::EventKind,
     grant::Grant,
-    identity::NoiseSecret,
+    identity::{NoiseSecret, SigningKey},
     idtoken::KeySet,
     legs::{Legs, Trust},
     problem::Code,
     statement::{
-        AccessRequest, Algorithm, AuthorityStatement, Extent, GrantId, GrantStatement, Seal,
-        Statement, StatementHash,
+        AccessRequest, Algorithm, Extent, GrantId, GrantStatement, RevokeTarget, Seal, Statement,
+        StatementHash,
     },
 };
 
 use crate::support::{
     Stage,
-    client::{Device, Events, Refused},
+    client::{Client, Device, Events, Refused},
 };
 
 const HOUR: Extent = Extent {
@@ -71,7 +71,10 @@ async fn person_but(
 
 impl Person {
     async fn call(&self, stage: &Stage, act: AccessAct) -> Result<AccessAnswer, Refused> {
-        let mut client = stage.connect().await;
+        self.call_on(&mut stage.connect().await, act).await
+    }
+
+    async fn call_on(&self, client: &mut Client, act: AccessAct) -> Result<AccessAnswer, Refused> {
         let call = AccessCall {
             legs: self.legs.clone(),
             proof: prove(&client.hash, &self.device.identity),
@@ -159,14 +162,9 @@ fn code(refused: Result<impl Sized, Refused>) -> Option<u16> {
 
 /// As an outlet would see it.
 fn check(stage: &Stage, who: &Person, grant: &Grant) -> tidegate_proto::grant::Granted {
-    let bundle = stage.bundle();
     let root = stage.org.root.verify_key();
     let org = "acme".parse().unwrap();
-    let authority = AuthorityStatement::verify_for(&bundle.authority, &root, &org).unwrap();
-    let authority = AuthorityStatement {
-        not_before: authority.not_before.minus(3600),
-        ..authority
-    };
+    let authority = stage.authority.statement();
     let idp = stage.provider.settings();
     let keys = stage.provider.key_set().to_string();
     let keys = KeySet::parse(keys.as_bytes(), &[Algorithm::ES256]).unwrap();
@@ -176,6 +174,7 @@ fn check(stage: &Stage, who: &Person, grant: &Grant) -> tidegate_proto::grant::G
         authority: &authority,
         idp: &idp,
         keys: &keys,
+        former: &[],
     };
     let me = who.legs.stand(&trust, stage.now()).unwrap().principal;
     let key = who.legs.identity;
@@ -308,11 +307,15 @@ async fn the_first_decision_counts_and_none_comes_after_the_end() {
         gone
     );
 
-    let id = ana.ask(&stage, &ana.request(&stage, "r2")).await.unwrap();
+    // The first one is granted and not used: another one is for another time.
+    let mut shorter = ana.request(&stage, "r2");
+    shorter.extent.seconds = 3500;
+    let id = ana.ask(&stage, &shorter).await.unwrap();
     ana.call(&stage, AccessAct::Withdraw { id }).await.unwrap();
     assert_eq!(code(ben.approve(&stage, id).await), gone, "withdrawn");
 
-    let id = ana.ask(&stage, &ana.request(&stage, "r3")).await.unwrap();
+    shorter.id = "r3".into();
+    let id = ana.ask(&stage, &shorter).await.unwrap();
     let deny = |because: &str| AccessAct::Deny {
         id,
         because: because.into(),
@@ -325,9 +328,10 @@ async fn the_first_decision_counts_and_none_comes_after_the_end() {
         Some(RequestState::Denied { by, because }) if by.sub.as_str() == "ben" && because.as_str() == "use the replica"));
     assert_eq!(code(zoe.approve(&stage, id).await), gone, "denied");
 
-    let id = ana.ask(&stage, &ana.request(&stage, "r4")).await.unwrap();
+    shorter.id = "r4".into();
+    let id = ana.ask(&stage, &shorter).await.unwrap();
     let wider = Extent {
-        seconds: 3601,
+        seconds: 3501,
         ..HOUR
     };
     let wider = ben.approval(&stage, id, wider);
@@ -622,5 +626,288 @@ async fn the_catalogue_says_what_has_to_be_asked_for() {
     };
     assert_eq!(askable.service.as_str(), "vault");
     assert_eq!((askable.longest, askable.approvals), (7200, 1));
+    stage.end().await;
+}
+
+fn revoked(stage: &Stage, id: &str, sub: &str) -> RevokeRequest {
+    let who = RevokeTarget::Subject(sub.parse().unwrap());
+    RevokeRequest {
+        revocation: stage.org.revocation(id, who, stage.now()),
+    }
+}
+
+async fn ended_at_outlets(stage: &Stage) -> Vec<GrantId> {
+    let heard = stage.connect().await.outlet(&stage.org.outlet).await;
+    let ended = heard.unwrap().grants.taken_back;
+    ended.iter().map(|back| back.grant).collect()
+}
+
+#[tokio::test]
+async fn what_somebody_approved_or_asked_for_ends_with_them_and_stays_so() {
+    let stage = Stage::new().await;
+    let (ana, ivy) = (
+        person(&stage, "ana", "analysts").await,
+        person(&stage, "ivy", "interns").await,
+    );
+    let (ben, zoe) = (
+        person(&stage, "ben", "owners").await,
+        person(&stage, "zoe", "owners").await,
+    );
+    let by_ben = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, by_ben).await.unwrap();
+    let mut shorter = ana.request(&stage, "r2");
+    shorter.extent.seconds = 600;
+    let by_zoe = ana.ask(&stage, &shorter).await.unwrap();
+    let half = zoe.approval(&stage, by_zoe, shorter.extent);
+    zoe.call(&stage, half).await.unwrap();
+    let waiting = ivy.ask(&stage, &ivy.request(&stage, "r3")).await.unwrap();
+    ben.approve(&stage, waiting).await.unwrap();
+
+    let out = revoked(&stage, "o1", "ben");
+    let taken: Result<RevokeAnswer, _> = stage.connect().await.post(path::REVOKE, &out).await;
+    taken.unwrap();
+
+    assert_eq!(ended_at_outlets(&stage).await, [by_ben]);
+    assert!(matches!(ana.state(&stage, by_ben).await,
+        Some(RequestState::TakenBack { by, .. }) if by.shown().as_str() == "an administrator"));
+    zoe.approve(&stage, waiting).await.unwrap();
+    assert!(
+        matches!(
+            ivy.state(&stage, waiting).await,
+            Some(RequestState::Waiting { .. })
+        ),
+        "what Ben approved does not count any more"
+    );
+
+    let stage = stage.restart().await;
+    assert_eq!(ended_at_outlets(&stage).await, [by_ben]);
+    let out = revoked(&stage, "o2", "ana");
+    let taken: Result<RevokeAnswer, _> = stage.connect().await.post(path::REVOKE, &out).await;
+    taken.unwrap();
+    let mut ended = ended_at_outlets(&stage).await;
+    ended.sort_unstable();
+    let mut both = [by_ben, by_zoe];
+    both.sort_unstable();
+    assert_eq!(ended, both, "and what she asked for ends with her");
+    let back = |event: &&EventKind| matches!(event, EventKind::GrantTakenBack { by: None, .. });
+    assert_eq!(stage.events().iter().filter(back).count(), 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn whoever_may_approve_takes_back_also_what_seems_to_be_over() {
+    let stage = Stage::new().await;
+    let ana = person(&stage, "ana", "analysts").await;
+    let ben = person(&stage, "ben", "owners").await;
+    let zoe = person(&stage, "zoe", "owners").await;
+    let id = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, id).await.unwrap();
+    // An outlet with a clock of its own, or one that lies, says that its time is up.
+    let mut client = stage.connect().await;
+    let request = OutletRequest {
+        identity: stage.org.outlet.verify_key(),
+        link_key: NoiseSecret::from_bytes(&[6; 32]).public(),
+        proof: prove(&client.hash, &stage.org.outlet),
+        used: vec![FirstUse {
+            grant: id,
+            at: stage.now().minus(HOUR.seconds),
+            until: stage.now(),
+        }],
+    };
+    let _: OutletAnswer = client.post(path::OUTLET, &request).await.unwrap();
+
+    let seen = zoe.state(&stage, id).await;
+    assert_eq!(seen, Some(RequestState::Over { used: true }));
+    let because = "the ticket is closed".to_owned();
+    zoe.call(&stage, AccessAct::TakeBack { id, because })
+        .await
+        .unwrap();
+
+    assert_eq!(ended_at_outlets(&stage).await, [id]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_alarm_is_shown_until_it_was_seen_and_before_what_is_to_be_decided() {
+    let stage = Stage::new().await;
+    let max = person(&stage, "max", "oncall").await;
+    let ben = person(&stage, "ben", "owners-and-analysts").await;
+    let mut request = max.request(&stage, "r1");
+    request.emergency = true;
+    let alarm = max.ask(&stage, &request).await.unwrap();
+    let because = String::new();
+    max.call(&stage, AccessAct::TakeBack { id: alarm, because })
+        .await
+        .unwrap();
+    let own = ben.ask(&stage, &ben.request(&stage, "r1")).await.unwrap();
+    let ana = person(&stage, "ana", "analysts").await;
+    let open = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+
+    let all = ben.look(&stage).await;
+    let ids: Vec<_> = all.iter().map(RequestView::id).collect();
+    assert_eq!(ids, [own, alarm, open]);
+    assert!(matches!(all[1].state, RequestState::TakenBack { .. }));
+
+    let ids = vec![alarm];
+    ben.call(&stage, AccessAct::Seen { ids }).await.unwrap();
+    assert_eq!(ben.state(&stage, alarm).await, None);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn what_was_let_in_without_anybody_and_not_used_is_the_same_again_and_has_its_own_bounds() {
+    let stage = Stage::new().await;
+    let max = person(&stage, "max", "oncall").await;
+    let mut alarm = max.request(&stage, "r1");
+    alarm.emergency = true;
+    let first = max.ask(&stage, &alarm).await.unwrap();
+    alarm.id = "r2".into();
+    assert_eq!(max.ask(&stage, &alarm).await.unwrap(), first, "not used");
+    for n in 1..6 {
+        alarm.extent.seconds = 600 + n;
+        max.ask(&stage, &alarm).await.unwrap();
+    }
+
+    alarm.extent.seconds = 700;
+    assert_eq!(code(max.ask(&stage, &alarm).await), Some(2032));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn nothing_is_called_granted_that_an_outlet_would_not_believe() {
+    let stage = Stage::new().await;
+    let ivy = person(&stage, "ivy", "interns").await;
+    let with =
+        |email: &'static str| move |claims: &mut serde_json::Value| claims["email"] = json!(email);
+    let ben = person_but(&stage, "ben", "owners", with("ben@acme.test")).await;
+    let twin = person_but(&stage, "ben2", "owners", with("Ben@acme.test")).await;
+    let id = ivy.ask(&stage, &ivy.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, id).await.unwrap();
+    assert_eq!(
+        code(twin.approve(&stage, id).await),
+        Some(2028),
+        "one person"
+    );
+
+    // The provider changes its key: what was approved before still counts.
+    stage.provider.turn_key("k2");
+    stage.clock.advance(400); // an unknown key leads to a fetch once in five minutes
+    let zoe = person(&stage, "zoe", "owners").await;
+    zoe.approve(&stage, id).await.unwrap();
+    let state = ivy_again(&stage, &ivy).await.state(&stage, id).await;
+    assert!(
+        matches!(state, Some(RequestState::Granted { .. })),
+        "{state:?}"
+    );
+    let approved = |event: &&EventKind| matches!(event, EventKind::AccessApproved(_));
+    assert_eq!(stage.events().iter().filter(approved).count(), 2);
+    stage.end().await;
+}
+
+async fn ivy_again(stage: &Stage, ivy: &Person) -> Person {
+    let device = Device {
+        identity: SigningKey::from_seed(&ivy.device.identity.seed()),
+        rz: ivy.device.rz,
+    };
+    let claims = device.claims(&stage.provider, "ivy", &["interns"], stage.now());
+    let token = stage.provider.sign(&claims);
+    let answer = stage.connect().await.credential(&device, &token).await;
+    let legs = Legs {
+        credential: answer.unwrap().credential,
+        id_token_0: token,
+        ..ivy.legs.clone()
+    };
+    Person {
+        device,
+        sub: "ivy",
+        legs,
+    }
+}
+
+#[tokio::test]
+async fn the_rules_of_the_approval_say_how_many_must_approve() {
+    let mut stage = Stage::new().await;
+    let ana = person(&stage, "ana", "analysts").await;
+    let (ben, zoe) = (
+        person(&stage, "ben", "owners").await,
+        person(&stage, "zoe", "owners").await,
+    );
+    let id = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    stage.org.policy = stage
+        .org
+        .policy
+        .replace(r#"@longest("2h")"#, r#"@approvals("2")"#);
+    stage.org.version += 1;
+    stage.authority.reload(stage.bundle()).await.unwrap();
+
+    ben.approve(&stage, id).await.unwrap();
+    let one = ana.look(&stage).await.remove(0);
+    assert!(matches!(one.state, RequestState::Waiting { .. }));
+    assert_eq!((one.needs, one.approved.len()), (2, 1));
+    zoe.approve(&stage, id).await.unwrap();
+    let two = ana.look(&stage).await.remove(0);
+    assert!(matches!(two.state, RequestState::Granted { .. }));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_renew_is_not_told_of_others_requests_for_long() {
+    let stage = Stage::new().await;
+    let ben = person(&stage, "ben", "owners").await;
+    let mut at_ben = ben.events(&stage).await;
+    assert_eq!(at_ben.next().await.unwrap().name, event::BEACON);
+
+    stage.clock.advance(901);
+    let ana = person(&stage, "ana", "analysts").await;
+    ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+
+    while let Some(said) = at_ben.next().await {
+        assert_ne!(said.name, event::ACCESS);
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn what_is_over_loses_the_approvers_tokens_and_later_itself() {
+    let stage = Stage::new().await;
+    let ana = person(&stage, "ana", "analysts").await;
+    let ben = person(&stage, "ben", "owners").await;
+    let id = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, id).await.unwrap();
+    let token = ben.legs.id_token_0.clone();
+    assert!(stage.accesses().await[0].contains(&token));
+
+    stage.clock.advance(2 * 86_400 - 60);
+    let stage = stage.restart_at_its_time().await;
+    until(&stage, |docs| docs.len() == 1 && !docs[0].contains(&token)).await;
+    stage.clock.advance(32 * 86_400);
+    let stage = stage.restart_at_its_time().await;
+    until(&stage, |docs| docs.is_empty()).await;
+    stage.end().await;
+}
+
+/// Until the hourly duty, which comes at the start as well, has done its work.
+async fn until(stage: &Stage, fits: impl Fn(&[String]) -> bool) {
+    let waited = tokio::time::timeout(Duration::from_secs(20), async {
+        while !fits(&stage.accesses().await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_any_more_ends_and_the_authority_starts() {
+    let stage = Stage::new().await;
+    let ana = person(&stage, "ana", "analysts").await;
+    let ben = person(&stage, "ben", "owners").await;
+    let id = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, id).await.unwrap();
+    stage.spoil_accesses().await;
+
+    let stage = stage.restart().await;
+
+    assert_eq!(ended_at_outlets(&stage).await, [id]);
+    assert!(ana.look(&stage).await.is_empty());
     stage.end().await;
 }

@@ -297,6 +297,14 @@ impl Store for Broken {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    fn forget_accesses(&self, _: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget_access<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }

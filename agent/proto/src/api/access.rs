@@ -10,16 +10,16 @@ use crate::{
     legs::Legs,
     names::{ServiceName, Subject},
     statement::{AccessRequest, Extent, GrantId, Statement, StatementError, StatementHash},
-    text::Shown,
+    text::{MAX_SHOWN, Shown},
     time::UnixTime,
 };
 
 /// How long a request waits for somebody to decide, in seconds.
 pub const WAITS: u64 = 86_400;
-/// Most requests in one answer or event; those that wait for the caller first.
-pub const MAX_VIEWS: usize = 24;
-/// Longest reason of a denial or of taking something back, in bytes.
-pub const MAX_BECAUSE: usize = 300;
+/// Most requests in one answer or event: one's own that count, alarms, and those that wait for the caller first.
+pub const MAX_VIEWS: usize = 48;
+/// Longest reason of a denial or of taking something back, in characters: what is shown is all of it.
+pub const MAX_BECAUSE: usize = MAX_SHOWN;
 
 /// A signed-in device does something about access.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +217,6 @@ pub struct TakenBack {
 }
 
 impl GrantNews {
-    /// Most entries of each kind.
+    /// Most entries in one piece of news, of both kinds together: what an event or a call can hold. More come in several.
     pub const MAX: usize = 400;
 }

@@ -83,9 +83,9 @@ impl Granted {
     fn still_vouched(&self, on: &Ground<'_>) -> Result<(), NotLive> {
         for approver in &self.approvers {
             let Principal { sub, device, .. } = &approver.principal;
-            let against = on
-                .revocations
-                .against_approval((sub, *device), approver.epoch, &on.authority);
+            let against =
+                on.revocations
+                    .against_approval((sub, *device), approver.epoch, &on.authority);
             match against {
                 Some(Against::Revoked) => return Err(NotLive::ApproverRevoked),
                 Some(Against::Floor { .. }) => return Err(NotLive::ApprovalStale),

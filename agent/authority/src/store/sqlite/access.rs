@@ -41,3 +41,16 @@ pub(super) async fn all(pool: &SqlitePool, now: UnixTime) -> Result<Vec<AccessDo
         })
         .collect()
 }
+
+/// Deletes what was gone before then.
+pub(super) async fn forget(pool: &SqlitePool, before: UnixTime) -> Result<(), StoreError> {
+    let forget = sqlx::query("DELETE FROM access WHERE gone_at < ?1").bind(signed(before.0));
+    forget.execute(pool).await?;
+    Ok(())
+}
+
+pub(super) async fn forget_one(pool: &SqlitePool, id: &str) -> Result<(), StoreError> {
+    let forget = sqlx::query("DELETE FROM access WHERE id = ?1").bind(id);
+    forget.execute(pool).await?;
+    Ok(())
+}

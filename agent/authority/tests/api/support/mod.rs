@@ -85,7 +85,17 @@ impl Stage {
     }
 
     async fn of(dir: TempDir, org: Org, provider: Provider, store: Option<Arc<dyn Store>>) -> Self {
-        let clock = Arc::new(TestClock::default());
+        Self::at(0, dir, org, provider, store).await
+    }
+
+    async fn at(
+        ahead: u64,
+        dir: TempDir,
+        org: Org,
+        provider: Provider,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
+        let clock = Arc::new(TestClock(AtomicU64::new(ahead)));
         let bundle = org.bundle(public(&dir), provider.settings(), clock.now());
         let authority = match store {
             None => Authority::open(config(&dir, &org), bundle, clock.clone()).await,
@@ -115,6 +125,14 @@ impl Stage {
         let (dir, mut org, provider) = self.close().await;
         org.version += 1; // it is signed in another second
         Self::of(dir, org, provider, None).await
+    }
+
+    /// As `restart`, and the clock is as far ahead as it is now.
+    pub(crate) async fn restart_at_its_time(self) -> Self {
+        let ahead = self.clock.0.load(Ordering::SeqCst);
+        let (dir, mut org, provider) = self.close().await;
+        org.version += 1;
+        Self::at(ahead, dir, org, provider, None).await
     }
 
     /// Ends everything; whatever would stay behind keeps this from returning.
@@ -208,6 +226,33 @@ impl Stage {
             .unwrap();
         pool.close().await;
         usize::try_from(count).unwrap()
+    }
+
+    /// The requests for access in the store, as they lie there.
+    pub(crate) async fn accesses(&self) -> Vec<String> {
+        let pool = self.pool().await;
+        let docs = sqlx::query_scalar("SELECT doc FROM access")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+        docs
+    }
+
+    /// Makes what the store has of them unreadable.
+    pub(crate) async fn spoil_accesses(&self) {
+        let pool = self.pool().await;
+        sqlx::query("UPDATE access SET doc = '{}', version = version + 1")
+            .execute(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+    }
+
+    async fn pool(&self) -> sqlx::SqlitePool {
+        let path = self.data().join("authority.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        sqlx::SqlitePool::connect_with(options).await.unwrap()
     }
 
     /// The authority's record, as it lies there.

@@ -58,6 +58,7 @@ pub(crate) struct Org {
     /// Of everything that is signed next.
     pub(crate) version: u64,
     pub(crate) services: Vec<&'static str>,
+    pub(crate) policy: String,
     /// The vault takes outlets by ticket, from then on.
     pub(crate) outlets_since: UnixTime,
 }
@@ -70,6 +71,7 @@ impl Org {
             outlet: key(),
             version: 1,
             services: vec!["warehouse", "vault"],
+            policy: POLICY.into(),
             outlets_since: UnixTime(0),
         }
     }
@@ -92,7 +94,7 @@ impl Org {
         };
         let policy = PolicyStatement {
             org: org(),
-            cedar: POLICY.into(),
+            cedar: self.policy.clone(),
             schema_version: SCHEMA_VERSION,
             version: self.version,
         };
