@@ -9,6 +9,8 @@ use crate::trouble::{Doing, Outcome};
 use crate::user::User;
 
 const UIDS_PER_RUN: u32 = 16;
+/// Tests of one program run at once, each on a run of its own; one that shared uids would see the other's programs.
+const RUNS_PER_PROGRAM: u32 = 64;
 static RUNS: AtomicU32 = AtomicU32::new(0);
 
 pub struct Run {
@@ -29,7 +31,7 @@ impl Run {
         let number = RUNS.fetch_add(1, Ordering::Relaxed);
         let id = format!("tg{pid}x{number}");
         let folder = std::env::temp_dir().join(&id);
-        let first_uid = 200_000 + (pid % 100_000) * UIDS_PER_RUN * 4 + (number % 4) * UIDS_PER_RUN;
+        let first_uid = first_uid(pid, number);
         let postgres = if own_users { None } else { debians_postgres() };
         let run = Self {
             id,
@@ -172,6 +174,12 @@ impl Drop for Run {
     }
 }
 
+/// Ours alone as long as fewer than that many runs of one program are on at once, and process ids are not a hundred thousand apart.
+fn first_uid(pid: u32, number: u32) -> u32 {
+    let block = (pid % 100_000) * RUNS_PER_PROGRAM + number % RUNS_PER_PROGRAM;
+    200_000 + block * UIDS_PER_RUN
+}
+
 /// The uid of the account that Debian's package makes, when we are root and need it.
 fn debians_postgres() -> Option<u32> {
     if !rustix::process::geteuid().is_root() {
@@ -190,4 +198,22 @@ fn passwd_line(name: &str, uid: u32, home: &Path) -> String {
 
 fn group_line(name: &str, gid: u32, _home: &Path) -> String {
     format!("{name}:x:{gid}:\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_that_are_on_at_once_share_no_uid() {
+        let mut firsts: Vec<u32> = (0..RUNS_PER_PROGRAM)
+            .flat_map(|number| [first_uid(4711, number), first_uid(4712, number)])
+            .collect();
+        firsts.sort_unstable();
+
+        let apart = firsts.windows(2).all(|two| two[1] - two[0] >= UIDS_PER_RUN);
+
+        assert!(apart, "{firsts:?}");
+        assert!(first_uid(99_999, RUNS_PER_PROGRAM - 1) < i32::MAX.unsigned_abs());
+    }
 }

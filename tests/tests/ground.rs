@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use tidegate_tests::ground::{Network, OUTLET};
 use tidegate_tests::{Ground, Program, Site, Stage, User};
 
-const LIMIT: Duration = Duration::from_millis(600);
+const LIMIT: Duration = Duration::from_secs(5);
+/// Whoever gets no answer for so long has been kept out: the way takes 40 ms, and a first packet is repeated after a second.
+const CLOSED: Duration = Duration::from_millis(2500);
+/// How often the café's way is measured on a machine that does other things too.
+const TRIPS: usize = 200;
 
 fn network(stage: &Stage) -> Option<&Network> {
     if let Ground::Loopback(why) = stage.ground() {
@@ -51,15 +55,17 @@ fn the_cafe_is_forty_milliseconds_away() {
     let server = echo(network, Site::Internet, at(stage.ground().hub(), 7443));
 
     let mut stream = stage.ground().connect(Site::Cafe, server, LIMIT).unwrap();
-    let mut trips = Vec::new();
-    for _ in 0..5 {
+    let mut best = Duration::MAX;
+    for _ in 0..TRIPS {
         let sent = Instant::now();
         stream.write_all(b"x").unwrap();
         stream.read_exact(&mut [0]).unwrap();
-        trips.push(sent.elapsed());
+        best = best.min(sent.elapsed());
+        if best < Duration::from_millis(60) {
+            break;
+        }
     }
 
-    let best = trips.into_iter().min().unwrap();
     assert!(
         (Duration::from_millis(40)..Duration::from_millis(60)).contains(&best),
         "{best:?}"
@@ -80,7 +86,7 @@ fn a_cut_line_carries_nothing_and_heals() {
 
     quality.cut = true;
     line.set(quality);
-    assert!(stage.ground().connect(Site::Cafe, server, LIMIT).is_err());
+    assert!(stage.ground().connect(Site::Cafe, server, CLOSED).is_err());
     quality.cut = false;
     line.set(quality);
 
@@ -110,20 +116,20 @@ fn nobody_gets_into_the_private_network_and_it_gets_out_to_the_hub_only() {
         "the outlet reaches the database"
     );
     assert!(
-        ground.connect(Site::Private, beside, LIMIT).is_err(),
+        ground.connect(Site::Private, beside, CLOSED).is_err(),
         "no other port of the hub"
     );
     assert!(
-        ground.connect(Site::Private, provider, LIMIT).is_err(),
+        ground.connect(Site::Private, provider, CLOSED).is_err(),
         "not the provider"
     );
     for (who, site) in [("the café", Site::Cafe), ("the internet", Site::Internet)] {
         assert!(
-            ground.connect(site, database, LIMIT).is_err(),
+            ground.connect(site, database, CLOSED).is_err(),
             "{who} must not reach the database"
         );
         assert!(
-            ground.connect(site, outlet, LIMIT).is_err(),
+            ground.connect(site, outlet, CLOSED).is_err(),
             "{who} must not reach the outlet"
         );
     }
@@ -153,7 +159,7 @@ async fn a_program_runs_as_its_user_in_its_place_and_takes_its_children_along() 
     )
     .start(&stage)
     .unwrap();
-    daemon.says("up", Duration::from_secs(5)).await.unwrap();
+    daemon.says("up", LIMIT).await.unwrap();
 
     assert!(said.starts_with("ana\n"), "{said}");
     assert!(

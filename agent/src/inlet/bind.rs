@@ -131,14 +131,7 @@ async fn prove(listener: &TcpListener, port: u16) -> Result<(), BindError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    fn free_port() -> u16 {
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
-    }
+    use crate::testing::free_port;
 
     #[tokio::test]
     async fn owns_the_port_on_both_addresses_and_gives_it_back() {

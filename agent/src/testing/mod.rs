@@ -7,6 +7,7 @@ pub(crate) mod hub;
 pub(crate) mod keyring;
 pub(crate) mod log;
 pub(crate) mod org;
+mod port;
 pub(crate) mod provider;
 #[cfg(target_os = "linux")]
 pub(crate) mod session;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hub::Hub;
+pub(crate) use port::free_port;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
 use tidegate_proto::statement::Promised;
@@ -224,14 +226,6 @@ impl World {
 
 pub(crate) fn identity() -> SigningKey {
     SigningKey::from_seed(b"canary-identity-seed-32-bytes---")
-}
-
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// The one org of most tests.

@@ -39,6 +39,14 @@ const BROWSER: &str = include_str!("browser.sh");
 const PANEL: &str = include_str!("panel.xml");
 /// Asks the session bus whether somebody shows tray icons.
 const WATCHER: &str = "dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.kde.StatusNotifierWatcher";
+/// Until the daemon is gone and the bus knows: whoever asks from then on gets another one.
+const LOCK: &str = r#"
+owner() { dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets 2>&1; }
+open=$(owner)
+pids=$(pgrep -u "$(id -u)" gnome-keyring) && kill $pids || exit 1
+for pid in $pids; do while grep -qs '^State:[[:space:]]*[^Z]' /proc/$pid/status; do sleep 0.05; done; done
+while [ "$(owner)" = "$open" ]; do sleep 0.05; done
+"#;
 const SCREEN: &str = "1280x860";
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -75,7 +83,7 @@ impl Laptop {
     ) -> Outcome<Self> {
         let home = stage.run().home(user);
         let browser_port = stage.port(9777 + seat(user))?;
-        let password = secret::text();
+        let password = login_password(stage, user)?;
         prepare(stage, user, &home, &password)?;
         let glass = if hands == Hands::Person {
             Some(Glass::open(stage).await?)
@@ -160,8 +168,7 @@ impl Laptop {
     /// # Errors
     /// When there was none.
     pub async fn lock_the_keyring(&self) -> Outcome<()> {
-        let line = "kill $(pgrep -u $(id -u) gnome-keyring) && sleep 0.3";
-        self.terminal("keyring-lock", "sh", &["-c", line])
+        self.terminal("keyring-lock", "sh", &["-c", LOCK])
             .await
             .map(drop)
     }
@@ -277,6 +284,17 @@ impl Laptop {
 /// All laptops of the café share its loopback: each has ports of its own for its driver.
 fn seat(user: User) -> u16 {
     u16::try_from(user.offset()).unwrap_or_default()
+}
+
+/// The same at each session of a run: it also opens the keyring that the first one made.
+fn login_password(stage: &Stage, user: User) -> Outcome<String> {
+    let file = stage.run().at(&format!("login-{}", user.name()));
+    if !file.exists() {
+        std::fs::write(&file, "")?;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::write(&file, secret::text())?;
+    }
+    std::fs::read_to_string(&file).doing("read the password of the login")
 }
 
 fn prepare(stage: &Stage, user: User, home: &Path, password: &str) -> Outcome<()> {

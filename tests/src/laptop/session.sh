@@ -5,11 +5,13 @@ set -eu
 umask 077
 cd "$HOME"
 mkdir -p .cache .config .local/share .pki
+# As at every login: sockets and notes of an earlier session would be taken for this one's before this one has its own.
+find "$XDG_RUNTIME_DIR" -mindepth 1 -delete
+# The browser's lock names a process by its number, and each machine of the stage counts from one.
+rm -f .config/chromium/Singleton*
 display="$XDG_RUNTIME_DIR/display"
 
 if [ -z "${DISPLAY:-}" ]; then
-  # One from an earlier session would be read before the new server has opened it.
-  rm -f "$display"
   Xvfb -displayfd 3 -screen 0 "$1x24" -nolisten tcp -noreset 3>"$display" &
   until [ -s "$display" ]; do sleep 0.05; done
   DISPLAY=":$(cat "$display")"

@@ -15,6 +15,7 @@ use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, Config, Connection, NoTls, SimpleQueryMessage};
 
 const START: Duration = Duration::from_secs(30);
+const TRIES: usize = 5;
 
 pub(crate) struct Ana {
     pub(crate) laptop: Laptop,
@@ -124,6 +125,23 @@ impl Ana {
             answer,
             took: started.elapsed(),
         })
+    }
+
+    /// Her programs are refused with this code, and soon: on a machine that does other things too, one of several.
+    pub(crate) async fn is_refused(
+        &self,
+        world: &World,
+        code: &str,
+        within: Duration,
+    ) -> Outcome<String> {
+        let mut told = self.query(world, "select 1").await?;
+        for _ in 1..TRIES {
+            if told.took <= within {
+                break;
+            }
+            told = self.query(world, "select 1").await?;
+        }
+        told.must_refuse(code, within)
     }
 
     /// How long it takes until the database would take a query.

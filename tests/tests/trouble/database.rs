@@ -37,10 +37,7 @@ pub(crate) async fn closed(world: &mut World, ana: &Ana) -> Outcome<()> {
 }
 
 async fn while_it_is_closed(world: &World, ana: &Ana, agent: Process) -> Outcome<()> {
-    let told = ana
-        .query(world, "select 1")
-        .await?
-        .must_refuse("TG-5001", AT_ONCE)?;
+    let told = ana.is_refused(world, "TG-5001", AT_ONCE).await?;
     println!("  program {told}");
     drop(agent);
     let said = ana.fails_to_connect(world, "connect-closed").await?;

@@ -125,7 +125,7 @@ impl Second {
             &["connect", SERVICE, "--no-browser"],
         )?;
         // An agent that still heard why has forgotten the session: then the refusal comes after the sign-in.
-        let asked = again.says("code_challenge", Duration::from_secs(6)).await;
+        let asked = again.says("code_challenge", LIMIT).await;
         if asked.is_ok() {
             let ana = &world.provider.ana;
             let _ = self.laptop.visit(&mut again, ana, &world.ca).await;

@@ -22,10 +22,7 @@ pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
         .map_err(Trouble::new)?;
     world.company.outlet.process.kill();
 
-    let told = ana
-        .query(world, "select 1")
-        .await?
-        .must_refuse("TG-1004", AT_ONCE)?;
+    let told = ana.is_refused(world, "TG-1004", AT_ONCE).await?;
     println!("  program {told}");
 
     world.company.outlet.start_again().await?;

@@ -34,11 +34,7 @@ struct Open {
 }
 
 async fn open(max_connections: usize) -> Open {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = crate::testing::free_port();
     let opener = Arc::new(Waiting::default());
     let (ends, ended) = mpsc::channel(16);
     let parts = InletParts {

@@ -103,13 +103,7 @@ mod tests {
 
     #[test]
     fn a_free_port_has_no_holder() {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-
-        assert_eq!(holder_of(port), None);
+        assert_eq!(holder_of(crate::testing::free_port()), None);
     }
 
     #[test]

@@ -58,10 +58,7 @@ async fn a_dead_outlet_is_a_sentence_at_once() {
 
 #[tokio::test]
 async fn a_closed_database_port_is_a_sentence_at_once() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = nobody.local_addr().unwrap().port();
-    drop(nobody);
-    let database = Database::at(port);
+    let database = Database::at(crate::testing::free_port());
     let mut inlet = Inlet::new(database.outlet()).await;
     let problem = Problem::new(Code::TargetClosed).service(&warehouse());
 
