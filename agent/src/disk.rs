@@ -69,12 +69,18 @@ pub(crate) struct Disk {
     dir: PathBuf,
     /// What the file holds, so that the same is not written twice.
     written: Option<Membership>,
+    /// The last one could not be written.
+    behind: bool,
 }
 
 impl Disk {
     /// The directory of an org that this agent works for; nobody else writes in there.
     fn new(dir: PathBuf, written: Option<Membership>) -> Self {
-        Self { dir, written }
+        Self {
+            dir,
+            written,
+            behind: false,
+        }
     }
 
     fn read(path: &Path) -> Result<Option<Membership>, Problem> {
@@ -96,7 +102,18 @@ impl Disk {
         self.dir.join(STATE)
     }
 
+    /// Whether something has to be saved again, because it could not be.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind
+    }
+
     pub(crate) fn save(&mut self, membership: &Membership) -> Result<(), Problem> {
+        let saved = self.write(membership);
+        self.behind = saved.is_err();
+        saved
+    }
+
+    fn write(&mut self, membership: &Membership) -> Result<(), Problem> {
         // An owner that still says goodbye has nothing to keep.
         if self.written.as_ref() == Some(membership) || self.dir.join(LEFT).exists() {
             return Ok(());

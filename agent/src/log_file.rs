@@ -48,7 +48,11 @@ impl LogFile {
     }
 
     fn turn_over(&mut self) -> io::Result<()> {
-        std::fs::rename(&self.path, Self::before(&self.path))?;
+        match std::fs::rename(&self.path, Self::before(&self.path)) {
+            // Put aside before, when no new one could be made.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
         self.file = append(&self.path)?;
         self.length = 0;
         Ok(())
@@ -135,5 +139,9 @@ mod tests {
         for _ in 0..3 {
             log.write_all(b"more than eight bytes").unwrap();
         }
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        log.write_all(b"there again").unwrap();
+
+        assert_eq!(std::fs::read(&path).unwrap(), b"there again");
     }
 }

@@ -32,6 +32,8 @@ struct Book {
     given: BTreeMap<ServiceRef, Given>,
     /// Where `given` is kept.
     record: PathBuf,
+    /// The record could not be written: the next look at it tries again.
+    behind: bool,
     /// `agent.toml`.
     settings: PathBuf,
 }
@@ -58,6 +60,7 @@ impl Ports {
             listed: BTreeMap::new(),
             given,
             record,
+            behind: false,
             settings,
         })))
     }
@@ -164,17 +167,19 @@ impl Book {
         let settled = settle::settle(&wishes, &self.given);
         let before = self.given.clone();
         self.given.extend(settled);
-        if self.given != before {
+        if self.given != before || self.behind {
             self.save();
         }
     }
 
     /// A record that cannot be written costs nothing now: the same rules give the same ports.
-    fn save(&self) {
+    fn save(&mut self) {
         let Ok(json) = serde_json::to_vec_pretty(&self.given) else {
             return;
         };
-        if let Err(error) = keyfile::replace(&self.record, &json) {
+        let kept = keyfile::replace(&self.record, &json);
+        self.behind = kept.is_err();
+        if let Err(error) = kept {
             tracing::warn!(%error, "given ports could not be kept");
         }
     }

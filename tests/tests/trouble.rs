@@ -25,13 +25,15 @@ mod devices;
 mod doctor;
 #[path = "trouble/laptop.rs"]
 mod laptop;
+#[path = "trouble/machine.rs"]
+mod machine;
 #[path = "trouble/servers.rs"]
 mod servers;
 #[path = "trouble/startup.rs"]
 mod startup;
 
 /// What is played on the one stage; each needs only a stage and Ana.
-const ACTS: [&str; 5] = ["account", "devices", "day", "doctor", "bundle"];
+const ACTS: [&str; 6] = ["machine", "account", "devices", "day", "doctor", "bundle"];
 
 fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("trouble") {
@@ -50,6 +52,10 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     let ana = narrator
         .step("ana joins and signs in", ana::Ana::arrive(&world))
         .await?;
+    // While Bob can still sign in.
+    if act("machine") {
+        machine::play(narrator, &world, &ana).await;
+    }
     // His last query runs on while the others play.
     let disabled = match act("account") {
         true => account::play(narrator, &world).await.ok(),

@@ -480,7 +480,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::DataDirUnusable => [
             "Folder cannot be used",
             "Tidegate cannot keep what it has to because it cannot use {path|its data folder}.",
-            "Check that the folder belongs to you and that the disk is not full.",
+            "Check that the folder belongs to you, and that the disk is neither full nor read-only.",
         ],
         Code::AlreadyRunning => [
             "Already running",

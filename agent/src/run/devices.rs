@@ -64,9 +64,7 @@ impl Owner {
         home.membership.device = device;
         // One that does not hold would keep this device out wherever it is shown.
         home.membership.chain = chain.filter(|chain| holds(chain, home, session));
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
-        }
+        self.keep();
     }
 
     pub(super) fn compare_device(&mut self, id: &str) -> Result<(), Problem> {

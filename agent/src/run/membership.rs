@@ -65,7 +65,7 @@ impl Owner {
     }
 
     /// Moves the key that was just enrolled to its place, in the background.
-    fn settle_key(&mut self, membership: Membership) {
+    pub(super) fn settle_key(&mut self, membership: Membership) {
         let vault = self.tools.kit.vault.clone();
         self.farewells.spawn(async move {
             if join::settle(&vault, &membership).await.is_err() {

@@ -9,6 +9,7 @@ mod effects;
 mod forgetting;
 mod household;
 mod joining;
+mod keeping;
 mod leaving;
 mod membership;
 mod orders;

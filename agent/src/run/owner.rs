@@ -20,6 +20,7 @@ use super::door::DoorReport;
 use super::effects::Work;
 use super::forgetting::Forgetting;
 use super::household::KEYRING_AGAIN;
+use super::keeping::KEEP_AGAIN;
 use super::orders::{Order, TaskNews, TaskReport};
 use super::sockets::Sockets;
 use super::state::{Door, State, Task};
@@ -146,6 +147,8 @@ impl Owner {
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut keyring = interval(KEYRING_AGAIN);
         keyring.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut keep = interval(KEEP_AGAIN);
+        keep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let why = loop {
             self.publish();
             tokio::select! {
@@ -156,6 +159,7 @@ impl Owner {
                 report = next(&mut self.work.hub) => self.on_hub(report).await,
                 Some(_) = self.farewells.join_next() => {}
                 _ = keyring.tick(), if self.state.waits_for_keyring() => self.happens(Input::LookAgain).await,
+                _ = keep.tick(), if self.disk.is_behind() => self.keep_again(),
                 _ = count.tick(), if self.state.is_any_open() => self.recount(),
             }
         };
@@ -268,6 +272,9 @@ impl Owner {
     async fn end(mut self, why: Code) {
         if why == Code::SignedOut {
             self.happens(Input::SignOut).await;
+        }
+        if self.disk.is_behind() {
+            self.keep_again();
         }
         // Nobody reads reports any more: whoever sends one must not wait for that.
         self.task_reports.close();

@@ -96,9 +96,7 @@ impl Owner {
         }
         let broken: Vec<_> = home.promised().map(|one| one.service.clone()).collect();
         home.membership.promised.clear();
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
-        }
+        self.keep();
         for service in broken {
             let problem = self.not_available(&service);
             self.trouble(problem);
@@ -141,9 +139,7 @@ impl Owner {
         home.membership.services = learned.services;
         home.idp = Some(learned.idp);
         home.membership.last = name.or(home.membership.last.take());
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
-        }
+        self.keep();
     }
 
     /// Ends everything that needs a signed-in person. `shown`: the person did not ask for it and must see why.

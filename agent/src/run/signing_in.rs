@@ -114,9 +114,7 @@ impl Owner {
             return;
         };
         home.membership.signed_out = signed_out;
-        if let Err(problem) = self.disk.save(&home.membership) {
-            self.trouble(problem);
-        }
+        self.keep();
     }
 
     /// Lets the provider know that the session is over, in the background. Whoever asked for that is told when it could not be done.

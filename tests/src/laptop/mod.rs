@@ -3,6 +3,7 @@
 
 mod browser;
 mod cost;
+mod disk;
 mod glass;
 mod notebook;
 mod screen;

@@ -8,6 +8,7 @@ use crate::ca::CertificateAuthority;
 use crate::process::Process;
 use crate::provider::Person;
 use crate::trouble::{Doing, Outcome, Trouble};
+use crate::user::User;
 
 const LIMIT: Duration = Duration::from_secs(40);
 
@@ -22,10 +23,24 @@ impl Laptop {
         person: &Person,
         ca: &CertificateAuthority,
     ) -> Outcome<()> {
+        self.visit_as(self.user, login, person, ca).await
+    }
+
+    /// The same by somebody else who has an account on this laptop.
+    ///
+    /// # Errors
+    /// When it prints none, or the provider refuses.
+    pub async fn visit_as(
+        &self,
+        user: User,
+        login: &mut Process,
+        person: &Person,
+        ca: &CertificateAuthority,
+    ) -> Outcome<()> {
         login.says("code_challenge", LIMIT).await?;
         let said = login.stderr();
         let address = line_with(&said, "code_challenge").doing("find the address")?;
-        let page = self.node("visit", &[address], person, ca).await?;
+        let page = self.node("visit", user, &[address], (person, ca)).await?;
         said_close(&page)
     }
 
@@ -49,20 +64,22 @@ impl Laptop {
             address.doing("find the address")?,
             code.doing("find the code")?,
         ];
-        let page = self.node("type-code", &words, person, ca).await?;
+        let page = self
+            .node("type-code", self.user, &words, (person, ca))
+            .await?;
         said_close(&page)
     }
 
     async fn node(
         &self,
         script: &str,
+        user: User,
         words: &[&str],
-        person: &Person,
-        ca: &CertificateAuthority,
+        (person, ca): (&Person, &CertificateAuthority),
     ) -> Outcome<String> {
-        let file = self.home().join("acme-ca.pem");
-        self.stage.run().private_file(self.user, &file, ca.pem())?;
-        self.program(&format!("{script}-{}", self.user.name()), "node")
+        let file = self.stage.run().home(user).join("acme-ca.pem");
+        self.stage.run().private_file(user, &file, ca.pem())?;
+        self.program_of(user, &format!("{script}-{}", user.name()), "node")
             .arg(self.stage.run().at(&format!("provider/{script}.mjs")))
             .args(words.iter().map(|word| word.trim()))
             .arg(person.login)
