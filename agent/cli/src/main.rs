@@ -75,7 +75,8 @@ impl Verb {
     /// Servers log what happens; the other verbs answer, and say what went wrong.
     fn is_server(&self) -> bool {
         match self {
-            Self::Hub(_) | Self::Relay(_) => true,
+            Self::Hub(_) => true,
+            Self::Relay(relay) => relay.is_server(),
             Self::Outlet(outlet) => outlet.is_server(),
             _ => false,
         }
@@ -116,7 +117,7 @@ async fn run(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::User(verb) => return verb.run().await,
         Verb::Outlet(verb) => return verb.run().await,
         Verb::Hub(verb) => verb.run().await?,
-        Verb::Relay(verb) => verb.run().await?,
+        Verb::Relay(verb) => return verb.run().await,
         Verb::Org(verb) => verb.run()?,
         Verb::Ticket(verb) => verb.run()?,
         Verb::Revoke(verb) => verb.run().await?,

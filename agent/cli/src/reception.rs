@@ -59,6 +59,12 @@ impl Reserved {
         Ok(Self(socket))
     }
 
+    /// Whether the port could be taken, and why not.
+    pub(crate) fn probe(address: SocketAddr) -> Result<(), std::io::ErrorKind> {
+        let taken = Self::take(address).and_then(|reserved| reserved.0.listen(1));
+        taken.map(drop).map_err(|error| error.kind())
+    }
+
     /// From here on newcomers are heard. There is room in the kernel for a burst of them: one who finds none waits a
     /// second before it knocks again.
     pub(crate) fn open(self) -> std::io::Result<Reception> {

@@ -2,10 +2,11 @@
 //! It listens only once it knows whom to believe: from its authority, or from what that said before it went away.
 
 mod config;
+mod doctor;
 pub(crate) mod keys;
 mod run;
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use clap::Subcommand;
 use tidegate_link::{Guest, Preface, read_preface};
@@ -34,14 +35,23 @@ enum RelayVerb {
     Keys(keys::Keys),
     /// Run until told to end (SIGTERM).
     Run(run::Run),
+    /// Find out what keeps the relay from carrying anything, and how to mend it.
+    Doctor(doctor::Doctor),
 }
 
 impl RelayArgs {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
+    /// Whether it serves, and logs what it does.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.verb, RelayVerb::Run(_))
+    }
+
+    pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         match self.verb {
-            RelayVerb::Keys(verb) => verb.run(),
-            RelayVerb::Run(verb) => verb.run().await,
+            RelayVerb::Keys(verb) => verb.run()?,
+            RelayVerb::Run(verb) => verb.run().await?,
+            RelayVerb::Doctor(verb) => return verb.run().await,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -3,10 +3,14 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "people/judge.rs"]
+mod judge;
 #[path = "admin/org.rs"]
 mod org;
 #[path = "admin/outlets.rs"]
 mod outlets;
+#[path = "admin/relay_doctor.rs"]
+mod relay_doctor;
 #[path = "admin/running_hub.rs"]
 mod running_hub;
 #[path = "admin/shut_out.rs"]
@@ -18,6 +22,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -81,6 +86,17 @@ fn read_all(base: &Path, below: &Path, files: &mut Files) {
     }
 }
 
+/// Below what the system gives to whoever asks for any port (from 32768 on), so no test beside this one is given it before the hub has it.
+fn free_port() -> u16 {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(1009);
+    (0..10_000)
+        .map(|_| begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % 10_000)
+        .filter_map(|offset| u16::try_from(20_000 + offset).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("some port of ten thousand is free")
+}
+
 impl Place {
     /// Up to `org init`.
     fn founded() -> Self {
@@ -116,16 +132,10 @@ impl Place {
             tidegate_link::keyfile::private_directory(path.parent().unwrap()).ok(); // the first is the test's own
             secret(&path, content);
         }
-        // Free now; nobody else is likely to take it in the next second.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         Self {
             root: root.clone(),
             dir,
-            port,
+            port: free_port(),
         }
     }
 

@@ -131,7 +131,18 @@ pub fn private_directory(path: &Path) -> Result<(), KeyFileError> {
         kind => KeyFileError::Io(kind),
     })?;
 
-    let facts = std::fs::metadata(path).map_err(|e| KeyFileError::Io(e.kind()))?;
+    is_private_directory(path)
+}
+
+/// As [`private_directory`], for looking only: nothing is made.
+///
+/// # Errors
+/// The same, and when there is none.
+pub fn is_private_directory(path: &Path) -> Result<(), KeyFileError> {
+    let facts = std::fs::metadata(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => KeyFileError::Missing,
+        kind => KeyFileError::Io(kind),
+    })?;
     if !facts.is_dir() {
         return Err(KeyFileError::NotADirectory);
     }

@@ -83,6 +83,7 @@ fn every_check_of_the_doctors_is_broken_by_a_test() {
     for (whose, folder) in [
         ("laptop", "agent/src/doctor"),
         ("outlet", "agent/outlet/src/doctor"),
+        ("relay", "agent/cli/src/relay/doctor"),
     ] {
         let table = table[whose].as_table().unwrap();
         let names = check_names(folder);

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tidegate_outlet::config::{Reader, load};
+use tidegate_outlet::config::{Mistakes, Reader, load};
 use tidegate_proto::{
     identity::PeerId,
     names::{HubAddress, OrgName},
@@ -22,7 +22,11 @@ pub(crate) struct RelayConfig {
 
 impl RelayConfig {
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        load(path, Self::read).map_err(|mistakes| Failure::mistakes(path, mistakes))
+        Self::parse(path).map_err(|mistakes| Failure::mistakes(path, mistakes))
+    }
+
+    pub(super) fn parse(path: &Path) -> Result<Self, Mistakes> {
+        load(path, Self::read)
     }
 
     /// `None` only after a note was made.

@@ -32,20 +32,37 @@ impl Keys {
     }
 }
 
+/// Why there is no key to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoKey {
+    File(KeyFileError),
+    /// What is in the file is something else.
+    Damaged,
+}
+
 /// The key in this directory, made if there is none.
 pub(crate) fn relay_key(dir: &Path) -> Result<NoiseSecret, Failure> {
     keyfile::private_directory(dir).map_err(|error| Trouble::file(dir, error))?;
     let path = dir.join(FILE);
-    let content = match keyfile::read(&path, LENGTH) {
-        Err(KeyFileError::Missing) => make(&path)?,
-        read => read.map_err(|error| Trouble::file(&path, error))?,
+    let kept = match kept_key(dir) {
+        Err(NoKey::File(KeyFileError::Missing)) => key_in(&make(&path)?),
+        kept => kept,
     };
-    let secret = content
-        .strip_prefix(MAGIC)
-        .and_then(|secret| <&[u8; 32]>::try_from(secret).ok());
-    Ok(NoiseSecret::from_bytes(
-        secret.ok_or(Trouble::RelayKeyDamaged { path })?,
-    ))
+    Ok(kept.map_err(|why| match why {
+        NoKey::File(error) => Trouble::file(&path, error),
+        NoKey::Damaged => Trouble::RelayKeyDamaged { path },
+    })?)
+}
+
+/// The key in this directory, for looking only.
+pub(super) fn kept_key(dir: &Path) -> Result<NoiseSecret, NoKey> {
+    key_in(&keyfile::read(&dir.join(FILE), LENGTH).map_err(NoKey::File)?)
+}
+
+fn key_in(content: &[u8]) -> Result<NoiseSecret, NoKey> {
+    let secret = content.strip_prefix(MAGIC);
+    let secret = secret.and_then(|secret| <&[u8; 32]>::try_from(secret).ok());
+    secret.map(NoiseSecret::from_bytes).ok_or(NoKey::Damaged)
 }
 
 fn make(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -324,7 +324,7 @@ fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {
     ConfigMistake {
         key: format!("line {line}"),
         reason: format!("it is not valid TOML: {}", why.message()),
-        fix: "correct this line; nothing after it was looked at".to_owned(),
+        fix: "this line again; nothing after it was looked at".to_owned(),
     }
 }
 

@@ -12,8 +12,7 @@ use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::{
     names::OrgName,
     statement::{
-        AuthorityStatement, Beacon, IdpStatement, Newest, Seen, ServiceStatement, Statement,
-        StatementError,
+        AuthorityStatement, Beacon, IdpStatement, Seen, ServiceStatement, Statement, StatementError,
     },
     strict::{self, StrictError},
     time::UnixTime,
@@ -35,7 +34,7 @@ pub enum KeptError {
 
 /// Why something that was sent to us is not taken.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotTaken {
+pub enum NotTaken {
     #[error("{0}")]
     Statement(#[from] StatementError),
     #[error("the list of those who were shut out is none: {0}")]
@@ -64,6 +63,14 @@ pub(super) struct Known {
     /// What `parts` say, once they were verified.
     #[serde(skip)]
     word: Option<Word>,
+}
+
+/// Whether there is anything that was kept, for looking only.
+///
+/// # Errors
+/// When there is something and it cannot be read.
+pub fn is_kept(data: &Path) -> Result<bool, KeptError> {
+    Ok(Known::load(data)?.parts.is_some())
 }
 
 impl Known {
@@ -121,10 +128,9 @@ impl Known {
         Ok(word.clone())
     }
 
-    /// What a beacon says of the newest versions.
-    pub(super) fn newest(&self, jws: &str, org: &OrgName) -> Result<Newest, NotTaken> {
+    pub(super) fn beacon(&self, jws: &str, org: &OrgName) -> Result<Beacon, NotTaken> {
         let word = self.word.as_ref().ok_or(NotTaken::TooEarly)?;
-        Ok(Beacon::verify_for(jws, &word.authority.key, org)?.versions)
+        Ok(Beacon::verify_for(jws, &word.authority.key, org)?)
     }
 }
 

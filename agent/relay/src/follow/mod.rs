@@ -3,10 +3,10 @@
 
 mod known;
 
-pub use known::KeptError;
+pub use known::{KeptError, NotTaken, is_kept};
 
 use crate::{Catalogue, Clock, Limits, RelayConfig};
-use known::{Known, NotTaken, Parts};
+use known::{Known, Parts};
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -23,6 +23,7 @@ use tidegate_proto::{
     identity::{NoiseSecret, PeerId},
     names::{HubAddress, OrgName},
     statement::{AuthorityStatement, Newest},
+    time::UnixTime,
 };
 use tokio::{
     sync::watch,
@@ -115,9 +116,16 @@ impl Told {
     }
 }
 
-/// Why the authority is not followed any more.
+/// What the authority says at one moment, for looking only.
+pub struct Looked {
+    pub word: Word,
+    /// When it said so, by its own clock.
+    pub at: UnixTime,
+}
+
+/// Why the authority is not followed any more, or could not be asked.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+pub enum Lost {
     #[error("{0}")]
     Link(#[from] LinkError),
     #[error("{0}")]
@@ -228,7 +236,25 @@ impl Follower {
         }
     }
 
+    /// Asks once, and keeps nothing of it on disk.
+    ///
+    /// # Errors
+    /// When the authority is not reached, does not know this relay, or says what cannot be believed.
+    pub async fn look(&self) -> Result<Looked, Lost> {
+        let (word, beacon, _) = self.hear().await?;
+        let at = self.known().beacon(&beacon, &self.config.org)?.at;
+        Ok(Looked { word, at })
+    }
+
     async fn ask(&self) -> Result<(Word, Newest, ApiClient), Lost> {
+        let (word, beacon, client) = self.hear().await?;
+        self.keep().await;
+        let newest = self.newest(&beacon)?;
+        Ok((word, newest, client))
+    }
+
+    /// The word, and the beacon that came with it.
+    async fn hear(&self) -> Result<(Word, String, ApiClient), Lost> {
         let FollowerConfig {
             hub,
             org,
@@ -249,13 +275,11 @@ impl Follower {
         let word = self
             .known()
             .take(parts, answer.shut_out, &self.config, tidegate_link::now())?;
-        self.keep().await;
-        let newest = self.newest(&answer.beacon)?;
-        Ok((word, newest, client))
+        Ok((word, answer.beacon, client))
     }
 
     fn newest(&self, beacon: &str) -> Result<Newest, Lost> {
-        Ok(self.known().newest(beacon, &self.config.org)?)
+        Ok(self.known().beacon(beacon, &self.config.org)?.versions)
     }
 
     /// What cannot be kept is in force all the same.
