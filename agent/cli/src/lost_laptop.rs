@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tidegate_link::now;
 use tidegate_proto::{
     api::devices::{DeviceInfo, DevicesAnswer, Inquiry, InquiryRequest},
@@ -127,11 +129,56 @@ impl LostLaptop {
 
     fn print(&self, known: &DevicesAnswer) {
         if self.json {
-            println!("{}", serde_json::json!(known));
+            println!("{}", serde_json::json!(Laptops::of(known)));
             return;
         }
         for device in &known.devices {
             println!("{}", line(device));
+        }
+    }
+}
+
+/// The answer of `lost-laptop --json`: what the hub knows of the person's devices, afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Laptops {
+    /// Whose they are.
+    sub: String,
+    devices: Vec<Laptop>,
+}
+
+/// One of them. Times are seconds since 1970, UTC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Laptop {
+    /// Its fingerprint: for `--device`, and for `tidegate revoke --device`.
+    id: String,
+    /// As records call it: `dev-…`.
+    name: String,
+    /// As it called itself; empty for one that came with a ticket.
+    label: String,
+    enrolled: u64,
+    /// When it last got a credential.
+    seen: Option<u64>,
+    revoked: bool,
+    /// The fingerprint of the device that let it in.
+    vouched_by: Option<String>,
+}
+
+impl Laptops {
+    fn of(known: &DevicesAnswer) -> Self {
+        let laptop = |device: &DeviceInfo| Laptop {
+            id: device.id.to_string(),
+            name: device.name.clone(),
+            label: device.label.clone(),
+            enrolled: device.enrolled.0,
+            seen: device.seen.map(|at| at.0),
+            revoked: device.revoked,
+            vouched_by: device.vouched_by.map(|id| id.to_string()),
+        };
+        Self {
+            sub: known.sub.to_string(),
+            devices: known.devices.iter().map(laptop).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(crate) struct OutArgs {
     /// Print JSON, as described by `tidegate schema`; errors too, on standard error.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 

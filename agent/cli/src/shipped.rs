@@ -12,6 +12,8 @@ use crate::trouble::Trouble;
 
 /// Names of services are asked for when the key is pressed: from the agent's memory, without waiting for a hub.
 const BASH_SERVICES: &str = include_str!("completion_services.bash");
+const FISH_SERVICES: &str = include_str!("completion_services.fish");
+const ZSH_SERVICES: &str = include_str!("completion_services.zsh");
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -35,12 +37,36 @@ impl Completions {
     pub(crate) fn run(self) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut help::command(), "tidegate", &mut script);
-        let mut script = String::from_utf8_lossy(&script).into_owned();
-        if self.shell == Shell::Bash {
-            script += BASH_SERVICES;
-        }
-        data(&script);
+        data(&with_services(
+            self.shell,
+            &String::from_utf8_lossy(&script),
+        ));
     }
+}
+
+/// The verbs that take a service offer the names of those that there are; other shells know the verbs and options only.
+fn with_services(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => script.to_owned() + BASH_SERVICES,
+        Shell::Fish => script.to_owned() + FISH_SERVICES,
+        Shell::Zsh => with_zsh_services(script),
+        _ => script.to_owned(),
+    }
+}
+
+/// zsh reads the file as the function itself: what comes behind its end is never read, so the names stand at its head.
+fn with_zsh_services(script: &str) -> String {
+    let (head, rest) = script.split_once('\n').unwrap_or((script, ""));
+    let lines = rest.lines().map(|line| {
+        let is_service = line
+            .trim_start_matches(['\'', ':'])
+            .starts_with("service --");
+        match line.strip_suffix(":_default' \\").filter(|_| is_service) {
+            Some(line) => format!("{line}:_tidegate_services' \\\n"),
+            None => format!("{line}\n"),
+        }
+    });
+    format!("{head}\n{ZSH_SERVICES}{}", lines.collect::<String>())
 }
 
 impl Man {

@@ -2,6 +2,11 @@
 //! The agent here is a socket that speaks the control protocol; the real one is played in the tests of the whole.
 #![allow(clippy::unwrap_used)]
 
+#[path = "people/answers.rs"]
+mod answers;
+#[path = "people/judge.rs"]
+mod judge;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -37,6 +42,7 @@ impl Home {
         let place = |name: &str| self.path().join(name);
         command
             .args(args)
+            .current_dir(self.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.path())
@@ -408,6 +414,47 @@ fn packages_get_completions_and_manual_pages() {
         .output()
         .unwrap();
     assert_eq!(text(&out.stdout), "warehouse\n", "{}", text(&out.stderr));
+}
+
+#[test]
+fn zsh_and_fish_complete_names_of_services() {
+    let home = Home::new();
+    let open = with_warehouse(connected());
+    home.agent(open.clone(), None, open);
+    let folder = Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let answer = |shell: &str, args: &[&str]| {
+        let mut command = Command::new(shell);
+        for (name, value) in home.command(&[]).get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command.env("PATH", &path).args(args);
+        // A shell that is not here is not pretended.
+        let out = command.output().ok()?;
+        Some(text(&out.stdout).trim().to_owned())
+    };
+    for (shell, file) in [("fish", "tidegate.fish"), ("zsh", "_tidegate")] {
+        let script = home.tidegate(&["completions", shell]);
+        fs::write(home.path().join(file), script.stdout).unwrap();
+    }
+    let here = home.path().to_str().unwrap();
+    let ask = format!("source {here}/tidegate.fish; complete -C 'tidegate dsn war'");
+    let zsh = ["30", "zsh", "-f", "-c", include_str!("press.zsh"), "zsh"];
+    let zsh = [
+        &zsh[..],
+        &[here, folder.to_str().unwrap(), "tidegate connect war"],
+    ]
+    .concat();
+
+    if let Some(said) = answer("fish", &["--no-config", "-c", &ask]) {
+        assert_eq!(said, "warehouse");
+    }
+    if answer("zsh", &["--version"]).is_some() {
+        assert_eq!(
+            answer("timeout", &zsh).unwrap(),
+            "tidegate connect warehouse"
+        );
+    }
 }
 
 /// With a ticket in it; nobody made it, and no hub is there.

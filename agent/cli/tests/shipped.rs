@@ -135,3 +135,67 @@ fn bash_completes_what_was_begun() {
     assert_eq!(complete(&["tidegate", "devices", "app"]), "approve");
     assert!(complete(&["tidegate", "bundle", "--le"]).contains("--level"));
 }
+
+/// Whether this shell is here. Where it is not, nothing is pretended.
+fn is_here(shell: &str) -> bool {
+    let here = Command::new(shell).arg("--version").output().is_ok();
+    if !here {
+        println!("there is no {shell} here: nothing was completed");
+    }
+    here
+}
+
+fn script_for(shell: &str, home: &Path, file: &str) -> std::path::PathBuf {
+    let script = tidegate(home).args(["completions", shell]).output();
+    let file = home.join(file);
+    std::fs::write(&file, script.unwrap().stdout).unwrap();
+    file
+}
+
+#[test]
+fn fish_completes_what_was_begun() {
+    if !is_here("fish") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let file = script_for("fish", home.path(), "tidegate.fish");
+    let complete = |line: &str| {
+        let ask = format!("source {}; complete -C '{line}'", file.display());
+        let mut fish = Command::new("fish");
+        fish.args(["--no-config", "-c", &ask])
+            .env("HOME", home.path());
+        let answer = fish.output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer.stderr), "");
+        String::from_utf8(answer.stdout).unwrap()
+    };
+
+    assert!(complete("tidegate logo").starts_with("logout\t"));
+    assert!(complete("tidegate devices app").starts_with("approve\t"));
+    assert!(complete("tidegate bundle --le").starts_with("--level"));
+}
+
+/// As at a terminal: the keys are pressed in a zsh of its own, and the line is read back.
+const PRESS: &str = include_str!("press.zsh");
+
+#[test]
+fn zsh_completes_what_was_begun() {
+    if !is_here("zsh") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    script_for("zsh", home.path(), "_tidegate");
+    let complete = |line: &str| {
+        let mut zsh = Command::new("timeout");
+        zsh.args(["30", "zsh", "-f", "-c", PRESS, "zsh"])
+            .arg(home.path())
+            .args(["/usr/bin", line])
+            .env("HOME", home.path());
+        let answer = zsh.output().unwrap();
+        assert!(answer.status.success(), "{answer:?}");
+        String::from_utf8(answer.stdout).unwrap().trim().to_owned()
+    };
+
+    assert_eq!(complete("tidegate logo"), "tidegate logout");
+    assert_eq!(complete("tidegate devices app"), "tidegate devices approve");
+    assert_eq!(complete("tidegate bundle --le"), "tidegate bundle --level=");
+}

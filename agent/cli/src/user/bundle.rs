@@ -4,6 +4,8 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidegate_agent::Places;
 use tidegate_agent::doctor;
@@ -50,6 +52,14 @@ pub(crate) struct Bundle {
     pub(super) out: OutArgs,
 }
 
+/// The answer of `bundle`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Saved {
+    /// Where it was saved.
+    pub(crate) file: String,
+}
+
 impl Bundle {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let checks = examined(&self.seat, None).await?;
@@ -72,7 +82,8 @@ impl Bundle {
         self.agree(&text, &path)?;
         keyfile::create(&path, text.as_bytes()).map_err(|error| Trouble::file(&path, error))?;
         let shown = path.display().to_string();
-        self.out.answer(&json!({ "file": shown }), || shown.clone())
+        let saved = Saved { file: shown };
+        self.out.answer(&saved, || saved.file.clone())
     }
 
     /// `None` where no agent can say: that is in the checks.

@@ -36,7 +36,7 @@ pub(crate) struct Doctor {
     pub(super) out: OutArgs,
 }
 
-/// The answer of `doctor` and `outlet doctor`.
+/// The answer of `doctor`, `outlet doctor` and `relay doctor`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {

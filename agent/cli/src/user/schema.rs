@@ -3,7 +3,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use super::{config, devices, doctor, env, events, paths, report};
+use super::{bundle, config, devices, doctor, env, events, paths, report};
 use crate::failure::{Exit, Failure};
 use crate::out::data;
 
@@ -25,12 +25,16 @@ struct Tidegate {
     env: env::Variables,
     /// `tidegate devices --json`
     devices: devices::Answer,
-    /// `tidegate doctor --json`, `tidegate outlet doctor --json`
+    /// `tidegate doctor --json`, and those of `outlet` and `relay`
     doctor: doctor::Answer,
     /// `tidegate config --json`
     config: config::Settings,
+    /// `tidegate bundle --json`
+    bundle: bundle::Saved,
     /// `tidegate paths --json`
     paths: paths::Answer,
+    /// `tidegate lost-laptop --json`
+    lost_laptop: crate::lost_laptop::Laptops,
     /// Any verb with `--json` that fails: on standard error
     error: crate::failure::Said,
 }

@@ -104,7 +104,9 @@ fn a_lost_laptop_is_shut_out_and_what_is_left_to_do_is_said() {
 
     joined_laptop(&place, "00uana", "first");
     joined_laptop(&place, "00uana", "second");
-    let listed: Value = serde_json::from_str(&said(&lost(&["--list", "--json"]))).unwrap();
+    let listed = lost(&["--list", "--json"]).stdout;
+    judge::is_as_described(&listed, "lost_laptop", &["lost-laptop"]);
+    let listed: Value = serde_json::from_slice(&listed).unwrap();
     let name = listed["devices"][0]["name"].as_str().unwrap().to_owned();
     let which = lost(&[]);
     let done = lost(&["--device", &name]);
