@@ -80,7 +80,7 @@ impl Provider {
             .arg(run.at("provider/provider.mjs"))
             .arg(home.join("config.json"))
             .start(stage)?;
-        process.says("ready", Duration::from_secs(20)).await?;
+        process.says("ready", Duration::from_secs(90)).await?;
         let key_host = format!("{host}:{port}");
         Ok(Self {
             issuer,

@@ -7,11 +7,16 @@ use std::process::ExitCode;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+#[cfg(unix)]
 use tidegate_outlet::config::{ConfigMistake, Mistakes};
 use tidegate_proto::{
     problem::{Code, Problem},
     words::words,
 };
+
+/// Where no server's file is read, there is none with mistakes.
+#[cfg(not(unix))]
+type ConfigMistake = std::convert::Infallible;
 
 /// Exit codes, stable for scripts.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -79,6 +84,7 @@ impl Failure {
     }
 
     /// A file with mistakes in it; `file` is the path as the person gave it.
+    #[cfg(unix)]
     pub(crate) fn mistakes(file: &std::path::Path, Mistakes(mistakes): Mistakes) -> Self {
         let cause = match mistakes.len() {
             1 => "It has one mistake.".to_owned(),
@@ -160,11 +166,25 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let words = words(&problem);
         let code = Some(problem.code);
+        let service = problem.facts.service.as_ref().map(ToString::to_string);
+        let next = at_a_terminal(problem.code, service.as_deref(), words.next);
         Self {
             code,
-            ..Self::new(exit(problem.code), words.title, words.cause, words.next)
+            ..Self::new(exit(problem.code), words.title, words.cause, next)
         }
     }
+}
+
+/// What the words call Settings, or date and time, is a command here: added where there is one.
+pub(crate) fn at_a_terminal(code: Code, service: Option<&str>, next: String) -> String {
+    let command = match (code, service) {
+        (Code::PortTaken | Code::PortNotFree, Some(service)) => {
+            format!("tidegate config set ports.{service} 15999")
+        }
+        (Code::ClockOff, _) if cfg!(target_os = "linux") => "timedatectl set-ntp true".to_owned(),
+        _ => return next,
+    };
+    format!("{next} At a terminal: `{command}`.")
 }
 
 impl From<Code> for Failure {
@@ -278,6 +298,20 @@ mod tests {
             text.contains("- a.b: it is missing\n    write: it\n  - c: "),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_the_words_call_settings_is_a_command_at_a_terminal() {
+        let problem = Problem::new(Code::PortTaken).port(15432);
+        let named = problem.clone().service(&"warehouse".parse().unwrap());
+
+        let said = Failure::from(named).to_string();
+
+        assert!(
+            said.contains("`tidegate config set ports.warehouse 15999`"),
+            "{said}"
+        );
+        assert!(!Failure::from(problem).to_string().contains("config set"));
     }
 
     #[test]

@@ -1,29 +1,44 @@
 //! The `tidegate` command: one binary with the user's, the servers' and the administrator's verbs.
 //! Each verb lives in its own file and returns `Result<(), Failure>`; only this file turns one into an exit code.
+// Words for servers and administrators are here on every system, and nobody says them where their verbs are not.
+#![cfg_attr(not(unix), allow(dead_code))]
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(unix)]
 mod audit;
 mod failure;
 mod help;
+#[cfg(unix)]
 mod hub;
+#[cfg(unix)]
 mod hub_client;
+#[cfg(unix)]
 mod lost_laptop;
+#[cfg(unix)]
 mod org;
 mod out;
+#[cfg(unix)]
 mod outlet;
 mod process;
+#[cfg(unix)]
 mod public_file;
+#[cfg(unix)]
 mod reception;
+#[cfg(unix)]
 mod relay;
+#[cfg(unix)]
 mod revoke;
+#[cfg_attr(not(unix), path = "elsewhere.rs")]
+mod servers;
 mod shipped;
 mod signals;
 mod table;
 mod telemetry;
 mod terminal;
+#[cfg(unix)]
 mod ticket;
 mod trouble;
 mod user;
@@ -45,22 +60,8 @@ struct Tidegate {
 enum Verb {
     #[command(flatten)]
     User(user::Verb),
-    /// Run an outlet beside a service.
-    Outlet(outlet::Outlet),
-    /// Run the hub: authority and relay in one process.
-    Hub(hub::HubArgs),
-    /// Run a relay of its own, for the bytes only.
-    Relay(relay::RelayArgs),
-    /// Set up an organisation and sign what its servers may do.
-    Org(org::Org),
-    /// Make a one-time join link for a person.
-    Ticket(ticket::Ticket),
-    /// Shut a person or a device out, now.
-    Revoke(revoke::Revoke),
-    /// Shut a lost laptop out, and say what is left to do.
-    LostLaptop(lost_laptop::LostLaptop),
-    /// Prove that an audit record is complete.
-    Audit(audit::Audit),
+    #[command(flatten)]
+    Server(servers::Verb),
     /// Print the JSON Schema of what `--json` prints.
     #[command(hide = true)]
     Schema(user::schema::Schema),
@@ -74,12 +75,7 @@ enum Verb {
 impl Verb {
     /// Servers log what happens; the other verbs answer, and say what went wrong.
     fn is_server(&self) -> bool {
-        match self {
-            Self::Hub(_) => true,
-            Self::Relay(relay) => relay.is_server(),
-            Self::Outlet(outlet) => outlet.is_server(),
-            _ => false,
-        }
+        matches!(self, Self::Server(verb) if verb.is_server())
     }
 
     fn wants_json(&self) -> bool {
@@ -115,14 +111,7 @@ fn main() -> ExitCode {
 async fn run(verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::User(verb) => return verb.run().await,
-        Verb::Outlet(verb) => return verb.run().await,
-        Verb::Hub(verb) => verb.run().await?,
-        Verb::Relay(verb) => return verb.run().await,
-        Verb::Org(verb) => verb.run()?,
-        Verb::Ticket(verb) => verb.run()?,
-        Verb::Revoke(verb) => verb.run().await?,
-        Verb::LostLaptop(verb) => verb.run().await?,
-        Verb::Audit(verb) => verb.run()?,
+        Verb::Server(verb) => return verb.run().await,
         Verb::Schema(verb) => verb.run()?,
         Verb::Completions(verb) => verb.run(),
         Verb::Man(verb) => verb.run()?,

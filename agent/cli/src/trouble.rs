@@ -4,9 +4,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
 use tidegate_authority::{BundleError, KeysError, OpenError};
 use tidegate_link::{LinkError, keyfile::KeyFileError};
 use tidegate_proto::names::ServiceName;
+#[cfg(unix)]
 use tidegate_relay::follow::KeptError;
 
 use crate::failure::{Exit, Failure};
@@ -41,7 +43,9 @@ pub(crate) enum Trouble {
     BundleDamaged {
         path: PathBuf,
     },
+    #[cfg(unix)]
     BundleRefused(BundleError),
+    #[cfg(unix)]
     AuthorityRefused(OpenError),
     Unreachable {
         hub: String,
@@ -61,6 +65,7 @@ pub(crate) enum Trouble {
         config: PathBuf,
     },
     /// What a relay kept cannot be read.
+    #[cfg(unix)]
     RelayForgot(KeptError),
     NothingToResend {
         path: PathBuf,
@@ -194,7 +199,9 @@ fn servers(trouble: &Trouble) -> Failure {
             "It was not written by `tidegate org sign`, or was changed since.",
             "Sign the org again and copy the new bundle here.",
         ),
+        #[cfg(unix)]
         Trouble::BundleRefused(error) => bundle(error),
+        #[cfg(unix)]
         Trouble::AuthorityRefused(error) => authority(error),
         Trouble::Unreachable { hub, error } => Failure::new(
             if *error == LinkError::TimedOut {
@@ -231,6 +238,7 @@ fn servers(trouble: &Trouble) -> Failure {
                 config.display()
             ),
         ),
+        #[cfg(unix)]
         Trouble::RelayForgot(error) => Failure::new(
             Exit::ThisComputer,
             "the relay does not start",
@@ -244,6 +252,7 @@ fn servers(trouble: &Trouble) -> Failure {
     }
 }
 
+#[cfg(unix)]
 fn bundle(error: &BundleError) -> Failure {
     let next = match error {
         BundleError::Rollback(_) => "Use the newest bundle; an older one is never taken again.",
@@ -264,6 +273,7 @@ fn bundle(error: &BundleError) -> Failure {
     )
 }
 
+#[cfg(unix)]
 fn authority(error: &OpenError) -> Failure {
     let next = match error {
         OpenError::Bundle(error) => return bundle(error),
@@ -281,7 +291,7 @@ fn authority(error: &OpenError) -> Failure {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use tidegate_proto::statement::StatementError;
 

@@ -13,7 +13,8 @@ use crate::process::Process;
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
 
-const START: Duration = Duration::from_secs(20);
+/// Ends a wait in vain; how long a start takes on a busy machine is nobody's promise.
+const START: Duration = Duration::from_secs(90);
 
 pub struct Hub {
     firm: Firm,

@@ -16,7 +16,8 @@ use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::warehouse::{DATABASE, LOGIN};
 
-const START: Duration = Duration::from_secs(30);
+/// Ends a wait in vain; how long a start takes on a busy machine is nobody's promise.
+const START: Duration = Duration::from_secs(90);
 
 pub struct Outlet {
     stage: Arc<Stage>,

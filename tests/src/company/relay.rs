@@ -14,7 +14,8 @@ use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
 use crate::user::User;
 
-const START: Duration = Duration::from_secs(20);
+/// Ends a wait in vain; how long a start takes on a busy machine is nobody's promise.
+const START: Duration = Duration::from_secs(90);
 
 pub struct Relay {
     pub process: Process,

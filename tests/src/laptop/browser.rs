@@ -13,7 +13,7 @@ use crate::process::Process;
 use crate::provider::Person;
 use crate::trouble::{Outcome, Trouble};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Browser {
     driver: WebDriver,

@@ -20,12 +20,16 @@ else
   echo "${DISPLAY#:}" >"$display"
 fi
 
+# Each step is told: a session that does not come up says in its log how far it came.
+echo "display $DISPLAY"
 dbus-daemon --session --nofork --nopidfile --address="$DBUS_SESSION_BUS_ADDRESS" &
 until [ -S "$XDG_RUNTIME_DIR/bus" ]; do sleep 0.05; done
 
+echo "bus"
 # The keyring is opened with her login password, as at a desktop's greeter.
 gnome-keyring-daemon --unlock --components=secrets <"$HOME/.login" >/dev/null
 rm "$HOME/.login"
+echo "keyring"
 
 openbox &
 xsetroot -solid '#31566a'

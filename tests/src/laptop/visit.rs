@@ -10,7 +10,7 @@ use crate::provider::Person;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
 
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(60);
 
 impl Laptop {
     /// Signs in for a command that was told `--no-browser`, at the address that it prints.

@@ -12,7 +12,7 @@ use tidegate_tests::{Laptop, Program, User};
 
 use super::ana::{Ana, must_say};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(40);
 
 pub(crate) async fn port_taken(world: &World, ana: &Ana) -> Outcome<()> {
     let port = SERVICE_PORT.to_string();

@@ -12,7 +12,7 @@ use tidegate_agent::{Action, AgentConfig, Code, Places, Problem, ServiceState, S
 
 use super::seat::{Seat, SeatArgs};
 use super::which;
-use crate::failure::{Exit, Failure, exit};
+use crate::failure::{Exit, Failure, at_a_terminal, exit};
 use crate::out::{OutArgs, note};
 use crate::table::{Screen, Tone};
 
@@ -155,6 +155,17 @@ async fn asked(seat: &mut Seat, service: Option<&str>) -> Result<Snapshot, Failu
     seat.look(false).await
 }
 
+/// The words of the check, and the command where there is one.
+fn fix(check: &Check) -> Option<String> {
+    let fix = check.fix.clone()?;
+    let service = check.about.as_deref();
+    let service = service.map(|about| about.rsplit('/').next().unwrap_or(about));
+    Some(match check.code {
+        Some(code) => at_a_terminal(code, service, fix),
+        None => fix,
+    })
+}
+
 impl Answer {
     fn of(checks: &[Check]) -> Self {
         let word = |verdict: Verdict| match verdict {
@@ -176,7 +187,7 @@ impl Answer {
                     about: check.about.clone(),
                     verdict: word(check.verdict).into(),
                     finding: check.finding.clone(),
-                    fix: check.fix.clone(),
+                    fix: fix(check),
                     code: check.code.map(|code| code.to_string()),
                 })
                 .collect(),

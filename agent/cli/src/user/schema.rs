@@ -34,6 +34,7 @@ struct Tidegate {
     /// `tidegate paths --json`
     paths: paths::Answer,
     /// `tidegate lost-laptop --json`
+    #[cfg(unix)]
     lost_laptop: crate::lost_laptop::Laptops,
     /// Any verb with `--json` that fails: on standard error
     error: crate::failure::Said,

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use tidegate_agent::{AccountView, DeviceView};
 
 use super::judge::is_as_described;

@@ -34,8 +34,7 @@ pub(super) async fn two_people(world: &World, ana: &Ana) -> Outcome<()> {
     ] {
         match refused {
             Ok(rows) => return Err(Trouble::new(format!("{whose} let the other in: {rows}"))),
-            Err(error) => must_say(&error.to_string(), &["does not run under your account"])
-                .or_else(|_| must_say(&error.to_string(), &["closed the connection"]))?,
+            Err(error) => must_say(&error.to_string(), &["Connection reset by peer"])?,
         }
     }
     for (whose, status) in [
