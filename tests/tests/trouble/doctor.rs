@@ -7,8 +7,6 @@ mod computer;
 mod found;
 #[path = "doctor/outlet.rs"]
 mod outlet;
-#[path = "doctor/relay.rs"]
-mod relay;
 #[path = "doctor/service.rs"]
 mod service;
 #[path = "doctor/way.rs"]
@@ -31,7 +29,6 @@ pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
         way::play(narrator, world, ana).await;
         service::play(narrator, world, ana).await;
         outlet::play(narrator, world).await;
-        relay::play(narrator, world).await;
     }
 }
 

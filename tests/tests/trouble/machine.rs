@@ -1,10 +1,8 @@
-//! Trouble with the machine that an agent runs on: somebody else on it, a full disk, a home that cannot be written, a port that is moved.
+//! Trouble with the machine that an agent runs on: a full disk, a port that is moved, two organisations.
 //! Each gets a sentence, loses nothing, and is over by itself when its cause is.
 
 #[path = "machine/disk.rs"]
 mod disk;
-#[path = "machine/neighbour.rs"]
-mod neighbour;
 #[path = "machine/orgs.rs"]
 mod orgs;
 #[path = "machine/settings.rs"]
@@ -13,10 +11,10 @@ mod settings;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tidegate_tests::Program;
 use tidegate_tests::narrator::Narrator;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
-use tidegate_tests::{Program, User};
 
 use super::ana::Ana;
 
@@ -47,20 +45,8 @@ pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Ana) {
     }
     let _ = narrator
         .step(
-            "two_people_on_one_machine_do_not_meet",
-            neighbour::two_people(world, ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
             "a_full_disk_is_a_sentence_loses_nothing_and_is_over_when_it_has_room",
             disk::full(world),
-        )
-        .await;
-    let _ = narrator
-        .step(
-            "a_home_that_cannot_be_written_is_a_sentence_and_what_was_joined_works",
-            disk::read_only(world),
         )
         .await;
 }
@@ -112,14 +98,3 @@ async fn json(program: Program, world: &World) -> Outcome<Value> {
     let text = program.output(&world.stage, LIMIT).await?;
     serde_json::from_str(&text).doing(format!("read {text}"))
 }
-
-/// Bob works with data, too.
-fn bob_may(world: &World) -> Outcome<()> {
-    let person = &world.provider.bob;
-    world
-        .provider
-        .move_to(person, "Data Science", &["Everyone", "data-science"])
-}
-
-/// Bob's account on whichever machine.
-const BOB: User = User::Colleague;

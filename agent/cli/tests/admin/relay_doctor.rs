@@ -1,5 +1,5 @@
 //! The relay's doctor at what lies beside the relay: settings, directory, key, memory, port. Each is broken for real and blamed by its name.
-//! The way to the hub is played with a real one, on the stage (trouble/doctor/relay.rs).
+//! The way to the hub is the outlet's.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A disk that is full from the first moment, one that fills while she works, and a home that cannot be written.
+//! A disk that is full from the first moment, and one that fills while she works.
 //! The disk is real and tiny (a tmpfs over the agent's folder); what is tried is that she works on, and that nothing has to be done afterwards.
 
 use std::path::PathBuf;
@@ -55,39 +55,6 @@ pub(super) async fn full(world: &World) -> Outcome<()> {
     let agent = other.connects("connect-after").await?;
     must_say(&other.query("after").await?, &["42"])?;
     drop(agent);
-    other.leaves().await
-}
-
-pub(super) async fn read_only(world: &World) -> Outcome<()> {
-    let other = Other::sits_down(world).await?;
-    let share = other.laptop.home().join(".local/share");
-    let link = world.company.admin.ticket(&world.provider.ana).await?;
-
-    other.laptop.make_read_only(&share)?;
-    let refused = said(other.program("join-ro", &["join"])?.stdin(&link), world).await?;
-    other.laptop.uncover(&share)?;
-    must_say(&refused.text, &[FULL, "read-only", ".local/share/tidegate"])?;
-    other
-        .laptop
-        .join(&link)
-        .await
-        .doing("join with the same link")?;
-    drop(other.signs_in_and_connects().await?);
-
-    let config = other.laptop.home().join(".config");
-    other.laptop.make_read_only(&share)?;
-    other.laptop.make_read_only(&config)?;
-    let agent = other.connects("connect-ro").await?;
-    must_say(&other.query("ro").await?, &["42"])?;
-    let set = ["config", "set", "ports.warehouse", "15443"];
-    let set = said(other.program("set-ro", &set)?, world).await?;
-    must_say(&set.text, &["agent.toml", "cannot be written"])?;
-    must_say(&other.query("still").await?, &["42"])?;
-    other.laptop.uncover(&config)?;
-    other.laptop.uncover(&share)?;
-    until(async || other.status().await, |status| !says_so(status)).await?;
-    drop(agent);
-    drop(other.connects("connect-rw").await?);
     other.leaves().await
 }
 
