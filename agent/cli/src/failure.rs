@@ -303,7 +303,9 @@ mod tests {
     #[test]
     fn what_the_words_call_settings_is_a_command_at_a_terminal() {
         let problem = Problem::new(Code::PortTaken).port(15432);
-        let named = problem.clone().service(&"warehouse".parse().expect("a name"));
+        let named = problem
+            .clone()
+            .service(&"warehouse".parse().expect("a name"));
 
         let said = Failure::from(named).to_string();
 
