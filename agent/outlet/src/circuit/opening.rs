@@ -46,7 +46,16 @@ pub(super) async fn open(
                 Err(problem) => not_reached(record, &problem),
             },
             Purpose::Connect => {
-                match reach(premises, service, watch, &mut session, permit, open.first).await {
+                match Box::pin(reach(
+                    premises,
+                    service,
+                    watch,
+                    &mut session,
+                    permit,
+                    open.first,
+                ))
+                .await
+                {
                     Ok(reached) => {
                         let opened = Frame::Opened {
                             portal: open.portal,
@@ -56,7 +65,8 @@ pub(super) async fn open(
                             return After::Gone;
                         }
                         let back =
-                            portal::carry(secure, reached, record, watch, &mut session).await;
+                            Box::pin(portal::carry(secure, reached, record, watch, &mut session))
+                                .await;
                         end_portal(premises, &mut session);
                         return back
                             .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
