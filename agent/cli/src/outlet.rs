@@ -65,8 +65,8 @@ struct Run {
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tidegate outlet doctor --config /etc/tidegate/outlet.toml
-  sudo -u tidegate tidegate outlet doctor --config outlet.toml --json
+  sudo -u tidegate-outlet tidegate outlet doctor --config /etc/tidegate/outlet.toml
+  tidegate outlet doctor --config outlet.toml --json
 
 It changes nothing, and may run beside the outlet. Exit code 0 when nothing fails, else 6 or what the failure says.")]
 struct Doctor {
