@@ -20,7 +20,8 @@ use crate::signin::refresh::RefreshError;
 /// A failed connection to the hub.
 pub(crate) fn of_hub(error: LinkError, host: &str) -> Problem {
     let code = match error {
-        LinkError::WrongHub(StatementError::NotYet | StatementError::Expired) => Code::ClockOff,
+        LinkError::WrongHub(StatementError::NotYet) => Code::ClockOff,
+        LinkError::WrongHub(StatementError::Expired) => Code::OrgNotRenewed,
         LinkError::WrongHub(_) | LinkError::Channel(_) => Code::HubNotTrusted,
         LinkError::Unresolved | LinkError::Io(_) | LinkError::TimedOut | LinkError::Lost => {
             Code::HubUnreachable
@@ -194,6 +195,15 @@ pub(crate) fn host_of(issuer: &str) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_has_ended_is_not_blamed_on_the_clock_alone() {
+        let said = |why| of_hub(LinkError::WrongHub(why), "hub.acme.example").code;
+
+        assert_eq!(said(StatementError::Expired), Code::OrgNotRenewed);
+        assert_eq!(said(StatementError::NotYet), Code::ClockOff);
+        assert_eq!(said(StatementError::Org), Code::HubNotTrusted);
+    }
 
     #[test]
     fn a_taken_port_names_the_program() {

@@ -96,6 +96,8 @@ codes! {
     OutletNotTrusted = 1009, Error, Policy;
     HubBusy = 1010, Error, Peer;
     HubStopping = 1011, Warning, Peer;
+    /// What the org's root signed for the hub has ended; or this clock is far ahead, nobody here can tell.
+    OrgNotRenewed = 1012, Error, Policy;
 
     // 2xxx: who may.
     /// Unknown or forbidden: nobody is told which.

@@ -107,6 +107,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "New connections have to wait because the hub is being restarted.",
             "Nothing needs to be done; Tidegate connects again by itself.",
         ],
+        Code::OrgNotRenewed => [
+            "Organisation has to sign again",
+            "Tidegate cannot connect because what your organisation signed for {host|its hub} has ended, or this computer's clock is ahead.",
+            "If date and time are right here, tell your administrator: tidegate org sign.",
+        ],
         Code::NotAvailable => [
             "Not available",
             "{service|This service} is not available to you because {said|no rule allows it}.",

@@ -51,6 +51,7 @@ pub(crate) const BETTER: &[Code] = &[
     Code::TimedOut,
     Code::HubBusy,
     Code::ClockOff,
+    Code::OrgNotRenewed,
     Code::PeerBrokeProtocol,
 ];
 
@@ -73,6 +74,7 @@ pub(super) fn is_final(code: Code) -> bool {
             | Code::NotRecorded
             | Code::AuthorityAway
             | Code::ClockOff
+            | Code::OrgNotRenewed
             | Code::Internal
             | Code::PeerBrokeProtocol
     )

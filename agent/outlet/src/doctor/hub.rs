@@ -48,7 +48,8 @@ pub(super) async fn checks(config: &OutletConfig, keys: Option<&OutletKeys>) -> 
 fn unreachable(config: &OutletConfig, error: LinkError) -> Check {
     let host = config.hub.to_string();
     let code = match error {
-        LinkError::WrongHub(StatementError::NotYet | StatementError::Expired) => Code::ClockOff,
+        LinkError::WrongHub(StatementError::NotYet) => Code::ClockOff,
+        LinkError::WrongHub(StatementError::Expired) => Code::OrgNotRenewed,
         LinkError::WrongHub(_) | LinkError::Channel(_) => Code::HubNotTrusted,
         _ => Code::HubUnreachable,
     };
@@ -59,6 +60,9 @@ fn unreachable(config: &OutletConfig, error: LinkError) -> Check {
         }
         Code::HubNotTrusted => {
             "Check `org` and `root`: the fingerprint that `tidegate org init` printed."
+        }
+        Code::OrgNotRenewed => {
+            "Look at the clock of this host; if it is right, `tidegate org sign` was not run within 30 days: run it, and reload the hub."
         }
         _ => "Set the clock of this host right, and keep it so with NTP.",
     };

@@ -95,10 +95,16 @@ fn wrong_clock() -> Check {
 
 fn not_heard(hub: &HubAddress, error: &Lost) -> Vec<Check> {
     match error {
-        Lost::Link(LinkError::WrongHub(StatementError::NotYet | StatementError::Expired))
-        | Lost::NotTaken(NotTaken::Statement(StatementError::NotYet | StatementError::Expired)) => {
-            vec![wrong_clock()]
-        }
+        Lost::Link(LinkError::WrongHub(StatementError::NotYet))
+        | Lost::NotTaken(NotTaken::Statement(StatementError::NotYet)) => vec![wrong_clock()],
+        Lost::Link(LinkError::WrongHub(StatementError::Expired))
+        | Lost::NotTaken(NotTaken::Statement(StatementError::Expired)) => vec![Check {
+            fix: Some(
+                "Look at the clock of this host; if it is right, `tidegate org sign` was not run within 30 days: run it, and reload the hub."
+                    .into(),
+            ),
+            ..of_hub(hub, Code::OrgNotRenewed)
+        }],
         Lost::Link(LinkError::WrongHub(_) | LinkError::Channel(_)) => vec![Check {
             fix: Some(
                 "Check `org` and `root`: the fingerprint that `tidegate org init` printed.".into(),
