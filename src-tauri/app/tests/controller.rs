@@ -531,7 +531,10 @@ async fn a_refused_port_is_said_beside_its_service_until_something_else_is_asked
 
     let said = refused.orgs[0].services[0].port_problem.as_ref().unwrap();
     assert_eq!(said.code, Code::PortTaken.to_string());
-    assert_eq!(refused.orgs[0].problems.as_slice(), std::slice::from_ref(&said));
+    assert_eq!(
+        refused.orgs[0].problems.as_slice(),
+        std::slice::from_ref(said)
+    );
     assert_eq!(again.orgs[0].services[0].port_problem, None);
     assert_eq!(again.orgs[0].problems, []);
     desk.close().await;
