@@ -56,7 +56,7 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     narrator
         .step(
             "a_first_packet_of_exactly_16_kib_is_carried_and_one_byte_more_is_refused_with_a_sentence",
-            first_packet::at_its_longest(narrator, &world, &ana),
+            async { first_packet::at_its_longest(narrator, &world, &ana) },
         )
         .await?;
     drop(ana);

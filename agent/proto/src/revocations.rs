@@ -29,13 +29,18 @@ pub struct Revocations {
     floor: u64,
     /// Below this epoch something may have been revoked of which nobody told us: it had left the list before we listened.
     /// That is nothing to credentials, which are younger than the list is long; what somebody approved lives longer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     unheard: u64,
     subjects: BTreeMap<Subject, u64>,
     devices: BTreeMap<PeerId, u64>,
     /// When the floor rose of late, oldest first. Not kept: nothing runs across a restart.
     #[serde(skip)]
     rises: Vec<Rise>,
+}
+
+/// What is none is not written: a memory in which nothing is unheard of reads as it did before there was the word.
+fn is_none(epoch: &u64) -> bool {
+    *epoch == 0
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

@@ -17,7 +17,7 @@ use crate::visitor::in_the_cafe;
 /// `ReadyForQuery`, idle.
 const READY: &[u8] = b"Z\0\0\0\x05I";
 
-pub(crate) async fn at_its_longest(narrator: &Narrator, world: &World, ana: &Ana) -> Outcome<()> {
+pub(crate) fn at_its_longest(narrator: &Narrator, world: &World, ana: &Ana) -> Outcome<()> {
     let (way, papers) = (ana.way.clone(), ana.papers.clone());
     let visit = async move {
         let (first, letters) = first_of(MAX_FIRST);
