@@ -19,7 +19,7 @@ const PROBE: &str = "doctor:probe";
 
 pub(super) async fn check(patient: &Patient) -> Check {
     match patient.keys {
-        KeyStoreKind::Keyring => of(tried_twice().await),
+        KeyStoreKind::Keyring => of(twice(tried).await),
         KeyStoreKind::Memory => Check::warn(
             NAME,
             "Keys are kept in memory and are gone when the agent ends.",
@@ -45,9 +45,9 @@ pub(super) fn store(patient: &Patient) -> Option<Arc<dyn SecretStore>> {
 }
 
 /// A keyring on a busy computer misses its time on the bus now and then: that it is not there must be true twice.
-async fn tried_twice() -> Result<(), StoreError> {
-    match tried().await {
-        Err(StoreError::Absent | StoreError::Silent) => tried().await,
+async fn twice<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    match ask().await {
+        Err(StoreError::Absent | StoreError::Silent) => ask().await,
         first => first,
     }
 }
@@ -87,6 +87,10 @@ fn of(tried: Result<(), StoreError>) -> Check {
 
 /// What a store says about one entry of an org.
 pub(super) async fn has(store: Arc<dyn SecretStore>, entry: String) -> Result<bool, StoreError> {
+    twice(async || found(Arc::clone(&store), entry.clone()).await).await
+}
+
+async fn found(store: Arc<dyn SecretStore>, entry: String) -> Result<bool, StoreError> {
     let job = tokio::task::spawn_blocking(move || store.read(&entry).map(|found| found.is_some()));
     match timeout(LIMIT, job).await {
         Ok(Ok(found)) => found,
