@@ -50,14 +50,15 @@ pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Ana) -> Outco
 
 struct Second {
     laptop: Laptop,
+    /// How many computers stood in Ana's list before it: another act may have left one of hers there.
+    before: usize,
 }
 
 async fn turned_away(world: &World, ana: &Ana) -> Outcome<Second> {
     let laptop =
         Laptop::switch_on_for(&world.stage, &world.ca, User::Elsewhere, Hands::Driver).await?;
-    let second = Second { laptop };
-    // Another act may have left one of hers in the list.
     let before = how_many(&devices(ana).await?);
+    let second = Second { laptop, before };
     let link = on_first(ana, "link", &["devices", "link"]).await?;
     let joined = second.does(world, "join", &["join", link.trim()]).await?;
     println!("  {}", joined.trim());
@@ -75,7 +76,7 @@ async fn turned_away(world: &World, ana: &Ana) -> Outcome<Second> {
         return Err(Trouble::new("it signed in although it was turned away"));
     }
     let devices = devices(ana).await?;
-    match how_many(&devices) == before {
+    match how_many(&devices) == second.before {
         true => Ok(second),
         false => Err(Trouble::new(format!("it is in the list: {devices}"))),
     }
@@ -102,7 +103,7 @@ impl Second {
         let list = devices(ana).await?;
         let vouched = list["devices"].as_array().is_some_and(|all| {
             let vouched = all.iter().filter(|one| one["vouched_by"].is_string());
-            vouched.count() == 1
+            all.len() == self.before + 1 && vouched.count() == 1
         });
         if !vouched {
             return Err(Trouble::new(format!("the list does not say so: {list}")));
@@ -285,8 +286,8 @@ async fn devices(ana: &Ana) -> Outcome<Value> {
     Ok(serde_json::from_str(&said)?)
 }
 
-fn how_many(list: &Value) -> Option<usize> {
-    list["devices"].as_array().map(Vec::len)
+fn how_many(list: &Value) -> usize {
+    list["devices"].as_array().map_or(0, Vec::len)
 }
 
 /// The id of the one that asks, once the first laptop has heard of it.

@@ -242,18 +242,12 @@ async fn a_beacon_comes_every_five_seconds() {
     beacon(&stage, &mut outlet).await;
     beacon(&stage, &mut outlet).await; // the phase of the first is unknown
 
-    // On a machine that does other things too, one of several has to be on time.
-    let mut waited = Vec::new();
-    loop {
-        let began = std::time::Instant::now();
-        let told = beacon(&stage, &mut outlet).await;
-        let (took, age) = (began.elapsed().as_millis(), told.at.until(stage.now()));
-        if (4_500..5_500).contains(&took) && age <= 1 {
-            break;
-        }
-        waited.push((took, age));
-        assert!(waited.len() < 4, "ms and age: {waited:?}");
-    }
+    let began = std::time::Instant::now();
+    let told = beacon(&stage, &mut outlet).await;
+
+    let waited = began.elapsed().as_millis();
+    assert!((4_500..5_500).contains(&waited), "{waited} ms");
+    assert!(told.at.until(stage.now()) <= 1);
     drop(outlet);
     stage.end().await;
 }
