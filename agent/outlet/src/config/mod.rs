@@ -299,7 +299,7 @@ fn parse<T>(
 
 fn read_bounded(path: &Path) -> Result<String, Mistakes> {
     let one = |reason: String| {
-        let fix = "give the path of a readable TOML file with --config".to_owned();
+        let fix = "the path of a readable TOML file after --config".to_owned();
         Mistakes(vec![ConfigMistake {
             key: path.display().to_string(),
             reason,
