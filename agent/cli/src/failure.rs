@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_outlet::config::{ConfigMistake, Mistakes};
 use tidegate_proto::{
     problem::{Code, Problem},
+    text::{Shown, readable},
     words::words,
 };
 
@@ -138,12 +139,13 @@ impl Failure {
         Self { next, ..self }
     }
 
-    /// Prints and gives the exit code: the last thing a process does.
+    /// Prints and gives the exit code: the last thing a process does. Whatever files, hubs and people put into a sentence
+    /// comes by here, so here it is made unable to steer a terminal.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         let said = json
             .then(|| serde_json::to_string(&self.said()).ok())
             .flatten();
-        let text = said.unwrap_or_else(|| self.to_string());
+        let text = said.unwrap_or_else(|| readable(&self.to_string()));
         // Nobody may be listening on standard error; the exit code still speaks.
         let _ = writeln!(std::io::stderr(), "{text}");
         ExitCode::from(self.exit as u8)
@@ -154,9 +156,9 @@ impl Failure {
             error: Cause {
                 exit: self.exit as u8,
                 code: self.code.map(|code| code.to_string()),
-                title: self.title.clone(),
-                cause: sentence(&self.cause),
-                next: sentence(&self.next),
+                title: readable(&self.title),
+                cause: readable(&sentence(&self.cause)),
+                next: readable(&sentence(&self.next)),
             },
         }
     }
@@ -226,10 +228,12 @@ impl fmt::Display for Failure {
         }
         write!(f, "\n  {}", sentence(&self.cause))?;
         for mistake in &self.mistakes {
+            // The key may be anything that somebody wrote in the file.
+            let key = Shown::new(&mistake.key);
             write!(
                 f,
-                "\n  - {}: {}\n    write: {}",
-                mistake.key, mistake.reason, mistake.fix
+                "\n  - {key}: {}\n    write: {}",
+                mistake.reason, mistake.fix
             )?;
         }
         write!(f, "\n  {}", sentence(&self.next))

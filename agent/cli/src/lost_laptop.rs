@@ -169,8 +169,8 @@ impl Laptops {
     fn of(known: &DevicesAnswer) -> Self {
         let laptop = |device: &DeviceInfo| Laptop {
             id: device.id.to_string(),
-            name: device.name.clone(),
-            label: device.label.clone(),
+            name: Shown::new(&device.name).into(),
+            label: Shown::new(&device.label).into(),
             enrolled: device.enrolled.0,
             seen: device.seen.map(|at| at.0),
             revoked: device.revoked,
@@ -198,7 +198,8 @@ fn line(device: &DeviceInfo) -> String {
         Some(at) => format!("seen {}", ago(at)),
     };
     let out = if device.revoked { ", shut out" } else { "" };
-    format!("{}  {label}, {seen}{out}  {}", device.name, device.id)
+    let name = Shown::new(&device.name);
+    format!("{name}  {label}, {seen}{out}  {}", device.id)
 }
 
 fn ago(at: UnixTime) -> String {
@@ -225,7 +226,7 @@ fn told(sub: &Subject, lost: &[DeviceInfo], after: &DevicesAnswer) -> String {
         steps.push(format!(
             "The lost laptop let this one in, or one that it let in did: {}\n     If {sub} does not know it, run this again with --device {}.",
             line(device),
-            device.name
+            Shown::new(&device.name)
         ));
     }
     steps.push(format!(
@@ -263,7 +264,7 @@ fn let_in_by<'a>(lost: &[DeviceInfo], all: &'a [DeviceInfo]) -> Vec<&'a DeviceIn
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use tidegate_proto::identity::SigningKey;
+    use tidegate_proto::{identity::SigningKey, text::readable};
 
     use super::*;
 
@@ -283,11 +284,15 @@ mod tests {
     #[test]
     fn says_what_ended_and_whom_the_lost_one_let_in() {
         let sub: Subject = "00uana".parse().unwrap();
+        let hostile = DeviceInfo {
+            name: "dev-3\u{202e}\u{1b}[2J".into(),
+            ..device(3, Some(2))
+        };
         let after = DevicesAnswer {
             sub: sub.clone(),
             devices: vec![
                 device(1, None),
-                device(3, Some(2)),
+                hostile,
                 device(2, Some(1)),
                 device(4, Some(9)),
             ],
@@ -300,6 +305,8 @@ mod tests {
         assert!(told.contains("dev-3"), "{told}");
         assert!(!told.contains("dev-4"), "{told}");
         assert!(told.contains("end the sessions of 00uana"));
-        assert!(!told.contains('\u{1b}'), "{told}");
+        assert_eq!(readable(&told), told);
+        let listed = serde_json::json!(Laptops::of(&after)).to_string();
+        assert_eq!(readable(&listed), listed);
     }
 }

@@ -14,7 +14,7 @@ use tidegate_proto::{
 };
 
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     hub_client::HubClient,
     org::{passphrase::PassphraseArgs, root_key::RootKey},
     trouble::Trouble,
@@ -77,7 +77,9 @@ impl Revoke {
     fn kept_for_later(&self, failure: Failure) -> Failure {
         if !self.resend {
             eprintln!(
-                "The order is signed and kept; send it with `tidegate revoke --resend` when the hub is back."
+                "The order is signed and kept; when the hub is back, send it with `tidegate revoke --resend --dir {} --hub {}`.",
+                self.dir.display(),
+                self.hub
             );
         }
         failure
@@ -107,14 +109,21 @@ fn order(root: &RootKey, who: RevokeTarget, reason: &str, kept: &Path) -> Result
         id: to_base64url(&id),
         reason: reason.to_owned(),
     };
-    order
-        .check()
-        .map_err(|error| Failure::unusable("--reason", &error, "at most 400 plain letters"))?;
+    order.check().map_err(|_| unfit_reason())?;
     let jws = order.sign(&root.key);
     keyfile::private_directory(kept).map_err(|error| Trouble::file(kept, error))?;
     let path = kept.join(format!("{}-{}.jws", order.at.0, order.id));
     keyfile::create(&path, jws.as_bytes()).map_err(|error| Trouble::file(&path, error))?;
     Ok(jws)
+}
+
+fn unfit_reason() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "--reason cannot be used",
+        "It is too long, or there are characters in it that nobody would see.",
+        "Write at most 400 plain letters.",
+    )
 }
 
 /// Every kept order, oldest first.

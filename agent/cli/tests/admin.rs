@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "admin/hostile.rs"]
+mod hostile;
 #[path = "people/judge.rs"]
 mod judge;
 #[path = "admin/org.rs"]

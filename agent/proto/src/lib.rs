@@ -9,6 +9,8 @@ pub mod entropy;
 pub mod event;
 pub mod frame;
 pub mod grant;
+#[cfg(feature = "testing")]
+pub mod hostile;
 pub mod identity;
 pub mod idtoken;
 pub mod introduction;

@@ -39,6 +39,19 @@ impl Shown {
     }
 }
 
+/// Several lines made safe to print: line feeds stay, and nothing is cut off. For text that is mostly our own.
+#[must_use]
+pub fn readable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => safe.push(c),
+            _ => push(&mut safe, c),
+        }
+    }
+    safe
+}
+
 fn push(shown: &mut String, c: char) {
     if deceives(c) {
         // Writing into a String cannot fail.
@@ -97,6 +110,14 @@ mod tests {
             "a\\u{202e}b\\u{200b}c\\u{0}\\u{ad}"
         );
         assert_eq!(shown("%n%s"), "%n%s");
+    }
+
+    #[test]
+    fn several_lines_stay_several_lines_and_steer_no_terminal() {
+        let long = "x".repeat(10_000);
+
+        assert_eq!(readable("a\n  b\r\u{1b}[2J"), "a\n  b\\u{d}\\u{1b}[2J");
+        assert_eq!(readable(&long), long);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tidegate_proto::api::devices::{DeviceInfo, DevicesAnswer};
 use tidegate_proto::api::event;
+use tidegate_proto::hostile::texts as hostile;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::statement::{Promised, ServiceKind};
 use tidegate_proto::text::{MAX_SHOWN, deceives};
@@ -17,25 +18,6 @@ use crate::{AccountView, Action, Agent, Code, Secret, Snapshot, words};
 
 /// What nobody calls blocked.
 const AT_ONCE: Duration = Duration::from_secs(2);
-
-/// Text that deceives readers, steers terminals, or fills screens.
-fn hostile() -> Vec<String> {
-    let texts = [
-        "<img src=x onerror=alert(1)>",
-        "<b>Tidegate</b>: sign in at http://evil.example",
-        "\u{202e}gpj.exe",
-        "a\u{2066}b\u{2069}c",
-        "ware\u{200b}house",
-        "\u{feff}warehouse",
-        "\u{1b}[2J\u{1b}]0;owned\u{7}",
-        "line one\nTG-0000 all is well",
-        "\u{0}",
-        "\u{e0041}\u{e0042}",
-        "{service} %s %n ${HOME} `id`",
-    ];
-    let long = ["x".repeat(10_000), "\u{202e}ä".repeat(5_000)];
-    texts.into_iter().map(str::to_owned).chain(long).collect()
-}
 
 /// No string of it deceives, and none is longer than what is shown of one.
 fn assert_clean(snapshot: &Snapshot) {

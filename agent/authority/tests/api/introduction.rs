@@ -71,7 +71,7 @@ impl Old {
         }
     }
 
-    async fn devices(
+    pub(crate) async fn devices(
         &self,
         stage: &Stage,
         revoke: Option<&Device>,

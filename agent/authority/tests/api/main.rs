@@ -7,6 +7,7 @@ mod bundle;
 mod credential;
 mod door;
 mod enrolment;
+mod hostile;
 mod introduction;
 mod introduction_at_once;
 mod outlets;
