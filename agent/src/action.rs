@@ -52,6 +52,43 @@ pub enum Action {
         org: OrgName,
         device: String,
     },
+    /// Asks for access to a service; `seconds` from the first use on, the usual time where nothing is said.
+    Ask {
+        service: ServiceRef,
+        seconds: Option<u64>,
+        read_only: bool,
+        reason: String,
+        /// Break-glass: everybody who could have approved is told.
+        emergency: bool,
+    },
+    /// Asks for more time, to follow what was granted; by the same rules.
+    Extend {
+        org: OrgName,
+        request: String,
+        seconds: Option<u64>,
+        reason: String,
+    },
+    Withdraw {
+        org: OrgName,
+        request: String,
+    },
+    /// Answers somebody else's request.
+    Decide {
+        org: OrgName,
+        request: String,
+        decision: Decision,
+    },
+    /// Ends what was granted, here or by this person.
+    TakeBack {
+        org: OrgName,
+        request: String,
+        because: String,
+    },
+    /// The person has these before their eyes; whoever asked is told.
+    SawRequests {
+        org: OrgName,
+        requests: Vec<String>,
+    },
     Connect {
         service: ServiceRef,
     },
@@ -77,7 +114,34 @@ pub enum Action {
     Quit,
 }
 
+/// An answer to a request: never more than what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// As asked, or for less time, or read-only.
+    Approve {
+        seconds: Option<u64>,
+        read_only: bool,
+    },
+    Deny {
+        because: String,
+    },
+}
+
 impl Action {
+    /// Whether the hub has to be asked before anybody knows whether it was accepted.
+    pub(crate) fn is_about_access(&self) -> bool {
+        matches!(
+            self,
+            Self::Ask { .. }
+                | Self::Extend { .. }
+                | Self::Withdraw { .. }
+                | Self::Decide { .. }
+                | Self::TakeBack { .. }
+                | Self::SawRequests { .. }
+        )
+    }
+
     /// Whose business it is; `None`: not a single org's.
     pub fn org(&self) -> Option<&OrgName> {
         match self {
@@ -89,8 +153,14 @@ impl Action {
             | Self::ApproveDevice { org, .. }
             | Self::DeclineDevice { org, .. }
             | Self::RevokeDevice { org, .. }
+            | Self::Extend { org, .. }
+            | Self::Withdraw { org, .. }
+            | Self::Decide { org, .. }
+            | Self::TakeBack { org, .. }
+            | Self::SawRequests { org, .. }
             | Self::DismissProblem { org: Some(org), .. } => Some(org),
             Self::Connect { service }
+            | Self::Ask { service, .. }
             | Self::Disconnect { service }
             | Self::SetPort { service, .. }
             | Self::WritePgService { service } => Some(&service.org),

@@ -22,6 +22,7 @@ mod places;
 mod platform;
 mod ports;
 mod problems;
+mod requests;
 mod run;
 mod service_ref;
 mod settings;
@@ -34,7 +35,7 @@ mod tests;
 
 mod wake;
 
-pub use action::{Action, Secret};
+pub use action::{Action, Decision, Secret};
 pub use agent::Agent;
 pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
@@ -44,9 +45,9 @@ pub use service_ref::ServiceRef;
 pub use settings::{ServiceKey, SocketWish};
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState, DeviceView,
-    Enrolling, Form, HubState, KeyHome, OrgSnapshot, ServiceState, ServiceView, SignIn, SignInCode,
-    SignInStep, Snapshot, Traffic,
+    AccountView, Askable, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState,
+    DeviceView, Enrolling, Form, HubState, KeyHome, OrgSnapshot, RequestAt, RequestShown,
+    ServiceState, ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
 };
 pub use tidegate_link::Portal;
 pub use tidegate_proto::likely::LikelyCause;

@@ -145,6 +145,7 @@ mod tests {
             port: 15432,
             other_port: None,
             socket: None,
+            askable: None,
             connection: ConnectionStrings::new(
                 &name.parse().unwrap(),
                 ServiceKind::Tcp,
@@ -170,6 +171,7 @@ mod tests {
             enrolling: None,
             devices: vec![],
             device_requests: vec![],
+            requests: Vec::new(),
             signing_out: false,
             account,
             hub: HubState::Connected,

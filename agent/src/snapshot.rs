@@ -1,10 +1,12 @@
 //! What the agent says about itself: one plain value, the whole truth each time it changes.
 //! A newcomer would keep a second copy of some field "for speed": don't. Window, tray and CLI are functions of this value, and it never holds a secret.
 
+mod access;
 mod clean;
 mod connection;
 mod devices;
 
+pub use access::{Askable, RequestAt, RequestShown};
 pub use devices::{DeviceRequest, DeviceRequestState, DeviceView, Enrolling};
 
 pub use connection::{ConnectionStrings, Form};
@@ -46,6 +48,9 @@ pub struct OrgSnapshot {
     /// Signed out here, and the provider is still being told.
     pub signing_out: bool,
     pub hub: HubState,
+    /// Requests for access: those that wait for this person first, then the newest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestShown>,
     /// Services this person may see, sorted by name.
     pub services: Vec<ServiceView>,
     /// What went wrong and was not yet dismissed or repaired, oldest first, one per code and service.
@@ -135,6 +140,9 @@ pub struct ServiceView {
     /// A port that was free when this one could not be had: what "use another" means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_port: Option<u16>,
+    /// Set where it has to be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub askable: Option<Askable>,
     pub connection: ConnectionStrings,
     pub traffic: Traffic,
     /// Programs connected through the inlet right now.
@@ -166,6 +174,8 @@ pub enum ConnectStep {
     OpeningPort,
     /// An audited probe asks the outlet whether the service would answer.
     AskingOutlet,
+    /// The port is open; somebody has to approve before anything goes through.
+    WaitingForApproval,
 }
 
 /// Bytes through the inlet since Connect.

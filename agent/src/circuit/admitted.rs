@@ -9,9 +9,11 @@ use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Secure, circuit, in
 use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Pinned, Prologue, Suite};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Problem;
+use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 
@@ -53,6 +55,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) noise: &'a NoiseSecret,
     pub(crate) relay: &'a HubAddress,
     pub(crate) link: &'a Arc<RelayLink>,
+    pub(crate) grant: Option<Arc<Grant>>,
 }
 
 /// What a circuit is asked for.
@@ -90,6 +93,8 @@ struct Roots {
     service: ServiceName,
     access: Arc<Access>,
     link: watch::Receiver<LinkState>,
+    /// What was presented on it.
+    grant: Option<GrantId>,
 }
 
 /// A portal and what its registration needs.
@@ -134,13 +139,14 @@ impl Plan<'_> {
     ) -> Result<Circuit, CircuitError> {
         let record = self
             .access
-            .auth(service, &secure.hash)
+            .auth(service, &secure.hash, self.grant.as_deref())
             .map_err(CircuitError::Refused)?;
         secure.send(&Frame::Auth(&record)).await?;
         let roots = Roots {
             service: service.clone(),
             access: Arc::clone(self.access),
             link: self.link.state(),
+            grant: self.grant.as_ref().map(|grant| grant.id()),
         };
         Ok(Circuit {
             secure,
@@ -168,7 +174,7 @@ impl Circuit {
         let open = Open {
             portal,
             purpose,
-            grant: None,
+            grant: self.roots.grant.map(|grant| grant.0),
             first,
         };
         self.secure.send(&Frame::Open(open)).await?;
@@ -210,6 +216,11 @@ impl Circuit {
     /// The rights it was admitted with.
     pub(crate) fn access(&self) -> &Arc<Access> {
         &self.roots.access
+    }
+
+    /// What was presented on it.
+    pub(crate) fn grant(&self) -> Option<GrantId> {
+        self.roots.grant
     }
 
     /// Whether an idle circuit is still good; answers pings that came meanwhile.

@@ -13,6 +13,7 @@ use tidegate_proto::problem::Code;
 use tidegate_proto::time::UnixTime;
 use tokio::time::timeout;
 
+use super::Asks;
 use crate::hub::access::Access;
 use crate::snapshot::Traffic;
 
@@ -102,7 +103,7 @@ impl Live {
     }
 
     /// Shows newer rights on every open portal.
-    pub(crate) async fn renew(&self, access: &Access) {
+    pub(crate) async fn renew(&self, access: &Access, asks: &Asks) {
         let open: Vec<_> = {
             let mut ledgers = self.lock();
             ledgers.values_mut().for_each(Ledger::prune);
@@ -113,7 +114,9 @@ impl Live {
                 .collect()
         };
         let renewals = open.iter().map(|(service, control, hash)| async move {
-            let Ok(record) = access.auth(service, hash) else {
+            let Ok(record) =
+                access.auth(service, hash, asks.granted(service).map(|grant| &**grant))
+            else {
                 return;
             };
             // An error means that the portal has just ended: whoever uses it learns that by itself.

@@ -2,11 +2,13 @@
 //! A newcomer would retry after a refusal: only a broken way is tried again, the outlet's no is a no.
 
 mod admitted;
+mod asks;
 mod links;
 mod live;
 mod stoker;
 mod warm;
 
+pub(crate) use asks::{Ask, Asks, Came, waits_for_approval};
 pub(crate) use links::Links;
 pub(crate) use live::{Live, Tally};
 use stoker::stands_on;
@@ -38,6 +40,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(30);
 const ACCESS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a portal waits for a relay to come back.
 const LINK_LIMIT: Duration = Duration::from_secs(10);
+/// How long a program is held while somebody has to approve. Most programs have a limit of their own, which counts.
+const APPROVAL_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Attempts whose way broke before the outlet had answered, or whose rights were replaced meanwhile.
 const ATTEMPTS: usize = 2;
 /// How much later than an outlet we may hear that rights have changed.
@@ -74,6 +78,8 @@ pub(crate) struct Circuits {
     pub(crate) links: Links,
     pub(crate) live: Live,
     pub(crate) warm: Arc<Warm>,
+    /// What there is to present, and what is waited for.
+    pub(crate) asks: watch::Sender<Asks>,
     /// Rings when somebody needs rights now that have run out: do not wait for the next look at the clock.
     pub(crate) hurry: Notify,
     wake: Wakefulness,
@@ -93,6 +99,7 @@ impl Circuits {
             links,
             live: Live::default(),
             warm: Arc::default(),
+            asks: watch::Sender::default(),
             hurry: Notify::new(),
             wake: Wakefulness::new(clock.now()),
             noise,
@@ -125,7 +132,41 @@ impl Circuits {
         timeout(OPEN_LIMIT, work)
             .await
             .unwrap_or_else(|_| timed_out())
-            .map_err(|problem| self.explained(problem))
+            .map_err(|problem| self.explained(self.noted(problem, service)))
+    }
+
+    /// What the outlet says about approvals, whoever waits is told.
+    fn noted(&self, problem: Problem, service: &ServiceName) -> Problem {
+        if problem.code == Code::AskFirst {
+            self.asks.send_if_modified(|asks| asks.need(service));
+        }
+        problem
+    }
+
+    /// Opens a portal; where somebody has to approve first, waits for that and goes on by itself.
+    async fn open_when_approved(
+        &self,
+        service: &ServiceName,
+        first: &[u8],
+    ) -> Result<Portal, Problem> {
+        let mut asks = self.asks.subscribe();
+        loop {
+            let before = asks.borrow_and_update().clone();
+            let refused = match self.open_portal(service, first).await {
+                Err(problem) if waits_for_approval(problem.code) => problem,
+                opened => return opened,
+            };
+            let came = asks.wait_for(|asks| asks.since(&before, service).is_some());
+            match timeout(APPROVAL_LIMIT, came).await {
+                Ok(Ok(now)) => {
+                    if let Some(Came::Refused(problem)) = now.since(&before, service) {
+                        return Err(problem.service(service));
+                    }
+                }
+                Ok(Err(_)) => return Err(Problem::new(Code::AppQuitting)),
+                Err(_) => return Err(refused),
+            }
+        }
     }
 
     /// What is refused to a sign-in with a code may be allowed to one with the browser: then the person can mend it.
@@ -178,8 +219,11 @@ impl Circuits {
     /// Where circuits go whose portal ended cleanly: back on the shelf, if they stand on what is true now.
     fn home(&self) -> impl FnOnce(Circuit) -> Option<Circuit> + Send + Sync + 'static {
         let (warm, admission) = (Arc::clone(&self.warm), self.admission.clone());
+        let asks = self.asks.subscribe();
         move |circuit| match &*admission.borrow() {
-            Admission::Ready(access) if stands_on(&circuit, access) => warm.take_back(circuit),
+            Admission::Ready(access) if stands_on(&circuit, access, &asks.borrow()) => {
+                warm.take_back(circuit)
+            }
             Admission::Ready(_) | Admission::Pending | Admission::None(_) => Some(circuit),
         }
     }
@@ -189,10 +233,13 @@ impl Circuits {
         let Admission::Ready(access) = self.admission.borrow().clone() else {
             return None;
         };
-        let now = self.clock.now();
+        let (now, grant) = (self.clock.now(), self.asks.borrow().granted_id(service));
         self.warm.take(service, |circuit| {
             let rights = circuit.access();
-            rights.holds(now) && rights.is_of_the_same_sign_in(&access) && circuit.is_alive()
+            circuit.grant() == grant
+                && rights.holds(now)
+                && rights.is_of_the_same_sign_in(&access)
+                && circuit.is_alive()
         })
     }
 
@@ -285,6 +332,7 @@ impl Circuits {
             noise: &self.noise,
             relay: &relay,
             link: &link,
+            grant: self.asks.borrow().granted(service).cloned(),
         };
         plan.circuit().await
     }
@@ -343,5 +391,17 @@ impl Opener for Circuits {
         first: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         Box::pin(self.open_portal(service, first))
+    }
+
+    fn open_when_approved<'a>(
+        &'a self,
+        service: &'a ServiceName,
+        first: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
+        Box::pin(self.open_when_approved(service, first))
+    }
+
+    fn asks(&self) -> Option<watch::Receiver<Asks>> {
+        Some(self.asks.subscribe())
     }
 }

@@ -8,7 +8,7 @@ use tidegate_proto::names::ServiceName;
 use tokio::time::{sleep, timeout};
 
 use super::admitted::Circuit;
-use super::{Admission, Circuits, Spare};
+use super::{Admission, Asks, Circuits, Spare};
 use crate::backoff::Backoff;
 use crate::hub::access::Access;
 
@@ -24,7 +24,7 @@ pub(crate) async fn stoke(circuits: Arc<Circuits>, service: ServiceName, Spare(f
         circuits: Arc::clone(&circuits),
         service: service.clone(),
     };
-    let mut admission = circuits.admission.clone();
+    let (mut admission, mut asks) = (circuits.admission.clone(), circuits.asks.subscribe());
     let mut backoff = Backoff::new();
     loop {
         throw_stale_away(&circuits, &service);
@@ -35,6 +35,7 @@ pub(crate) async fn stoke(circuits: Arc<Circuits>, service: ServiceName, Spare(f
         tokio::select! {
             () = wanted.notified() => {}
             changed = admission.changed() => if changed.is_err() { return },
+            changed = asks.changed() => if changed.is_err() { return },
             () = sleep(LOOK_AGAIN) => {}
         }
     }
@@ -58,13 +59,15 @@ fn throw_stale_away(circuits: &Circuits, service: &ServiceName) {
         return circuits.warm.retain(service, |_| false);
     };
     circuits.warm.retain(service, |circuit| {
-        stands_on(circuit, &access) && circuit.is_alive()
+        stands_on(circuit, &access, &circuits.asks.borrow()) && circuit.is_alive()
     });
 }
 
-/// Whether a circuit stands on the newest rights and on a link that is up.
-pub(super) fn stands_on(circuit: &Circuit, access: &Arc<Access>) -> bool {
-    Arc::ptr_eq(circuit.access(), access) && circuit.link_is_up()
+/// Whether a circuit stands on the newest rights, on what was granted, and on a link that is up.
+pub(super) fn stands_on(circuit: &Circuit, access: &Arc<Access>, asks: &Asks) -> bool {
+    Arc::ptr_eq(circuit.access(), access)
+        && circuit.grant() == asks.granted_id(circuit.service())
+        && circuit.link_is_up()
 }
 
 async fn refill(circuits: &Circuits, service: &ServiceName) -> bool {

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidegate_proto::api::access::Askable;
 use tidegate_proto::auth::{Auth, prove};
 use tidegate_proto::channel::HandshakeHash;
+use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::SigningKey;
+use tidegate_proto::legs::Legs;
 use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{DeviceChain, ServiceHandle, ServiceStatement};
@@ -33,6 +36,8 @@ pub(crate) struct Access {
     pub(crate) session: Arc<Session>,
     pub(crate) identity: Arc<SigningKey>,
     pub(crate) catalogue: Catalogue,
+    /// What of it has to be asked for.
+    pub(crate) askable: Vec<Askable>,
     /// How this device came to be one, for policies that ask for more than the authority's word.
     pub(crate) chain: Option<DeviceChain>,
     /// Everybody was asked for newer rights, and outlets take these no more: set once, and never taken back.
@@ -45,6 +50,7 @@ impl Access {
         &self,
         service: &ServiceName,
         hash: &HandshakeHash,
+        grant: Option<&Grant>,
     ) -> Result<Vec<u8>, Problem> {
         let auth = Auth {
             service: service.clone(),
@@ -58,12 +64,28 @@ impl Access {
                 .as_ref()
                 .map(|token| token.to_string()),
             enrolment: self.chain.clone(),
-            grant: None,
+            grant: grant.cloned(),
             signature: prove(hash, &self.identity),
         };
         // Two fat ID tokens may not fit into a record: the provider names too many groups.
         auth.encode()
             .map_err(|_| Problem::new(Code::TooManyGroups).service(service))
+    }
+
+    /// Who this is, to whoever is not at the other end: the hub, and through it an outlet that checks what was approved.
+    pub(crate) fn legs(&self) -> Legs {
+        Legs {
+            identity: self.identity.verify_key(),
+            credential: self.credential.clone(),
+            id_token_0: self.session.id_token_0.to_string(),
+            rz: self.session.rz,
+            id_token_n: self
+                .session
+                .id_token_n
+                .as_ref()
+                .map(|token| token.to_string()),
+            enrolment: self.chain.clone(),
+        }
     }
 
     /// Whether both speak for the same sign-in: `rz` is drawn anew for each.

@@ -11,6 +11,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
 use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::api::access::{AccessAnswer, AccessCall};
 use tidegate_proto::api::devices::{
     DevicesAnswer, DevicesRequest, Introduction, IntroductionRequest, IntroductionStep,
 };
@@ -137,6 +138,10 @@ impl Api {
         request: &DevicesRequest,
     ) -> Result<DevicesAnswer, ApiError> {
         self.call(Method::POST, path::DEVICES, json(request)?).await
+    }
+
+    pub(crate) async fn access(&mut self, call: &AccessCall) -> Result<AccessAnswer, ApiError> {
+        self.call(Method::POST, path::ACCESS, json(call)?).await
     }
 
     /// Turns the connection into the stream of events.

@@ -235,6 +235,7 @@ impl HubKeeper {
             session: Arc::clone(session),
             identity: Arc::clone(&self.identity),
             catalogue,
+            askable: answer.askable.clone(),
             chain: self.chain_under(&api.root),
             outdated: CancellationToken::new(),
         };
@@ -297,7 +298,8 @@ impl HubKeeper {
     ) -> Result<(), Setback> {
         let mut silent_after = Instant::now() + AWAY_AFTER;
         // Beside listening: a portal that is stuck must not keep a revocation waiting.
-        let mut renewing = std::pin::pin!(self.circuits.live.renew(access).fuse());
+        let asks = self.circuits.asks.borrow().clone();
+        let mut renewing = std::pin::pin!(self.circuits.live.renew(access, &asks).fuse());
         loop {
             let wait = match renewal.due(self.clock.now()) {
                 Due::Nothing(wait) => wait,
@@ -317,6 +319,7 @@ impl HubKeeper {
                             }
                             Sign::None => {}
                         },
+                        event::ACCESS => self.requested(&event.data).await,
                         event::INTRODUCTIONS => self.introduced(&event.data).await,
                         _ => {}
                     }
@@ -343,6 +346,13 @@ impl HubKeeper {
         match api.devices(&request).await {
             Ok(answer) => self.report(HubReport::Devices(answer.devices)).await,
             Err(error) => tracing::debug!(%error, "devices were not listed"),
+        }
+    }
+
+    async fn requested(&self, data: &str) {
+        match serde_json::from_str(data) {
+            Ok(requests) => self.report(HubReport::Requests(requests)).await,
+            Err(_) => tracing::warn!("requests could not be read"),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_link::Portal;
 use tokio::sync::watch;
 
+use crate::circuit::Asks;
 use crate::{Problem, ServiceName};
 
 /// Opens portals; the agent's circuits, or a test.
@@ -17,6 +18,20 @@ pub(crate) trait Opener: Send + Sync + 'static {
         service: &'a ServiceName,
         first: &'a [u8],
     ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>>;
+
+    /// As `open`, and where somebody has to approve first, waits for that, within the agent's limits.
+    fn open_when_approved<'a>(
+        &'a self,
+        service: &'a ServiceName,
+        first: &'a [u8],
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
+        self.open(service, first)
+    }
+
+    /// How things stand with approvals, as it changes.
+    fn asks(&self) -> Option<watch::Receiver<Asks>> {
+        None
+    }
 }
 
 /// What a program waits for before its portal can be opened: said to it where its protocol allows.
@@ -25,6 +40,10 @@ pub(crate) enum Awaited {
     SignIn,
     Hub,
     Outlet,
+    /// Somebody has to approve, and nobody was asked.
+    Request,
+    /// Somebody was asked.
+    Approval,
 }
 
 impl Awaited {
@@ -34,6 +53,10 @@ impl Awaited {
             Self::SignIn => "tidegate: waiting for sign-in in the browser",
             Self::Hub => "tidegate: waiting for the connection to the hub",
             Self::Outlet => "tidegate: waiting for the service",
+            Self::Request => {
+                "tidegate: somebody has to approve this first: ask from the Tidegate icon, or run `tidegate request`"
+            }
+            Self::Approval => "tidegate: waiting for approval; this goes on by itself",
         }
     }
 }
@@ -71,6 +94,20 @@ impl Host {
     /// Why there will be none: show it to the program.
     pub(crate) async fn open(&self, first: &[u8]) -> Result<Portal, Problem> {
         self.opener.open(&self.service, first).await
+    }
+
+    /// As `open`, for a program that can be told what it waits for.
+    ///
+    /// # Errors
+    /// As `open`, or why nobody approved.
+    pub(crate) async fn open_when_approved(&self, first: &[u8]) -> Result<Portal, Problem> {
+        self.opener.open_when_approved(&self.service, first).await
+    }
+
+    /// How things stand with approvals; a sender that never says anything where nobody knows.
+    pub(crate) fn asks(&self) -> watch::Receiver<Asks> {
+        let nothing = || watch::channel(Asks::default()).1;
+        self.opener.asks().unwrap_or_else(nothing)
     }
 
     /// What is awaited right now, as it changes; `None` when nothing is.

@@ -10,7 +10,7 @@ use tidegate_proto::statement::ServiceKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::circuit::{Circuits, Spare, stoke};
+use crate::circuit::{Came, Circuits, Spare, stoke, waits_for_approval};
 use crate::inlet::bind::bind;
 use crate::inlet::host::{Awaited, Opener};
 use crate::inlet::listen::{Inlet, InletParts};
@@ -104,12 +104,7 @@ impl DoorParts {
         };
         // Owned by this scope: the socket goes when the door does.
         let _socket = self.open_socket().await;
-        self.say(DoorNews::Step(ConnectStep::AskingOutlet)).await;
-        let probed = tokio::select! {
-            why = wait_for(&mut closing) => Err((why, true)),
-            probed = self.circuits.probe(&self.service) => probed.map_err(|problem| (problem, false)),
-        };
-        let why = match probed {
+        let why = match self.probed(&mut closing).await {
             Ok(spare) => self.stay(spare, &mut ends, &mut closing).await,
             Err((why, true)) => why,
             Err((problem, false)) => {
@@ -124,6 +119,42 @@ impl DoorParts {
             .end(|service| *service == self.service, why.code);
         tracing::info!(service = %self.service, code = %why.code, "door was closed");
         self.say(DoorNews::Closed).await;
+    }
+
+    /// Asks the outlet; where somebody has to approve first, the port stays open meanwhile, and it is asked again.
+    /// Gives why not, and whether that is because the door was told to close.
+    async fn probed(
+        &self,
+        closing: &mut watch::Receiver<Option<Problem>>,
+    ) -> Result<Spare, (Problem, bool)> {
+        let mut asks = self.circuits.asks.subscribe();
+        loop {
+            self.say(DoorNews::Step(ConnectStep::AskingOutlet)).await;
+            let before = asks.borrow_and_update().clone();
+            let probed = tokio::select! {
+                why = wait_for(closing) => return Err((why, true)),
+                probed = self.circuits.probe(&self.service) => probed,
+            };
+            match probed {
+                Err(problem) if waits_for_approval(problem.code) => {}
+                probed => return probed.map_err(|problem| (problem, false)),
+            }
+            self.say(DoorNews::Step(ConnectStep::WaitingForApproval))
+                .await;
+            let came = tokio::select! {
+                why = wait_for(closing) => return Err((why, true)),
+                now = asks.wait_for(|asks| asks.since(&before, &self.service).is_some()) => {
+                    now.ok().and_then(|now| now.since(&before, &self.service))
+                }
+            };
+            match came {
+                Some(Came::Granted) => {}
+                Some(Came::Refused(problem)) => {
+                    return Err((problem.service(&self.service), false));
+                }
+                None => return Err((Problem::new(Code::AppQuitting), true)),
+            }
+        }
     }
 
     async fn open_port(&self) -> Result<(Inlet, mpsc::Receiver<VisitEnd>), Problem> {

@@ -141,6 +141,12 @@ impl Household {
             | Action::ApproveDevice { .. }
             | Action::DeclineDevice { .. }
             | Action::RevokeDevice { .. }
+            | Action::Ask { .. }
+            | Action::Extend { .. }
+            | Action::Withdraw { .. }
+            | Action::Decide { .. }
+            | Action::TakeBack { .. }
+            | Action::SawRequests { .. }
             | Action::Connect { .. }
             | Action::Disconnect { .. }
             | Action::SetPort { .. }

@@ -1,6 +1,7 @@
 //! Moving into an org, and being enrolled there again.
 //! The org's root fingerprint comes from the join link and from nowhere else, ever.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_proto::identity::SigningKey;
@@ -86,6 +87,10 @@ impl Owner {
             idp: None,
             devices: Vec::new(),
             requests: Requests::default(),
+            asked: Vec::new(),
+            askable: Vec::new(),
+            held: BTreeMap::new(),
+            fetching: BTreeSet::new(),
         });
         self.state.list_ports();
     }

@@ -1,6 +1,7 @@
 //! One task per org that owns its state: orders and reports in, its part of the snapshot out; and the household above them.
 //! A newcomer would share the state behind a lock: nothing here is shared, everybody else sends a message.
 
+mod access;
 mod account;
 mod board;
 mod devices;

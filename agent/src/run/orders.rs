@@ -8,6 +8,7 @@ use tidegate_proto::identity::SigningKey;
 use tidegate_proto::problem::Problem;
 use tokio::sync::oneshot;
 
+use super::access::Asked;
 use crate::Action;
 use crate::devices::newcomer::{Introducing, LetIn};
 use crate::join::Joined;
@@ -60,6 +61,8 @@ pub(crate) enum TaskNews {
         id: String,
         result: Result<(), Problem>,
     },
+    /// What the hub answered about access.
+    Access(Box<Asked>),
     /// The provider knows that the session is over, or may still take what was forgotten here.
     SaidGoodbye(Result<(), Problem>),
 }

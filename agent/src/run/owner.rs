@@ -160,7 +160,10 @@ impl Owner {
                 Some(_) = self.farewells.join_next() => {}
                 _ = keyring.tick(), if self.state.waits_for_keyring() => self.happens(Input::LookAgain).await,
                 _ = keep.tick(), if self.disk.is_behind() => self.keep_again(),
-                _ = count.tick(), if self.state.is_any_open() => self.recount(),
+                _ = count.tick(), if self.state.is_any_open() => {
+                    self.recount();
+                    self.settle_asks();
+                }
             }
         };
         let patience = pin!(patience(why, ending));
@@ -172,6 +175,9 @@ impl Owner {
 
     async fn obey(&mut self, order: Order) {
         let (result, answer) = match order {
+            Order::Act(action, answer) if action.is_about_access() => {
+                return self.about_access(&action, answer);
+            }
             Order::Act(action, answer) => (self.act(action).await, answer),
             Order::Adopt(joined, answer) => {
                 self.adopt(*joined).await;
@@ -211,7 +217,14 @@ impl Owner {
             | Action::CancelJoin
             | Action::Leave { .. }
             | Action::WritePgService { .. }
-            | Action::Quit => Err(Problem::new(Code::Internal)),
+            | Action::Quit
+            // Answered when the hub has, see `about_access`.
+            | Action::Ask { .. }
+            | Action::Extend { .. }
+            | Action::Withdraw { .. }
+            | Action::Decide { .. }
+            | Action::TakeBack { .. }
+            | Action::SawRequests { .. } => Err(Problem::new(Code::Internal)),
         }
     }
 
@@ -253,13 +266,14 @@ impl Owner {
             TaskNews::LetIn(result) => self.happens(Input::LetIn(attempt, result)).await,
             TaskNews::Greeted(result) => self.on_greeted(result),
             TaskNews::SaidGoodbye(result) => self.on_goodbye(result),
+            TaskNews::Access(asked) => self.on_asked(*asked),
             TaskNews::Devices(result) => self.on_devices(result),
             TaskNews::Stepped { id, result } => self.on_stepped(&id, result),
         }
     }
 
     /// Says how things are.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let awaited = self.state.awaited();
         self.awaited
             .send_if_modified(|old| std::mem::replace(old, awaited) != awaited);

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::account::Input;
 use super::owner::{HubTask, Owner};
 use super::state::{Door, Task};
+use crate::circuit::Asks;
 use crate::hub::access::Access;
 use crate::hub::keeper::HubKeeper;
 use crate::hub::report::{HubReport, Learned};
@@ -68,6 +69,7 @@ impl Owner {
             HubReport::Granted(access) => self.happens(Input::Granted(access)).await,
             HubReport::Withheld(why) => self.happens(Input::Withheld(why)).await,
             HubReport::Introductions(seen) => self.on_introductions(seen),
+            HubReport::Requests(requests) => self.on_requests(requests),
             HubReport::Devices(devices) => self.on_devices(Ok(devices)),
             HubReport::Learned(learned) => self.learned(*learned),
             HubReport::Ended(problem) => self.happens(Input::Ended(problem)).await,
@@ -80,6 +82,7 @@ impl Owner {
             return;
         };
         home.catalogue.clone_from(&access.catalogue);
+        home.askable.clone_from(&access.askable);
         self.keep_promises();
         self.state.list_ports();
         self.close_vanished();
@@ -152,9 +155,14 @@ impl Owner {
         if let Some(home) = &mut self.state.home {
             home.requests.clear();
             home.devices.clear();
+            home.asked.clear();
+            home.askable.clear();
+            home.held.clear();
+            home.fetching.clear();
         }
         if let Some(home) = &self.state.home {
             home.circuits.warm.drop_spares();
+            home.circuits.asks.send_replace(Asks::default());
             // Doors end their own portals, after a last word to the programs.
             let has_door = |service: &ServiceName| {
                 let door = self.state.doors.get(service);

@@ -1,14 +1,16 @@
 //! The owner's own record of things: facts only.
 //! A newcomer would keep what is shown in here too; `view.rs` computes that anew each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tidegate_proto::api::access::{Askable, RequestView};
 use tidegate_proto::api::devices::DeviceInfo;
+use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::SigningKey;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Actor, Code, Problem, Severity};
-use tidegate_proto::statement::{IdpStatement, Promised};
+use tidegate_proto::statement::{GrantId, IdpStatement, Promised};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -72,6 +74,13 @@ pub(super) struct Home {
     pub(super) devices: Vec<DeviceInfo>,
     /// New ones that ask to be let in by this one.
     pub(super) requests: Requests,
+    /// Requests for access that concern the person, as the hub said last.
+    pub(super) asked: Vec<RequestView>,
+    pub(super) askable: Vec<Askable>,
+    /// What was granted to this device, to present it.
+    pub(super) held: BTreeMap<GrantId, Arc<Grant>>,
+    /// What is on its way.
+    pub(super) fetching: BTreeSet<GrantId>,
 }
 
 impl Home {
@@ -236,7 +245,11 @@ pub(super) fn closes_the_door(code: Code) -> bool {
     ends_a_session(code)
         || matches!(
             code,
-            Code::PolicyChanged | Code::Expired | Code::KillSwitch | Code::NotAvailable
+            Code::PolicyChanged
+                | Code::Expired
+                | Code::GrantEnded
+                | Code::GrantEndedByPeople
+                | Code::KillSwitch | Code::NotAvailable
         )
 }
 

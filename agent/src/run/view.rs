@@ -1,12 +1,14 @@
 //! The snapshot as a function of the state.
 //! No secret is in reach of a reader: what is copied here is all that window, CLI and socket ever see.
 
+use tidegate_proto::api::access::{NamedAt, RequestState, RequestView};
 use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
+use super::access;
 use super::account::Account;
 use super::sockets;
 use super::state::{Door, Home, State};
@@ -17,7 +19,8 @@ use crate::disk::Membership;
 use crate::hub::access::Listing;
 use crate::inlet::host::Awaited;
 use crate::snapshot::{
-    AccountView, ConnectStep, ConnectionStrings, DeviceView, Enrolling, HubState, OrgSnapshot,
+    AccountView, Askable, ConnectStep, ConnectionStrings, DeviceView, Enrolling, HubState,
+    OrgSnapshot, RequestAt, RequestShown,
     ServiceState, ServiceView, SignIn, SignInStep,
 };
 
@@ -73,6 +76,7 @@ impl State {
             enrolling: self.enrolling(home),
             devices: devices(home),
             device_requests: home.requests.view(self.us(home).as_ref(), now),
+            requests: requests(home),
             account: self.account_view(),
             signing_out: self.goodbyes > 0,
             hub: self.hub,
@@ -172,6 +176,7 @@ impl State {
                 .socket(name, service.kind, port)
                 .map(|path| sockets::shown(&path, service.kind)),
             other_port: self.others.get(name).copied(),
+            askable: self.home.as_ref().and_then(|home| askable(home, name)),
             connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,
             portals: tally.portals,
@@ -222,6 +227,73 @@ fn link(membership: &Membership) -> String {
         ticket: None,
     };
     link.to_link().to_string()
+}
+
+fn askable(home: &Home, service: &ServiceName) -> Option<Askable> {
+    let terms = home.askable.iter().find(|one| one.service == *service)?;
+    Some(Askable {
+        longest: terms.longest,
+        usual: terms.usual,
+        approvals: terms.approvals,
+    })
+}
+
+fn requests(home: &Home) -> Vec<RequestShown> {
+    let own = home.identity.as_ref().map(|key| key.verify_key());
+    let sub = |view: &RequestView| view.by.sub.clone();
+    let me = home
+        .asked
+        .iter()
+        .find(|view| Some(view.key) == own)
+        .map(sub);
+    let one = |view: &RequestView| {
+        let request = view.read().ok()?;
+        let names = |all: &[NamedAt]| all.iter().map(|one| one.who.shown().to_string()).collect();
+        Some(RequestShown {
+            id: view.id().to_string(),
+            service: request.service,
+            by: view.by.shown().to_string(),
+            mine: Some(view.key) == own || me.as_ref() == Some(&view.by.sub),
+            here: Some(view.key) == own,
+            yours: view.yours,
+            reason: access::shown(&request.reason),
+            seconds: request.extent.seconds,
+            read_only: request.extent.read_only,
+            emergency: request.emergency,
+            extends: request.extends.map(|id| id.to_string()),
+            asked: request.at,
+            needs: view.needs,
+            approved: names(&view.approved),
+            seen: names(&view.seen),
+            state: request_at(view),
+        })
+    };
+    home.asked.iter().filter_map(one).collect()
+}
+
+fn request_at(view: &RequestView) -> RequestAt {
+    match &view.state {
+        RequestState::Waiting { until } => RequestAt::Waiting { until: *until },
+        RequestState::Granted {
+            extent, claim_by, ..
+        } => RequestAt::Granted {
+            seconds: extent.seconds,
+            read_only: extent.read_only,
+            claim_by: *claim_by,
+            until: access::end(view),
+        },
+        RequestState::Denied { by, because } => RequestAt::Denied {
+            by: by.shown().to_string(),
+            because: because.to_string(),
+        },
+        RequestState::Withdrawn {} => RequestAt::Withdrawn,
+        RequestState::Expired {} => RequestAt::Expired,
+        RequestState::TakenBack { by, because } => RequestAt::TakenBack {
+            by: by.shown().to_string(),
+            because: because.to_string(),
+        },
+        RequestState::Over { used } => RequestAt::Over { used: *used },
+    }
 }
 
 fn devices(home: &Home) -> Vec<DeviceView> {

@@ -3,7 +3,7 @@
 
 use tidegate_proto::text::{Shown, deceives};
 
-use super::{AccountView, OrgSnapshot, SignIn, SignInCode};
+use super::{AccountView, OrgSnapshot, RequestAt, RequestShown, SignIn, SignInCode};
 
 /// Most services of one org that are shown; more are no person's list.
 const MOST_SERVICES: usize = 2_000;
@@ -11,6 +11,8 @@ const MOST_SERVICES: usize = 2_000;
 const MOST_DEVICES: usize = 200;
 /// Most devices that ask at the same time.
 const MOST_REQUESTS: usize = 20;
+/// Most requests for access that are shown.
+const MOST_ACCESS_REQUESTS: usize = 200;
 /// Longest address of a page, in bytes.
 const LONGEST_ADDRESS: usize = 8 * 1024;
 
@@ -31,6 +33,25 @@ impl OrgSnapshot {
         self.device_requests.truncate(MOST_REQUESTS);
         for request in &mut self.device_requests {
             clean(&mut request.label);
+        }
+        self.requests.truncate(MOST_ACCESS_REQUESTS);
+        self.requests.iter_mut().for_each(RequestShown::clean);
+    }
+}
+
+impl RequestShown {
+    fn clean(&mut self) {
+        clean(&mut self.by);
+        clean(&mut self.reason);
+        self.approved
+            .iter_mut()
+            .chain(&mut self.seen)
+            .for_each(clean);
+        if let RequestAt::Denied { by, because } | RequestAt::TakenBack { by, because } =
+            &mut self.state
+        {
+            clean(by);
+            clean(because);
         }
     }
 }

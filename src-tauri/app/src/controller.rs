@@ -275,6 +275,12 @@ where
             | Action::ApproveDevice { .. }
             | Action::DeclineDevice { .. }
             | Action::RevokeDevice { .. }
+            | Action::Ask { .. }
+            | Action::Extend { .. }
+            | Action::Withdraw { .. }
+            | Action::Decide { .. }
+            | Action::TakeBack { .. }
+            | Action::SawRequests { .. }
             | Action::CancelSignIn { .. } => self.notes.forget_refusals(),
         }
         if let Engine::Running { agent, .. } = &self.engine {

@@ -47,11 +47,11 @@ impl Held {
     /// Waits for a portal, telling the program what for.
     pub(super) async fn wait(&mut self, host: &Host) -> Result<Portal, Over> {
         let startup = self.hold.startup();
-        let mut open = pin!(host.open(&startup));
+        let mut open = pin!(host.open_when_approved(&startup));
         let mut closed = pin!(host.closed());
         let mut patience = pin!(sleep(PATIENCE));
-        let mut awaited = host.awaited();
-        let (mut patient, mut told_more) = (true, true);
+        let (mut awaited, mut asks) = (host.awaited(), host.asks());
+        let (mut patient, mut told_more, mut asks_more) = (true, true, true);
         let mut early = [0; 1024];
         loop {
             select! {
@@ -60,12 +60,16 @@ impl Held {
                 opened = &mut open => return opened.map_err(Over::Refused),
                 () = &mut patience, if patient => patient = false,
                 changed = awaited.changed(), if !patient && told_more => told_more = changed.is_ok(),
+                changed = asks.changed(), if !patient && asks_more => asks_more = changed.is_ok(),
                 read = self.line.read(&mut early) => match read {
                     Ok(0) | Err(_) => return Err(Over::Left),
                     Ok(count) => self.keep(&early[..count]).await?,
                 },
             }
-            let line = (*awaited.borrow_and_update()).filter(|_| !patient);
+            let approval = asks.borrow_and_update().awaited(host.service());
+            let line = approval
+                .or(*awaited.borrow_and_update())
+                .filter(|_| !patient);
             if let Some(said) = line.and_then(|awaited| self.hold.notice(awaited.line())) {
                 self.line.write_all(&said).await.map_err(|_| Over::Left)?;
                 self.line.flush().await.map_err(|_| Over::Left)?;

@@ -196,5 +196,6 @@ pub(crate) fn connect_step_text(step: ConnectStep) -> &'static str {
         ConnectStep::WaitingForHub => "waiting for the hub",
         ConnectStep::OpeningPort => "opening the local port",
         ConnectStep::AskingOutlet => "asking the outlet",
+        ConnectStep::WaitingForApproval => "waiting for approval",
     }
 }

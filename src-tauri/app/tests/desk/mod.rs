@@ -406,6 +406,7 @@ pub(crate) fn signed_out() -> Snapshot {
         enrolling: None,
         devices: vec![],
         device_requests: vec![],
+        requests: Vec::new(),
         signing_out: false,
         account: AccountView::SignedOut { last: None },
         hub: HubState::Connected,
@@ -450,6 +451,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         port,
         other_port: None,
         socket: None,
+        askable: None,
         connection: ConnectionStrings::new(
             &named(name),
             ServiceKind::Postgres,

@@ -107,6 +107,7 @@ async fn the_doctor_gets_a_row_and_hands_on_what_a_refusal_says() {
             until: UnixTime(2),
         },
         port,
+        askable: None,
         connection: ConnectionStrings::new(&warehouse(), ServiceKind::Postgres, port, None),
         traffic: Traffic::default(),
         portals: 0,
