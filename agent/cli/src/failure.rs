@@ -201,13 +201,18 @@ pub(crate) fn exit(code: Code) -> Exit {
         Code::TimedOut | Code::SignInTimedOut | Code::TargetSilent => Exit::TimedOut,
         Code::NotAvailable => Exit::UnknownService,
         Code::SessionExpired => Exit::NeedsSignIn,
+        Code::RequestUnfit => Exit::Usage,
+        Code::RequestNotOpen => Exit::UnknownService,
+        Code::RequestExpired => Exit::TimedOut,
         Code::NotJoined => Exit::NotJoined,
         Code::NotEnrolled
         | Code::KeyMissing
         | Code::TicketUsed
         | Code::TicketExpired
         | Code::TicketForAnother => Exit::Refused,
-        Code::RevokedByAdmin | Code::KillSwitch => Exit::Refused,
+        Code::RevokedByAdmin | Code::KillSwitch | Code::GrantEnded | Code::GrantEndedByPeople => {
+            Exit::Refused
+        }
         Code::ClockOff => Exit::ThisComputer,
         other => match other.number() / 1000 {
             1 | 5 => Exit::Network,

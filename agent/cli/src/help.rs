@@ -5,7 +5,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::Tidegate;
 
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Every day",
         &[
@@ -17,6 +17,12 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "dsn",
             "env",
             "logout",
+        ],
+    ),
+    (
+        "Asking for access",
+        &[
+            "request", "requests", "approve", "deny", "withdraw", "grants", "grant",
         ],
     ),
     (

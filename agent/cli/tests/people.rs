@@ -96,6 +96,7 @@ fn serve(client: UnixStream, shown: &Mutex<Snapshot>, (answer, then): &Script) {
 fn service(name: &str, state: ServiceState) -> ServiceView {
     let (name, kind) = (name.parse().unwrap(), ServiceKind::Postgres);
     ServiceView {
+        askable: None,
         connection: ConnectionStrings::new(&name, kind, 15432, Some("nyc")),
         name,
         title: "Flights".into(),
@@ -119,6 +120,7 @@ fn with_warehouse(state: ServiceState) -> Snapshot {
         enrolling: None,
         devices: vec![],
         device_requests: vec![],
+        requests: Vec::new(),
         signing_out: false,
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),

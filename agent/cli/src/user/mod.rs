@@ -1,6 +1,7 @@
 //! The verbs of people at their laptops: each in its own file, each with `--json`.
 //! A newcomer would talk to the agent in a verb: `seat` does, so that all of them work with the running app and without one.
 
+pub(crate) mod access;
 mod bundle;
 mod child;
 mod config;
@@ -47,6 +48,20 @@ pub(crate) enum Verb {
     Connect(connect::Connect),
     /// Close the local port to a service.
     Disconnect(disconnect::Disconnect),
+    /// Ask for access to a service.
+    Request(access::Request),
+    /// List the requests that wait for you, and your own.
+    Requests(access::Requests),
+    /// Approve somebody's request, or less than it asks for.
+    Approve(access::Approve),
+    /// Deny somebody's request, and say why.
+    Deny(access::Deny),
+    /// Take your request back.
+    Withdraw(access::Withdraw),
+    /// List what was granted, to you or by you.
+    Grants(access::Grants),
+    /// End what was granted, or ask for more time.
+    Grant(access::Grant),
     /// Say what is open, for whom and until when.
     Status(status::Status),
     /// Print how to reach a service, for psql, Python, Java and others.
@@ -75,6 +90,13 @@ impl Verb {
             Self::Ls(verb) => verb.out,
             Self::Connect(verb) => verb.out,
             Self::Disconnect(verb) => verb.out,
+            Self::Request(verb) => verb.out,
+            Self::Requests(verb) => verb.out(),
+            Self::Approve(verb) => verb.out(),
+            Self::Deny(verb) => verb.out(),
+            Self::Withdraw(verb) => verb.out(),
+            Self::Grants(verb) => verb.out(),
+            Self::Grant(verb) => verb.out(),
             Self::Status(verb) => verb.out,
             Self::Dsn(verb) => verb.out,
             Self::Env(verb) => verb.out,
@@ -95,6 +117,13 @@ impl Verb {
             Self::Ls(verb) => verb.run().await?,
             Self::Connect(verb) => return verb.run().await,
             Self::Disconnect(verb) => verb.run().await?,
+            Self::Request(verb) => verb.run().await?,
+            Self::Requests(verb) => verb.run().await?,
+            Self::Approve(verb) => verb.run().await?,
+            Self::Deny(verb) => verb.run().await?,
+            Self::Withdraw(verb) => verb.run().await?,
+            Self::Grants(verb) => verb.run().await?,
+            Self::Grant(verb) => verb.run().await?,
             Self::Status(verb) => verb.run().await?,
             Self::Dsn(verb) => verb.run().await?,
             Self::Env(verb) => verb.run().await?,

@@ -207,6 +207,7 @@ impl Service {
                 ConnectStep::WaitingForHub => "waiting_for_hub",
                 ConnectStep::OpeningPort => "opening_port",
                 ConnectStep::AskingOutlet => "asking_outlet",
+                ConnectStep::WaitingForApproval => "waiting_for_approval",
             }),
             _ => None,
         };

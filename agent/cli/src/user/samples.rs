@@ -15,6 +15,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
         port: 15432,
         other_port: None,
         socket: None,
+        askable: None,
         connection: ConnectionStrings::new(
             &name.parse().unwrap(),
             ServiceKind::Postgres,
@@ -35,6 +36,7 @@ fn org(name: &str, services: Vec<ServiceView>) -> OrgSnapshot {
         enrolling: None,
         devices: vec![],
         device_requests: vec![],
+        requests: Vec::new(),
         signing_out: false,
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),

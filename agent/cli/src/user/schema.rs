@@ -3,7 +3,7 @@
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use super::{bundle, config, devices, doctor, env, events, paths, report};
+use super::{access, bundle, config, devices, doctor, env, events, paths, report};
 use crate::failure::{Exit, Failure};
 use crate::out::data;
 
@@ -25,6 +25,8 @@ struct Tidegate {
     env: env::Variables,
     /// `tidegate devices --json`
     devices: devices::Answer,
+    /// `tidegate request|requests|approve|deny|withdraw|grants|grant --json`
+    access: access::Answer,
     /// `tidegate doctor --json`, and those of `outlet` and `relay`
     doctor: doctor::Answer,
     /// `tidegate config --json`

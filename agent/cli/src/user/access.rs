@@ -1,0 +1,466 @@
+//! `tidegate request`, `approve`, `deny`, `withdraw`, `grant`: asking for access and answering for others.
+//! Each comes back when the hub has taken it: what was asked is then before whoever decides.
+
+mod pages;
+mod shapes;
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tidegate_agent::{
+    Action, Decision, OrgName, OrgSnapshot, Problem, RequestAt, RequestShown, ServiceRef, Snapshot,
+};
+use tidegate_link::now;
+use tidegate_proto::problem::Code;
+use tidegate_proto::span;
+
+use super::seat::{Seat, SeatArgs};
+use super::which;
+use crate::failure::{Exit, Failure};
+use crate::out::OutArgs;
+use crate::table::Screen;
+pub(crate) use shapes::Requests as Answer;
+
+/// Fewest letters of an id that are taken for it.
+const SHORTEST_ID: usize = 4;
+
+/// A length of time such as `2h`, in seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    span::parse(text).map_err(|_| "write a length of time such as 90m, 2h or 1h30m".to_owned())
+}
+
+/// What every verb here has.
+#[derive(clap::Args)]
+struct Common {
+    /// The organisation; may be left out where there is only one.
+    #[arg(long)]
+    org: Option<OrgName>,
+    #[command(flatten)]
+    seat: SeatArgs,
+    #[command(flatten)]
+    out: OutArgs,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate request warehouse --for 2h --because \"INC-42 churn numbers\"
+  tidegate request warehouse --because \"INC-42\" --wait   comes back when somebody has decided
+  tidegate connect warehouse                             may run meanwhile: it waits, and goes on by itself
+
+The time begins with the first use. Exit codes: 4 not to be asked for, denied or withdrawn, 7 nobody decided.")]
+pub(crate) struct Request {
+    /// The service: `warehouse`, or `acme/warehouse`.
+    service: String,
+    /// For how long, from the first use on; the usual time of the service if you do not say.
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    seconds: Option<u64>,
+    /// Why, in one line: whoever decides reads it, and it is kept on record.
+    #[arg(long, value_name = "REASON")]
+    because: String,
+    /// Only to read.
+    #[arg(long)]
+    read_only: bool,
+    /// Break-glass: at once, where the rules allow it; everybody who could have approved is told.
+    #[arg(long)]
+    emergency: bool,
+    /// Wait until somebody has decided, for so many seconds at most.
+    #[arg(long, num_args = 0..=1, default_missing_value = "86400", value_name = "SECONDS")]
+    wait: Option<u64>,
+    #[command(flatten)]
+    seat: SeatArgs,
+    #[command(flatten)]
+    pub(super) out: OutArgs,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate requests                  those that wait for you, and your own
+  tidegate requests --json | jq -r '.requests[] | select(.yours) | .id'")]
+pub(crate) struct Requests {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate grants
+  tidegate grants --json | jq '.requests[] | select(.here and .granted.in_use)'")]
+pub(crate) struct Grants {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate approve Xy3f              all of what was asked for
+  tidegate approve Xy3f --for 30m    less of it")]
+pub(crate) struct Approve {
+    /// Which one: the first letters of its id, as `tidegate requests` shows it.
+    #[arg(allow_hyphen_values = true)]
+    id: String,
+    /// For less time than was asked for.
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    seconds: Option<u64>,
+    /// Only to read.
+    #[arg(long)]
+    read_only: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  tidegate deny Xy3f --because \"use the replica\"")]
+pub(crate) struct Deny {
+    /// Which one: the first letters of its id, as `tidegate requests` shows it.
+    #[arg(allow_hyphen_values = true)]
+    id: String,
+    /// Why, in one line: whoever asked reads it.
+    #[arg(long, value_name = "REASON")]
+    because: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Withdraw {
+    /// Which one: the first letters of its id, as `tidegate requests` shows it.
+    #[arg(allow_hyphen_values = true)]
+    id: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tidegate grant revoke Xy3f --because \"the incident is over\"
+  tidegate grant extend Xy3f --for 1h --because \"INC-42 goes on\"")]
+pub(crate) struct Grant {
+    #[command(subcommand)]
+    verb: GrantVerb,
+}
+
+#[derive(clap::Subcommand)]
+enum GrantVerb {
+    /// End it at once, wherever it is used.
+    Revoke {
+        /// Which one: the first letters of its id, as `tidegate grants` shows it.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        /// Why, in one line.
+        #[arg(long, value_name = "REASON", default_value = "")]
+        because: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Ask for more time, by the same rules; what runs goes on.
+    Extend {
+        /// Which one: the first letters of its id, as `tidegate grants` shows it.
+        #[arg(allow_hyphen_values = true)]
+        id: String,
+        /// For how long after that.
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        seconds: Option<u64>,
+        /// Why, in one line.
+        #[arg(long, value_name = "REASON")]
+        because: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+impl Request {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let mut seat = Seat::take(&self.seat).await?;
+        let asked = self.ask(&mut seat).await;
+        seat.leave().await;
+        let (org, request) = asked?;
+        self.out.answer(&Answer::of(&org, [&request]), || {
+            pages::asked(&request, now())
+        })
+    }
+
+    async fn ask(&self, seat: &mut Seat) -> Result<(OrgName, RequestShown), Failure> {
+        let snapshot = seat.look(true).await?;
+        let service = which::service(&snapshot, &self.service)?;
+        let action = Action::Ask {
+            service: service.clone(),
+            seconds: self.seconds,
+            read_only: self.read_only,
+            reason: self.because.clone(),
+            emergency: self.emergency,
+        };
+        seat.act(action).await?;
+        let asked = newest(&seat.look(false).await?, &service)?;
+        let request = match self.wait {
+            None => asked,
+            Some(limit) => decided(seat, &service.org, &asked.id, limit).await?,
+        };
+        Ok((service.org, request))
+    }
+}
+
+/// What was asked for last, here: an identical request that waits already is the same one.
+fn newest(snapshot: &Snapshot, service: &ServiceRef) -> Result<RequestShown, Failure> {
+    let org = snapshot.org(&service.org).ok_or_else(gone)?;
+    let here = |request: &&RequestShown| request.here && request.service == service.service;
+    let open = |request: &&RequestShown| {
+        matches!(
+            request.state,
+            RequestAt::Waiting { .. } | RequestAt::Granted { .. }
+        )
+    };
+    let mut own = org.requests.iter().filter(here).filter(open);
+    let newest = own.by_ref().max_by_key(|request| request.asked);
+    newest.cloned().ok_or_else(not_open)
+}
+
+/// Waits for people.
+async fn decided(
+    seat: &Seat,
+    org: &OrgName,
+    id: &str,
+    limit: u64,
+) -> Result<RequestShown, Failure> {
+    let judge = |snapshot: &Snapshot| {
+        let request = snapshot
+            .org(org)
+            .and_then(|org| org.requests.iter().find(|one| one.id == id));
+        let Some(request) = request else {
+            return ControlFlow::Break(Err(Problem::new(Code::RequestNotOpen)));
+        };
+        let ended = |code| Problem::new(code).service(&request.service);
+        ControlFlow::Break(match &request.state {
+            RequestAt::Waiting { .. } => return ControlFlow::Continue(()),
+            RequestAt::Granted { .. } => Ok(request.clone()),
+            RequestAt::Denied { because, .. } => Err(ended(Code::RequestDenied).said(because)),
+            RequestAt::Withdrawn => Err(ended(Code::RequestWithdrawn)),
+            RequestAt::Expired => Err(ended(Code::RequestExpired)),
+            RequestAt::TakenBack { .. } => Err(ended(Code::GrantTakenBack)),
+            RequestAt::Over { .. } => Err(ended(Code::GrantOver)),
+        })
+    };
+    let limit = Duration::from_secs(limit);
+    seat.watch().await?.until(limit, judge).await
+}
+
+impl Requests {
+    pub(crate) fn out(&self) -> OutArgs {
+        self.common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let list = |org: &OrgSnapshot| org.requests.clone();
+        let page = |requests: &[RequestShown]| pages::requests(requests, Screen::out(), now());
+        self.common.list(list, page).await
+    }
+}
+
+impl Grants {
+    pub(crate) fn out(&self) -> OutArgs {
+        self.common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let granted = |request: &&RequestShown| matches!(request.state, RequestAt::Granted { .. });
+        let list = |org: &OrgSnapshot| org.requests.iter().filter(granted).cloned().collect();
+        let page = |requests: &[RequestShown]| pages::grants(requests, Screen::out(), now());
+        self.common.list(list, page).await
+    }
+}
+
+impl Approve {
+    pub(crate) fn out(&self) -> OutArgs {
+        self.common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let decision = Decision::Approve {
+            seconds: self.seconds,
+            read_only: self.read_only,
+        };
+        let action = |org, request| Action::Decide {
+            org,
+            request,
+            decision,
+        };
+        self.common.act(&self.id, action, pages::approved).await
+    }
+}
+
+impl Deny {
+    pub(crate) fn out(&self) -> OutArgs {
+        self.common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let decision = Decision::Deny {
+            because: self.because,
+        };
+        let action = |org, request| Action::Decide {
+            org,
+            request,
+            decision,
+        };
+        let said = |_: &RequestShown| "Denied; whoever asked is told why.".to_owned();
+        self.common.act(&self.id, action, said).await
+    }
+}
+
+impl Withdraw {
+    pub(crate) fn out(&self) -> OutArgs {
+        self.common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        let action = |org, request| Action::Withdraw { org, request };
+        let said = |_: &RequestShown| "Withdrawn.".to_owned();
+        self.common.act(&self.id, action, said).await
+    }
+}
+
+impl Grant {
+    pub(crate) fn out(&self) -> OutArgs {
+        let (GrantVerb::Revoke { common, .. } | GrantVerb::Extend { common, .. }) = &self.verb;
+        common.out
+    }
+
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            GrantVerb::Revoke {
+                id,
+                because,
+                common,
+            } => {
+                let action = |org, request| Action::TakeBack {
+                    org,
+                    request,
+                    because,
+                };
+                let said = |_: &RequestShown| "Taken back; what was open is ended.".to_owned();
+                common.act(&id, action, said).await
+            }
+            GrantVerb::Extend {
+                id,
+                seconds,
+                because,
+                common,
+            } => {
+                let action = |org, request| Action::Extend {
+                    org,
+                    request,
+                    seconds,
+                    reason: because,
+                };
+                let said = |_: &RequestShown| "Asked for more time.".to_owned();
+                common.act(&id, action, said).await
+            }
+        }
+    }
+}
+
+impl Common {
+    /// Shows what there is, and tells whoever asked that it was seen.
+    async fn list(
+        &self,
+        list: impl Fn(&OrgSnapshot) -> Vec<RequestShown>,
+        page: impl Fn(&[RequestShown]) -> String,
+    ) -> Result<(), Failure> {
+        let mut seat = Seat::take(&self.seat).await?;
+        let listed = async {
+            let snapshot = self.fresh(&mut seat).await?;
+            let org = self.org(&snapshot)?;
+            let yours = |request: &&RequestShown| request.yours;
+            let requests: Vec<_> = org.requests.iter().filter(yours).collect();
+            if !requests.is_empty() {
+                let seen = Action::SawRequests {
+                    org: org.name.clone(),
+                    requests: requests.iter().map(|request| request.id.clone()).collect(),
+                };
+                seat.act(seen).await?;
+            }
+            Ok::<_, Failure>((org.name.clone(), list(org)))
+        };
+        let listed = listed.await;
+        seat.leave().await;
+        let (org, requests) = listed?;
+        self.out
+            .answer(&Answer::of(&org, &requests), || page(&requests))
+    }
+
+    /// Does something about one, and says what it is then.
+    async fn act(
+        &self,
+        id: &str,
+        action: impl FnOnce(OrgName, String) -> Action,
+        said: impl FnOnce(&RequestShown) -> String,
+    ) -> Result<(), Failure> {
+        let mut seat = Seat::take(&self.seat).await?;
+        let acted = async {
+            let snapshot = self.fresh(&mut seat).await?;
+            let org = self.org(&snapshot)?;
+            let request = find(org, id)?.clone();
+            seat.act(action(org.name.clone(), request.id.clone()))
+                .await?;
+            let after = seat.look(false).await?;
+            let known = after.org(&org.name).and_then(|org| {
+                let mut all = org.requests.iter();
+                all.find(|one| one.id == request.id).cloned()
+            });
+            // One that was denied is no longer shown to who denied it.
+            Ok::<_, Failure>((org.name.clone(), known.unwrap_or(request)))
+        };
+        let acted = acted.await;
+        seat.leave().await;
+        let (org, request) = acted?;
+        self.out
+            .answer(&Answer::of(&org, [&request]), || said(&request))
+    }
+
+    /// What the hub says now.
+    async fn fresh(&self, seat: &mut Seat) -> Result<Snapshot, Failure> {
+        let snapshot = seat.look(true).await?;
+        let org = self.org(&snapshot)?.name.clone();
+        let look = Action::SawRequests {
+            org,
+            requests: Vec::new(),
+        };
+        seat.act(look).await?;
+        seat.look(false).await
+    }
+
+    fn org<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a OrgSnapshot, Failure> {
+        let name = snapshot.find_org(self.org.as_ref())?;
+        snapshot.org(&name).ok_or_else(gone)
+    }
+}
+
+/// The one whose id begins so.
+fn find<'a>(org: &'a OrgSnapshot, id: &str) -> Result<&'a RequestShown, Failure> {
+    let meant = |request: &&RequestShown| id.len() >= SHORTEST_ID && request.id.starts_with(id);
+    let found: Vec<_> = org.requests.iter().filter(meant).collect();
+    match found.as_slice() {
+        [] => Err(not_open()),
+        [only] => Ok(only),
+        several => Err(Failure::new(
+            Exit::Usage,
+            "more than one could be meant",
+            format!("{} requests begin with these letters", several.len()),
+            "write more of the id",
+        )),
+    }
+}
+
+fn not_open() -> Failure {
+    Code::RequestNotOpen.into()
+}
+
+fn gone() -> Failure {
+    Code::NotJoined.into()
+}
