@@ -23,6 +23,8 @@ pub struct Blueprint<'a> {
     pub own_relay: bool,
     /// The outlet's keys are not carried to the administrator; hers is a ticket.
     pub outlet_by_ticket: bool,
+    /// Nobody has standing access: it is asked for and approved.
+    pub asking: bool,
 }
 
 /// What the servers printed of themselves, for the administrator's `org.toml`.
@@ -62,6 +64,37 @@ const OWNER_POLICY: &str = r#"permit (
 };
 "#;
 
+/// Data scientists ask, data owners decide, and both see the warehouse.
+const ASKING_ORG_POLICY: &str = r#"@longest("4h")
+permit (
+  principal in Tidegate::Group::"acme/data-science",
+  action == Tidegate::Action::"request",
+  resource == Tidegate::Service::"acme/warehouse"
+);
+permit (
+  principal in Tidegate::Group::"acme/data-owners",
+  action == Tidegate::Action::"approve",
+  resource == Tidegate::Service::"acme/warehouse"
+);
+permit (principal, action == Tidegate::Action::"see", resource == Tidegate::Service::"acme/warehouse");
+permit (
+  principal,
+  action == Tidegate::Action::"connect",
+  resource == Tidegate::Service::"acme/warehouse"
+) when { context has grant };
+"#;
+
+/// The owner lets in whom a data owner approved.
+const ASKING_OWNER_POLICY: &str = r#"permit (
+  principal,
+  action == Tidegate::Action::"connect",
+  resource == Tidegate::Service::"acme/warehouse"
+) when {
+  context has grant && context.grant has approver &&
+  context.grant.approver in Tidegate::Group::"acme/data-owners"
+};
+"#;
+
 impl<'a> Blueprint<'a> {
     /// The company of the scene.
     #[must_use]
@@ -79,6 +112,7 @@ impl<'a> Blueprint<'a> {
             circuits: None,
             own_relay: false,
             outlet_by_ticket: false,
+            asking: false,
         }
     }
 
@@ -107,6 +141,13 @@ impl<'a> Blueprint<'a> {
     #[must_use]
     pub fn bears_circuits(mut self, circuits: usize) -> Self {
         self.circuits = Some(circuits);
+        self
+    }
+
+    /// Without standing access.
+    #[must_use]
+    pub fn where_people_ask(mut self) -> Self {
+        self.asking = true;
         self
     }
 
@@ -201,11 +242,19 @@ tls = {{ ca_file = "acme-ca.pem" }}
     }
 
     pub(super) fn org_policy(&self) -> String {
-        self.for_all_services(ORG_POLICY)
+        self.for_all_services(if self.asking {
+            ASKING_ORG_POLICY
+        } else {
+            ORG_POLICY
+        })
     }
 
     pub(super) fn owner_policy(&self) -> String {
-        self.for_all_services(OWNER_POLICY)
+        self.for_all_services(if self.asking {
+            ASKING_OWNER_POLICY
+        } else {
+            OWNER_POLICY
+        })
     }
 
     fn for_all_services(&self, policy: &str) -> String {

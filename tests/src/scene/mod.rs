@@ -110,6 +110,14 @@ pub async fn set_on(
     s1_stage::set(narrator, stage, change).await
 }
 
+/// As `set`, in a company where nobody has standing access.
+///
+/// # Errors
+/// When a part of it does not come up.
+pub async fn set_where_people_ask(narrator: &Narrator) -> Outcome<World> {
+    s1_stage::set(narrator, Stage::set()?, |plan| plan.where_people_ask()).await
+}
+
 impl World {
     /// Takes everything down and proves that nothing is left of it.
     ///

@@ -1,0 +1,211 @@
+//! Access that is asked for, with two people and the real programs: ask, approve less, go on by itself, end with a word.
+//! A play: the steps need one another, so they are played in order and the first that fails ends it.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tidegate_tests::company::{SERVICE, SERVICE_PORT};
+use tidegate_tests::narrator::{Hands, Narrator, asked_for};
+use tidegate_tests::provider::Person;
+use tidegate_tests::scene::World;
+use tidegate_tests::trouble::{Doing, Outcome, Trouble};
+use tidegate_tests::warehouse::DATABASE;
+use tidegate_tests::{Laptop, Process, User, scene, stage};
+
+const LIMIT: Duration = Duration::from_secs(40);
+/// What Bob gives: the shortest there is.
+const GIVEN: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    if !asked_for("approval") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
+    let (Ok(runtime), Ok(out)) = (runtime, out) else {
+        return ExitCode::FAILURE;
+    };
+    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
+        return ExitCode::FAILURE;
+    };
+
+    let played = runtime.block_on(Box::pin(play(&narrator)));
+
+    if let Err(trouble) = &played {
+        println!("\n{trouble}");
+    }
+    println!("\n{}", narrator.summary());
+    if played.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+async fn play(narrator: &Narrator) -> Outcome<()> {
+    let world = narrator
+        .step("the stage is set", scene::set_where_people_ask(narrator))
+        .await?;
+    let owners = ["Everyone", "data-owners"];
+    world.provider.set_groups(&world.provider.bob, &owners)?;
+    let (ana, bob) = narrator
+        .step("ana and bob join and sign in", both(&world))
+        .await?;
+    let (agent, mut psql) = narrator
+        .step("her_psql_waits_and_is_told_what_for", waits(&world, &ana))
+        .await?;
+    let id = narrator
+        .step("she_asks_for_two_hours", asks(&ana, &psql))
+        .await?;
+    let given = narrator
+        .step("bob_approves_a_minute", approves(&bob, &id))
+        .await?;
+    narrator
+        .step("her_psql_goes_on_by_itself", goes_on(&mut psql, given))
+        .await?;
+    narrator
+        .step(
+            "a_minute_after_the_first_use_it_ends_with_a_word",
+            ends(&world, &ana, &bob, agent),
+        )
+        .await?;
+    drop((psql, ana, bob));
+    narrator.step("nothing is left", world.end()).await
+}
+
+/// Somebody at a laptop.
+struct Desk {
+    laptop: Laptop,
+    tidegate: std::path::PathBuf,
+}
+
+impl Desk {
+    async fn arrive(world: &World, user: User, person: &Person) -> Outcome<Self> {
+        let (stage, ca) = (&world.stage, &world.ca);
+        let laptop = Laptop::switch_on_for(stage, ca, user, Hands::Driver).await?;
+        let tidegate = stage.binary("tidegate")?;
+        let link = world.company.admin.ticket(person).await?;
+        laptop.join(&link).await?;
+        let login = laptop.program("login", &tidegate).arg("login");
+        let mut login = login.start(stage)?;
+        let browser = laptop.browser().await?;
+        browser.sign_in(person, None).await?;
+        browser.let_go().await?;
+        login.says("Signed in as", LIMIT).await?;
+        login.ended(LIMIT).await?;
+        Ok(Self { laptop, tidegate })
+    }
+
+    /// A `tidegate` command and what it prints.
+    async fn says(&self, name: &str, words: &[&str]) -> Outcome<String> {
+        self.laptop.terminal(name, &self.tidegate, words).await
+    }
+}
+
+async fn both(world: &World) -> Outcome<(Desk, Desk)> {
+    let people = &world.provider;
+    let ana = Desk::arrive(world, User::Analyst, &people.ana).await?;
+    let bob = Desk::arrive(world, User::Colleague, &people.bob).await?;
+    Ok((ana, bob))
+}
+
+fn psql(world: &World, ana: &Desk, name: &str, query: &str) -> Outcome<Process> {
+    let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
+    let psql = ana.laptop.program(name, "psql");
+    psql.args(["-X", "-At", "-c", query, &url])
+        .start(&world.stage)
+}
+
+async fn waits(world: &World, ana: &Desk) -> Outcome<(Process, Process)> {
+    let agent = ana.laptop.program("connect", &ana.tidegate);
+    let agent = agent.args(["connect", SERVICE]).start(&world.stage)?;
+    let until = Instant::now() + LIMIT;
+    // An agent that is just starting does not answer yet.
+    while !ana
+        .says("status", &["status", "--json"])
+        .await
+        .is_ok_and(|said| said.contains("waiting_for_approval"))
+    {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if Instant::now() > until {
+            return Err(Trouble::new(format!(
+                "it never waited for approval: {}",
+                agent.stderr()
+            )));
+        }
+    }
+    let mut psql = psql(world, ana, "waiting", "select 42")?;
+    psql.says("somebody has to approve this first", LIMIT)
+        .await?;
+    Ok((agent, psql))
+}
+
+async fn asks(ana: &Desk, psql: &Process) -> Outcome<String> {
+    let ask = [
+        "request",
+        SERVICE,
+        "--for",
+        "2h",
+        "--because",
+        "INC-42 churn numbers",
+        "--json",
+    ];
+    let asked: Value = serde_json::from_str(&ana.says("request", &ask).await?)?;
+    let request = &asked["requests"][0];
+    println!("  {}", psql.stderr().trim());
+    if request["state"] != "waiting" || request["seconds"] != 7200 {
+        return Err(Trouble::new(format!("it is not waiting: {asked}")));
+    }
+    let id = request["id"].as_str().doing("read the request's id")?;
+    Ok(id.to_owned())
+}
+
+async fn approves(bob: &Desk, id: &str) -> Outcome<Instant> {
+    let waiting = bob.says("requests", &["requests"]).await?;
+    println!("{}", waiting.trim_end());
+    if !waiting.contains("waits for you") || !waiting.contains("INC-42 churn numbers") {
+        return Err(Trouble::new(format!("bob does not see it: {waiting}")));
+    }
+    let wider = ["approve", &id[..8], "--for", "3h"];
+    if bob.says("approve-wider", &wider).await.is_ok() {
+        return Err(Trouble::new("more was given than was asked for"));
+    }
+    let less = ["approve", &id[..8], "--for", "1m"];
+    let said = bob.says("approve", &less).await?;
+    println!("  {}", said.trim());
+    Ok(Instant::now())
+}
+
+async fn goes_on(psql: &mut Process, given: Instant) -> Outcome<()> {
+    let status = psql.ended(LIMIT).await?;
+    println!("  {} ms after the approval", given.elapsed().as_millis());
+    println!("  {}", psql.stderr().trim().replace('\n', "\n  "));
+    if status.success() && psql.stdout().trim() == "42" {
+        Ok(())
+    } else {
+        Err(Trouble::new(format!("{status}: {}", psql.stderr())))
+    }
+}
+
+async fn ends(world: &World, ana: &Desk, bob: &Desk, mut agent: Process) -> Outcome<()> {
+    let mut long = psql(world, ana, "long", "select pg_sleep(600)")?;
+    let held = bob.says("grants", &["grants"]).await?;
+    println!("{}", held.trim_end());
+    let status = long.ended(GIVEN + LIMIT).await?;
+    let said = long.stderr();
+    println!("  {status}: {}", said.trim().replace('\n', "\n  "));
+    if status.success() || !said.contains("the time that was approved is over") {
+        return Err(Trouble::new(format!("it did not end with a word: {said}")));
+    }
+    // The door closes too, and says why.
+    agent.ended(LIMIT).await?;
+    println!("  {}", agent.stderr().trim().replace('\n', "\n  "));
+    if agent.stderr().contains("TG-7020") {
+        Ok(())
+    } else {
+        Err(Trouble::new(format!("the agent said: {}", agent.stderr())))
+    }
+}
