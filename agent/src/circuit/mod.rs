@@ -135,12 +135,27 @@ impl Circuits {
             .map_err(|problem| self.explained(self.noted(problem, service)))
     }
 
-    /// What the outlet says about approvals, whoever waits is told.
+    /// What the outlet says about approvals, whoever waits is told. Where its owner asks for particular approvers, it cannot
+    /// know that asking helps, and says as little as it says of what is not there; the org's rules know it.
     fn noted(&self, problem: Problem, service: &ServiceName) -> Problem {
-        if problem.code == Code::AskFirst {
+        let code = match problem.code {
+            Code::NotAvailable if self.has_to_be_asked_for(service) => Code::AskFirst,
+            code => code,
+        };
+        if code == Code::AskFirst {
             self.asks.send_if_modified(|asks| asks.need(service));
         }
-        problem
+        Problem { code, ..problem }
+    }
+
+    fn has_to_be_asked_for(&self, service: &ServiceName) -> bool {
+        let nothing_held = self.asks.borrow().granted(service).is_none();
+        match &*self.admission.borrow() {
+            Admission::Ready(access) => {
+                nothing_held && access.askable.iter().any(|one| one.service == *service)
+            }
+            Admission::Pending | Admission::None(_) => false,
+        }
     }
 
     /// Opens a portal; where somebody has to approve first, waits for that and goes on by itself.
