@@ -249,7 +249,8 @@ pub(super) fn closes_the_door(code: Code) -> bool {
                 | Code::Expired
                 | Code::GrantEnded
                 | Code::GrantEndedByPeople
-                | Code::KillSwitch | Code::NotAvailable
+                | Code::KillSwitch
+                | Code::NotAvailable
         )
 }
 

@@ -20,8 +20,7 @@ use crate::hub::access::Listing;
 use crate::inlet::host::Awaited;
 use crate::snapshot::{
     AccountView, Askable, ConnectStep, ConnectionStrings, DeviceView, Enrolling, HubState,
-    OrgSnapshot, RequestAt, RequestShown,
-    ServiceState, ServiceView, SignIn, SignInStep,
+    OrgSnapshot, RequestAt, RequestShown, ServiceState, ServiceView, SignIn, SignInStep,
 };
 
 /// Renewals keep a deadline further away than this, in seconds; a nearer one is the outlet's own limit.
