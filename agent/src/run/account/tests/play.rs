@@ -44,6 +44,7 @@ pub(super) fn access(session: &Arc<Session>, now: UnixTime) -> Arc<Access> {
         session: Arc::clone(session),
         identity: key(),
         catalogue: crate::hub::access::Catalogue::new(),
+        askable: Vec::new(),
         chain: None,
         outdated: tokio_util::sync::CancellationToken::new(),
     })
