@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tidegate_tests::company::{SERVICE, SERVICE_PORT};
 use tidegate_tests::narrator::{Hands, Narrator, asked_for};
+use tidegate_tests::perform::perform;
 use tidegate_tests::provider::Person;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
-use tidegate_tests::{Laptop, Process, User, scene, stage};
+use tidegate_tests::{Laptop, Process, User, scene};
 
 const LIMIT: Duration = Duration::from_secs(40);
 /// What Bob gives: the shortest there is.
@@ -21,28 +22,7 @@ fn main() -> ExitCode {
     if !asked_for("approval") {
         return ExitCode::SUCCESS;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
-    let (Ok(runtime), Ok(out)) = (runtime, out) else {
-        return ExitCode::FAILURE;
-    };
-    let Ok(narrator) = Narrator::new(Hands::Driver, &out) else {
-        return ExitCode::FAILURE;
-    };
-
-    let played = runtime.block_on(Box::pin(play(&narrator)));
-
-    if let Err(trouble) = &played {
-        println!("\n{trouble}");
-    }
-    println!("\n{}", narrator.summary());
-    if played.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    perform(play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {
@@ -121,22 +101,8 @@ fn psql(world: &World, ana: &Desk, name: &str, query: &str) -> Outcome<Process> 
 
 async fn waits(world: &World, ana: &Desk) -> Outcome<(Process, Process)> {
     let agent = ana.laptop.program("connect", &ana.tidegate);
-    let agent = agent.args(["connect", SERVICE]).start(&world.stage)?;
-    let until = Instant::now() + LIMIT;
-    // An agent that is just starting does not answer yet.
-    while !ana
-        .says("status", &["status", "--json"])
-        .await
-        .is_ok_and(|said| said.contains("waiting_for_approval"))
-    {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        if Instant::now() > until {
-            return Err(Trouble::new(format!(
-                "it never waited for approval: {}",
-                agent.stderr()
-            )));
-        }
-    }
+    let mut agent = agent.args(["connect", SERVICE]).start(&world.stage)?;
+    agent.says("waits for approval", LIMIT).await?;
     let mut psql = psql(world, ana, "waiting", "select 42")?;
     psql.says("somebody has to approve this first", LIMIT)
         .await?;

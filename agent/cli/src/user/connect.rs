@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tidegate_agent::{
-    AccountView, Action, Form, HubState, OrgSnapshot, Problem, ServiceRef, ServiceState,
-    ServiceView, Snapshot, UnixTime,
+    AccountView, Action, ConnectStep, Form, HubState, OrgSnapshot, Problem, ServiceRef,
+    ServiceState, ServiceView, Snapshot, UnixTime,
 };
 use tidegate_link::now;
 use tidegate_proto::problem::{Actor, Code};
@@ -99,8 +99,16 @@ impl Connect {
         let mut last = None;
         let limit = Duration::from_secs(self.timeout);
         let mut watch = seat.watch().await?;
+        let mut told = false;
         let connected = watch.until(limit, |snapshot| {
             last = Some(snapshot.clone());
+            if !told && waits_for_approval(snapshot, service) {
+                told = true;
+                let name = &service.service;
+                note(&format!(
+                    "{name} waits for approval; ask for it with: tidegate request {name}"
+                ));
+            }
             judge(snapshot, service)
         });
         let connected = connected.await;
@@ -114,6 +122,14 @@ impl Connect {
             }
         }
     }
+}
+
+fn waits_for_approval(snapshot: &Snapshot, service: &ServiceRef) -> bool {
+    let view = snapshot.service(service);
+    view.is_some_and(|view| {
+        let step = ConnectStep::WaitingForApproval;
+        matches!(&view.state, ServiceState::Connecting { step: at, .. } if *at == step)
+    })
 }
 
 fn judge(snapshot: &Snapshot, service: &ServiceRef) -> ControlFlow<Result<(), Problem>> {
