@@ -117,7 +117,11 @@ fn begins(action: &Action) -> bool {
         | Action::SetPort { .. }
         | Action::WritePgService { .. }
         | Action::CompareDevice { .. }
-        | Action::ApproveDevice { .. } => true,
+        | Action::ApproveDevice { .. }
+        | Action::Ask { .. }
+        | Action::Extend { .. }
+        | Action::Decide { .. }
+        | Action::SawRequests { .. } => true,
         Action::CancelJoin
         | Action::CancelSignIn { .. }
         | Action::SignOut { .. }
@@ -125,6 +129,8 @@ fn begins(action: &Action) -> bool {
         | Action::Disconnect { .. }
         | Action::DeclineDevice { .. }
         | Action::RevokeDevice { .. }
+        | Action::Withdraw { .. }
+        | Action::TakeBack { .. }
         | Action::DismissProblem { .. }
         | Action::Quit => false,
     }
