@@ -8,7 +8,7 @@ use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
-use super::access;
+use super::access::standing;
 use super::account::Account;
 use super::sockets;
 use super::state::{Door, Home, State};
@@ -255,7 +255,7 @@ fn requests(home: &Home) -> Vec<RequestShown> {
             mine: Some(view.key) == own || me.as_ref() == Some(&view.by.sub),
             here: Some(view.key) == own,
             yours: view.yours,
-            reason: access::shown(&request.reason),
+            reason: Shown::new(&request.reason).to_string(),
             seconds: request.extent.seconds,
             read_only: request.extent.read_only,
             emergency: request.emergency,
@@ -279,7 +279,7 @@ fn request_at(view: &RequestView) -> RequestAt {
             seconds: extent.seconds,
             read_only: extent.read_only,
             claim_by: *claim_by,
-            until: access::end(view),
+            until: standing::end(view),
         },
         RequestState::Denied { by, because } => RequestAt::Denied {
             by: by.shown().to_string(),

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_agent::{
     AccountView, Action, ConnectStep, Form, HubState, OrgSnapshot, Problem, ServiceRef,
@@ -25,6 +25,9 @@ use crate::signals::{Signal, Signals};
 
 /// Seconds that the hub may be away before this verb gives up.
 const AWAY_LIMIT: u64 = 15;
+/// How long all but people may take, in seconds, and how long people may.
+const PATIENCE: u64 = 330;
+const PEOPLE: u64 = 86_400;
 /// For closing a port after a program has ended.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -40,9 +43,9 @@ Exit codes: 3 sign in first, 4 refused, 5 network, 7 too slow, 8 no such service
 pub(crate) struct Connect {
     /// The service: `warehouse`, or `acme/warehouse`.
     service: String,
-    /// Give up after so many seconds, sign-in included.
-    #[arg(long, default_value_t = 330)]
-    timeout: u64,
+    /// Give up after so many seconds, sign-in and approval included; 330 if you do not say, and then people may take a day.
+    #[arg(long)]
+    timeout: Option<u64>,
     #[command(flatten)]
     seat: SeatArgs,
     #[command(flatten)]
@@ -97,19 +100,26 @@ impl Connect {
         };
         seat.act(order).await?;
         let mut last = None;
-        let limit = Duration::from_secs(self.timeout);
+        let limit = Duration::from_secs(self.timeout.unwrap_or(PEOPLE));
+        let mut patience = Patience::new(Instant::now());
         let mut watch = seat.watch().await?;
         let mut told = false;
         let connected = watch.until(limit, |snapshot| {
             last = Some(snapshot.clone());
-            if !told && waits_for_approval(snapshot, service) {
-                told = true;
+            let waits = waits_for_approval(snapshot, service);
+            if waits && !std::mem::replace(&mut told, true) {
                 let name = &service.service;
                 note(&format!(
                     "{name} waits for approval; ask for it with: tidegate request {name}"
                 ));
             }
-            judge(snapshot, service)
+            let is_over = patience.is_over(waits, Instant::now());
+            match judge(snapshot, service) {
+                ControlFlow::Continue(()) if is_over => {
+                    ControlFlow::Break(Err(Problem::new(Code::TimedOut)))
+                }
+                judged => judged,
+            }
         });
         let connected = connected.await;
         match (connected, last) {
@@ -121,6 +131,29 @@ impl Connect {
                 Err(last.map_or_else(|| failure.clone(), suggest))
             }
         }
+    }
+}
+
+/// What machines may still take: the clock stands still while it waits for people.
+struct Patience {
+    left: Duration,
+    at: Instant,
+}
+
+impl Patience {
+    fn new(now: Instant) -> Self {
+        Self {
+            left: Duration::from_secs(PATIENCE),
+            at: now,
+        }
+    }
+
+    fn is_over(&mut self, waits_for_people: bool, now: Instant) -> bool {
+        let spent = now.duration_since(std::mem::replace(&mut self.at, now));
+        if !waits_for_people {
+            self.left = self.left.saturating_sub(spent);
+        }
+        self.left.is_zero()
     }
 }
 
@@ -251,5 +284,22 @@ fn until(state: &ServiceState, now: UnixTime) -> String {
             format!("until the session ends ({} left)", left(*until, now))
         }
         _ => "until it ends".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_may_take_a_day_and_machines_may_not() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut patience = Patience::new(start);
+
+        assert!(!patience.is_over(false, after(300)));
+        assert!(!patience.is_over(true, after(80_000)));
+        assert!(!patience.is_over(false, after(80_029)));
+        assert!(patience.is_over(false, after(80_030)));
     }
 }

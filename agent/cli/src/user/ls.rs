@@ -117,10 +117,12 @@ fn row(name: &str, service: &ServiceView, now: UnixTime) -> Vec<Cell> {
     ]
 }
 
-/// `7 h 59 min`, `4 min`.
+/// `7 h 59 min`, `4 min`, `40 s`.
 pub(super) fn left(until: UnixTime, now: UnixTime) -> String {
-    let minutes = now.until(until) / 60;
+    let seconds = now.until(until);
+    let minutes = seconds / 60;
     match (minutes / 60, minutes % 60) {
+        (0, 0) => format!("{seconds} s"),
         (0, minutes) => format!("{minutes} min"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
     }

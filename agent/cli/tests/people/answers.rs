@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_agent::{AccountView, DeviceView};
+use tidegate_agent::{AccountView, DeviceView, RequestAt, RequestShown};
 
 use super::judge::is_as_described;
 use super::*;
@@ -26,9 +26,18 @@ const ANSWERS: &[(&[&str], &str)] = &[
     (&["disconnect", "--all"], "done"),
     (&["outlet", "doctor", "--config", "nowhere.toml"], "doctor"),
     (&["relay", "doctor", "--config", "nowhere.toml"], "doctor"),
+    (&["request", "warehouse", "--because", "INC-42"], "access"),
+    (&["requests"], "access"),
+    (&["approve", ASKED, "--for", "30m"], "access"),
+    (&["deny", ASKED, "--because", "no"], "access"),
+    (&["withdraw", GRANTED], "access"),
+    (&["grants"], "access"),
+    (&["grant", "revoke", GRANTED], "access"),
+    (&["grant", "extend", GRANTED, "--because", "on"], "access"),
 ];
-/// Asking for access is written beside this test: the shapes are in the schema's types, the answers are not judged here yet.
-const ACCESS: [&str; 6] = ["request", "approve", "deny", "withdraw", "grants", "grant"];
+/// Somebody else's request, and what was granted here.
+const ASKED: &str = "Xy3f5Zk0bCwqkQ8m3n5fJdTtP1sV7uYhG2aRoLeN4iM";
+const GRANTED: &str = "Qa7d1Vn2cRwxkH9m8b6gKeUuO3tW5zXjF4yTpMfL0iN";
 /// Verbs that leave nothing to ask the same agent about, and the one that asks a hub (its answer is judged in `admin/shut_out.rs`).
 const ELSEWHERE: [&str; 4] = ["join", "leave", "logout", "lost-laptop"];
 
@@ -45,11 +54,52 @@ fn device() -> DeviceView {
     }
 }
 
+fn asked() -> RequestShown {
+    RequestShown {
+        id: ASKED.into(),
+        service: "warehouse".parse().unwrap(),
+        by: "max@example.org".into(),
+        mine: false,
+        here: false,
+        yours: true,
+        reason: "INC-42".into(),
+        seconds: 7_200,
+        read_only: true,
+        emergency: false,
+        extends: None,
+        asked: UnixTime(1),
+        needs: 2,
+        approved: vec!["ben@example.org".into()],
+        seen: vec!["zoe@example.org".into()],
+        state: RequestAt::Waiting {
+            until: UnixTime(86_400),
+        },
+    }
+}
+
+fn granted() -> RequestShown {
+    RequestShown {
+        id: GRANTED.into(),
+        mine: true,
+        here: true,
+        yours: false,
+        extends: Some(ASKED.into()),
+        state: RequestAt::Granted {
+            seconds: 3_600,
+            read_only: true,
+            claim_by: UnixTime(86_400),
+            until: Some(UnixTime(3_600)),
+        },
+        ..asked()
+    }
+}
+
 #[test]
 fn every_answer_is_as_the_committed_schema_says() {
     let home = Home::new();
     let mut open = with_warehouse(connected());
     open.orgs[0].devices = vec![device()];
+    open.orgs[0].requests = vec![asked(), granted()];
     home.agent(open.clone(), None, open);
 
     for (verb, property) in ANSWERS {
@@ -90,11 +140,7 @@ fn what_an_ending_says_is_as_the_committed_schema_says() {
 #[test]
 fn no_verb_with_json_is_missing_here() {
     let home = Home::new();
-    let known = ANSWERS
-        .iter()
-        .map(|(verb, _)| verb[0])
-        .chain(ELSEWHERE)
-        .chain(ACCESS);
+    let known = ANSWERS.iter().map(|(verb, _)| verb[0]).chain(ELSEWHERE);
     let known: BTreeSet<&str> = known.collect();
 
     // The completion script for fish names each verb once, on a line of this form.
