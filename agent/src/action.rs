@@ -88,6 +88,8 @@ pub enum Action {
     SawRequests {
         org: OrgName,
         requests: Vec<String>,
+        /// In a terminal, by their first letters: those stand for these from now on, and for nothing else.
+        printed: bool,
     },
     Connect {
         service: ServiceRef,

@@ -1,5 +1,6 @@
 //! Asking for access and answering for others, at the hub: statements signed by this device's key, each call on a connection of its own.
-//! What the hub says of others' requests is read from what their devices signed, never from the hub's own words.
+//! What is asked for and by whom is read from what the asking device signed; a newcomer would show the name beside it alone,
+//! which is the hub's word.
 
 use std::sync::Arc;
 

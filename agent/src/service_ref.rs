@@ -146,6 +146,7 @@ mod tests {
             other_port: None,
             socket: None,
             askable: None,
+            grant: None,
             connection: ConnectionStrings::new(
                 &name.parse().unwrap(),
                 ServiceKind::Tcp,
@@ -172,6 +173,7 @@ mod tests {
             devices: vec![],
             device_requests: vec![],
             requests: Vec::new(),
+            printed: Vec::new(),
             signing_out: false,
             account,
             hub: HubState::Connected,

@@ -6,7 +6,7 @@ mod clean;
 mod connection;
 mod devices;
 
-pub use access::{Askable, RequestAt, RequestShown};
+pub use access::{Askable, Follower, GrantHere, RequestAt, RequestShown};
 pub use devices::{DeviceRequest, DeviceRequestState, DeviceView, Enrolling};
 
 pub use connection::{ConnectionStrings, Form};
@@ -51,6 +51,9 @@ pub struct OrgSnapshot {
     /// Requests for access: those that wait for this person first, then the newest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<RequestShown>,
+    /// Ids whose first letters a terminal has printed: such letters stand for one of these, open or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub printed: Vec<String>,
     /// Services this person may see, sorted by name.
     pub services: Vec<ServiceView>,
     /// What went wrong and was not yet dismissed or repaired, oldest first, one per code and service.
@@ -143,6 +146,9 @@ pub struct ServiceView {
     /// Set where it has to be asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub askable: Option<Askable>,
+    /// What was granted to this device for it; warnings before its end are in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantHere>,
     pub connection: ConnectionStrings,
     pub traffic: Traffic,
     /// Programs connected through the inlet right now.

@@ -125,6 +125,7 @@ impl Authority {
             beating: Mutex::default(),
             draining: CancellationToken::new(),
             pace: Pace::default(),
+            pace_of_looks: Pace::default(),
             introductions: Introductions::default(),
             accesses,
             duties: TaskTracker::new(),

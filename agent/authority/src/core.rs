@@ -55,6 +55,8 @@ pub(crate) struct Core {
     pub(crate) beating: Mutex<()>,
     pub(crate) draining: CancellationToken,
     pub(crate) pace: Pace,
+    /// Of calls about access that ask for nothing new: each may move what others see.
+    pub(crate) pace_of_looks: Pace,
     pub(crate) introductions: Introductions,
     pub(crate) accesses: Accesses,
     /// What must be finished even if whoever asked has gone.

@@ -97,6 +97,7 @@ fn service(name: &str, state: ServiceState) -> ServiceView {
     let (name, kind) = (name.parse().unwrap(), ServiceKind::Postgres);
     ServiceView {
         askable: None,
+        grant: None,
         connection: ConnectionStrings::new(&name, kind, 15432, Some("nyc")),
         name,
         title: "Flights".into(),
@@ -121,6 +122,7 @@ fn with_warehouse(state: ServiceState) -> Snapshot {
         devices: vec![],
         device_requests: vec![],
         requests: Vec::new(),
+        printed: Vec::new(),
         signing_out: false,
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),

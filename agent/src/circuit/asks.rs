@@ -1,7 +1,7 @@
 //! How this device stands with services that have to be asked for: what it may present, and what whoever waits is waiting for.
 //! It decides nothing: a grant in here is only something to show to an outlet, which judges it by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_proto::grant::Grant;
@@ -13,7 +13,11 @@ use crate::inlet::host::Awaited;
 
 /// All services of which that is known.
 #[derive(Clone, Default)]
-pub(crate) struct Asks(BTreeMap<ServiceName, Ask>);
+pub(crate) struct Asks {
+    services: BTreeMap<ServiceName, Ask>,
+    /// What an outlet did not believe: somebody who may come in without it must not be kept out by it.
+    doubted: BTreeSet<GrantId>,
+}
 
 /// One service.
 #[derive(Clone)]
@@ -45,10 +49,15 @@ pub(crate) enum Came {
 
 impl Asks {
     pub(crate) fn granted(&self, service: &ServiceName) -> Option<&Arc<Grant>> {
-        match self.0.get(service) {
-            Some(Ask::Granted(grant)) => Some(grant),
+        match self.services.get(service) {
+            Some(Ask::Granted(grant)) if !self.doubted.contains(&grant.id()) => Some(grant),
             _ => None,
         }
+    }
+
+    /// An outlet did not admit whoever presented this: it is presented no more. Says whether that is news.
+    pub(crate) fn doubt(&mut self, grant: GrantId) -> bool {
+        self.doubted.insert(grant)
     }
 
     /// Which grant a circuit to the service should stand on.
@@ -56,24 +65,29 @@ impl Asks {
         self.granted(service).map(|grant| grant.id())
     }
 
+    /// It was not the grant that kept somebody out.
+    pub(crate) fn trust(&mut self, grant: GrantId) -> bool {
+        self.doubted.remove(&grant)
+    }
+
     /// Notes the outlet's word. Says whether that is news.
     pub(crate) fn need(&mut self, service: &ServiceName) -> bool {
-        let unknown = !self.0.contains_key(service);
+        let unknown = !self.services.contains_key(service);
         if unknown {
-            self.0.insert(service.clone(), Ask::Needed);
+            self.services.insert(service.clone(), Ask::Needed);
         }
         unknown
     }
 
     /// How things are by the hub's word. Says whether anything changed.
     pub(crate) fn settle(&mut self, mut all: BTreeMap<ServiceName, Ask>) -> bool {
-        for (service, ask) in &self.0 {
+        for (service, ask) in &self.services {
             if matches!(ask, Ask::Needed) {
                 all.entry(service.clone()).or_insert(Ask::Needed);
             }
         }
-        let same = self.0.len() == all.len()
-            && self.0.iter().all(|(service, ask)| {
+        let same = self.services.len() == all.len()
+            && self.services.iter().all(|(service, ask)| {
                 let other = all.get(service);
                 other.is_some_and(|other| {
                     std::mem::discriminant(ask) == std::mem::discriminant(other)
@@ -81,14 +95,16 @@ impl Asks {
                 })
             });
         if !same {
-            self.0 = all;
+            let known: BTreeSet<_> = all.values().filter_map(Ask::id).collect();
+            self.doubted.retain(|id| known.contains(id));
+            self.services = all;
         }
         !same
     }
 
     /// What whoever waits since `before` learns now; nothing while it has to wait on.
     pub(crate) fn since(&self, before: &Self, service: &ServiceName) -> Option<Came> {
-        let (now, then) = (self.0.get(service)?, before.0.get(service));
+        let (now, then) = (self.services.get(service)?, before.services.get(service));
         if then.and_then(Ask::id) == now.id() && !matches!(then, Some(Ask::Waiting(_))) {
             return None;
         }
@@ -101,9 +117,10 @@ impl Asks {
 
     /// What a program is told while it waits.
     pub(crate) fn awaited(&self, service: &ServiceName) -> Option<Awaited> {
-        match self.0.get(service)? {
+        match self.services.get(service)? {
             Ask::Needed | Ask::Over(..) => Some(Awaited::Request),
             Ask::Waiting(_) => Some(Awaited::Approval),
+            Ask::Granted(grant) if self.doubted.contains(&grant.id()) => Some(Awaited::Request),
             Ask::Granted(_) => None,
         }
     }
@@ -129,7 +146,10 @@ mod tests {
     }
 
     fn asks(ask: Ask) -> Asks {
-        Asks([(warehouse(), ask)].into())
+        Asks {
+            services: [(warehouse(), ask)].into(),
+            doubted: BTreeSet::new(),
+        }
     }
 
     fn grant(text: &str) -> Ask {
@@ -162,6 +182,20 @@ mod tests {
         assert_eq!(came(&asks(over(1)), &waiting), "refused");
         assert_eq!(came(&asks(over(1)), &asks(over(1))), "nothing", "old news");
         assert_eq!(came(&asks(over(2)), &asks(over(1))), "refused");
+    }
+
+    #[test]
+    fn what_an_outlet_did_not_believe_is_not_shown_again_and_what_follows_it_is() {
+        let service = warehouse();
+        let mut all = asks(grant("a"));
+        let id = all.granted_id(&service).unwrap();
+
+        assert!(all.doubt(id));
+        assert!(!all.doubt(id));
+        assert_eq!(all.granted_id(&service), None);
+        assert_eq!(all.awaited(&service), Some(Awaited::Request));
+        assert!(all.settle([(service.clone(), grant("b"))].into()));
+        assert!(all.granted_id(&service).is_some());
     }
 
     #[test]

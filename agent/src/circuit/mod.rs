@@ -276,8 +276,33 @@ impl Circuits {
         }
     }
 
-    /// A circuit of its own on which the outlet has said yes.
+    /// A circuit of its own on which the outlet has said yes. A grant that the outlet does not believe keeps nobody out who
+    /// may come in without it.
     async fn fresh(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Circuit, Problem> {
+        let grant = self.asks.borrow().granted_id(service);
+        let not_admitted = |asked: &Result<Circuit, Problem>| {
+            let refused = asked.as_ref().err();
+            refused.is_some_and(|problem| problem.code == Code::NotAdmitted)
+        };
+        let asked = self.fresh_by_rights(service, wish).await;
+        let Some(grant) = grant.filter(|_| not_admitted(&asked)) else {
+            return asked;
+        };
+        self.asks.send_if_modified(|asks| asks.doubt(grant));
+        let without = self.fresh_by_rights(service, wish).await;
+        if not_admitted(&without) {
+            self.asks.send_if_modified(|asks| asks.trust(grant));
+        } else {
+            tracing::warn!(%service, %grant, "a grant was not believed by the outlet");
+        }
+        without
+    }
+
+    async fn fresh_by_rights(
+        &self,
+        service: &ServiceName,
+        wish: Wish<'_>,
+    ) -> Result<Circuit, Problem> {
         let mut attempt = 1;
         loop {
             let access = self.access().await.map_err(|why| why.service(service))?;

@@ -1,16 +1,17 @@
 //! What a person does about access: asks, withdraws, decides for others, extends, takes back.
 //! Whoever ordered it is answered when the hub has: only then is it known whether anybody was asked.
 
+pub(super) mod ending;
 pub(super) mod standing;
 
 use std::sync::Arc;
 
-use tidegate_proto::api::access::{AccessAct, AccessAnswer};
+use tidegate_proto::api::access::{AccessAct, AccessAnswer, WAITS};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::span;
 use tidegate_proto::statement::{AccessRequest, Extent, GrantId};
-use tidegate_proto::time::UnixTime;
+use tidegate_proto::time::{SKEW, UnixTime};
 
 use super::orders::{Answered, TaskNews, TaskReport};
 use super::owner::Owner;
@@ -18,6 +19,9 @@ use crate::circuit::Admission;
 use crate::hub::access::Access;
 use crate::requests::{Clerk, Wanted};
 use crate::{Action, Decision};
+
+/// Ids that terminals have printed and that are remembered.
+const MOST_PRINTED: usize = 256;
 
 /// Something about access that the hub has answered.
 pub(crate) struct Asked {
@@ -35,9 +39,33 @@ impl Owner {
             let act = self.access_act(&clerk, action)?;
             Ok((clerk, act))
         });
+        self.note_printed(action);
         match act {
             Ok((clerk, act)) => self.put_to_hub(clerk, act, Some(answer), None),
             Err(problem) => answer.give(Err(problem)),
+        }
+    }
+
+    /// First letters on a terminal stand for what they were printed for.
+    fn note_printed(&mut self, action: &Action) {
+        let (
+            Action::SawRequests {
+                requests,
+                printed: true,
+                ..
+            },
+            Some(home),
+        ) = (action, &mut self.state.home)
+        else {
+            return;
+        };
+        for id in ids(requests) {
+            if !home.printed.contains(&id) {
+                home.printed.push_back(id);
+            }
+        }
+        while home.printed.len() > MOST_PRINTED {
+            home.printed.pop_front();
         }
     }
 
@@ -112,7 +140,7 @@ impl Owner {
                 Ok(AccessAct::TakeBack { id, because })
             }
             Action::SawRequests { requests, .. } => Ok(AccessAct::Seen {
-                ids: requests.iter().filter_map(|id| id.parse().ok()).collect(),
+                ids: ids(requests).collect(),
             }),
             _ => Err(Problem::new(Code::Internal)),
         }
@@ -163,6 +191,10 @@ impl Owner {
         now: UnixTime,
     ) -> Result<AccessAct, Problem> {
         let (id, asked) = self.request(request)?;
+        // Who dates a request forward wants an answer that is older than the question.
+        if !asked.at.has_begun(now) || now > asked.at.plus(WAITS + SKEW) {
+            return Err(Problem::new(Code::RequestNotOpen));
+        }
         match decision {
             Decision::Deny { because } => Ok(AccessAct::Deny {
                 id,
@@ -188,10 +220,10 @@ impl Owner {
     fn request(&self, id: &str) -> Result<(GrantId, AccessRequest), Problem> {
         let not_open = || Problem::new(Code::RequestNotOpen);
         let home = self.state.home.as_ref().ok_or_else(not_open)?;
-        let view = home.asked.iter().find(|view| view.id().to_string() == id);
-        let view = view.ok_or_else(not_open)?;
-        let request = view.read().map_err(|_| not_open())?;
-        Ok((view.id(), request))
+        let mut all = home.asked.iter();
+        let told = all.find(|told| told.id().to_string() == id);
+        let told = told.ok_or_else(not_open)?;
+        Ok((told.id(), told.request.clone()))
     }
 
     fn clerk(&self) -> Result<Clerk, Problem> {
@@ -242,6 +274,10 @@ impl Owner {
             answer.give(result);
         }
     }
+}
+
+fn ids(requests: &[String]) -> impl Iterator<Item = GrantId> {
+    requests.iter().filter_map(|id| id.parse().ok())
 }
 
 /// A wish as the person said it.

@@ -1,7 +1,7 @@
 //! Moving into an org, and being enrolled there again.
 //! The org's root fingerprint comes from the join link and from nowhere else, ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tidegate_proto::identity::SigningKey;
@@ -91,6 +91,7 @@ impl Owner {
             askable: Vec::new(),
             held: BTreeMap::new(),
             fetching: BTreeSet::new(),
+            printed: VecDeque::new(),
         });
         self.state.list_ports();
     }

@@ -159,6 +159,7 @@ impl Owner {
             home.askable.clear();
             home.held.clear();
             home.fetching.clear();
+            home.printed.clear();
         }
         if let Some(home) = &self.state.home {
             home.circuits.warm.drop_spares();

@@ -1,10 +1,10 @@
 //! The owner's own record of things: facts only.
 //! A newcomer would keep what is shown in here too; `view.rs` computes that anew each time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tidegate_proto::api::access::{Askable, RequestView};
+use tidegate_proto::api::access::Askable;
 use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::SigningKey;
@@ -15,6 +15,7 @@ use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::access::standing::Told;
 use super::account::Account;
 use super::door::DoorHandle;
 use super::sockets::Sockets;
@@ -75,12 +76,14 @@ pub(super) struct Home {
     /// New ones that ask to be let in by this one.
     pub(super) requests: Requests,
     /// Requests for access that concern the person, as the hub said last.
-    pub(super) asked: Vec<RequestView>,
+    pub(super) asked: Vec<Told>,
     pub(super) askable: Vec<Askable>,
     /// What was granted to this device, to present it.
     pub(super) held: BTreeMap<GrantId, Arc<Grant>>,
     /// What is on its way.
     pub(super) fetching: BTreeSet<GrantId>,
+    /// Those that a terminal has printed by their first letters, the oldest first.
+    pub(super) printed: VecDeque<GrantId>,
 }
 
 impl Home {

@@ -1,14 +1,15 @@
 //! The snapshot as a function of the state.
 //! No secret is in reach of a reader: what is copied here is all that window, CLI and socket ever see.
 
-use tidegate_proto::api::access::{NamedAt, RequestState, RequestView};
+use tidegate_proto::api::access::{NamedAt, RequestState};
 use tidegate_proto::api::devices::DeviceInfo;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
 
-use super::access::standing;
+use super::access::ending::grant_here;
+use super::access::standing::Told;
 use super::account::Account;
 use super::sockets;
 use super::state::{Door, Home, State};
@@ -76,6 +77,7 @@ impl State {
             devices: devices(home),
             device_requests: home.requests.view(self.us(home).as_ref(), now),
             requests: requests(home),
+            printed: home.printed.iter().map(ToString::to_string).collect(),
             account: self.account_view(),
             signing_out: self.goodbyes > 0,
             hub: self.hub,
@@ -165,24 +167,34 @@ impl State {
             .as_ref()
             .map(|home| home.circuits.live.tally(name))
             .unwrap_or_default();
+        let home = self.home.as_ref();
+        let grant = home.and_then(|home| grant_here(home, name, now));
+        let ends = grant.as_ref().and_then(|grant| grant.until);
         ServiceView {
             name: name.clone(),
             title: service.title.to_owned(),
             kind: service.kind,
-            state: self.service_state(name, &tally, now),
+            state: self.service_state(name, (&tally, ends), now),
             port,
             socket: self
                 .socket(name, service.kind, port)
                 .map(|path| sockets::shown(&path, service.kind)),
             other_port: self.others.get(name).copied(),
-            askable: self.home.as_ref().and_then(|home| askable(home, name)),
+            askable: home.and_then(|home| askable(home, name)),
+            grant,
             connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,
             portals: tally.portals,
         }
     }
 
-    fn service_state(&self, name: &ServiceName, tally: &Tally, now: UnixTime) -> ServiceState {
+    /// `ends`: when the grant that it is used under does.
+    fn service_state(
+        &self,
+        name: &ServiceName,
+        (tally, ends): (&Tally, Option<UnixTime>),
+        now: UnixTime,
+    ) -> ServiceState {
         match self.doors.get(name) {
             None => ServiceState::Idle,
             Some(Door::Wanted) => ServiceState::Connecting {
@@ -191,7 +203,7 @@ impl State {
             Some(Door::Opening { step, .. }) => ServiceState::Connecting { step: *step },
             Some(Door::Open { since, .. }) => ServiceState::Connected {
                 since: *since,
-                until: self.until(tally, now),
+                until: ends.into_iter().fold(self.until(tally, now), UnixTime::min),
             },
             Some(Door::Closing { .. }) => ServiceState::Disconnecting,
             Some(Door::Failed(problem)) => ServiceState::Failed(problem.clone()),
@@ -239,21 +251,20 @@ fn askable(home: &Home, service: &ServiceName) -> Option<Askable> {
 
 fn requests(home: &Home) -> Vec<RequestShown> {
     let own = home.identity.as_ref().map(|key| key.verify_key());
-    let sub = |view: &RequestView| view.by.sub.clone();
-    let me = home
-        .asked
-        .iter()
-        .find(|view| Some(view.key) == own)
-        .map(sub);
-    let one = |view: &RequestView| {
-        let request = view.read().ok()?;
+    let mut asked = home.asked.iter();
+    let me = asked
+        .find(|told| told.is_by(own))
+        .map(|told| &told.request.sub);
+    let one = |told: &Told| {
+        let (view, request) = (&told.view, &told.request);
         let names = |all: &[NamedAt]| all.iter().map(|one| one.who.shown().to_string()).collect();
-        Some(RequestShown {
-            id: view.id().to_string(),
-            service: request.service,
-            by: view.by.shown().to_string(),
-            mine: Some(view.key) == own || me.as_ref() == Some(&view.by.sub),
-            here: Some(view.key) == own,
+        RequestShown {
+            id: told.id().to_string(),
+            service: request.service.clone(),
+            by: Shown::new(request.sub.as_str()).to_string(),
+            name: view.by.name.as_ref().map(Shown::to_string),
+            mine: me == Some(&request.sub),
+            here: told.is_by(own),
             yours: view.yours,
             reason: Shown::new(&request.reason).to_string(),
             seconds: request.extent.seconds,
@@ -264,14 +275,14 @@ fn requests(home: &Home) -> Vec<RequestShown> {
             needs: view.needs,
             approved: names(&view.approved),
             seen: names(&view.seen),
-            state: request_at(view),
-        })
+            state: request_at(told),
+        }
     };
-    home.asked.iter().filter_map(one).collect()
+    home.asked.iter().map(one).collect()
 }
 
-fn request_at(view: &RequestView) -> RequestAt {
-    match &view.state {
+fn request_at(told: &Told) -> RequestAt {
+    match &told.view.state {
         RequestState::Waiting { until } => RequestAt::Waiting { until: *until },
         RequestState::Granted {
             extent, claim_by, ..
@@ -279,7 +290,7 @@ fn request_at(view: &RequestView) -> RequestAt {
             seconds: extent.seconds,
             read_only: extent.read_only,
             claim_by: *claim_by,
-            until: standing::end(view),
+            until: told.end(),
         },
         RequestState::Denied { by, because } => RequestAt::Denied {
             by: by.shown().to_string(),

@@ -36,12 +36,15 @@ impl OrgSnapshot {
         }
         self.requests.truncate(MOST_ACCESS_REQUESTS);
         self.requests.iter_mut().for_each(RequestShown::clean);
+        self.printed.truncate(MOST_ACCESS_REQUESTS);
+        self.printed.iter_mut().for_each(clean);
     }
 }
 
 impl RequestShown {
     fn clean(&mut self) {
         clean(&mut self.by);
+        self.name.iter_mut().for_each(clean);
         clean(&mut self.reason);
         self.approved
             .iter_mut()

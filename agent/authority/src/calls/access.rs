@@ -104,6 +104,7 @@ struct Desk {
 
 impl Desk {
     async fn serve(&self, act: AccessAct) -> Result<AccessAnswer, Refusal> {
+        self.pace_of_looks(&act)?;
         let (mut id, mut grant) = (None, None);
         match act {
             AccessAct::Look {} => {}
@@ -357,6 +358,23 @@ impl Desk {
             Ok(())
         } else {
             Err(Refusal::TooOften)
+        }
+    }
+
+    /// Each of these makes the authority look for everybody. Ending what was granted is never too often.
+    fn pace_of_looks(&self, act: &AccessAct) -> Result<(), Refusal> {
+        let is_paced = match act {
+            AccessAct::Look {}
+            | AccessAct::Fetch { .. }
+            | AccessAct::Seen { .. }
+            | AccessAct::Withdraw { .. }
+            | AccessAct::Deny { .. } => true,
+            AccessAct::Ask { .. } | AccessAct::Approve { .. } | AccessAct::TakeBack { .. } => false,
+        };
+        let (pace, now) = (&self.core.pace_of_looks, self.core.now());
+        match is_paced && !pace.allows(self.who.device, now) {
+            true => Err(Refusal::TooOften),
+            false => Ok(()),
         }
     }
 

@@ -199,7 +199,8 @@ async fn a_request_reaches_who_decides_at_once_and_the_answer_comes_back() {
         "pushed, not polled"
     );
     assert!(seen[0].yours && seen[0].id() == id);
-    assert_eq!(seen[0].read().unwrap().reason, "INC-42 churn numbers");
+    let asked = seen[0].read(&"acme".parse().unwrap()).unwrap();
+    assert_eq!(asked.reason, "INC-42 churn numbers");
 
     ben.call(&stage, AccessAct::Seen { ids: vec![id] })
         .await
@@ -446,6 +447,38 @@ async fn identical_requests_are_one_and_there_are_only_so_many() {
 }
 
 #[tokio::test]
+async fn looking_too_often_is_refused_and_ending_something_is_not() {
+    let stage = Stage::new().await;
+    let (ana, ben) = (
+        person(&stage, "ana", "analysts").await,
+        person(&stage, "ben", "owners").await,
+    );
+    let id = ana.ask(&stage, &ana.request(&stage, "r1")).await.unwrap();
+    ben.approve(&stage, id).await.unwrap();
+    let seen = || AccessAct::Seen { ids: vec![id] };
+    let mut refused = None;
+    let mut client = stage.connect().await;
+    for _ in 0..100 {
+        refused = code(ana.call_on(&mut client, seen()).await);
+        if refused.is_some() {
+            break;
+        }
+    }
+
+    assert!(refused.is_some(), "a hundred at once were taken");
+    let because = String::new();
+    let withdrawn = ana.call(&stage, AccessAct::Withdraw { id }).await;
+    assert_eq!(code(withdrawn), refused, "of all such acts together");
+    assert!(
+        !ben.look(&stage).await.is_empty(),
+        "others are not hindered"
+    );
+    let ended = ana.call(&stage, AccessAct::TakeBack { id, because }).await;
+    assert_eq!(code(ended), None);
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn what_is_taken_back_reaches_the_outlet_and_outlives_a_restart() {
     let stage = Stage::new().await;
     let ana = person(&stage, "ana", "analysts").await;
@@ -601,7 +634,8 @@ async fn break_glass_opens_at_once_and_everybody_who_decides_hears_of_it() {
     assert!(held.emergency && held.approvers.is_empty());
     let alarm: Vec<RequestView> =
         told(&mut at_ben, event::ACCESS, |all: &Vec<_>| !all.is_empty()).await;
-    assert!(alarm[0].read().unwrap().emergency && !alarm[0].yours);
+    let asked = alarm[0].read(&"acme".parse().unwrap()).unwrap();
+    assert!(asked.emergency && !alarm[0].yours);
     let because = "not on call today".to_owned();
     ben.call(&stage, AccessAct::TakeBack { id, because })
         .await

@@ -2,6 +2,7 @@
 //! Each comes back when the hub has taken it: what was asked is then before whoever decides.
 
 mod asking;
+mod naming;
 mod pages;
 mod shapes;
 
@@ -11,14 +12,11 @@ use tidegate_proto::problem::Code;
 use tidegate_proto::span;
 
 use super::seat::{Seat, SeatArgs};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::out::OutArgs;
 use crate::table::Screen;
 pub(crate) use asking::Request;
 pub(crate) use shapes::Requests as Answer;
-
-/// Fewest letters of an id that are taken for it.
-const SHORTEST_ID: usize = 4;
 
 /// A length of time such as `2h`, in seconds.
 fn seconds(text: &str) -> Result<u64, String> {
@@ -265,16 +263,16 @@ impl Common {
         let listed = async {
             let snapshot = self.fresh(&mut seat).await?;
             let org = self.org(&snapshot)?;
-            let yours = |request: &&RequestShown| request.yours;
-            let requests: Vec<_> = org.requests.iter().filter(yours).collect();
+            let requests = list(org);
+            let seen = Action::SawRequests {
+                org: org.name.clone(),
+                requests: requests.iter().map(|request| request.id.clone()).collect(),
+                printed: true,
+            };
             if !requests.is_empty() {
-                let seen = Action::SawRequests {
-                    org: org.name.clone(),
-                    requests: requests.iter().map(|request| request.id.clone()).collect(),
-                };
                 seat.act(seen).await?;
             }
-            Ok::<_, Failure>((org.name.clone(), list(org)))
+            Ok::<_, Failure>((org.name.clone(), requests))
         };
         let listed = listed.await;
         seat.leave().await;
@@ -294,7 +292,7 @@ impl Common {
         let acted = async {
             let snapshot = self.fresh(&mut seat).await?;
             let org = self.org(&snapshot)?;
-            let request = find(org, id)?.clone();
+            let request = naming::meant(org, id)?.clone();
             seat.act(action(org.name.clone(), request.id.clone()))
                 .await?;
             let after = seat.look(false).await?;
@@ -319,6 +317,7 @@ impl Common {
         let look = Action::SawRequests {
             org,
             requests: Vec::new(),
+            printed: false,
         };
         seat.act(look).await?;
         seat.look(false).await
@@ -327,22 +326,6 @@ impl Common {
     fn org<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a OrgSnapshot, Failure> {
         let name = snapshot.find_org(self.org.as_ref())?;
         snapshot.org(&name).ok_or_else(gone)
-    }
-}
-
-/// The one whose id begins so.
-fn find<'a>(org: &'a OrgSnapshot, id: &str) -> Result<&'a RequestShown, Failure> {
-    let meant = |request: &&RequestShown| id.len() >= SHORTEST_ID && request.id.starts_with(id);
-    let found: Vec<_> = org.requests.iter().filter(meant).collect();
-    match found.as_slice() {
-        [] => Err(not_open()),
-        [only] => Ok(only),
-        several => Err(Failure::new(
-            Exit::Usage,
-            "more than one could be meant",
-            format!("{} requests begin with these letters", several.len()),
-            "write more of the id",
-        )),
     }
 }
 

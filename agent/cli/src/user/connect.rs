@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use tidegate_agent::{
-    AccountView, Action, ConnectStep, Form, HubState, OrgSnapshot, Problem, ServiceRef,
-    ServiceState, ServiceView, Snapshot, UnixTime,
+    AccountView, Action, ConnectStep, Follower, Form, GrantHere, HubState, OrgSnapshot, Problem,
+    ServiceRef, ServiceState, ServiceView, Snapshot, UnixTime,
 };
 use tidegate_link::now;
 use tidegate_proto::problem::{Actor, Code};
+use tidegate_proto::span;
 
 use super::child;
 use super::disconnect::is_open;
@@ -87,7 +88,7 @@ impl Connect {
         if seat.is_own() {
             note(&format!(
                 "Connected {}; Ctrl-C ends it.",
-                until(&view.state, now())
+                until(view, now())
             ));
             hold(seat.watch().await?, &service, signals).await?;
         }
@@ -219,17 +220,48 @@ fn hub_problem(org: &OrgSnapshot) -> Option<Problem> {
 
 /// Until somebody presses Ctrl-C, or the connection ends by itself.
 async fn hold(mut watch: Watch, service: &ServiceRef, mut signals: Signals) -> Result<(), Failure> {
+    let mut warned = None;
     loop {
-        tokio::select! {
-            signal = signals.next() => if matches!(signal, Signal::End) { return Ok(()) },
-            snapshot = watch.next() => match snapshot?.service(service).map(|view| view.state.clone()) {
-                Some(ServiceState::Failed(problem)) => return Err(problem.into()),
-                Some(ServiceState::Idle) => return Ok(()),
-                None => return Err(Problem::new(Code::PolicyChanged).service(&service.service).into()),
-                Some(ServiceState::Connecting { .. } | ServiceState::Connected { .. } | ServiceState::Disconnecting) => {}
+        let view = tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::End => return Ok(()),
+                Signal::Reload => continue,
             },
+            snapshot = watch.next() => snapshot?.service(service).cloned(),
+        };
+        let grant = view.as_ref().and_then(|view| view.grant.as_ref());
+        let due = grant.and_then(|grant| grant.warning);
+        if let Some((grant, minutes)) = grant.zip(due)
+            && due != warned
+        {
+            note(&ends_soon(service, grant, minutes));
+        }
+        warned = due;
+        match view.map(|view| view.state) {
+            Some(ServiceState::Failed(problem)) => return Err(problem.into()),
+            Some(ServiceState::Idle) => return Ok(()),
+            None => {
+                let gone = Problem::new(Code::PolicyChanged);
+                return Err(gone.service(&service.service).into());
+            }
+            Some(
+                ServiceState::Connecting { .. }
+                | ServiceState::Connected { .. }
+                | ServiceState::Disconnecting,
+            ) => {}
         }
     }
+}
+
+fn ends_soon(service: &ServiceRef, grant: &GrantHere, minutes: u8) -> String {
+    let (name, id) = (&service.service, &grant.request);
+    let next = match grant.follower {
+        Follower::Asked => "more time was asked for and nobody has approved it yet".to_owned(),
+        Follower::Nothing | Follower::Granted => {
+            format!("ask for more: tidegate grant extend {id} --because REASON")
+        }
+    };
+    format!("Access to {name} ends within {minutes} min; {next}")
 }
 
 /// Whether somebody waits for it to be connected.
@@ -278,9 +310,14 @@ fn lines(view: &ServiceView) -> String {
 }
 
 /// How long a connected service stays so, in words.
-fn until(state: &ServiceState, now: UnixTime) -> String {
-    match state {
-        ServiceState::Connected { until, .. } => {
+fn until(view: &ServiceView, now: UnixTime) -> String {
+    let unused = view.grant.as_ref().filter(|grant| grant.until.is_none());
+    match (&view.state, unused, &view.grant) {
+        (_, Some(grant), _) => format!("for {} from the first use", span::text(grant.seconds)),
+        (ServiceState::Connected { until, .. }, None, Some(_)) => {
+            format!("until the grant ends ({} left)", left(*until, now))
+        }
+        (ServiceState::Connected { until, .. }, None, None) => {
             format!("until the session ends ({} left)", left(*until, now))
         }
         _ => "until it ends".into(),

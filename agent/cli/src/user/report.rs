@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_agent::{
-    AccountView, ConnectStep, Form, HubState, KeyHome, OrgName, OrgSnapshot, Problem, ServiceKind,
-    ServiceState, ServiceView, SignInStep, Snapshot, words,
+    AccountView, ConnectStep, Follower, Form, GrantHere, HubState, KeyHome, OrgName, OrgSnapshot,
+    Problem, ServiceKind, ServiceState, ServiceView, SignInStep, Snapshot, words,
 };
 use tidegate_proto::problem::{Actor, Severity, shown};
 
@@ -64,7 +64,7 @@ pub(crate) struct Service {
     pub(crate) kind: String,
     /// `idle`, `connecting`, `connected`, `disconnecting` or `failed`.
     pub(crate) state: String,
-    /// What a connecting service waits for: `waiting_for_sign_in`, `waiting_for_hub`, `opening_port` or `asking_outlet`.
+    /// What a connecting service waits for: `waiting_for_sign_in`, `waiting_for_hub`, `opening_port`, `asking_outlet` or `waiting_for_approval`.
     pub(crate) step: Option<String>,
     pub(crate) since: Option<u64>,
     /// When access ends by itself.
@@ -79,9 +79,29 @@ pub(crate) struct Service {
     pub(crate) received: u64,
     /// Why it failed.
     pub(crate) problem: Option<Trouble>,
+    /// What was granted to this computer for it, where it has to be asked for.
+    pub(crate) grant: Option<Held>,
     /// The connection in every form, by the form's name; in the answers of `connect` and `dsn`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) forms: BTreeMap<String, String>,
+}
+
+/// A grant that this computer holds for a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Held {
+    /// Names it for `tidegate grant`.
+    pub(crate) id: String,
+    /// In seconds from the first use.
+    pub(crate) seconds: u64,
+    pub(crate) read_only: bool,
+    /// When it ends, once it is in use; unused, until when it may be used for the first time.
+    pub(crate) until: u64,
+    pub(crate) in_use: bool,
+    /// It ends within so many minutes: 15, 5 or 1.
+    pub(crate) warning: Option<u8>,
+    /// `nothing`, `asked` or `granted`: what goes on afterwards.
+    pub(crate) follower: String,
 }
 
 /// Something that went wrong. The code is stable, the sentences may change.
@@ -234,6 +254,7 @@ impl Service {
             sent: service.traffic.sent,
             received: service.traffic.received,
             problem,
+            grant: service.grant.as_ref().map(Held::of),
             forms: BTreeMap::new(),
         }
     }
@@ -244,6 +265,25 @@ impl Service {
         Self {
             forms: service.connection.all().map(named).collect(),
             ..Self::of(org, service)
+        }
+    }
+}
+
+impl Held {
+    fn of(grant: &GrantHere) -> Self {
+        Self {
+            id: grant.request.clone(),
+            seconds: grant.seconds,
+            read_only: grant.read_only,
+            until: grant.until.unwrap_or(grant.claim_by).0,
+            in_use: grant.until.is_some(),
+            warning: grant.warning,
+            follower: match grant.follower {
+                Follower::Nothing => "nothing",
+                Follower::Asked => "asked",
+                Follower::Granted => "granted",
+            }
+            .into(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
         other_port: None,
         socket: None,
         askable: None,
+        grant: None,
         connection: ConnectionStrings::new(
             &name.parse().unwrap(),
             ServiceKind::Postgres,
@@ -27,7 +28,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
     }
 }
 
-fn org(name: &str, services: Vec<ServiceView>) -> OrgSnapshot {
+pub(crate) fn org(name: &str, services: Vec<ServiceView>) -> OrgSnapshot {
     OrgSnapshot {
         name: name.parse().unwrap(),
         hub_address: "hub.example:443".parse().unwrap(),
@@ -37,6 +38,7 @@ fn org(name: &str, services: Vec<ServiceView>) -> OrgSnapshot {
         devices: vec![],
         device_requests: vec![],
         requests: Vec::new(),
+        printed: Vec::new(),
         signing_out: false,
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),

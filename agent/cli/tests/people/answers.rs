@@ -58,7 +58,8 @@ fn asked() -> RequestShown {
     RequestShown {
         id: ASKED.into(),
         service: "warehouse".parse().unwrap(),
-        by: "max@example.org".into(),
+        by: "00umax".into(),
+        name: Some("max@example.org".into()),
         mine: false,
         here: false,
         yours: true,

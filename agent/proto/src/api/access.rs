@@ -8,7 +8,7 @@ use crate::{
     grant::Grant,
     identity::VerifyKey,
     legs::Legs,
-    names::{ServiceName, Subject},
+    names::{OrgName, ServiceName, Subject},
     statement::{AccessRequest, Extent, GrantId, Statement, StatementError, StatementHash},
     text::{MAX_SHOWN, Shown},
     time::UnixTime,
@@ -164,12 +164,12 @@ impl RequestView {
         StatementHash::of(&self.request)
     }
 
-    /// What was asked for, in the words of whoever asked.
+    /// What was asked for in this org, in the words of whoever asked. Names, states and who approved are the hub's words.
     ///
     /// # Errors
-    /// When the device that it names did not sign it.
-    pub fn read(&self) -> Result<AccessRequest, StatementError> {
-        let request = AccessRequest::verify(&self.request, &self.key)?;
+    /// When the device that it names did not sign it, or for another org.
+    pub fn read(&self, org: &OrgName) -> Result<AccessRequest, StatementError> {
+        let request = AccessRequest::verify_for(&self.request, &self.key, org)?;
         if request.device == self.key.peer_id() && request.sub == self.by.sub {
             Ok(request)
         } else {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tidegate_proto::api::access::{AccessAct, RequestState, RequestView};
 use tidegate_proto::grant::Grant;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::identity::VerifyKey;
+use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::GrantId;
+use tidegate_proto::statement::{AccessRequest, GrantId};
 use tidegate_proto::time::UnixTime;
 
 use super::super::owner::Owner;
@@ -18,14 +19,83 @@ use crate::circuit::Ask;
 /// A grant with less left than this gives way to a newer one, in seconds: running programs are carried over.
 const GIVES_WAY: u64 = 60;
 
+/// A request that the hub told of, and what its device signed.
+#[derive(Clone, PartialEq, Debug)]
+pub(in crate::run) struct Told {
+    pub(in crate::run) view: RequestView,
+    pub(in crate::run) request: AccessRequest,
+}
+
+impl Told {
+    /// What its device did not sign for this org, or signed for tomorrow, is not shown at all.
+    fn of(view: RequestView, org: &OrgName, now: UnixTime) -> Option<Self> {
+        let request = view.read(org).ok()?;
+        let told = Self { view, request };
+        told.request.at.has_begun(now).then_some(told)
+    }
+
+    pub(in crate::run) fn id(&self) -> GrantId {
+        self.view.id()
+    }
+
+    pub(in crate::run) fn is_by(&self, key: Option<VerifyKey>) -> bool {
+        Some(self.view.key) == key
+    }
+
+    /// When what is in use ends.
+    pub(in crate::run) fn end(&self) -> Option<UnixTime> {
+        match &self.view.state {
+            RequestState::Granted {
+                extent,
+                first_use: Some(first),
+                ..
+            } => Some(first.plus(extent.seconds)),
+            _ => None,
+        }
+    }
+
+    /// When nothing can be done any more with what was granted, whether it is in use or not.
+    fn last(&self) -> Option<UnixTime> {
+        match &self.view.state {
+            RequestState::Granted {
+                extent, claim_by, ..
+            } => Some(claim_by.plus(extent.seconds)),
+            _ => None,
+        }
+    }
+
+    /// `None` for what was granted and has not been fetched yet.
+    fn ask(&self, home: &Home) -> Option<Ask> {
+        let over = |problem| Ask::Over(self.id(), problem);
+        Some(match &self.view.state {
+            RequestState::Waiting { .. } => Ask::Waiting(self.id()),
+            RequestState::Granted { .. } => {
+                let held: &Arc<Grant> = home.held.get(&self.id())?;
+                Ask::Granted(Arc::clone(held))
+            }
+            RequestState::Denied { because, .. } => {
+                over(Problem::new(Code::RequestDenied).said(because.as_str()))
+            }
+            RequestState::Withdrawn {} => over(Problem::new(Code::RequestWithdrawn)),
+            RequestState::Expired {} => over(Problem::new(Code::RequestExpired)),
+            RequestState::TakenBack { .. } => over(Problem::new(Code::GrantTakenBack)),
+            RequestState::Over { .. } => over(Problem::new(Code::GrantOver)),
+        })
+    }
+}
+
 impl Owner {
-    /// The hub says how things are. What its device did not sign is not shown at all.
+    /// The hub says how things are.
     pub(in crate::run) fn on_requests(&mut self, requests: Vec<RequestView>) {
+        let now = self.tools.kit.clock.now();
         let Some(home) = &mut self.state.home else {
             return;
         };
-        let signed = requests.into_iter().filter(|view| view.read().is_ok());
-        home.asked = signed.collect();
+        let org = &home.membership.org;
+        let told = requests.into_iter();
+        let told = told.filter_map(|view| Told::of(view, org, now)).collect();
+        let held = |told: &Told| home.held.contains_key(&told.id());
+        home.asked = kept(std::mem::take(&mut home.asked), told, held, now);
         self.settle_asks();
     }
 
@@ -35,30 +105,16 @@ impl Owner {
         let Some(home) = &mut self.state.home else {
             return;
         };
-        let own = home.identity.as_ref().map(|key| key.verify_key());
-        let here = |view: &&RequestView| Some(view.key) == own;
-        let mut by_service: BTreeMap<ServiceName, Vec<&RequestView>> = BTreeMap::new();
-        for view in home.asked.iter().filter(here) {
-            if let Ok(request) = view.read() {
-                by_service.entry(request.service).or_default().push(view);
-            }
-        }
-        let chosen: BTreeMap<_, _> = by_service
-            .into_iter()
-            .filter_map(|(service, views)| Some((service, choose(&views, now)?.clone())))
-            .collect();
         let (mut asks, mut missing) = (BTreeMap::new(), Vec::new());
-        for (service, view) in chosen {
-            match ask_of(&view, home) {
-                Some(ask) => drop(asks.insert(service, ask)),
+        for (service, told) in chosen(home, now) {
+            let ask = told.ask(home).unwrap_or_else(|| {
+                missing.push(told.id());
                 // Until it is here, whoever waits waits on.
-                None => {
-                    missing.push(view.id());
-                    asks.insert(service, Ask::Waiting(view.id()));
-                }
-            }
+                Ask::Waiting(told.id())
+            });
+            asks.insert(service, ask);
         }
-        let known: Vec<_> = home.asked.iter().map(RequestView::id).collect();
+        let known: Vec<_> = home.asked.iter().map(Told::id).collect();
         home.held.retain(|id, _| known.contains(id));
         missing.retain(|id| home.fetching.insert(*id));
         let changed = self
@@ -96,56 +152,52 @@ impl Owner {
     }
 }
 
-/// The request that decides how this device stands with a service.
-fn choose<'v>(views: &[&'v RequestView], now: UnixTime) -> Option<&'v RequestView> {
-    let granted = |view: &&&RequestView| matches!(view.state, RequestState::Granted { .. });
-    let in_use = |view: &&&RequestView| end(view).is_some_and(|end| now.plus(GIVES_WAY) < end);
-    let waiting = |view: &&&RequestView| matches!(view.state, RequestState::Waiting { .. });
-    let newest = |views: Vec<&&'v RequestView>| {
-        let asked = |view: &&&RequestView| view.read().map_or(UnixTime(0), |request| request.at);
-        views.into_iter().max_by_key(asked).copied()
-    };
-    let of =
-        |fits: &dyn Fn(&&&RequestView) -> bool| newest(views.iter().filter(|v| fits(v)).collect());
-    of(&in_use)
-        .or_else(|| of(&granted))
-        .or_else(|| of(&waiting))
-        .or_else(|| newest(views.iter().collect()))
-}
-
-/// When what is in use ends.
-pub(in crate::run) fn end(view: &RequestView) -> Option<UnixTime> {
-    match &view.state {
-        RequestState::Granted {
-            extent,
-            first_use: Some(first),
-            ..
-        } => Some(first.plus(extent.seconds)),
-        _ => None,
+/// What is known from now on: what was told, and what is in use here and was left out. Only a word about a grant ends it,
+/// never silence: a list that is cut must not end what runs.
+fn kept(
+    before: Vec<Told>,
+    mut told: Vec<Told>,
+    held: impl Fn(&Told) -> bool,
+    now: UnixTime,
+) -> Vec<Told> {
+    for former in before {
+        let left_out = told.iter().all(|other| other.id() != former.id());
+        if left_out && held(&former) && former.last().is_some_and(|last| now < last) {
+            told.push(former);
+        }
     }
+    told
 }
 
-/// `None` for what was granted and has not been fetched yet.
-fn ask_of(view: &RequestView, home: &Home) -> Option<Ask> {
-    let over = |problem| Ask::Over(view.id(), problem);
-    Some(match &view.state {
-        RequestState::Waiting { .. } => Ask::Waiting(view.id()),
-        RequestState::Granted { .. } => {
-            let held: &Arc<Grant> = home.held.get(&view.id())?;
-            Ask::Granted(Arc::clone(held))
-        }
-        RequestState::Denied { because, .. } => {
-            over(Problem::new(Code::RequestDenied).said(because.as_str()))
-        }
-        RequestState::Withdrawn {} => over(Problem::new(Code::RequestWithdrawn)),
-        RequestState::Expired {} => over(Problem::new(Code::RequestExpired)),
-        RequestState::TakenBack { .. } => over(Problem::new(Code::GrantTakenBack)),
-        RequestState::Over { .. } => over(Problem::new(Code::GrantOver)),
-    })
+/// The request of this device that decides how it stands with each service.
+fn chosen(home: &Home, now: UnixTime) -> BTreeMap<ServiceName, &Told> {
+    let own = home.identity.as_ref().map(|key| key.verify_key());
+    let mut by_service: BTreeMap<_, Vec<&Told>> = BTreeMap::new();
+    for told in home.asked.iter().filter(|told| told.is_by(own)) {
+        let service = told.request.service.clone();
+        by_service.entry(service).or_default().push(told);
+    }
+    let decides = |(service, all): (_, Vec<_>)| Some((service, choose(&all, now)?));
+    by_service.into_iter().filter_map(decides).collect()
+}
+
+/// The one that decides: what is in use, then what may be used, then what is waited for, then how the last one ended.
+pub(super) fn choose<'t>(all: &[&'t Told], now: UnixTime) -> Option<&'t Told> {
+    let granted = |told: &Told| matches!(told.view.state, RequestState::Granted { .. });
+    let in_use = |told: &Told| told.end().is_some_and(|end| now.plus(GIVES_WAY) < end);
+    let waiting = |told: &Told| matches!(told.view.state, RequestState::Waiting { .. });
+    let newest = |fits: &dyn Fn(&Told) -> bool| {
+        let fitting = all.iter().filter(|told| fits(told));
+        fitting.max_by_key(|told| told.request.at).copied()
+    };
+    newest(&in_use)
+        .or_else(|| newest(&granted))
+        .or_else(|| newest(&waiting))
+        .or_else(|| newest(&|_| true))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use tidegate_proto::api::access::Named;
     use tidegate_proto::identity::SigningKey;
@@ -153,17 +205,21 @@ mod tests {
 
     use super::*;
 
-    const NOW: UnixTime = UnixTime(1_800_000_000);
+    pub(in super::super) const NOW: UnixTime = UnixTime(1_800_000_000);
 
-    fn view(asked: u64, state: RequestState) -> RequestView {
+    fn acme() -> OrgName {
+        "acme".parse().unwrap()
+    }
+
+    fn view(asked: u64, seconds: u64, state: RequestState) -> RequestView {
         let key = SigningKey::from_seed(&[1; 32]);
         let request = AccessRequest {
-            org: "acme".parse().unwrap(),
+            org: acme(),
             sub: "00uana".parse().unwrap(),
             device: key.verify_key().peer_id(),
             service: "warehouse".parse().unwrap(),
             extent: Extent {
-                seconds: 600,
+                seconds,
                 read_only: false,
             },
             reason: "INC-42".into(),
@@ -187,21 +243,31 @@ mod tests {
         }
     }
 
-    fn granted(asked: u64, first_use: Option<u64>) -> RequestView {
+    fn told(asked: u64, seconds: u64, state: RequestState) -> Told {
+        let later = NOW.plus(asked);
+        Told::of(view(asked, seconds, state), &acme(), later).unwrap()
+    }
+
+    /// For `seconds`, asked for and first used so long after `NOW`.
+    pub(in super::super) fn granted_for(seconds: u64, asked: u64, first_use: Option<u64>) -> Told {
         let state = RequestState::Granted {
             extent: Extent {
-                seconds: 600,
+                seconds,
                 read_only: false,
             },
             claim_by: NOW.plus(86_400),
             first_use: first_use.map(|at| NOW.plus(at)),
         };
-        view(asked, state)
+        told(asked, seconds, state)
     }
 
-    fn waiting(asked: u64) -> RequestView {
+    fn granted(asked: u64, first_use: Option<u64>) -> Told {
+        granted_for(600, asked, first_use)
+    }
+
+    pub(in super::super) fn waiting(asked: u64) -> Told {
         let until = NOW.plus(86_400);
-        view(asked, RequestState::Waiting { until })
+        told(asked, 600, RequestState::Waiting { until })
     }
 
     #[test]
@@ -219,8 +285,8 @@ mod tests {
     #[test]
     fn what_may_be_used_counts_before_what_is_waited_for_and_the_newest_end_last() {
         let (old, new) = (
-            view(0, RequestState::Expired {}),
-            view(1, RequestState::Withdrawn {}),
+            told(0, 600, RequestState::Expired {}),
+            told(1, 600, RequestState::Withdrawn {}),
         );
         let (asked, given) = (waiting(2), granted(3, None));
 
@@ -228,5 +294,38 @@ mod tests {
         assert_eq!(choose(&[&old, &new], NOW), Some(&new));
         assert_eq!(choose(&[&old, &asked, &new], NOW), Some(&asked));
         assert_eq!(choose(&[&given, &asked], NOW), Some(&given));
+    }
+
+    #[test]
+    fn a_list_that_is_cut_ends_nothing_that_runs_and_a_word_about_it_does() {
+        let (used, other) = (granted(0, Some(0)), waiting(1));
+        let before = || vec![used.clone(), other.clone()];
+        let over = told(0, 600, RequestState::Over { used: true });
+        let later = NOW.plus(86_400 + 600);
+
+        assert_eq!(kept(before(), vec![], |_| true, NOW), [used.clone()]);
+        assert_eq!(kept(before(), vec![over.clone()], |_| true, NOW), [over]);
+        assert_eq!(kept(before(), vec![], |_| false, NOW), []);
+        assert_eq!(kept(before(), vec![], |_| true, later), []);
+    }
+
+    #[test]
+    fn what_was_not_signed_here_for_today_is_not_shown() {
+        let asked = || view(100, 600, RequestState::Expired {});
+        let of = |view, org: &str, at| Told::of(view, &org.parse().unwrap(), NOW.plus(at));
+        let friend = Named {
+            sub: "00ufriend".parse().unwrap(),
+            name: None,
+        };
+        let in_anothers_name = RequestView {
+            by: friend,
+            ..asked()
+        };
+
+        assert!(of(asked(), "acme", 100).is_some());
+        assert!(of(asked(), "acme", 40).is_some(), "clocks differ");
+        assert!(of(asked(), "acme", 39).is_none(), "from tomorrow");
+        assert!(of(asked(), "other", 100).is_none());
+        assert!(of(in_anothers_name, "acme", 100).is_none());
     }
 }

@@ -407,6 +407,7 @@ pub(crate) fn signed_out() -> Snapshot {
         devices: vec![],
         device_requests: vec![],
         requests: Vec::new(),
+        printed: Vec::new(),
         signing_out: false,
         account: AccountView::SignedOut { last: None },
         hub: HubState::Connected,
@@ -452,6 +453,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         other_port: None,
         socket: None,
         askable: None,
+        grant: None,
         connection: ConnectionStrings::new(
             &named(name),
             ServiceKind::Postgres,

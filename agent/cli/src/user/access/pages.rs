@@ -5,6 +5,7 @@ use tidegate_agent::{RequestAt, RequestShown, UnixTime};
 use tidegate_proto::span;
 
 use super::super::ls::left;
+use super::naming;
 use crate::table::{Cell, Screen, Tone, cell, plain};
 
 /// Letters of an id that are shown.
@@ -57,12 +58,11 @@ pub(super) fn approved(request: &RequestShown) -> String {
 }
 
 fn row(request: &RequestShown, now: UnixTime) -> Vec<Cell> {
-    let who = if request.mine { "you" } else { &request.by };
     let (state, tone) = state(request, now);
     vec![
         plain(short(request)),
         plain(request.service.as_str()),
-        plain(who),
+        plain(&naming::who(request)),
         plain(&extent(request)),
         cell(&state, tone),
         cell(&request.reason, Tone::Faint),
@@ -70,7 +70,6 @@ fn row(request: &RequestShown, now: UnixTime) -> Vec<Cell> {
 }
 
 fn grant_row(request: &RequestShown, now: UnixTime) -> Vec<Cell> {
-    let who = if request.mine { "you" } else { &request.by };
     let until = match &request.state {
         RequestAt::Granted {
             until: Some(until), ..
@@ -86,7 +85,7 @@ fn grant_row(request: &RequestShown, now: UnixTime) -> Vec<Cell> {
     vec![
         plain(short(request)),
         plain(request.service.as_str()),
-        plain(who),
+        plain(&naming::who(request)),
         plain(&extent(request)),
         plain(&until),
         cell(&approved, Tone::Faint),

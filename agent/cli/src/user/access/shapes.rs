@@ -20,8 +20,10 @@ pub(crate) struct Request {
     /// Names it for the other verbs; the first letters are enough where they name only one.
     pub(crate) id: String,
     pub(crate) service: String,
-    /// Who asks.
+    /// Who asks, as their device signed it.
     pub(crate) by: String,
+    /// Their address, by the hub's word alone.
+    pub(crate) name: Option<String>,
     /// This person asks.
     pub(crate) mine: bool,
     /// On this computer, the only one that may use it.
@@ -87,6 +89,7 @@ impl Request {
             id: request.id.clone(),
             service: request.service.to_string(),
             by: request.by.clone(),
+            name: request.name.clone(),
             mine: request.mine,
             here: request.here,
             yours: request.yours,

@@ -108,6 +108,7 @@ async fn the_doctor_gets_a_row_and_hands_on_what_a_refusal_says() {
         },
         port,
         askable: None,
+        grant: None,
         connection: ConnectionStrings::new(&warehouse(), ServiceKind::Postgres, port, None),
         traffic: Traffic::default(),
         portals: 0,
