@@ -86,13 +86,17 @@ impl Menu {
 pub fn menu(scene: &Scene<'_>) -> Menu {
     let mut menu = Menu::default();
     account_lines(&mut menu, scene);
-    waiting_lines(&mut menu, scene);
+    problem_lines(&mut menu, scene);
     menu.separator();
     if let Some(snapshot) = scene.snapshot {
         open_services(&mut menu, scene, snapshot);
         menu.separator();
         other_services(&mut menu, snapshot);
         menu.separator();
+    }
+    waiting_lines(&mut menu, scene);
+    menu.separator();
+    if let Some(snapshot) = scene.snapshot {
         account_entries(&mut menu, snapshot);
     }
     menu.entry("open", "Open Tidegate", Intent::OpenWindow);
@@ -129,6 +133,7 @@ fn account_line(org: &OrgSnapshot) -> String {
     }
 }
 
+/// For a decision of hers. Below what she came to click, which stays where it was.
 fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
     let arrived = scene.notes.arrived.as_ref().map(|arrived| arrived.view());
     if let Some(Arrival::Link { link, .. }) = arrived {
@@ -154,6 +159,9 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
             ),
         }
     }
+}
+
+fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
     let mut problems = scene.problems();
     // Titles do not say which of three services it is; the window does.
     let mut said = BTreeSet::new();
@@ -211,7 +219,10 @@ fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
     };
     let left = time_left(scene.now, until);
     menu.separator();
-    menu.line(format!("{name} · localhost:{} · {left}", view.port));
+    menu.line(format!(
+        "{name}: connected · localhost:{} · {left}",
+        view.port
+    ));
     let what = Copyable::Connection {
         service: service.clone(),
         form: Form::Url,

@@ -171,7 +171,7 @@ fn an_open_service_shows_port_and_time_and_quit_says_what_it_ends() {
         [
             line("acme: ana@acme.example"),
             Item::Separator,
-            line("warehouse · localhost:15432 · 10 h left"),
+            line("warehouse: connected · localhost:15432 · 10 h left"),
             entry(
                 "copy:acme/warehouse",
                 "Copy warehouse address",
@@ -209,6 +209,43 @@ fn open_services_come_before_closed_ones() {
         menu.items.iter().position(named).unwrap()
     };
     assert!(place("disconnect:acme/warehouse") < place("connect:acme/archive"));
+}
+
+#[test]
+fn live_sessions_stand_above_services_and_both_above_what_waits() {
+    let mut snapshot = with_services(vec![
+        service("archive", 15433, ServiceState::Idle),
+        service("warehouse", 15432, connected()),
+    ]);
+    snapshot.orgs[0].device_requests = vec![DeviceRequest {
+        id: "1".to_owned(),
+        label: String::new(),
+        until: MORNING.plus(60),
+        state: DeviceRequestState::Asking,
+    }];
+
+    let menu = shown(&snapshot);
+
+    let ids: Vec<&str> = menu
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Entry { id, .. } => Some(id.as_str()),
+            Item::Line(_) | Item::Separator => None,
+        })
+        .collect();
+    assert_eq!(
+        ids,
+        [
+            "copy:acme/warehouse",
+            "disconnect:acme/warehouse",
+            "connect:acme/archive",
+            "devices:acme",
+            "sign-out:acme",
+            "open",
+            "quit"
+        ]
+    );
 }
 
 #[test]
@@ -300,11 +337,11 @@ fn time_left_moves_with_the_clock() {
 
     assert_eq!(
         at(MORNING.plus(60)),
-        line("warehouse · localhost:15432 · 9 h 59 min left")
+        line("warehouse: connected · localhost:15432 · 9 h 59 min left")
     );
     assert_eq!(
         at(MORNING.plus(10 * HOUR)),
-        line("warehouse · localhost:15432 · time is up")
+        line("warehouse: connected · localhost:15432 · time is up")
     );
 }
 
@@ -329,7 +366,7 @@ fn with_two_orgs_every_line_says_whose_it_is() {
         [
             "acme: ana@acme.example",
             "beta: signed out",
-            "acme/warehouse · localhost:15432 · 10 h left",
+            "acme/warehouse: connected · localhost:15432 · 10 h left",
             "Copy acme/warehouse address",
             "Disconnect acme/warehouse",
             "Connect beta/warehouse",
@@ -422,7 +459,7 @@ fn a_device_that_asks_and_a_link_that_came_are_what_waits() {
     });
 
     assert_eq!(
-        menu.items[1..3],
+        menu.items[2..4],
         [
             entry("arrived", "Join beta waits for you…", Intent::OpenWindow),
             entry(
