@@ -297,6 +297,15 @@ export const gallery: Record<string, Scene> = {
   "second-device-signed-out": { view: joined({ ...acme, account: { is: "signed_out", last: null }, devices: { ...acme.devices, asking: { is: "sign_in" } } }) },
   "device-asks": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "asking" } }] } }) },
   "device-words": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "words", words: WORDS } }] } }) },
+  "device-comparing": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "comparing" } }] } }) },
+  "device-elsewhere": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })]), devices: { ...acme.devices, requests: [{ id: "r1", who: "A new device (ana-desktop)", left: "9 min left", state: { is: "elsewhere" } }] } }) },
+  "second-device-waiting": {
+    view: joined({
+      ...acme,
+      devices: { ...acme.devices, asking: { is: "waiting", left: "9 min left" } },
+      account: { ...signingInAccount, steps: [{ text: "Checking the answer", progress: "done" }, { text: "Waiting for your other computer", progress: "now" }, { text: "Getting your credential", progress: "later" }], url: null },
+    }),
+  },
   devices: {
     view: joined({
       ...ana(acme, []),
@@ -322,6 +331,7 @@ export const gallery: Record<string, Scene> = {
   "service-down": { view: signedIn(warehouse({ is: "failed", problem: targetClosed }), ...some) },
   "copy-menu": { view: signedIn(warehouse(connected), ...some), clicks: ["copy-menu-warehouse"], keys: ["ArrowDown"] },
   wrote: { view: signedIn({ ...warehouse(connected), wrote: "psql service=warehouse" }, ...some) },
+  "hub-connecting": { view: joined({ ...ana(acme, [warehouse({ is: "connecting", step: "waiting for the hub" })]), hub: { is: "connecting", address: "hub.acme.example:443" } }) },
   "hub-away": { view: joined({ ...ana(acme, [warehouse({ is: "idle" })], [hubAway]), hub: { is: "away", address: "hub.acme.example:443", since: NOW - 240 } }) },
   "session-ended": { view: joined({ ...acme, services: [warehouse({ is: "idle" })], problems: [expired] }) },
   problems: { view: { ...signedIn(warehouse({ is: "idle" })), problems: [keyringLocked, noTray], keys_note: "This computer's keys are kept in a file that only you can read." } },

@@ -64,6 +64,15 @@ test.each(Object.keys(gallery))("%s is not cut off at 320 pixels, nor at 200 %%"
   });
 });
 
+/** Those that stand for the rest where walking takes long. */
+const walked = Object.entries(gallery).filter(([, scene]) => scene.view.orgs.every((org) => org.services.length < 20));
+
+test.each(walked)("%s can be used without a mouse, and one sees where one is", async (_name, scene) => {
+  await look(scene, { dark: false, scale: 1, size: USUAL }, async (page) => {
+    expect(await unreachable(page)).toEqual([]);
+  });
+});
+
 test("five hundred services are all drawn, and drawn again; how fast is printed, not judged", async () => {
   await look({ view: signedOut }, { dark: false, scale: 1, size: USUAL }, async (page) => {
     const draw = (view: unknown) =>
@@ -148,6 +157,56 @@ function cutOff(page: Page): Promise<string[]> {
     });
     return [...wide, ...boxes.map((element) => element.outerHTML.slice(0, 120))];
   });
+}
+
+/** Presses Tab once round the window, and the arrows in the lists. What can be clicked but was not come by, or shows no ring, is named. */
+async function unreachable(page: Page): Promise<string[]> {
+  // Radios are one stop, too; the arrows among them are the browser's own.
+  const clickable = "button:not(:disabled), a[href], input:not(:disabled, [type=radio]:not(:checked)), textarea:not(:disabled), summary";
+  const seen = new Set<string>();
+  const blind = new Set<string>();
+  const here = async () => {
+    const at = await page.evaluate((clickable) => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return null;
+      const style = getComputedStyle(element);
+      const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+      const place = [...document.querySelectorAll(clickable)].indexOf(element);
+      return { place: `${place}`, ring: ring || style.boxShadow !== "none", name: element.outerHTML.slice(0, 90) };
+    }, clickable);
+    if (!at) return null;
+    seen.add(at.place);
+    if (at.place !== "-1" && !at.ring) blind.add(`no ring: ${at.name}`);
+    return at.place;
+  };
+  const count = await page.locator(clickable).count();
+  for (let round = 0; round < count + 4; round += 1) {
+    await page.keyboard.press("Tab");
+    await here();
+  }
+  // A list is one stop: from there the arrows lead to each row, and Tab through what the row holds.
+  for (const list of await page.locator("ul:has([data-service])").all()) {
+    const rows = await list.locator("[data-service]").count();
+    for (let row = 0; row < rows; row += 1) {
+      await list.locator('button[tabindex="0"]').first().focus();
+      await page.keyboard.press("Home");
+      for (let down = 0; down < row; down += 1) await page.keyboard.press("ArrowDown");
+      await here();
+      for (let stop = 0; stop < 5; stop += 1) {
+        await page.keyboard.press("Tab");
+        await here();
+      }
+    }
+  }
+  const missed = await page.evaluate(
+    ({ clickable, seen }) =>
+      [...document.querySelectorAll<HTMLElement>(clickable)]
+        .map((element, place) => ({ element, place: `${place}` }))
+        .filter(({ element, place }) => element.checkVisibility() && !seen.includes(place))
+        .map(({ element }) => `not reached: ${element.outerHTML.slice(0, 90)}`),
+    { clickable, seen: [...seen] },
+  );
+  return [...missed, ...blind];
 }
 
 /** What axe has to say. It looks at one screen of a long list: the other rows are made the same way. */
