@@ -1,14 +1,16 @@
 //! `cargo xtask bench`: measures Tidegate against `ssh -J` and against nothing, and prints the figures.
-//! Meant for a release build; a debug build measures the debug build. With the word `app`, only the app is measured.
+//! Meant for a release build; a debug build measures the debug build. With the word `app` only the app is measured, with
+//! the word `connections` only how fast one can connect.
 
 use std::process::ExitCode;
 
-use tidegate_tests::{Outcome, figures};
+use tidegate_tests::figures::{self, Figures};
+use tidegate_tests::{Outcome, Trouble};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let only_app = std::env::args().any(|word| word == "app");
-    match Box::pin(measure(only_app)).await {
+    let only = std::env::args().nth(1);
+    match Box::pin(measure(only.as_deref())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             eprintln!("{trouble}");
@@ -17,9 +19,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn measure(only_app: bool) -> Outcome<()> {
-    if !only_app {
-        figures::measure().await?;
+async fn measure(only: Option<&str>) -> Outcome<()> {
+    match only {
+        None => {
+            figures::measure(Figures::All).await?;
+            figures::app::measure().await
+        }
+        Some("app") => figures::app::measure().await,
+        Some("connections") => figures::measure(Figures::Connections).await,
+        Some(_) => Err(Trouble::new("the words are app and connections")),
     }
-    figures::app::measure().await
 }

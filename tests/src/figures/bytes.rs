@@ -1,4 +1,4 @@
-//! A server of plain bytes, and the two things that are measured with it: bulk and round trips.
+//! A server of plain bytes, and what is measured with it: bulk, round trips, and visits that come and go.
 //! The client says how many bytes it wants; none means that every byte it sends comes back.
 
 use std::io::{Read, Write};
@@ -10,6 +10,8 @@ use crate::trouble::Outcome;
 const BULK: u64 = 1 << 30;
 const ROUNDS: usize = 5;
 const TRIPS: usize = 2000;
+const AT_A_TIME: usize = 8;
+const LONG: Duration = Duration::from_secs(2);
 
 pub(super) fn serve() -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -95,4 +97,39 @@ pub(super) fn round_trips(roads: &[SocketAddr; 3]) -> Outcome<[Vec<f64>; 3]> {
         }
     }
     Ok(trips)
+}
+
+/// Visits per second of one byte there and back, some at a time, by road, in turn.
+pub(super) fn visits(roads: &[SocketAddr; 3]) -> Outcome<[Vec<f64>; 3]> {
+    let mut rates: [Vec<f64>; 3] = Default::default();
+    for _ in 0..ROUNDS {
+        for (road, rates) in roads.iter().zip(&mut rates) {
+            rates.push(visited(*road)?);
+        }
+    }
+    Ok(rates)
+}
+
+fn visited(road: SocketAddr) -> std::io::Result<f64> {
+    let started = Instant::now();
+    let visitors: Vec<_> = (0..AT_A_TIME)
+        .map(|_| std::thread::spawn(move || visit_again_and_again(road, started)))
+        .collect();
+    let mut visits = 0;
+    for visitor in visitors {
+        let counted = visitor.join();
+        visits += counted.map_err(|_| std::io::Error::other("a visitor broke"))??;
+    }
+    Ok(f64::from(visits) / started.elapsed().as_secs_f64())
+}
+
+fn visit_again_and_again(road: SocketAddr, started: Instant) -> std::io::Result<u32> {
+    let mut visits = 0;
+    while started.elapsed() < LONG {
+        let mut stream = ask(road, 0)?;
+        stream.write_all(b"x")?;
+        stream.read_exact(&mut [0])?;
+        visits += 1;
+    }
+    Ok(visits)
 }

@@ -30,11 +30,19 @@ const START: Duration = Duration::from_secs(60);
 /// A thousand idle portals, and room for what else is going on.
 const CIRCUITS: usize = 1200;
 
-/// Measures everything and prints it.
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Figures {
+    All,
+    /// Only what begins a connection.
+    Connections,
+}
+
+/// Measures and prints.
 ///
 /// # Errors
 /// When a part does not come up; figures themselves are never an error.
-pub async fn measure() -> Outcome<()> {
+pub async fn measure(figures: Figures) -> Outcome<()> {
     raise_file_limit();
     let stage = Stage::set_on_loopback("figures need a road without an emulator in it")?;
     let target = bytes::serve()?;
@@ -62,26 +70,35 @@ pub async fn measure() -> Outcome<()> {
     let tidegate = SocketAddr::from(([127, 0, 0, 1], BULK_PORT));
     let roads = [target, ssh.bytes, tidegate];
 
-    let rows = [
-        row(
+    let mut rows = Vec::new();
+    if figures == Figures::All {
+        rows.push(row(
             ("one stream, 1 GiB down", "Gbit/s", 2),
             bytes::bulk(&roads)?,
-        ),
-        row(
+        ));
+        rows.push(row(
             ("round trip of one byte", "µs", 0),
             bytes::round_trips(&roads)?,
+        ));
+    }
+    rows.push(row(
+        (
+            "new connection, one query, closed, in turn",
+            "per second",
+            0,
         ),
-        row(
-            (
-                "new connection, one query, closed, in turn",
-                "per second",
-                0,
-            ),
-            queries::per_second(&warehouse, ssh.database).await?,
+        queries::per_second(&warehouse, ssh.database).await?,
+    ));
+    rows.push(row(
+        (
+            "new connection, one byte and back, closed, 8 at a time",
+            "per second",
+            0,
         ),
-    ];
-    let weight = memory::idle_and_busy(&agent, tidegate)?;
-    println!("{}", table::markdown(&rows, &weight));
+        bytes::visits(&roads)?,
+    ));
+    let weight = (figures == Figures::All).then(|| memory::idle_and_busy(&agent, tidegate));
+    println!("{}", table::markdown(&rows, weight.transpose()?.as_ref()));
 
     drop((ssh, agent, laptop));
     company.stop().await?;

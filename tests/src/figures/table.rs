@@ -21,13 +21,16 @@ pub(super) struct Weight {
     pub(super) busy: f64,
 }
 
-pub(super) fn markdown(rows: &[Row], weight: &Weight) -> String {
+pub(super) fn markdown(rows: &[Row], weight: Option<&Weight>) -> String {
     let mut table = String::from(
         "| median (least to most) | direct | `ssh -J` | Tidegate | ÷ `ssh -J` | ÷ direct |\n|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let _ = writeln!(table, "{}", row.line());
     }
+    let Some(weight) = weight else {
+        return table;
+    };
     let each = (weight.busy - weight.idle) * 1024.0 / weight.portals as f64;
     let _ = writeln!(
         table,
