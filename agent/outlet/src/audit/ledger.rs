@@ -1,7 +1,9 @@
 //! The writing end: takes what is waiting, writes it in one go, makes it durable, and only then says so.
+//! Nobody waits for a closing, so it does not get a write of its own that the next opening would have to wait for.
 //! A failed write puts the chain back; closings that could not be written wait here and come first next time.
 
 use super::files::{self, Files};
+use super::newest::Newest;
 use super::proof::{self, Keeper, OpenPortal, Tip};
 use super::{AuditError, NotRecorded};
 use crate::clock;
@@ -15,11 +17,14 @@ use tidegate_proto::event::{Appended, Chain, EventKind, Recorded, Verifier};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 /// Most events in one write.
 const BATCH: usize = 256;
 /// How often closings that the disk did not take are tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long closings wait for a record that somebody waits for, to reach the disk together with it.
+const CLOSINGS: Duration = Duration::from_millis(20);
 
 type Done = oneshot::Sender<Result<Recorded, NotRecorded>>;
 
@@ -39,6 +44,8 @@ pub(super) struct Ledger {
     keys: Arc<OutletKeys>,
     /// Bounded by the number of records that can be open.
     waiting: Vec<Job>,
+    /// The newest durable line, until somebody takes it to be noted.
+    last: Option<Tip>,
 }
 
 impl Ledger {
@@ -66,6 +73,7 @@ impl Ledger {
             keeper,
             keys,
             waiting: Vec::new(),
+            last: None,
         };
         let now = clock::now();
         for OpenPortal {
@@ -94,6 +102,9 @@ impl Ledger {
             done: None,
         });
         ledger.write(Vec::new()).map_err(failed)?;
+        if let Some(tip) = ledger.last.take() {
+            tip.note(&ledger.files.tip());
+        }
         Ok(ledger)
     }
 
@@ -108,8 +119,8 @@ impl Ledger {
         let (lines, appended) = self.sign(&jobs);
         match self.files.append(&clock::day(clock::now()), &lines) {
             Ok(()) => {
-                self.note_tip(&lines);
                 confirm(jobs, appended);
+                self.remember(&lines);
                 Ok(())
             }
             Err(error) => {
@@ -147,16 +158,12 @@ impl Ledger {
         }
     }
 
-    fn note_tip(&self, lines: &str) {
+    fn remember(&mut self, lines: &str) {
         let last = lines.trim_end().rsplit('\n').next().unwrap_or_default();
-        let tip = Tip {
+        self.last = Some(Tip {
             keeper: self.keeper.clone(),
             last: last.to_owned(),
-        };
-        if let Err(error) = tip.store(&self.files.tip()) {
-            // Costs only that a cut at the end might go unseen; the records themselves are safe.
-            tracing::warn!(kind = ?error.kind(), "newest audit line could not be noted");
-        }
+        });
     }
 }
 
@@ -231,24 +238,23 @@ fn last_line(paths: &[std::path::PathBuf]) -> io::Result<Option<String>> {
 pub(crate) struct Writer {
     ledger: Ledger,
     queue: mpsc::Receiver<Job>,
+    newest: Newest,
 }
 
 impl Writer {
     pub(super) fn new(ledger: Ledger, queue: mpsc::Receiver<Job>) -> Self {
-        Self { ledger, queue }
+        let newest = Newest::new(ledger.files.tip());
+        Self {
+            ledger,
+            queue,
+            newest,
+        }
     }
 
-    pub(crate) async fn run(self) {
-        let Self {
-            mut ledger,
-            mut queue,
-        } = self;
+    pub(crate) async fn run(mut self) {
         loop {
-            let mut batch = Vec::new();
-            let ended = tokio::select! {
-                taken = queue.recv_many(&mut batch, BATCH) => taken == 0,
-                () = tokio::time::sleep(RETRY), if !ledger.waiting.is_empty() => false,
-            };
+            let (batch, ended) = self.collect().await;
+            let mut ledger = self.ledger;
             let written = tokio::task::spawn_blocking(move || {
                 let written = ledger.write(batch);
                 (ledger, written)
@@ -257,13 +263,42 @@ impl Writer {
                 tracing::error!("audit writer broke");
                 return;
             };
-            ledger = back;
+            self.ledger = back;
+            if let Some(tip) = self.ledger.last.take() {
+                self.newest.is(tip);
+            }
             if let Err(error) = result {
-                tracing::error!(kind = ?error.kind(), waiting = ledger.waiting.len(), "audit could not be written");
+                tracing::error!(kind = ?error.kind(), waiting = self.ledger.waiting.len(), "audit could not be written");
             }
             if ended {
-                return;
+                return self.newest.finish().await;
             }
         }
     }
+
+    /// What to write next, and whether it is the last.
+    async fn collect(&mut self) -> (Vec<Job>, bool) {
+        let mut batch = Vec::new();
+        let mut ended = loop {
+            tokio::select! {
+                biased;
+                taken = self.queue.recv_many(&mut batch, BATCH) => break taken == 0,
+                () = tokio::time::sleep(RETRY), if !self.ledger.waiting.is_empty() => break false,
+                () = self.newest.step() => {}
+            }
+        };
+        let until = Instant::now() + CLOSINGS;
+        while !ended && !batch.is_empty() && batch.len() < BATCH && nobody_waits(&batch) {
+            let room = BATCH - batch.len();
+            match timeout_at(until, self.queue.recv_many(&mut batch, room)).await {
+                Ok(taken) => ended = taken == 0,
+                Err(_) => break,
+            }
+        }
+        (batch, ended)
+    }
+}
+
+fn nobody_waits(batch: &[Job]) -> bool {
+    batch.iter().all(|job| job.done.is_none())
 }

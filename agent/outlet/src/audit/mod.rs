@@ -3,6 +3,7 @@
 
 mod files;
 mod ledger;
+mod newest;
 mod proof;
 mod record;
 mod refusals;

@@ -209,7 +209,7 @@ impl Tip {
     }
 
     /// In the place of the old one. Not synced: a crash may bring back an older one, which is still true.
-    pub(super) fn store(&self, path: &Path) -> io::Result<()> {
+    fn store(&self, path: &Path) -> io::Result<()> {
         let beside = path.with_extension("tip.new");
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
@@ -217,6 +217,13 @@ impl Tip {
             .open(&beside)?
             .write_all(&serde_json::to_vec(self)?)?;
         std::fs::rename(&beside, path)
+    }
+
+    /// As `store`. A failure costs only that a cut at the end might go unseen; the records themselves are safe.
+    pub(super) fn note(&self, path: &Path) {
+        if let Err(error) = self.store(path) {
+            tracing::warn!(kind = ?error.kind(), "newest audit line could not be noted");
+        }
     }
 
     /// The chain must contain this line.
