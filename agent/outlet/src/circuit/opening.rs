@@ -1,8 +1,9 @@
 //! OPEN on an admitted circuit: policy, durable record, permit, target. In this order, and nothing is skipped.
 //! A refusal leaves the circuit warm: the person may sign in again or ask for something else on it.
 
+use super::portal::{self, Ready};
 use super::watch::Watch;
-use super::{Turned, portal, say, turn_away};
+use super::{Turned, say, turn_away};
 use crate::audit::OpenRecord;
 use crate::clock;
 use crate::grants::NotStarted;
@@ -15,6 +16,7 @@ use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::refusal::{Phase, Refusal, RefusalReason};
 use tidegate_proto::session::Session;
+use tokio::join;
 
 /// What is left after an OPEN.
 pub(super) enum After {
@@ -34,10 +36,10 @@ pub(super) async fn open(
     mut session: Session,
     open: &Open<'_>,
 ) -> After {
-    let turned = match permit(premises, watch, &mut session, open).await {
+    let turned = match permit(premises, service, watch, &mut session, open).await {
         Err(turned) => turned,
-        Ok((permit, record)) => match open.purpose {
-            Purpose::Probe => match probe(premises, service, watch, &mut session, permit).await {
+        Ok((permit, record, ready)) => match open.purpose {
+            Purpose::Probe => match probe(premises, (permit, ready), watch, &mut session).await {
                 Ok(()) => {
                     record.close(Code::ClosedByProgram);
                     end_portal(premises, &mut session);
@@ -46,16 +48,8 @@ pub(super) async fn open(
                 Err(problem) => not_reached(record, &problem),
             },
             Purpose::Connect => {
-                match Box::pin(reach(
-                    premises,
-                    service,
-                    watch,
-                    &mut session,
-                    permit,
-                    open.first,
-                ))
-                .await
-                {
+                let reach = reach(premises, (permit, ready), watch, &mut session, open.first);
+                match Box::pin(reach).await {
                     Ok(reached) => {
                         let opened = Frame::Opened {
                             portal: open.portal,
@@ -90,13 +84,14 @@ fn not_reached(record: OpenRecord, problem: &Problem) -> Turned {
     Turned::by_us(problem, "the target was not reached")
 }
 
-/// Checks 9 and 10.
-async fn permit(
+/// Checks 9 and 10. While the record is on its way to disk, what the target takes is read; it is not reached for.
+async fn permit<'s>(
     premises: &Premises,
+    service: &'s Service,
     watch: &Watch,
     session: &mut Session,
     open: &Open<'_>,
-) -> Result<(Permit, OpenRecord), Turned> {
+) -> Result<(Permit, OpenRecord, Ready<'s>), Turned> {
     let Some(footing) = premises.footing() else {
         return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
     };
@@ -116,11 +111,14 @@ async fn permit(
             "the owner closed the service",
         ));
     }
-    let recorded = premises.audit.open_record(allowed.event()).await;
+    let (recorded, ready) = join!(
+        premises.audit.open_record(allowed.event()),
+        portal::ready(&service.kind)
+    );
     let (recorded, record) =
         recorded.map_err(|error| Turned::by_us(&Problem::new(Code::NotRecorded), error))?;
     match allowed.recorded(recorded) {
-        Ok(permit) => Ok((permit, record)),
+        Ok(permit) => Ok((permit, record, ready)),
         Err(refusal) => {
             record.close(Code::Internal);
             Err(refusal.into())
@@ -131,30 +129,30 @@ async fn permit(
 /// Reaches the target, unless the right ends first, and starts the clock of the grant before anything is answered.
 async fn reach<'s>(
     premises: &Premises,
-    service: &'s Service,
+    (permit, ready): (Permit, Ready<'s>),
     watch: &mut Watch,
     session: &mut Session,
-    permit: Permit,
     first: &[u8],
 ) -> Result<portal::Reached<'s>, Problem> {
-    let reaching = portal::reach(&service.kind, permit, premises.limits.dial, first);
-    let reached = while_right(&service.name, watch, session, reaching).await?;
+    let service = permit.service().clone();
+    let reaching = portal::reach(ready, permit, premises.limits.dial, first);
+    let reached = while_right(&service, watch, session, reaching).await?;
     match premises.clocks.run_for(session).await {
         Ok(()) => Ok(reached),
-        Err(NotStarted(code)) => Err(Problem::new(code).service(&service.name)),
+        Err(NotStarted(code)) => Err(Problem::new(code).service(&service)),
     }
 }
 
 /// Looks at the target, unless the right ends first.
 async fn probe(
     premises: &Premises,
-    service: &Service,
+    (permit, ready): (Permit, Ready<'_>),
     watch: &mut Watch,
     session: &mut Session,
-    permit: Permit,
 ) -> Result<(), Problem> {
-    let looking = portal::look(&service.kind, permit, premises.limits.dial);
-    while_right(&service.name, watch, session, looking).await
+    let service = permit.service().clone();
+    let looking = portal::look(ready, permit, premises.limits.dial);
+    while_right(&service, watch, session, looking).await
 }
 
 /// Works at the target for as long as the right lasts. What changed while the record was written counts first: nothing is

@@ -5,7 +5,7 @@ use super::watch::Watch;
 use crate::audit::OpenRecord;
 use crate::config::{ServiceConfig, Target};
 use crate::dial::{self, Opened, Right, Way};
-use crate::postgres::{Beginning, PortalEnd, PostgresService};
+use crate::postgres::{self, Beginning, PortalEnd, PostgresService};
 use std::time::Duration;
 use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Secure, abort, pipe};
 use tidegate_proto::names::HubAddress;
@@ -31,6 +31,21 @@ impl Kind {
     }
 }
 
+/// What it takes to reach a target, by kind, but for the right to do so.
+#[allow(clippy::large_enum_variant)] // lives on one stack for one portal
+pub(super) enum Ready<'k> {
+    Tcp(&'k HubAddress),
+    Postgres(&'k PostgresService, postgres::Ready),
+}
+
+/// Reads what the next portal will need. Nothing of it leaves this computer.
+pub(super) async fn ready(kind: &Kind) -> Ready<'_> {
+    match kind {
+        Kind::Tcp(address) => Ready::Tcp(address),
+        Kind::Postgres(service) => Ready::Postgres(service, service.ready().await),
+    }
+}
+
 /// What a portal will be carried to.
 #[allow(clippy::large_enum_variant)] // lives on one stack for one portal
 pub(super) enum Reached<'k> {
@@ -41,30 +56,30 @@ pub(super) enum Reached<'k> {
 /// Reaches what the permit is for. A database can be reached only when it is known what the program said first, since
 /// that tells a session from the wish to cancel one; otherwise this is done when the program has spoken. Of `tcp` nothing is known.
 pub(super) async fn reach<'k>(
-    kind: &'k Kind,
+    ready: Ready<'k>,
     permit: Permit,
     limit: Duration,
     first: &[u8],
 ) -> Result<Reached<'k>, Problem> {
-    match kind {
+    match ready {
         // They would be lost: who sends them believes that somebody reads them.
-        Kind::Tcp(_) if !first.is_empty() => {
+        Ready::Tcp(_) if !first.is_empty() => {
             let problem = Problem::new(Code::ClientAsksTooMuch);
             Err(problem.service(permit.service()))
         }
-        Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
-        Kind::Postgres(service) => {
-            let beginning = service.begin(first, permit).await?;
+        Ready::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
+        Ready::Postgres(service, ready) => {
+            let beginning = service.begin(first, permit, ready).await?;
             Ok(Reached::Postgres(service, beginning))
         }
     }
 }
 
 /// Whether the next connection would be served: connects, logs in where that belongs to it, and leaves.
-pub(super) async fn look(kind: &Kind, permit: Permit, limit: Duration) -> Result<(), Problem> {
-    match kind {
-        Kind::Tcp(address) => tcp_target(address, permit, limit).await.map(drop),
-        Kind::Postgres(service) => service.look(permit).await,
+pub(super) async fn look(ready: Ready<'_>, permit: Permit, limit: Duration) -> Result<(), Problem> {
+    match ready {
+        Ready::Tcp(address) => tcp_target(address, permit, limit).await.map(drop),
+        Ready::Postgres(service, ready) => service.look(permit, ready).await,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::cancels::{Backend, Registered};
 use super::fault::Fault;
-use super::service::{Access, PostgresService};
+use super::service::{Access, PostgresService, Ready};
 use super::stream::Stream;
 use crate::dial::Right;
 
@@ -83,7 +83,7 @@ impl Refused {
 pub(super) async fn with_first(
     service: &PostgresService,
     first: &[u8],
-    permit: Permit,
+    (permit, ready): (Permit, Ready),
 ) -> Result<Begun, Refused> {
     let wanted = match Opening::new(Side::Outlet).handle_input(first)? {
         Asked::Cancel(key) => Wanted::Cancel(key),
@@ -92,7 +92,7 @@ pub(super) async fn with_first(
             return Err(Refused::NotOnePacket);
         }
     };
-    Ok(wanted.begin(service, permit).await?)
+    Ok(wanted.begin(service, permit, Some(ready)).await?)
 }
 
 /// Reads the first packet and does what it asks for.
@@ -107,12 +107,16 @@ where
     let wanted = timeout(OPENING_LIMIT, opening(portal))
         .await
         .map_err(|_| Stopped::Left)??;
-    Ok(wanted.begin(service, permit).await?)
+    Ok(wanted.begin(service, permit, None).await?)
 }
 
 /// Logs in and leaves again: whether the next program would get a session.
-pub(super) async fn look(service: &PostgresService, right: Right) -> Result<(), Fault> {
-    let access = service.access().await?;
+pub(super) async fn look(
+    service: &PostgresService,
+    right: Right,
+    Ready(access): Ready,
+) -> Result<(), Fault> {
+    let access = access?;
     let startup = Startup::new(tidegate_postgres::Version::V3_0)
         .with("database", &access.database)
         .with("application_name", "tidegate:probe");
@@ -138,13 +142,26 @@ enum Wanted {
 }
 
 impl Wanted {
-    async fn begin(self, service: &PostgresService, permit: Permit) -> Result<Begun, Fault> {
+    /// `ready`: what was read for it already.
+    async fn begin(
+        self,
+        service: &PostgresService,
+        permit: Permit,
+        ready: Option<Ready>,
+    ) -> Result<Begun, Fault> {
         match self {
             Self::Cancel(key) => Ok(Begun::Cancel {
                 known: cancel(service, &key, &permit.principal().sub).await,
             }),
             Self::Session { startup, early } => {
-                let session = timeout(LOGIN_LIMIT, log_in(service, startup, early, permit));
+                let log_in = async {
+                    let Ready(access) = match ready {
+                        Some(ready) => ready,
+                        None => service.ready().await,
+                    };
+                    log_in(service, (startup, early), permit, access?).await
+                };
+                let session = timeout(LOGIN_LIMIT, log_in);
                 let session = session.await.map_err(|_| Fault::Silent)??;
                 Ok(Begun::Session(Box::new(session)))
             }
@@ -194,14 +211,13 @@ async fn cancel(service: &PostgresService, key: &CancelKey, person: &Subject) ->
 
 async fn log_in(
     service: &PostgresService,
-    startup: Startup,
-    early: Vec<u8>,
+    (startup, early): (Startup, Vec<u8>),
     permit: Permit,
+    access: Access,
 ) -> Result<Session, Fault> {
     let person = permit.principal().sub.clone();
     let (startup, negotiated) = startup.negotiated();
     let version = startup.version();
-    let access = service.access().await?;
     let database = database(&startup, &access, service.offers_other_databases())?;
     let startup = startup
         .with("database", &database)

@@ -6,6 +6,7 @@ mod begin;
 mod binding;
 mod cancels;
 mod fault;
+mod groups;
 mod program;
 mod route;
 mod service;
@@ -25,7 +26,7 @@ use begin::{Begun, Session, Stopped};
 pub(crate) use fault::Fault;
 pub use program::ProgramSide;
 use program::tell;
-pub use service::PostgresService;
+pub use service::{PostgresService, Ready};
 
 /// What keeps an owner's database from being logged in to, with the names that advice needs. Never the password.
 pub(crate) struct Sick {
@@ -61,15 +62,21 @@ enum Heard {
 }
 
 impl PostgresService {
-    /// Does what the program asks for in its first packet: logs in, or cancels. Without one, that waits for `serve`.
+    /// Does what the program asks for in its first packet: logs in, or cancels. Without one, that waits for `serve`,
+    /// which reads anew what is in `ready`.
     ///
     /// # Errors
     /// Why there is no session.
-    pub async fn begin(&self, first: &[u8], permit: Permit) -> Result<Beginning, Problem> {
+    pub async fn begin(
+        &self,
+        first: &[u8],
+        permit: Permit,
+        ready: Ready,
+    ) -> Result<Beginning, Problem> {
         if first.is_empty() {
             return Ok(Beginning(Heard::Nothing(permit)));
         }
-        match begin::with_first(self, first, permit).await {
+        match begin::with_first(self, first, (permit, ready)).await {
             Ok(begun) => Ok(Beginning(Heard::First(begun))),
             Err(refused) => {
                 tracing::warn!(service = %self.name(), error = %refused, "did not begin a session");
@@ -112,9 +119,9 @@ impl PostgresService {
     ///
     /// # Errors
     /// Why it would not.
-    pub async fn look(&self, permit: Permit) -> Result<(), Problem> {
+    pub async fn look(&self, permit: Permit, ready: Ready) -> Result<(), Problem> {
         let right = Right::Portal(permit);
-        begin::look(self, right).await.map_err(|fault| {
+        begin::look(self, right, ready).await.map_err(|fault| {
             tracing::warn!(service = %self.name(), %fault, "did not reach the database");
             fault.problem(self.name())
         })
@@ -122,7 +129,7 @@ impl PostgresService {
 
     /// The same for the owner, who is told what the database said.
     pub(crate) async fn examine(&self, look: Look) -> Result<(), Sick> {
-        let said = begin::look(self, Right::Looking(look)).await;
+        let said = begin::look(self, Right::Looking(look), self.ready().await).await;
         match said {
             Ok(()) => Ok(()),
             Err(fault) => Err(self.sick(fault).await),

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::binding;
 use super::fault::Fault;
+use super::groups::Groups;
 use super::stream::Stream;
 use crate::dial::{self, Opened, Right, Spent, Way};
 use crate::target_tls::{TargetTls, TrustError};
@@ -32,14 +33,20 @@ pub(super) struct Route {
 
 impl Route {
     /// Reads the trust settings as they are now; blocks on files.
-    pub(super) fn new(address: HubAddress, trusted: &TargetTls) -> Result<Self, Fault> {
+    pub(super) fn new(
+        address: HubAddress,
+        trusted: &TargetTls,
+        groups: Arc<Groups>,
+    ) -> Result<Self, Fault> {
         let tls = match trusted {
             TargetTls::Off => None,
             TargetTls::Verified { trust, server_name } => {
                 let name =
                     tls::server_name(server_name.as_ref().map_or(address.host(), String::as_str))
                         .map_err(TrustError::from)?;
-                Some((Arc::new(trust.client()?), name))
+                let mut config = trust.client()?;
+                config.resumption = groups.without_sessions();
+                Some((Arc::new(config), name))
             }
         };
         Ok(Self { address, tls })

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::cancels::Cancels;
 use super::fault::Fault;
+use super::groups::Groups;
 use super::route::Route;
 use crate::config::PostgresTarget;
 
@@ -17,7 +18,11 @@ pub struct PostgresService {
     name: ServiceName,
     target: PostgresTarget,
     cancels: Cancels,
+    groups: Arc<Groups>,
 }
+
+/// What one connection needs, read while it was not yet sure that there will be one.
+pub struct Ready(pub(super) Result<Access, Fault>);
 
 /// What one connection needs.
 pub(super) struct Access {
@@ -34,6 +39,7 @@ impl PostgresService {
             name,
             target,
             cancels: Cancels::new(),
+            groups: Arc::default(),
         }
     }
 
@@ -54,15 +60,20 @@ impl PostgresService {
         self.target.any_database
     }
 
+    /// Reads what the next connection needs. Nothing of it leaves the outlet before there is a permit.
+    pub async fn ready(&self) -> Ready {
+        Ready(self.access().await)
+    }
+
     /// The login and the trust settings as they are now.
     pub(super) async fn access(&self) -> Result<Access, Fault> {
-        let target = self.target.clone();
-        let read = tokio::task::spawn_blocking(move || access(&target));
+        let (target, groups) = (self.target.clone(), Arc::clone(&self.groups));
+        let read = tokio::task::spawn_blocking(move || access(&target, groups));
         read.await.map_err(|_| Fault::NoAddress)?
     }
 }
 
-fn access(target: &PostgresTarget) -> Result<Access, Fault> {
+fn access(target: &PostgresTarget, groups: Arc<Groups>) -> Result<Access, Fault> {
     let login = target.login.load()?;
     let stored = login
         .host
@@ -72,7 +83,7 @@ fn access(target: &PostgresTarget) -> Result<Access, Fault> {
         (None, Some(stored)) => stored.map_err(|_| Fault::NoAddress)?,
         (None, None) => return Err(Fault::NoAddress),
     };
-    let route = Arc::new(Route::new(address, &target.tls)?);
+    let route = Arc::new(Route::new(address, &target.tls, groups)?);
     // As PostgreSQL itself: who names no database means the one named like the user.
     let named = target.database.clone().or(login.database);
     let database = named.unwrap_or_else(|| login.user.to_string());

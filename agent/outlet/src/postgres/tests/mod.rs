@@ -78,7 +78,10 @@ impl Stage {
         (
             program,
             tokio::spawn(async move {
-                let unheard = service.begin(&[], permit).await.unwrap();
+                let unheard = service
+                    .begin(&[], permit, service.ready().await)
+                    .await
+                    .unwrap();
                 service.serve(portal, unheard, ended).await
             }),
         )

@@ -84,8 +84,9 @@ impl Opener for RealOutlet {
         Box::pin(async move {
             let service = Arc::clone(&self.0);
             // As an outlet: OPENED or REFUSED is said when this is known.
+            let ready = service.ready().await;
             let beginning = service
-                .begin(first, permit("00uana", 1, Purpose::Connect))
+                .begin(first, permit("00uana", 1, Purpose::Connect), ready)
                 .await?;
             let (ours, theirs) = channel().await;
             let mut withdrawn = self.1.clone();
