@@ -76,19 +76,21 @@ pub(crate) fn of_portal_io(error: &std::io::Error, service: &ServiceName) -> Pro
 /// An outlet's refusal. Its text is the whole sentence; only what the owner's policy put into it is kept, the rest we say ourselves.
 pub(crate) fn of_refusal(number: u16, text: &str, service: &ServiceName) -> Problem {
     let problem = Problem::new(of_number(number, Code::NotAvailable)).service(service);
-    match owners_words(problem.code, text) {
+    // An outlet names the service where it says why it does not go on, and not where it says that there may be none.
+    let nameless = Problem::new(problem.code);
+    match owners_words(&problem, text).or_else(|| owners_words(&nameless, text)) {
         Some(said) => problem.said(said),
         None => problem,
     }
 }
 
-/// What stands in `text` where the sentence for `code` has a place for it.
-fn owners_words(code: Code, text: &str) -> Option<&str> {
+/// What stands in `text` where the sentence for `problem` has a place for it.
+fn owners_words<'t>(problem: &Problem, text: &'t str) -> Option<&'t str> {
     const MARK: &str = "@said@";
-    let sentence = words(&Problem::new(code).said(MARK)).line();
+    let sentence = words(&problem.clone().said(MARK)).line();
     let (before, after) = sentence.split_once(MARK)?;
     let said = text.strip_prefix(before)?.strip_suffix(after)?;
-    let without = words(&Problem::new(code)).line();
+    let without = words(problem).line();
     (text != without && !said.is_empty()).then_some(said)
 }
 
@@ -243,6 +245,21 @@ mod tests {
                 of_refusal(number, text, &service),
                 Problem::new(Code::NotAvailable).service(&service)
             );
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_the_service_keeps_what_it_says_too() {
+        let service = "warehouse".parse().unwrap();
+        let plain = Problem::new(Code::ClientAsksTooMuch).service(&service);
+        let long = plain
+            .clone()
+            .said("a startup packet of more than 10,000 bytes");
+        let number = Code::ClientAsksTooMuch.number();
+
+        for problem in [plain, long] {
+            let told = words(&problem).line();
+            assert_eq!(of_refusal(number, &told, &service), problem);
         }
     }
 

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::cancels::{Backend, Registered};
-use super::fault::Fault;
+use super::fault::{Fault, of_opening};
 use super::service::{Access, PostgresService, Ready};
 use super::stream::Stream;
 use crate::dial::Right;
@@ -71,9 +71,8 @@ pub(super) enum Refused {
 impl Refused {
     pub(super) fn problem(&self, service: &ServiceName) -> Problem {
         match self {
-            Self::Opening(_) | Self::NotOnePacket => {
-                Problem::new(Code::ClientAsksTooMuch).service(service)
-            }
+            Self::Opening(error) => of_opening(*error, service),
+            Self::NotOnePacket => Problem::new(Code::ClientAsksTooMuch).service(service),
             Self::Fault(fault) => fault.problem(service),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use tidegate_postgres::{LoginFault, SqlState};
+use tidegate_postgres::{LoginFault, OpeningError, SqlState};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 
@@ -47,10 +47,9 @@ impl From<std::io::Error> for Fault {
 
 impl Fault {
     pub(super) fn problem(&self, service: &ServiceName) -> Problem {
-        let problem = Problem::new(self.code()).service(service);
         match self {
-            Self::LongStartup => problem.said("a startup packet of more than 10,000 bytes"),
-            _ => problem,
+            Self::LongStartup => of_opening(OpeningError::TooLong, service),
+            _ => Problem::new(self.code()).service(service),
         }
     }
 
@@ -66,6 +65,15 @@ impl Fault {
             Self::OtherDatabase => Code::DatabaseNotOffered,
             Self::LongStartup => Code::ClientAsksTooMuch,
         }
+    }
+}
+
+/// What a program's first packet asks for is not spoken here.
+pub(super) fn of_opening(error: OpeningError, service: &ServiceName) -> Problem {
+    let problem = Problem::new(Code::ClientAsksTooMuch).service(service);
+    match error {
+        OpeningError::TooLong => problem.said("a startup packet of more than 10,000 bytes"),
+        _ => problem,
     }
 }
 

@@ -24,6 +24,7 @@ use crate::dial::Right;
 use crate::doctor::Look;
 use begin::{Begun, Session, Stopped};
 pub(crate) use fault::Fault;
+use fault::of_opening;
 pub use program::ProgramSide;
 use program::tell;
 pub use service::{PostgresService, Ready};
@@ -207,7 +208,7 @@ impl PostgresService {
                         .unwrap_or_default(),
                 )
                 .await;
-                PortalEnd::Refused(Problem::new(Code::ClientAsksTooMuch).service(self.name()))
+                PortalEnd::Refused(of_opening(error, self.name()))
             }
             Stopped::Fault(fault) => {
                 tracing::warn!(service = %self.name(), %fault, "did not reach the database");

@@ -21,7 +21,9 @@ async fn refused_with(stage: &Stage, code: Code, state: &str) {
     assert!(heard.hint().is_some_and(|hint| hint.ends_with('.')));
     assert!(took < SOON, "took {took:?}");
     let ready = stage.service.ready().await;
-    let looked = stage.service.look(permit("00uana", 2, Purpose::Probe), ready);
+    let looked = stage
+        .service
+        .look(permit("00uana", 2, Purpose::Probe), ready);
     assert_eq!(looked.await.is_ok(), code == Code::DatabaseNotOffered);
     stage.sees_nothing_left();
 }
