@@ -33,6 +33,7 @@ pub struct Session {
     service: ServiceName,
     hash: HandshakeHash,
     state: State,
+    steps: u64,
 }
 
 /// Where a circuit is in its life.
@@ -78,7 +79,15 @@ impl Session {
             service,
             hash,
             state: State::AwaitingAuth { since: started },
+            steps: 0,
         }
+    }
+
+    /// Counts what was put to it. As long as this stays, an answer of `still_allowed` holds for the same standing, context
+    /// and second.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Record 0. Gives the deadline of the session.
@@ -197,6 +206,7 @@ impl Session {
 
     /// The whole machine. A new state or input breaks the build here, and nowhere else.
     fn step(&mut self, input: Input<'_>, s: &Standing, now: UnixTime) -> Result<Output, Refusal> {
+        self.steps += 1;
         let state = std::mem::replace(&mut self.state, State::Ended);
         let (next, output) = match (state, input) {
             (State::AwaitingAuth { since }, Input::Auth(record)) => {

@@ -88,7 +88,7 @@ fn not_reached(record: OpenRecord, problem: &Problem) -> Turned {
 async fn permit<'s>(
     premises: &Premises,
     service: &'s Service,
-    watch: &Watch,
+    watch: &mut Watch,
     session: &mut Session,
     open: &Open<'_>,
 ) -> Result<(Permit, OpenRecord, Ready<'s>), Turned> {
@@ -104,6 +104,7 @@ async fn permit<'s>(
     }
     let now = clock::now();
     let allowed = session.handle_open(open, &footing.standing, &watch.context(now), now)?;
+    watch.saw(&footing, session, now, allowed.event().deadline);
     // After the policy: who may not connect does not learn that the service is closed.
     if watch.is_killed() {
         return Err(Turned::by_us(

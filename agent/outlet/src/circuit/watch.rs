@@ -11,7 +11,7 @@ use std::time::Duration;
 use tidegate_link::PortalControl;
 use tidegate_proto::policy::RequestContext;
 use tidegate_proto::problem::Code;
-use tidegate_proto::session::Session;
+use tidegate_proto::session::{Session, Standing};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -31,6 +31,17 @@ pub(super) struct Watch {
     killed: watch::Receiver<Killed>,
     clocks: Arc<Clocks>,
     stop: CancellationToken,
+    /// The last time that the policies allowed it.
+    seen: Option<Seen>,
+}
+
+/// What was allowed, and all that this depends on: asked again with the same, the policies say the same.
+struct Seen {
+    standing: Arc<Standing>,
+    /// Of the session.
+    steps: u64,
+    now: UnixTime,
+    deadline: UnixTime,
 }
 
 /// What to do about a REAUTH.
@@ -49,6 +60,7 @@ impl Watch {
             killed: premises.killed.clone(),
             clocks: Arc::clone(&premises.clocks),
             stop: premises.stop.clone(),
+            seen: None,
         }
     }
 
@@ -62,6 +74,7 @@ impl Watch {
             killed: watch::Sender::new(killed).subscribe(),
             clocks,
             stop: CancellationToken::new(),
+            seen: None,
         }
     }
 
@@ -115,9 +128,39 @@ impl Watch {
         let footing = self.footing.borrow_and_update().clone();
         // Once known, a footing never goes away: whoever was admitted was admitted on one.
         let footing = footing.ok_or(Code::Internal)?;
-        let allowed = session.still_allowed(&footing.standing, &self.context(now), now);
-        let deadline = allowed.map_err(|refusal| refusal.code)?;
+        let deadline = match self.seen_before(&footing, session, now) {
+            Some(deadline) => deadline,
+            None => {
+                let allowed = session.still_allowed(&footing.standing, &self.context(now), now);
+                let deadline = allowed.map_err(|refusal| refusal.code)?;
+                self.saw(&footing, session, now, deadline);
+                deadline
+            }
+        };
         self.within_own_time(deadline, now)
+    }
+
+    /// The policies have just allowed what `session` carries, at `now` by `footing`.
+    pub(super) fn saw(
+        &mut self,
+        footing: &Footing,
+        session: &Session,
+        now: UnixTime,
+        deadline: UnixTime,
+    ) {
+        self.seen = Some(Seen {
+            standing: Arc::clone(&footing.standing),
+            steps: session.steps(),
+            now,
+            deadline,
+        });
+    }
+
+    fn seen_before(&self, footing: &Footing, session: &Session, now: UnixTime) -> Option<UnixTime> {
+        let seen = self.seen.as_ref()?;
+        let same = Arc::ptr_eq(&seen.standing, &footing.standing)
+            && (seen.steps, seen.now) == (session.steps(), now);
+        same.then_some(seen.deadline)
     }
 
     /// Holds the deadline against the monotonic clock too: turning back the wall clock prolongs nothing.

@@ -16,6 +16,7 @@ use cedar_policy::{
 use std::{
     collections::{HashMap, HashSet},
     str::FromStr,
+    sync::LazyLock,
 };
 
 /// What is asked for.
@@ -169,8 +170,18 @@ pub(super) fn ask(asked: &Asked<'_>) -> Option<Question> {
     })
 }
 
+/// Read once: Cedar reads a name with the parser of its whole language.
+static KINDS: LazyLock<HashMap<&str, EntityTypeName>> = LazyLock::new(|| {
+    let kinds = ["User", "Group", "Service", "Action"].into_iter();
+    let named = kinds.filter_map(|kind| {
+        let name = EntityTypeName::from_str(&format!("Tidegate::{kind}")).ok()?;
+        Some((kind, name))
+    });
+    named.collect()
+});
+
 fn uid(kind: &str, id: &str) -> Option<EntityUid> {
-    let kind = EntityTypeName::from_str(&format!("Tidegate::{kind}")).ok()?;
+    let kind = KINDS.get(kind)?.clone();
     Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 

@@ -235,6 +235,24 @@ fn a_circuit_carries_one_portal_after_the_other_and_never_two() {
 }
 
 #[test]
+fn whatever_may_change_an_answer_counts_as_a_step_and_asking_does_not() {
+    let world = World::new();
+    let mut session = world.warm();
+    let mut counted = vec![session.steps()];
+
+    let _ = session.handle_open(&open(1), &world.standing, &at(NOW), NOW);
+    counted.push(session.steps());
+    let _ = session.handle_reauth(b"nothing", &world.standing, NOW);
+    counted.push(session.steps());
+    session.portal_ended(&world.standing, NOW).unwrap();
+    counted.push(session.steps());
+
+    assert!(counted.is_sorted_by(|a, b| a < b), "{counted:?}");
+    let _ = session.still_allowed(&world.standing, &at(NOW), NOW);
+    assert_eq!(counted.last(), Some(&session.steps()));
+}
+
+#[test]
 fn a_renewal_is_by_the_same_person_on_the_same_device_or_changes_nothing() {
     let world = World::new();
     let mut session = world.warm();
