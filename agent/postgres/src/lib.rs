@@ -23,6 +23,7 @@ mod opening;
 mod outflow;
 mod report;
 mod room;
+mod scram;
 mod startup;
 mod swallow;
 

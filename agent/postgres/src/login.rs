@@ -1,17 +1,15 @@
 //! The outlet logs in at the database, with a login that never leaves the outlet.
 //! A server that asks for less than SCRAM may be an impostor after the password: it gets nothing.
 //!
-//! The client's SCRAM nonce is drawn by the SCRAM implementation itself: the one thing here that is not a parameter.
+//! The client's SCRAM nonce is drawn where it is needed: the one thing here that is not a parameter.
 
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{
-    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
-};
 use zeroize::Zeroizing;
 
 use crate::cancel::BackendKey;
 use crate::message::{Message, MessageError, first, push, push_authentication_ok, push_text};
 use crate::report::{SqlState, code_of};
+use crate::scram::{self, Binding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, Scram};
 use crate::startup::{Startup, push_backend_key};
 
 /// The longest message during login, and all that is kept of them, in bytes.
@@ -127,8 +125,8 @@ enum State {
     StartingTls,
     /// The startup is out; nobody has proven anything.
     Introduced,
-    ScramBegun(Box<ScramSha256>),
-    ScramProven(Box<ScramSha256>),
+    ScramBegun(Box<Scram>),
+    ScramProven(Box<scram::Proven>),
     /// Both sides have proven themselves, or the owner accepts less.
     Proven,
     /// `AuthenticationOk` came: parameters follow.
@@ -271,8 +269,8 @@ impl Login {
             (3, State::Introduced) => self.send_cleartext(send)?,
             (5, State::Introduced) => self.send_md5(rest, send)?,
             (10, State::Introduced) => self.begin_scram(rest, send)?,
-            (11, State::ScramBegun(scram)) => self.prove(scram, rest, send)?,
-            (12, State::ScramProven(mut scram)) => {
+            (11, State::ScramBegun(scram)) => self.prove(*scram, rest, send)?,
+            (12, State::ScramProven(scram)) => {
                 scram.finish(rest).map_err(|_| LoginFault::ServerUnproven)?;
                 self.state = State::Proven;
             }
@@ -312,23 +310,21 @@ impl Login {
                 .any(|offered| offered == name.as_bytes())
         };
         let (mechanism, binding) = match (self.binding.take(), offers(SCRAM_SHA_256_PLUS)) {
-            (Some(hash), true) => (
-                SCRAM_SHA_256_PLUS,
-                ChannelBinding::tls_server_end_point(hash),
-            ),
-            // Says "I could, you do not offer it": a server that did offer it hears that somebody cut it out.
-            (Some(_), false) => (SCRAM_SHA_256, ChannelBinding::unrequested()),
-            (None, _) => (SCRAM_SHA_256, ChannelBinding::unsupported()),
+            (Some(hash), true) => (SCRAM_SHA_256_PLUS, Binding::ServerEndPoint(hash)),
+            (Some(_), false) => (SCRAM_SHA_256, Binding::NotOffered),
+            (None, _) => (SCRAM_SHA_256, Binding::Unsupported),
         };
         if !offers(mechanism) {
             return Err(LoginFault::UnknownMethod);
         }
-        let scram = ScramSha256::new(self.credentials.password.as_bytes(), binding);
+        let scram = Scram::begin(self.credentials.password.as_bytes(), binding)
+            .map_err(|_| LoginFault::ServerUnproven)?;
+        let message = scram.message();
         push(send, b'p', |body| {
             push_text(body, mechanism.as_bytes());
-            let length = u32::try_from(scram.message().len()).unwrap_or(0);
+            let length = u32::try_from(message.len()).unwrap_or(0);
             body.extend_from_slice(&length.to_be_bytes());
-            body.extend_from_slice(scram.message());
+            body.extend_from_slice(message.as_bytes());
         });
         self.state = State::ScramBegun(Box::new(scram));
         Ok(())
@@ -336,15 +332,17 @@ impl Login {
 
     fn prove(
         &mut self,
-        mut scram: Box<ScramSha256>,
+        scram: Scram,
         challenge: &[u8],
         send: &mut Vec<u8>,
     ) -> Result<(), LoginFault> {
-        scram
-            .update(challenge)
+        let (proven, message) = scram
+            .prove(challenge)
             .map_err(|_| LoginFault::ServerUnproven)?;
-        push(send, b'p', |body| body.extend_from_slice(scram.message()));
-        self.state = State::ScramProven(scram);
+        push(send, b'p', |body| {
+            body.extend_from_slice(message.as_bytes())
+        });
+        self.state = State::ScramProven(Box::new(proven));
         Ok(())
     }
 
