@@ -1,7 +1,7 @@
 // What a screen reader is told about a new view: what became different, never what merely moved on.
 // A newcomer would make each line a live region: then every minute of time left is read out, once per service.
 
-import type { Org, Service, State, View } from "./bindings/view";
+import type { Access, AccessRequest, Org, Service, State, View } from "./bindings/view";
 
 /** Sentences, most important first; empty for most views. */
 export function news(before: View | null, after: View): string[] {
@@ -14,7 +14,34 @@ function ofOrg(before: Org | undefined, after: Org): string[] {
   if (!before) return [];
   const asking = after.devices.requests.filter(({ id }) => !before.devices.requests.some((known) => known.id === id));
   const asks = asking.map(({ who }) => `${who} asks to be let in.`);
-  return [...asks, ...ofWords(before, after), ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+  return [...asks, ...ofAccess(before.access, after.access), ...ofWords(before, after), ...ofAccount(before, after), ...ofHub(before, after), ...ofServices(before.services, after.services)];
+}
+
+/** Who asks, and what became of what was asked for here. */
+function ofAccess(before: Access, after: Access): string[] {
+  const asks = after.waiting.filter(({ id }) => !before.waiting.some((known) => known.id === id));
+  const told = asks.map(({ by, service, reason }) => `${by} asks for ${service}: ${reason}.`);
+  const became = after.own.flatMap((request) => {
+    const was = before.own.find(({ id }) => id === request.id);
+    if (!was) return request.state.is === "waiting" ? [`You asked for ${request.service}.`] : [];
+    if (was.state.is !== request.state.is) return [`${request.service}: ${becameOf(request)}.`];
+    const seen = request.progress.filter((line) => !was.progress.includes(line));
+    return seen.map((line) => `${request.service}: ${line}.`);
+  });
+  return [...told, ...became];
+}
+
+function becameOf({ state }: AccessRequest): string {
+  switch (state.is) {
+    case "waiting":
+      return "waits for approval";
+    case "unused":
+      return `approved, ${state.gives}`;
+    case "in_use":
+      return `in use, ${state.left}`;
+    case "ended":
+      return state.how.replace(/\.$/, "");
+  }
 }
 
 /** Read out once they are there, on whichever screen this is. */

@@ -35,6 +35,7 @@ const UNIONS: Record<string, (view: View) => (string | undefined)[]> = {
   Arrival: (view) => [view.arrived?.is],
   Asking: (view) => view.orgs.map(({ devices }) => devices.asking?.is),
   RequestState: (view) => view.orgs.flatMap(({ devices }) => devices.requests.map(({ state }) => state.is)),
+  AccessState: (view) => view.orgs.flatMap(({ access }) => [...access.waiting, ...access.own, ...access.given].map(({ state }) => state.is)),
   Level: (view) => [...view.problems, ...view.orgs.flatMap(({ problems }) => problems)].map(({ severity }) => severity),
 };
 

@@ -1,7 +1,7 @@
 // Every state of the window as a value: the tests stand on these, and a picture of each is kept in tests/pictures.
 // A new state belongs in here first: then it is drawn, looked at, and held to the same rules as the others.
 
-import type { ActivityLine, Org, ProblemView, Service, SettingsView, Snippet, State, View } from "../src/bindings/view";
+import type { AccessRequest, ActivityLine, AskSheet, Org, ProblemView, Service, SettingsView, Snippet, State, View } from "../src/bindings/view";
 
 /** Sunday 22 November 2026, 09:41 UTC: the clock of every picture. */
 export const NOW = 1_795_340_460;
@@ -42,6 +42,8 @@ const acme: Org = {
   services: [],
   problems: [],
   devices: { requests: [], asking: null, list: [], link: null },
+  access: { waiting: [], own: [], given: [] },
+  ask: null,
 };
 
 const activity: ActivityLine[] = [
@@ -98,6 +100,7 @@ export function service(name: string, title: string, port: number, state: State,
     copied: null,
     wrote: null,
     port_problem: null,
+    must_ask: false,
   };
 }
 
@@ -143,6 +146,42 @@ function ana(org: Org, services: Service[], problems: ProblemView[] = []): Org {
     services,
     problems,
   };
+}
+
+const TIMES = [
+  { seconds: 900, label: "15 min", usual: false },
+  { seconds: 1800, label: "30 min", usual: false },
+  { seconds: 3600, label: "1 h", usual: false },
+  { seconds: 7200, label: "2 h", usual: true },
+];
+
+/** What Ana asks of Bob, as he sees it. */
+export const request: AccessRequest = {
+  id: "k3v9q2mx",
+  service: "warehouse",
+  by: "ana@acme.example",
+  reason: "INC-42 churn numbers",
+  wanted: "2 h",
+  asked: NOW - 30,
+  here: false,
+  read_only: false,
+  emergency: false,
+  more: false,
+  progress: [],
+  times: TIMES,
+  state: { is: "waiting", left: "23 h 59 min left" },
+};
+
+/** The same as she sees it. */
+export const asked: AccessRequest = { ...request, here: true, progress: ["Nobody has seen it yet"] };
+
+export const askSheet: AskSheet = { service: "acme/warehouse", name: "warehouse", more: null, times: TIMES, who: "One person has to approve." };
+
+const gated: Service = { ...warehouse({ is: "idle" }), must_ask: true };
+
+/** Signed in, with these requests. */
+export function withAccess(services: Service[], more: Partial<Org["access"]>, ask: AskSheet | null = null): View {
+  return { ...joined({ ...ana(acme, services), access: { ...acme.access, ...more }, ask }), activity };
 }
 
 export const badLink: ProblemView = {
@@ -320,6 +359,37 @@ export const gallery: Record<string, Scene> = {
       },
     }),
     clicks: ["settings", "revoke-d1"],
+  },
+  "must-ask": { view: withAccess([gated, website], {}) },
+  "must-ask-waiting": { view: withAccess([{ ...gated, state: { is: "connecting", step: "waiting for approval" } }, website], {}) },
+  asking: { view: withAccess([gated, website], {}, askSheet) },
+  "asking-more": { view: withAccess([warehouse(connected)], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "in_use", left: "4 min left", until: NOW + 240 } }] }, { ...askSheet, more: "k3v9q2mx" }) },
+  asked: { view: withAccess([warehouse({ is: "connecting", step: "waiting for approval" }), website], { own: [asked] }) },
+  "asked-seen": { view: withAccess([warehouse({ is: "connecting", step: "waiting for approval" }), website], { own: [{ ...asked, progress: ["Seen by bob@acme.example, cleo@acme.example", "1 of 2 have approved"] }] }) },
+  "asked-approved": { view: withAccess([warehouse({ is: "idle" }), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "unused", gives: "1 h", left: "23 h 58 min left" } }] }) },
+  "asked-in-use": { view: withAccess([warehouse(connected), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "in_use", left: "14 min left", until: NOW + 840 } }] }) },
+  "asked-ended": {
+    view: withAccess([gated, website], {
+      own: [
+        { ...asked, times: [], progress: [], state: { is: "ended", how: "Denied by bob@acme.example: the numbers are in the report of Monday" } },
+        { ...asked, id: "m2", times: [], progress: ["Approved by bob@acme.example"], state: { is: "ended", how: "Its time is over." } },
+      ],
+    }),
+  },
+  "decide-one": { view: withAccess([website], { waiting: [request] }) },
+  "decide-less": { view: withAccess([website], { waiting: [request] }), clicks: ["give-k3v9q2mx-1800"] },
+  "decide-deny": { view: withAccess([website], { waiting: [request] }), clicks: ["deny-k3v9q2mx"], keys: ["type:the numbers are in the report of Monday"] },
+  "decide-hostile": {
+    view: withAccess([], {
+      waiting: [
+        { ...request, by: "mallory\\u{202e}@acme.example", reason: `<img src=x onerror=alert(1)> ${"W".repeat(300)} & approved by your administrator`, progress: ["1 of 2 have approved"] },
+        { ...request, id: "m9", more: true, read_only: true, wanted: "2 h, read-only", reason: "one more hour" },
+      ],
+      given: [
+        { ...request, id: "g1", by: "cleo@acme.example", progress: ["Approved by you"], state: { is: "in_use", left: "40 min left", until: NOW + 2400 } },
+        { ...request, id: "g2", by: "dan@acme.example", emergency: true, progress: ["Nobody approved it: it is an emergency"], state: { is: "unused", gives: "1 h", left: "20 h left" } },
+      ],
+    }),
   },
   "no-services": { view: signedIn() },
   idle: { view: signedIn(warehouse({ is: "idle" }), ...some) },

@@ -9,6 +9,7 @@ use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 use ts_rs::TS;
 
+use crate::access::words as access_words;
 use crate::change::Change;
 use crate::label::label;
 
@@ -55,6 +56,8 @@ fn told(change: &Change) -> String {
         Change::DeviceAsks(org, request) => {
             format!("{} asked to be let in to {org}.", device_label(request))
         }
+        Change::AccessAsked(_, request) => format!("{}.", access_words::asks(request).0),
+        Change::AccessDecided(_, request) => access_words::became(request),
         Change::HubBack(org) => format!("The hub of {org} is back."),
         Change::Connected(service) => format!("{} was connected.", service.service),
         Change::Ended(service) => format!("{} was disconnected.", service.service),

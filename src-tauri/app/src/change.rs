@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use tidegate_agent::{
-    AccountView, DeviceRequest, HubState, OrgSnapshot, ServiceRef, ServiceState, ServiceView,
-    Snapshot,
+    AccountView, DeviceRequest, HubState, OrgSnapshot, RequestAt, RequestShown, ServiceRef,
+    ServiceState, ServiceView, Snapshot,
 };
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
@@ -25,6 +25,10 @@ pub enum Change {
     Failed(ServiceRef, Problem),
     /// A new device of the person asks this one to let it in.
     DeviceAsks(OrgName, DeviceRequest),
+    /// Somebody asks for access, and this person decides.
+    AccessAsked(OrgName, RequestShown),
+    /// What this person asked for was decided, or taken away.
+    AccessDecided(OrgName, RequestShown),
     /// A problem of no single service, or one that says why a service ended; of that org, or of this computer.
     Arose(Option<OrgName>, Problem),
 }
@@ -77,6 +81,9 @@ fn org_changes(
         let new = after.device_requests.iter().filter(asks);
         new.map(|request| Change::DeviceAsks(after.name.clone(), request.clone()))
     }));
+    if let (Some(before), Some(after)) = (before, after) {
+        access_changes(before, after, changes);
+    }
     let services = before.into_iter().flat_map(services_of);
     changes.extend(services.filter_map(|(service, view)| {
         let now = after.and_then(|after| after.service(&view.name));
@@ -88,6 +95,22 @@ fn org_changes(
         let was_open = was.is_some_and(|was| was.state.is_connected());
         (view.state.is_connected() && !was_open).then_some(Change::Connected(service))
     }));
+}
+
+/// What was waiting when this person signed in is shown, and told as what asks now: somebody waits for it.
+fn access_changes(before: &OrgSnapshot, after: &OrgSnapshot, changes: &mut Vec<Change>) {
+    let was = |request: &RequestShown| before.requests.iter().find(|old| old.id == request.id);
+    let waits = |request: &RequestShown| matches!(request.state, RequestAt::Waiting { .. });
+    let kind = |request: &RequestShown| std::mem::discriminant(&request.state);
+    for request in &after.requests {
+        let old = was(request);
+        if request.yours && waits(request) && !old.is_some_and(|old| old.yours && waits(old)) {
+            changes.push(Change::AccessAsked(after.name.clone(), request.clone()));
+        }
+        if request.mine && old.is_some_and(|old| kind(old) != kind(request)) {
+            changes.push(Change::AccessDecided(after.name.clone(), request.clone()));
+        }
+    }
 }
 
 fn services_of(org: &OrgSnapshot) -> impl Iterator<Item = (ServiceRef, &ServiceView)> {

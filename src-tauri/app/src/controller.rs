@@ -1,6 +1,7 @@
 //! The one loop between a person, the agent, and the desktop: snapshots and intents in; menu, icon, view, notices out.
 //! A newcomer would act on each change: first everything is computed anew as values, then only what differs from the last is shown.
 
+mod access;
 mod acts;
 mod news;
 mod own;
@@ -8,7 +9,7 @@ mod written;
 
 pub use own::Own;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub struct Controller<D, A> {
     released: BTreeSet<ServiceRef>,
     /// Told that they are about to close.
     warned: BTreeSet<ServiceRef>,
+    /// Which warning was said of what is held, in minutes, by its id.
+    warned_grants: BTreeMap<String, u8>,
     /// The agent's problems that were old enough to be shown, when last looked at.
     said: Vec<Told>,
     /// The last problem that was told, and when.
@@ -125,6 +128,7 @@ where
             wanted: BTreeSet::new(),
             released: BTreeSet::new(),
             warned: BTreeSet::new(),
+            warned_grants: BTreeMap::new(),
             said: Vec::new(),
             told: None,
             acts: Acts::default(),
@@ -198,7 +202,10 @@ where
 
     fn hear(&mut self, answer: Answer) {
         let Err(problem) = answer.result else {
-            return self.wrote(answer.written);
+            return match answer.asked {
+                Some(asked) => self.asked(asked),
+                None => self.wrote(answer.written),
+            };
         };
         tracing::info!(code = %problem.code, "an action was refused");
         if problem.code == Code::LoginStartNotChanged {
@@ -247,6 +254,12 @@ where
             Doer::Desktop(Errand::Set(setting)) => self.set(setting),
             Doer::Desktop(Errand::JoinArrived) => self.join_arrived(),
             Doer::Desktop(Errand::DropArrived) => self.notes.arrived = None,
+            Doer::Desktop(Errand::AskFor(org, what)) => {
+                self.notes.forget_refusals();
+                self.notes.ask_for = Some((org, what));
+                self.desktop.open_window();
+            }
+            Doer::Desktop(Errand::AskNoMore) => self.notes.ask_for = None,
             Doer::Desktop(Errand::Quit) => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())

@@ -7,6 +7,7 @@ use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::Code;
 use ts_rs::TS;
 
+use crate::access::{AccessAct, AskFor};
 use crate::devices::DeviceAct;
 use crate::join_text::MAX_JOIN_TEXT;
 use crate::settings::Setting;
@@ -46,6 +47,29 @@ pub enum Intent {
         #[ts(type = "string")]
         service: ServiceRef,
     },
+    /// Asks for access to a service, and connects it: what is approved goes on by itself.
+    Ask {
+        #[ts(type = "string")]
+        service: ServiceRef,
+        #[ts(type = "number | null")]
+        seconds: Option<u64>,
+        read_only: bool,
+        reason: String,
+    },
+    /// Answers, withdraws or gives back what was asked for.
+    Access {
+        #[ts(type = "string")]
+        org: OrgName,
+        what: AccessAct,
+    },
+    /// Opens the form that asks.
+    AskFor {
+        #[ts(type = "string")]
+        org: OrgName,
+        what: AskFor,
+    },
+    /// Closes that form.
+    AskNoMore,
     /// Gives a service another local port, or with `null` its own again.
     SetPort {
         #[ts(type = "string")]
@@ -160,6 +184,8 @@ pub enum Errand {
     JoinArrived,
     DropArrived,
     OpenSignInPage(OrgName),
+    AskFor(OrgName, AskFor),
+    AskNoMore,
     Quit,
 }
 
@@ -173,6 +199,21 @@ impl Intent {
             Self::SignOut { org } => Doer::Agent(Action::SignOut { org }),
             Self::Connect { service } => Doer::Agent(Action::Connect { service }),
             Self::Disconnect { service } => Doer::Agent(Action::Disconnect { service }),
+            Self::Ask {
+                service,
+                seconds,
+                read_only,
+                reason,
+            } => Doer::Agent(Action::Ask {
+                service,
+                seconds,
+                read_only,
+                reason,
+                emergency: false,
+            }),
+            Self::Access { org, what } => Doer::Agent(what.action(org)),
+            Self::AskFor { org, what } => Doer::Desktop(Errand::AskFor(org, what)),
+            Self::AskNoMore => Doer::Desktop(Errand::AskNoMore),
             Self::SetPort { service, port } => Doer::Agent(Action::SetPort { service, port }),
             Self::WritePgService { service } => Doer::Agent(Action::WritePgService { service }),
             Self::Dismiss { org, code } => Doer::Agent(Action::DismissProblem { org, code }),

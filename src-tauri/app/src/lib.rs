@@ -1,6 +1,7 @@
 //! What the tray and the window do, as values and one loop, without a desktop: `src-tauri` only carries them out.
 //! A newcomer would look for a "current state" here: there is none. Menu, view and icon are functions of the agent's `Snapshot`, the time, and a few notes.
 
+pub mod access;
 pub mod activity;
 pub mod agent;
 pub mod arrived;

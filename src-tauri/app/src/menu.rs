@@ -11,6 +11,7 @@ use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, Service
 use tidegate_proto::words::words;
 
 use crate::Intent;
+use crate::access::{self, AskFor};
 use crate::activity::device_label;
 use crate::arrived::Arrival;
 use crate::intent::{Copyable, Form};
@@ -162,6 +163,12 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
 }
 
 fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
+    for org in scene.snapshot.iter().flat_map(|snapshot| &snapshot.orgs) {
+        let waiting: Vec<_> = access::waits_for_me(org).collect();
+        if let Some(text) = access::words::waits(&waiting) {
+            menu.entry(format!("access:{}", org.name), text, Intent::OpenWindow);
+        }
+    }
     let mut problems = scene.problems();
     // Titles do not say which of three services it is; the window does.
     let mut said = BTreeSet::new();
@@ -180,6 +187,8 @@ struct Line<'a> {
     name: String,
     service: ServiceRef,
     view: &'a ServiceView,
+    /// Somebody has to be asked before anything goes through.
+    must_ask: bool,
 }
 
 fn services<'a>(
@@ -193,6 +202,7 @@ fn services<'a>(
         name: snapshot.label(org, view),
         service: org.service_ref(view),
         view,
+        must_ask: access::must_ask(org, view),
     })
 }
 
@@ -213,6 +223,7 @@ fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
         name,
         service,
         view,
+        ..
     } = line;
     let ServiceState::Connected { until, .. } = view.state else {
         return;
@@ -232,6 +243,17 @@ fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
         format!("Copy {name} address"),
         Intent::Copy { what },
     );
+    if let Some(request) = access::extendable(view) {
+        let request = request.to_owned();
+        menu.entry(
+            format!("extend:{service}"),
+            format!("Ask for more time on {name}…"),
+            Intent::AskFor {
+                org: service.org.clone(),
+                what: AskFor::More { request },
+            },
+        );
+    }
     menu.entry(
         format!("disconnect:{service}"),
         format!("Disconnect {name}"),
@@ -251,7 +273,17 @@ fn other_services(menu: &mut Menu, snapshot: &Snapshot) {
     for line in moving().take(MOVING_SHOWN) {
         moving_service(menu, line);
     }
-    for Line { name, service, .. } in idle().take(IDLE_SHOWN) {
+    for Line {
+        name,
+        service,
+        must_ask,
+        ..
+    } in idle().take(IDLE_SHOWN)
+    {
+        if must_ask {
+            ask_entry(menu, &name, &service);
+            continue;
+        }
         menu.entry(
             format!("connect:{service}"),
             format!("Connect {name}"),
@@ -263,12 +295,31 @@ fn other_services(menu: &mut Menu, snapshot: &Snapshot) {
     menu.more("services", left, "services");
 }
 
+/// The form is in the window: a reason has to be typed.
+fn ask_entry(menu: &mut Menu, name: &str, service: &ServiceRef) {
+    let what = AskFor::Service {
+        service: service.service.to_string(),
+    };
+    menu.entry(
+        format!("ask:{service}"),
+        format!("Ask for {name}…"),
+        Intent::AskFor {
+            org: service.org.clone(),
+            what,
+        },
+    );
+}
+
 fn moving_service(menu: &mut Menu, line: Line<'_>) {
     let Line {
         name,
         service,
         view,
+        must_ask,
     } = line;
+    if must_ask && !matches!(view.state, ServiceState::Disconnecting) {
+        ask_entry(menu, &name, &service);
+    }
     match &view.state {
         ServiceState::Connecting { step } => {
             menu.line(format!("{name}: {}", connect_step_text(*step)));

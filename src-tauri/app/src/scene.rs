@@ -6,6 +6,7 @@ use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 
+use crate::access::AskFor;
 use crate::activity::Activity;
 use crate::arrived::Arrived;
 use crate::intent::Copyable;
@@ -44,6 +45,8 @@ pub struct Notes {
     pub settings_file: String,
     /// A join link from outside that waits for a click.
     pub arrived: Option<Arrived>,
+    /// What the form that asks for access is about, while it is open.
+    pub ask_for: Option<(OrgName, AskFor)>,
 }
 
 /// What was put on the clipboard, and until when it is worth saying so.

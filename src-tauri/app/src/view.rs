@@ -16,6 +16,7 @@ use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
 
+use crate::access::{Access, AskSheet, access, ask_sheet};
 use crate::activity::ActivityLine;
 use crate::arrived::{Arrival, Arrived};
 use crate::devices::{Devices, devices};
@@ -68,6 +69,10 @@ pub struct Org {
     pub problems: Vec<ProblemView>,
     /// The person's other devices, and those that ask to be let in.
     pub devices: Devices,
+    /// Who asks for access, and what is held.
+    pub access: Access,
+    /// The form that asks for access, while it is open.
+    pub ask: Option<AskSheet>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -134,6 +139,8 @@ fn org_view(scene: &Scene<'_>, org: &OrgSnapshot) -> Org {
             .collect(),
         problems: problems_of(scene, Some(&org.name)),
         devices: devices(scene, org),
+        access: access(scene, org),
+        ask: ask_sheet(scene, org),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use tidegate_app::access::{Access, AccessAct, AccessRequest, AccessState, AskFor, AskSheet, Time};
 use tidegate_app::activity::ActivityLine;
 use tidegate_app::arrived::Arrival;
 use tidegate_app::devices::{Asking, Device, DeviceAct, Devices, LinkCopy, Request, RequestState};
@@ -64,6 +65,13 @@ fn generated() -> String {
     declare::<Device>(&mut text);
     declare::<DeviceAct>(&mut text);
     declare::<LinkCopy>(&mut text);
+    declare::<Access>(&mut text);
+    declare::<AccessRequest>(&mut text);
+    declare::<AccessState>(&mut text);
+    declare::<Time>(&mut text);
+    declare::<AskSheet>(&mut text);
+    declare::<AskFor>(&mut text);
+    declare::<AccessAct>(&mut text);
     declare::<Notifications>(&mut text);
     declare::<Setting>(&mut text);
     declare::<Intent>(&mut text);

@@ -40,7 +40,15 @@ problems: Array<ProblemView>,
 /**
  * The person's other devices, and those that ask to be let in.
  */
-devices: Devices, };
+devices: Devices, 
+/**
+ * Who asks for access, and what is held.
+ */
+access: Access, 
+/**
+ * The form that asks for access, while it is open.
+ */
+ask: AskSheet | null, };
 
 export type Account = { "is": "signed_out", last: string | null, } | { "is": "signing_in", steps: Array<Step>, url: string | null, url_copied: boolean, 
 /**
@@ -84,7 +92,11 @@ wrote: string | null,
 /**
  * Why it did not get the port that was asked for.
  */
-port_problem: ProblemView | null, };
+port_problem: ProblemView | null, 
+/**
+ * It has to be asked for, and nothing that was asked for here stands.
+ */
+must_ask: boolean, };
 
 export type State = { "is": "idle" } | { "is": "connecting", step: string, } | { "is": "connected", left: string, until: number, usage: string, 
 /**
@@ -185,11 +197,89 @@ export type DeviceAct = { "is": "compare", request: string, } | { "is": "approve
 
 export type LinkCopy = { copied: boolean, };
 
+export type Access = { 
+/**
+ * Waits for this person's decision.
+ */
+waiting: Array<AccessRequest>, 
+/**
+ * What this person asked for: open ones, then the last that ended.
+ */
+own: Array<AccessRequest>, 
+/**
+ * What others hold now.
+ */
+given: Array<AccessRequest>, };
+
+export type AccessRequest = { id: string, 
+/**
+ * The name of the service.
+ */
+service: string, 
+/**
+ * Who asks.
+ */
+by: string, 
+/**
+ * In their words.
+ */
+reason: string, 
+/**
+ * `2 h, read-only`: what was asked for.
+ */
+wanted: string, asked: number, 
+/**
+ * Asked for on this computer, the only one that may use it.
+ */
+here: boolean, read_only: boolean, 
+/**
+ * Break-glass.
+ */
+emergency: boolean, 
+/**
+ * It is to follow one that is held.
+ */
+more: boolean, 
+/**
+ * `Seen by bob@acme.example`, and how many have approved.
+ */
+progress: Array<string>, 
+/**
+ * What can be given, shortest first; or, of what is held, how much more can be asked for.
+ */
+times: Array<Time>, state: AccessState, };
+
+export type AccessState = { "is": "waiting", left: string, } | { "is": "unused", gives: string, left: string, } | { "is": "in_use", left: string, until: number, } | { "is": "ended", how: string, };
+
+export type Time = { seconds: number, label: string, 
+/**
+ * Chosen unless somebody chooses another.
+ */
+usual: boolean, };
+
+export type AskSheet = { 
+/**
+ * `acme/warehouse`
+ */
+service: string, name: string, 
+/**
+ * The request that more time is asked for.
+ */
+more: string | null, times: Array<Time>, 
+/**
+ * Who decides.
+ */
+who: string, };
+
+export type AskFor = { "is": "service", service: string, } | { "is": "more", request: string, };
+
+export type AccessAct = { "is": "extend", request: string, seconds: number | null, reason: string, } | { "is": "withdraw", request: string, } | { "is": "approve", request: string, seconds: number | null, read_only: boolean, } | { "is": "deny", request: string, because: string, } | { "is": "take_back", request: string, because: string, } | { "is": "saw", requests: Array<string>, };
+
 export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "set_port", service: string, port: number | null, } | { "do": "write_pg_service", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "ask", service: string, seconds: number | null, read_only: boolean, reason: string, } | { "do": "access", org: string, what: AccessAct, } | { "do": "ask_for", org: string, what: AskFor, } | { "do": "ask_no_more" } | { "do": "set_port", service: string, port: number | null, } | { "do": "write_pg_service", service: string, } | { "do": "dismiss", org: string | null, code: number, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
 
 export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, } | { "is": "device_link", org: string, };
 

@@ -32,6 +32,8 @@ pub(super) struct Answer {
     pub(super) written: Option<ServiceRef>,
     /// The service that was to have another port.
     pub(super) moved: Option<ServiceRef>,
+    /// What was asked for: the service to connect next, `None` where it is connected already.
+    pub(super) asked: Option<Option<ServiceRef>>,
     /// The org that was asked.
     pub(super) org: Option<OrgName>,
     pub(super) result: Result<(), Problem>,
@@ -85,6 +87,8 @@ impl Acts {
             Action::Connect { service } => answer.wanted = Some(service.clone()),
             Action::WritePgService { service } => answer.written = Some(service.clone()),
             Action::SetPort { service, .. } => answer.moved = Some(service.clone()),
+            Action::Ask { service, .. } => answer.asked = Some(Some(service.clone())),
+            Action::Extend { .. } => answer.asked = Some(None),
             _ => {}
         }
         self.under_way.spawn(async move {
@@ -101,6 +105,7 @@ impl Answer {
             wanted: None,
             written: None,
             moved: None,
+            asked: None,
             org: None,
             result,
         }

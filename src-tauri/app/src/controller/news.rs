@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use tidegate_agent::{OrgName, ServiceRef, ServiceState, Snapshot};
+use tidegate_agent::{OrgName, RequestShown, ServiceRef, ServiceState, Snapshot};
 use tidegate_proto::problem::{Problem, Severity};
 use tidegate_proto::time::UnixTime;
-use tidegate_proto::words::words;
+use tidegate_proto::words::words as words_of;
 
 use super::Controller;
+use crate::access::words;
 use crate::activity::device_label;
 use crate::agent::AgentHandle;
 use crate::change::{Change, Known, Told, changes};
 use crate::desktop::{Desktop, Notice};
-use crate::intent::{Copyable, Form};
-use crate::problem::problem_view;
+use crate::intent::{Copyable, Form, Intent};
+use crate::problem::{Button, problem_view};
 use crate::settings::Notifications;
 use crate::time_left::time_left;
 
@@ -63,6 +64,8 @@ where
                     format!("{} asks to be let in", device_label(request)),
                     "Let it in only if you are setting it up yourself: open Tidegate and compare the words.",
                 )),
+                Change::AccessAsked(_, request) => self.access_asked(request),
+                Change::AccessDecided(_, request) => self.access_decided(request, &changes),
                 Change::Arose(org, problem) => self.tell(org.as_ref(), problem),
                 Change::SignedOut(org) | Change::Left(org) => {
                     self.wanted.retain(|service| service.org != *org);
@@ -132,6 +135,27 @@ where
         self.tell(Some(&name.org), problem);
     }
 
+    fn access_asked(&mut self, request: &RequestShown) {
+        let (title, text) = words::asks(request);
+        let mut notice = Notice::new(title, text);
+        notice.button = Some(Button {
+            label: "Decide",
+            intent: Intent::OpenWindow,
+        });
+        self.say(&notice);
+    }
+
+    /// Where the service ends with it, that is told.
+    fn access_decided(&mut self, request: &RequestShown, all: &[Change]) {
+        let ends = |change: &Change| matches!(change, Change::Failed(service, _) | Change::Ended(service) if service.service == request.service);
+        if all.iter().any(ends) {
+            return;
+        }
+        if let Some((title, text)) = words::decided(request) {
+            self.say(&Notice::new(title, text));
+        }
+    }
+
     fn tell(&mut self, org: Option<&OrgName>, problem: &Problem) {
         let now = self.clock.now();
         let again = self.told.as_ref().is_some_and(|(told, at)| {
@@ -141,14 +165,14 @@ where
             return;
         }
         self.told = Some((problem.clone(), now));
-        let words = words(problem);
+        let words = words_of(problem);
         let mut notice = Notice::new(words.title, format!("{} {}", words.cause, words.next));
         notice.button = problem_view(org, problem).button;
         self.say(&notice);
     }
 
     /// Where nobody wants to be told, the window still says it.
-    fn say(&mut self, notice: &Notice) {
+    pub(super) fn say(&mut self, notice: &Notice) {
         if self.notes.settings.notifications == Notifications::On {
             self.desktop.notify(notice);
         }
@@ -160,8 +184,13 @@ where
         let Some(snapshot) = self.snapshot.clone() else {
             return;
         };
+        self.warn_of_grants(&snapshot);
         for (org, service) in snapshot.services() {
             let name = org.service_ref(service);
+            // The agent warns of those.
+            if service.grant.is_some() {
+                continue;
+            }
             match service.state {
                 ServiceState::Connected { until, .. } if now.until(until) <= WARNED_BEFORE_SECS => {
                     if self.warned.insert(name.clone()) {

@@ -8,6 +8,7 @@ use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
 
+use crate::access::must_ask;
 use crate::intent::{Copyable, Form, Intent};
 use crate::label::label;
 use crate::problem::{Button, ProblemView, problem_view};
@@ -32,6 +33,8 @@ pub struct Service {
     pub wrote: Option<String>,
     /// Why it did not get the port that was asked for.
     pub port_problem: Option<ProblemView>,
+    /// It has to be asked for, and nothing that was asked for here stands.
+    pub must_ask: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -94,6 +97,7 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
         port_problem: scene
             .port_problem(&reference)
             .map(|problem| problem_view(Some(&org.name), problem)),
+        must_ask: must_ask(org, service),
     }
 }
 

@@ -1,0 +1,130 @@
+import userEvent from "@testing-library/user-event";
+import { expect, test, vi } from "vitest";
+
+import { news } from "../src/news";
+import { asked, askSheet, connected, gallery, request, scene, warehouse, withAccess } from "./gallery";
+import { byId, maybeById, stage } from "./stage";
+
+const gated = { ...warehouse({ is: "idle" }), must_ask: true };
+const saw = { do: "access", org: "acme", what: { is: "saw", requests: ["k3v9q2mx"] } };
+
+test("a service that has to be asked for says so and leads to the form", async () => {
+  const user = userEvent.setup();
+  const { asked: sent } = await stage(withAccess([gated], {}));
+
+  expect(byId("state-warehouse").textContent).toContain("Somebody has to approve");
+  await user.click(byId("ask-warehouse"));
+
+  expect(sent).toEqual([{ do: "ask_for", org: "acme", what: { is: "service", service: "warehouse" } }]);
+});
+
+test("asks by the keyboard alone, for the usual time unless another is chosen", async () => {
+  const user = userEvent.setup();
+  const { asked: sent } = await stage(withAccess([gated], {}, askSheet));
+
+  expect(document.activeElement).toBe(byId("ask-reason"));
+  await user.keyboard("{Enter}");
+  expect(sent, "not without a reason").toEqual([]);
+  await user.keyboard("INC-42{Enter}");
+  await user.click(byId("ask-time-900"));
+  await user.click(byId("ask-send"));
+  await user.keyboard("{Escape}");
+
+  expect(sent).toEqual([
+    { do: "ask", service: "acme/warehouse", seconds: 7200, read_only: false, reason: "INC-42" },
+    { do: "ask", service: "acme/warehouse", seconds: 900, read_only: false, reason: "INC-42" },
+    { do: "ask_no_more" },
+  ]);
+});
+
+test("what is being typed outlives a new view, and more time is asked for what is held", async () => {
+  const user = userEvent.setup();
+  const more = { ...askSheet, more: "k3v9q2mx" };
+  const { asked: sent, show } = await stage(withAccess([warehouse(connected)], {}, more));
+
+  await user.keyboard("one more");
+  await show(withAccess([warehouse({ ...connected, left: "3 min left" } as typeof connected)], {}, more));
+  await user.keyboard(" query{Enter}");
+
+  expect(sent).toEqual([{ do: "access", org: "acme", what: { is: "extend", request: "k3v9q2mx", seconds: 7200, reason: "one more query" } }]);
+});
+
+test("whoever decides sees who and why, and can give less", async () => {
+  const user = userEvent.setup();
+  const { asked: sent } = await stage(withAccess([], { waiting: [request] }));
+
+  expect(byId("decide-k3v9q2mx").textContent).toContain("INC-42 churn numbers");
+  expect(byId("approve-k3v9q2mx").textContent).toBe("Approve");
+  await user.click(byId("give-k3v9q2mx-1800"));
+  expect(byId("approve-k3v9q2mx").textContent).toBe("Approve less");
+  await user.click(byId("approve-k3v9q2mx"));
+
+  expect(sent.at(-1)).toEqual({ do: "access", org: "acme", what: { is: "approve", request: "k3v9q2mx", seconds: 1800, read_only: false } });
+});
+
+test("a request counts as seen once somebody looks at the window, and then only once", async () => {
+  const looks = vi.spyOn(document, "hasFocus").mockReturnValue(false);
+  const { asked: sent, show } = await stage(withAccess([], { waiting: [request] }));
+  expect(sent).toEqual([]);
+
+  looks.mockReturnValue(true);
+  dispatchEvent(new Event("focus"));
+  dispatchEvent(new Event("focus"));
+  await show(withAccess([], { waiting: [{ ...request, state: { is: "waiting", left: "23 h left" } }] }));
+  looks.mockRestore();
+
+  expect(sent).toEqual([saw]);
+});
+
+test("what was asked for as it is needs no number, and a no takes a reason", async () => {
+  const user = userEvent.setup();
+  const { asked: sent } = await stage(withAccess([], { waiting: [request] }));
+
+  await user.click(byId("approve-k3v9q2mx"));
+  await user.click(byId("deny-k3v9q2mx"));
+  expect(document.activeElement).toBe(byId("decide-because-k3v9q2mx"));
+  await user.keyboard("ask on Monday{Enter}");
+
+  const decisions = sent.filter((intent) => intent.do === "access" && intent.what.is !== "saw");
+  expect(decisions).toEqual([
+    { do: "access", org: "acme", what: { is: "approve", request: "k3v9q2mx", seconds: null, read_only: false } },
+    { do: "access", org: "acme", what: { is: "deny", request: "k3v9q2mx", because: "ask on Monday" } },
+  ]);
+});
+
+test("what was asked for can be withdrawn, and what is held given back or extended", async () => {
+  const user = userEvent.setup();
+  const { asked: sent, show } = await stage(withAccess([], { own: [asked] }));
+
+  await user.click(byId("withdraw-k3v9q2mx"));
+  await show(withAccess([], { own: [{ ...asked, state: { is: "in_use", left: "14 min left", until: 0 } }] }));
+  await user.click(byId("extend-k3v9q2mx"));
+  await user.click(byId("take-back-k3v9q2mx"));
+  await show(withAccess([], { own: [{ ...asked, times: [], state: { is: "ended", how: "Its time is over." } }] }));
+
+  expect(maybeById("take-back-k3v9q2mx")).toBeNull();
+  expect(sent).toEqual([
+    { do: "access", org: "acme", what: { is: "withdraw", request: "k3v9q2mx" } },
+    { do: "ask_for", org: "acme", what: { is: "more", request: "k3v9q2mx" } },
+    { do: "access", org: "acme", what: { is: "take_back", request: "k3v9q2mx", because: "" } },
+  ]);
+});
+
+test("a screen reader is told who asks, who has seen it and what became of it", () => {
+  const before = withAccess([], {});
+  const waits = withAccess([], { own: [asked] });
+  const seen = withAccess([], { own: [{ ...asked, progress: ["Seen by bob@acme.example"] }] });
+  const approved = withAccess([], { own: [{ ...asked, state: { is: "unused", gives: "1 h", left: "23 h left" } }] });
+
+  expect(news(before, scene("decide-one").view)[0]).toBe("ana@acme.example asks for warehouse: INC-42 churn numbers.");
+  expect(news(before, waits)).toContain("You asked for warehouse.");
+  expect(news(waits, seen)).toContain("warehouse: Seen by bob@acme.example.");
+  expect(news(seen, approved)).toContain("warehouse: approved, 1 h.");
+});
+
+test("what others wrote about a request never becomes markup", async () => {
+  await stage(gallery["decide-hostile"]?.view ?? withAccess([], {}));
+
+  expect(document.querySelector("img")).toBeNull();
+  expect(byId("decide-k3v9q2mx").textContent).toContain("<img src=x");
+});
