@@ -135,11 +135,15 @@ async fn approves(bob: &Desk, id: &str) -> Outcome<Instant> {
     if !waiting.contains("waits for you") || !waiting.contains("INC-42 churn numbers") {
         return Err(Trouble::new(format!("bob does not see it: {waiting}")));
     }
-    let wider = ["approve", &id[..8], "--for", "3h"];
+    let wider = ["approve", id, "--for", "3h"];
     if bob.says("approve-wider", &wider).await.is_ok() {
         return Err(Trouble::new("more was given than was asked for"));
     }
-    let less = ["approve", &id[..8], "--for", "1m"];
+    // No agent of his runs that could remember what was printed, and nobody is there to say that it is the one.
+    if bob.says("approve-short", &["approve", &id[..8]]).await.is_ok() {
+        return Err(Trouble::new("letters alone were enough"));
+    }
+    let less = ["approve", id, "--for", "1m"];
     let said = bob.says("approve", &less).await?;
     println!("  {}", said.trim());
     Ok(Instant::now())
