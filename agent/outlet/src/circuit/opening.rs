@@ -136,7 +136,7 @@ async fn reach<'s>(
     first: &[u8],
 ) -> Result<portal::Reached<'s>, Problem> {
     let service = permit.service().clone();
-    let reaching = portal::reach(ready, permit, premises.limits.dial, first);
+    let reaching = Box::pin(portal::reach(ready, permit, premises.limits.dial, first));
     let reached = while_right(&service, watch, session, reaching).await?;
     match premises.clocks.run_for(session).await {
         Ok(()) => Ok(reached),
