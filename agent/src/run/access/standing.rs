@@ -303,7 +303,10 @@ pub(super) mod tests {
         let over = told(0, 600, RequestState::Over { used: true });
         let later = NOW.plus(86_400 + 600);
 
-        assert_eq!(kept(before(), vec![], |_| true, NOW), [used.clone()]);
+        assert_eq!(
+            kept(before(), vec![], |_| true, NOW),
+            std::slice::from_ref(&used)
+        );
         assert_eq!(kept(before(), vec![over.clone()], |_| true, NOW), [over]);
         assert_eq!(kept(before(), vec![], |_| false, NOW), []);
         assert_eq!(kept(before(), vec![], |_| true, later), []);
