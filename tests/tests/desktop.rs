@@ -198,6 +198,24 @@ async fn a_link_that_starts_the_app_is_not_left_in_its_command_line() {
 }
 
 #[tokio::test]
+async fn a_pipe_that_nobody_closes_does_not_keep_the_window_away() {
+    let (stage, laptop) = laptop().await.unwrap();
+    let binary = stage.binary("tidegate-desktop").unwrap();
+    let line = format!("sleep 300 | {} --link-on-stdin", binary.display());
+
+    let app = laptop.program("app", "sh").args(["-c", &line]);
+    let app = app.start(&stage).unwrap();
+    until_windows(&laptop, 1).await.unwrap();
+
+    let tray = laptop.tray().await.unwrap();
+    tray.find("Not joined yet", LIMIT).await.unwrap();
+    tray.click("Quit Tidegate").await.unwrap();
+    until_windows(&laptop, 0).await.unwrap();
+    drop((app, laptop));
+    stage.close().unwrap();
+}
+
+#[tokio::test]
 async fn it_ends_with_the_session_and_starts_again_after_a_crash() {
     let (stage, laptop) = laptop().await.unwrap();
 

@@ -22,6 +22,8 @@ pub struct Window {
     driver: WebDriver,
     patience: Duration,
     process: Process,
+    /// Its text is drawn larger than the driver knows.
+    magnified: bool,
 }
 
 impl Laptop {
@@ -82,6 +84,7 @@ impl Laptop {
                 driver,
                 patience,
                 process,
+                magnified: env.iter().any(|(key, _)| *key == "GDK_DPI_SCALE"),
             },
             opened,
         ))
@@ -101,15 +104,13 @@ impl Window {
             css(id)
         );
         self.driver.run(&show).await?;
-        match self.driver.click(&element).await {
-            Err(trouble) if trouble.to_string().contains("element not interactable") => {
-                self.press(id).await
-            }
-            done => done,
+        if self.magnified {
+            return self.press(id).await;
         }
+        self.driver.click(&element).await
     }
 
-    /// WebKit's driver counts a magnified page in small pixels and looks beside it. The page knows whether a finger would reach the element.
+    /// WebKit's driver counts a magnified page in small pixels and clicks beside it. The page knows whether a finger would reach the element.
     async fn press(&self, id: &str) -> Outcome<()> {
         let press = format!(
             "const element = document.querySelector('{}');

@@ -200,7 +200,8 @@ async fn clean_start(ana: &Desk) -> Outcome<()> {
     goes_on(ana).await
 }
 
-async fn goes_on(ana: &Desk) -> Outcome<()> {
+/// Connected, if it was not.
+pub(crate) async fn goes_on(ana: &Desk) -> Outcome<()> {
     let tag = tag(ana).await;
     if ana.window.has(&format!("disconnect-{tag}")).await {
         return Ok(());

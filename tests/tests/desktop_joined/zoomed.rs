@@ -8,8 +8,11 @@ use tidegate_tests::scene::World;
 use tidegate_tests::trouble::Outcome;
 
 use super::desk::Desk;
+use super::ends::goes_on;
 
-pub(crate) async fn play(narrator: &Narrator, world: &World) -> Outcome<()> {
+pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Desk) -> Outcome<()> {
+    // The café has one loopback: what she holds, the other laptop cannot have.
+    goes_on(ana).await?;
     let large = [("GDK_DPI_SCALE", "2")];
     let desk = Desk::sit_down(world, User::Colleague, &large).await?;
     let window = &desk.window;
@@ -36,7 +39,6 @@ pub(crate) async fn play(narrator: &Narrator, world: &World) -> Outcome<()> {
     desk.sign_in(world, "page-signed_in").await?;
     window.shows(&format!("connect-{SERVICE}")).await?;
     desk.look(narrator, "zoom-6-signed-in").await?;
-    // The café has one loopback, and the first laptop holds this port.
     window.click(&format!("connect-{SERVICE}")).await?;
     window.shows("problem-TG-6001").await?;
     desk.look(narrator, "zoom-7-port-taken").await?;
