@@ -59,7 +59,7 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
             .await;
     }
     if wanted("tools") {
-        tools::play(narrator, world, &ana).await;
+        tools::play(narrator, world, &mut ana).await;
     }
     if wanted("orgs") {
         let _ = narrator

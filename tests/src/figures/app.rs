@@ -64,7 +64,10 @@ async fn cold_start(laptop: &Laptop, binary: &Path) -> Outcome<()> {
     let (app, _, took) = started(laptop, binary).await?;
     app.stop(START).await?;
     times(
-        &format!("cold start to icon: {} files come from the disk", files.len()),
+        &format!(
+            "cold start to icon: {} files come from the disk",
+            files.len()
+        ),
         &mut [took],
     );
     Ok(())

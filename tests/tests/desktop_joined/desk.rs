@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tidegate_tests::company::{Blueprint, Company, Firm, SERVICE, SERVICE_PORT, TcpService};
 use tidegate_tests::laptop::{Tray, Window};
 use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::provider::Person;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
@@ -72,15 +73,21 @@ pub(crate) struct Desk {
 impl Desk {
     /// Ana's first laptop, joined with a ticket that names no service, and signed in.
     pub(crate) async fn arrive(narrator: &Narrator, world: &World) -> Outcome<Self> {
-        let desk = Self::sit_down(world, User::Analyst, &[]).await?;
+        let desk = Self::arrive_as(world, User::Analyst, &world.provider.ana).await?;
+        desk.look(narrator, "joined-1-signed-in").await?;
+        Ok(desk)
+    }
+
+    /// The same for anybody, at any laptop.
+    pub(crate) async fn arrive_as(world: &World, user: User, person: &Person) -> Outcome<Self> {
+        let desk = Self::sit_down(world, user, &[]).await?;
         desk.window.shows("page-not_joined").await?;
-        let link = world.company.admin.ticket(&world.provider.ana).await?;
+        let link = world.company.admin.ticket(person).await?;
         desk.window.write("join-link", &link).await?;
         desk.window.click("join-button").await?;
         desk.window.shows("page-signed_out").await?;
-        desk.sign_in(world, "page-signed_in").await?;
+        desk.sign_in_as(person, "page-signed_in").await?;
         desk.window.shows(&format!("connect-{SERVICE}")).await?;
-        desk.look(narrator, "joined-1-signed-in").await?;
         Ok(desk)
     }
 
@@ -118,9 +125,12 @@ impl Desk {
 
     /// One click on Sign in, and the form where the provider still asks for it; until the window shows `then`.
     pub(crate) async fn sign_in(&self, world: &World, then: &str) -> Outcome<()> {
+        self.sign_in_as(&world.provider.ana, then).await
+    }
+
+    async fn sign_in_as(&self, person: &Person, then: &str) -> Outcome<()> {
         self.window.click("sign-in").await?;
         let browser = self.laptop.browser().await?;
-        let person = &world.provider.ana;
         tokio::select! {
             shown = self.window.shows(then) => shown?,
             typed = browser.sign_in(person, None) => {

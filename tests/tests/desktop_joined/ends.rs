@@ -36,6 +36,12 @@ pub(crate) async fn play(
         .await;
     let _ = narrator
         .step(
+            "killed_in_the_middle_of_a_query_the_app_leaves_nothing_and_starts_clean",
+            killed(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
             "a lost display ends a query with words, and the next start is a clean one",
             display_lost(narrator, world, ana),
         )
@@ -139,6 +145,19 @@ async fn display_lost(narrator: &Narrator, world: &World, ana: &mut Desk) -> Out
     ana.start_again(world, &[]).await?;
     clean_start(ana).await?;
     ana.look(narrator, "ends-1-after-a-lost-display").await
+}
+
+/// Nothing in it has a last word.
+async fn killed(world: &World, ana: &mut Desk) -> Outcome<()> {
+    goes_on(ana).await?;
+    let mut query = ana.long_query(world).await?;
+    let kill = "kill -9 $(pgrep -x tidegate-deskto)";
+    ana.laptop.terminal("kill", "sh", &["-c", kill]).await?;
+    query.ended(GONE).await.doing("end the query")?;
+    ana.gone().await?;
+    nothing_open(world, ana).await?;
+    ana.start_again(world, &[]).await?;
+    clean_start(ana).await
 }
 
 /// With the display's old number, as after a crash of the display's manager.

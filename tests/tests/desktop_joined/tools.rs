@@ -11,17 +11,17 @@ use tidegate_tests::trouble::{Outcome, Trouble};
 
 use super::desk::{Desk, LIMIT};
 
-pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &Desk) {
+pub(crate) async fn play(narrator: &Narrator, world: &World, ana: &mut Desk) {
     let _ = narrator
         .step(
-            "a service goes into pg_service.conf, and never over somebody's text",
+            "a_service_goes_into_pg_service_conf_and_never_over_somebodys_text",
             pg_service(narrator, world, ana),
         )
         .await;
     let _ = narrator
         .step(
-            "notifications that hang hold nothing up",
-            hanging_notifications(ana),
+            "a_notification_daemon_that_hangs_holds_nothing_up_and_quitting_neither",
+            hanging_notifications(world, ana),
         )
         .await;
 }
@@ -63,7 +63,7 @@ async fn write(ana: &Desk) -> Outcome<()> {
 }
 
 /// A daemon that takes the name and never answers.
-async fn hanging_notifications(ana: &Desk) -> Outcome<()> {
+async fn hanging_notifications(world: &World, ana: &mut Desk) -> Outcome<()> {
     ana.laptop
         .terminal("dunst-ends", "sh", &["-c", "kill $(pgrep -x dunst)"])
         .await?;
@@ -96,6 +96,14 @@ async fn hanging_notifications(ana: &Desk) -> Outcome<()> {
         ana.tray.click(&format!("Disconnect {SERVICE}")).await?;
         ana.tray.find(&format!("Connect {SERVICE}"), LIMIT).await?;
     }
-    ana.tray.click("Open Tidegate").await?;
-    Ok(())
+    // The last notice is still under way when she quits.
+    ana.connect(SERVICE, SERVICE).await?;
+    ana.tray.click("Quit Tidegate and disconnect").await?;
+    let took = ana.gone().await?;
+    println!("  gone {} ms after Quit", took.as_millis());
+    if took > Duration::from_secs(5) {
+        return Err(Trouble::new("the notifications held the end up"));
+    }
+    drop(silent);
+    ana.start_again(world, &[]).await
 }
