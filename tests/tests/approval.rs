@@ -15,8 +15,9 @@ use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Laptop, Process, User, scene};
 
 const LIMIT: Duration = Duration::from_secs(40);
-/// What Bob gives: the shortest there is.
+/// What Bob gives: the shortest there is; and what the rules leave to what runs then.
 const GIVEN: Duration = Duration::from_secs(60);
+const FINISH: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     if !asked_for("approval") {
@@ -48,7 +49,7 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .await?;
     narrator
         .step(
-            "a_minute_after_the_first_use_it_ends_with_a_word",
+            "after_a_minute_nothing_begins_what_runs_may_finish_and_then_all_ends_with_a_word",
             ends(&world, &ana, &bob, agent),
         )
         .await?;
@@ -160,11 +161,41 @@ async fn goes_on(psql: &mut Process, given: Instant) -> Outcome<()> {
     }
 }
 
+/// What began in time is answered after the end, and what would follow it never begins.
+async fn finishes(world: &World, ana: &Desk) -> Outcome<()> {
+    let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
+    let both = [
+        "-X",
+        "-At",
+        "-c",
+        "select pg_sleep(75), 'first'",
+        "-c",
+        "select 'second'",
+    ];
+    let both = ana.laptop.program("both", "psql").args(both).args([&url]);
+    let mut both = both.start(&world.stage)?;
+    let status = both.ended(GIVEN + FINISH).await?;
+    let (out, why) = (both.stdout(), both.stderr());
+    println!("  {status}: {}", why.trim().replace('\n', "\n  "));
+    let right = out.contains("first") && !out.contains("second");
+    match right && why.contains("the time that was approved is over") {
+        true => Ok(()),
+        false => Err(Trouble::new(format!("{status}: {out}: {why}"))),
+    }
+}
+
 async fn ends(world: &World, ana: &Desk, bob: &Desk, mut agent: Process) -> Outcome<()> {
     let mut long = psql(world, ana, "long", "select pg_sleep(600)")?;
+    let first = Instant::now();
     let held = bob.says("grants", &["grants"]).await?;
     println!("{}", held.trim_end());
-    let status = long.ended(GIVEN + LIMIT).await?;
+    finishes(world, ana).await?;
+    let status = long.ended(GIVEN + FINISH + LIMIT).await?;
+    let lasted = first.elapsed();
+    println!("  the long one lasted {} s", lasted.as_secs());
+    if lasted < GIVEN + Duration::from_secs(30) {
+        return Err(Trouble::new("what ran was not left to finish"));
+    }
     let said = long.stderr();
     println!("  {status}: {}", said.trim().replace('\n', "\n  "));
     if status.success() || !said.contains("the time that was approved is over") {

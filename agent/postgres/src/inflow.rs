@@ -14,7 +14,12 @@ pub struct Inflow {
     /// Messages of the extended protocol were sent since the last Sync.
     batch: bool,
     terminated: bool,
+    /// Only what goes on with a statement that has begun passes.
+    last_call: bool,
 }
+
+/// Messages that begin nothing: the rest of a COPY, Sync and Flush after a batch, goodbye.
+const GOES_ON: &[u8] = b"dcfSHX";
 
 impl Inflow {
     /// A stream whose first bytes were read already.
@@ -26,13 +31,44 @@ impl Inflow {
             awaited: 1,
             batch: false,
             terminated: false,
+            last_call: false,
         }
+    }
+
+    /// From now on nothing new is begun: a message under way passes to its end, and after it only what goes on with it.
+    pub fn last_call(&mut self) {
+        self.last_call = true;
+    }
+
+    /// Whether something waits that would begin a statement after the last call: nothing passes any more.
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.last_call && self.pending().is_empty() && !self.room.pending().is_empty()
     }
 
     /// What to write to the server now.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        self.room.pending()
+        let all = self.room.pending();
+        match self.last_call {
+            false => all,
+            true => &all[..self.goes_on(all)],
+        }
+    }
+
+    /// How many of these bytes begin nothing.
+    fn goes_on(&self, bytes: &[u8]) -> usize {
+        let (mut at, mut boundary) = (0, self.boundary.clone());
+        while let Some(next) = bytes.get(at) {
+            let step = match boundary.owed() {
+                0 if !boundary.is_between_messages() || !GOES_ON.contains(next) => break,
+                0 => 1,
+                owed => owed.min(bytes.len() - at),
+            };
+            boundary.walk(&bytes[at..at + step], |_| ());
+            at += step;
+        }
+        at
     }
 
     /// Where to read what the client says; empty while something is pending.
@@ -53,6 +89,7 @@ impl Inflow {
             awaited,
             batch,
             terminated,
+            last_call: _,
         } = self;
         let passed = &room.pending()[..count.min(room.pending().len())];
         boundary.walk(passed, |tag| match tag {
@@ -116,6 +153,38 @@ mod tests {
         inflow.written(3);
 
         assert!(!inflow.leaves_idle(9));
+    }
+
+    /// What of a stream passes after the last call, however it is cut, when `before` bytes of it passed already.
+    fn passes(tags: &[u8], before: usize) -> usize {
+        let mut stream = Vec::new();
+        let body = |into: &mut Vec<u8>| into.extend_from_slice(b"1234");
+        tags.iter().for_each(|tag| push(&mut stream, *tag, body));
+        let mut inflow = Inflow::starting_with(stream);
+        inflow.written(before);
+        inflow.last_call();
+        let mut passed = before;
+        while !inflow.pending().is_empty() {
+            passed += 1;
+            inflow.written(1);
+        }
+        passed
+    }
+
+    #[test]
+    fn after_the_last_call_nothing_new_begins_and_what_has_begun_may_end() {
+        let one = 9; // tag, length and four bytes
+
+        assert_eq!(passes(b"Q", 0), 0);
+        assert_eq!(passes(b"QQ", 1), one, "a message under way");
+        assert_eq!(passes(b"QQ", one), one);
+        assert_eq!(passes(b"dddcSQ", 0), 5 * one, "a copy goes on");
+        assert_eq!(passes(b"SPBES", 0), one);
+        assert_eq!(passes(b"X", 0), one);
+        let mut shut = Inflow::starting_with(b"Q\0\0\0\x04".to_vec());
+        assert!(!shut.is_shut());
+        shut.last_call();
+        assert!(shut.is_shut());
     }
 
     #[test]

@@ -198,6 +198,20 @@ impl Session {
         Ok(Some(granted.id))
     }
 
+    /// How long a statement that runs when the grant ends may go on, in seconds. Ask while the grant counts: afterwards,
+    /// and where the portal stands on no grant, the answer is 0.
+    #[must_use]
+    pub fn may_finish(&self, s: &Standing, now: UnixTime) -> u64 {
+        let State::Carrying(proof, Under::Grant) = &self.state else {
+            return 0;
+        };
+        let live = proof
+            .granted
+            .as_ref()
+            .and_then(|granted| self.live(proof, granted, s, now).ok());
+        live.map_or(0, |live| live.finish)
+    }
+
     /// The service of this circuit.
     #[must_use]
     pub fn service(&self) -> &ServiceName {

@@ -39,6 +39,8 @@ struct Entry {
     hash: HandshakeHash,
     /// As said at AUTH; a REAUTH moves it.
     deadline: UnixTime,
+    /// It stands on a grant: a renewal without one would end it, also where what runs may still finish.
+    granted: bool,
 }
 
 /// What the snapshot shows of one service.
@@ -56,7 +58,7 @@ impl Live {
         service: &ServiceName,
         control: PortalControl,
         hash: HandshakeHash,
-        deadline: UnixTime,
+        (deadline, granted): (UnixTime, bool),
     ) {
         let mut ledgers = self.lock();
         let ledger = ledgers.entry(service.clone()).or_default();
@@ -66,6 +68,7 @@ impl Live {
             control,
             hash,
             deadline,
+            granted,
         });
     }
 
@@ -108,7 +111,12 @@ impl Live {
             let mut ledgers = self.lock();
             ledgers.values_mut().for_each(Ledger::prune);
             let all = ledgers.iter().flat_map(|(service, ledger)| {
-                ledger.open.iter().map(move |entry| (service, entry))
+                let holds = asks.granted(service).is_some();
+                let shown = ledger
+                    .open
+                    .iter()
+                    .filter(move |entry| holds || !entry.granted);
+                shown.map(move |entry| (service, entry))
             });
             all.map(|(service, entry)| (service.clone(), entry.control.clone(), entry.hash))
                 .collect()

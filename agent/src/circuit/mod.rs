@@ -214,12 +214,13 @@ impl Circuits {
             Some(circuit) => circuit,
             None => self.fresh(service, wish).await?,
         };
+        let granted = circuit.grant().is_some();
         let opened = circuit.into_portal(self.home());
         self.live.add(
             service,
             opened.portal.control(),
             opened.hash,
-            opened.deadline,
+            (opened.deadline, granted),
         );
         // Access may have been taken back while the outlet was asked: what ended everything then did not see this one.
         match &*self.admission.borrow() {

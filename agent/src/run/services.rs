@@ -278,9 +278,18 @@ impl Owner {
         if !closes_the_door(problem.code) {
             return self.trouble(problem);
         }
+        // What runs when the time is over may finish; the last one to do so closes the door.
+        if problem.code == Code::GrantEnded && self.has_portals(service) {
+            return;
+        }
         if let Some(door) = self.state.doors.remove(service) {
             self.close_door(service, door, &problem, true);
         }
+    }
+
+    fn has_portals(&self, service: &ServiceName) -> bool {
+        let home = self.state.home.as_ref();
+        home.is_some_and(|home| home.circuits.live.tally(service).portals > 0)
     }
 
     /// Bytes are counted anew; a portal that was opened cures what was said about the way to it.

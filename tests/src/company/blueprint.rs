@@ -65,7 +65,7 @@ const OWNER_POLICY: &str = r#"permit (
 "#;
 
 /// Data scientists ask, data owners decide, and both see the warehouse.
-const ASKING_ORG_POLICY: &str = r#"@longest("4h")
+const ASKING_ORG_POLICY: &str = r#"@longest("4h") @finish("1m")
 permit (
   principal in Tidegate::Group::"acme/data-science",
   action == Tidegate::Action::"request",

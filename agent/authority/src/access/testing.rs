@@ -57,6 +57,7 @@ pub(crate) fn asked(request: AccessRequest, approvals: u8) -> Access {
         longest: 86_400,
         usual: 3_600,
         claim: 86_400,
+        finish: 0,
     };
     let asked = Asked {
         by: Named { sub, name: None },

@@ -138,11 +138,13 @@ async fn postgres(
     session: &mut Session,
 ) -> Ended {
     let control = portal.control();
+    let last_call = watch.last_call();
     let ended = async {
         let code = watch.ended(session, Some(&control)).await;
         Problem::new(code).service(service.name())
     };
-    let (reason, clean) = match service.serve(portal, beginning, ended).await {
+    let served = service.serve(portal, beginning, (ended, last_call));
+    let (reason, clean) = match served.await {
         PortalEnd::Closed | PortalEnd::Cancel { .. } => (Code::ClosedByProgram, true),
         PortalEnd::Refused(problem) => (problem.code, true),
         PortalEnd::Lost => (lost(control.ended()), false),

@@ -33,6 +33,7 @@ pub(super) struct Watch {
     stop: CancellationToken,
     /// The last time that the policies allowed it.
     seen: Option<Seen>,
+    end: End,
 }
 
 /// What was allowed, and all that this depends on: asked again with the same, the policies say the same.
@@ -42,6 +43,33 @@ struct Seen {
     steps: u64,
     now: UnixTime,
     deadline: UnixTime,
+}
+
+/// How a grant's time ends for the portal that stands on it.
+#[derive(Default)]
+struct End {
+    /// Told when nothing new may begin; nobody where what runs cannot be told from what begins.
+    last_call: Option<CancellationToken>,
+    /// By the rules of the last look at which the grant counted.
+    may_finish: Duration,
+    /// When what runs ends too, once the time is over.
+    by: Option<Instant>,
+}
+
+impl End {
+    /// The time is over: what runs may go on for as long as the rules gave it.
+    fn has_come(&mut self, now: UnixTime) -> Result<UnixTime, Code> {
+        let last_call = self.last_call.as_ref().ok_or(Code::GrantEnded)?;
+        let by = *self
+            .by
+            .get_or_insert_with(|| Instant::now() + self.may_finish);
+        last_call.cancel();
+        let left = by.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(Code::GrantEnded),
+            false => Ok(now.plus(left.as_secs())),
+        }
+    }
 }
 
 /// What to do about a REAUTH.
@@ -61,6 +89,7 @@ impl Watch {
             clocks: Arc::clone(&premises.clocks),
             stop: premises.stop.clone(),
             seen: None,
+            end: End::default(),
         }
     }
 
@@ -75,6 +104,7 @@ impl Watch {
             clocks,
             stop: CancellationToken::new(),
             seen: None,
+            end: End::default(),
         }
     }
 
@@ -90,6 +120,16 @@ impl Watch {
     /// Whether the owner has closed this service.
     pub(super) fn is_killed(&self) -> bool {
         self.killed.borrow().holds(&self.service.name)
+    }
+
+    /// For one portal: what is told when the time of its grant is over, and what runs may finish.
+    pub(super) fn last_call(&mut self) -> CancellationToken {
+        let last_call = CancellationToken::new();
+        self.end = End {
+            last_call: Some(last_call.clone()),
+            ..End::default()
+        };
+        last_call
     }
 
     /// Resolves when the right has ended. With a portal, renewals that come over it are judged here. Safe to abandon.
@@ -132,7 +172,12 @@ impl Watch {
             Some(deadline) => deadline,
             None => {
                 let allowed = session.still_allowed(&footing.standing, &self.context(now), now);
-                let deadline = allowed.map_err(|refusal| refusal.code)?;
+                let deadline = match allowed.map_err(|refusal| refusal.code) {
+                    Err(Code::GrantEnded) => return self.end.has_come(now),
+                    allowed => allowed?,
+                };
+                let may_finish = session.may_finish(&footing.standing, now);
+                self.end.may_finish = Duration::from_secs(may_finish);
                 self.saw(&footing, session, now, deadline);
                 deadline
             }

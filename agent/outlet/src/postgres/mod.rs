@@ -18,7 +18,9 @@ use std::pin::pin;
 use tidegate_postgres_carry::{Carried, Carry, close, ending, refusing, say};
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::{join, select};
+use tokio_util::sync::CancellationToken;
 
 use crate::dial::Right;
 use crate::doctor::Look;
@@ -88,11 +90,13 @@ impl PostgresService {
 
     /// Carries one portal until one side closes it or `ended` says why it must end. Finishes within about
     /// two seconds of that, and the backend at the database is gone by then, unless the database cannot be reached.
+    ///
+    /// From the last call on nothing new is begun; what runs may finish, until `ended`.
     pub async fn serve<P>(
         &self,
         mut portal: P,
         Beginning(heard): Beginning,
-        ended: impl Future<Output = Problem>,
+        (ended, last_call): (impl Future<Output = Problem>, CancellationToken),
     ) -> PortalEnd
     where
         P: ProgramSide,
@@ -107,7 +111,10 @@ impl PostgresService {
             },
         };
         match begun {
-            Ok(Begun::Session(session)) => self.carry_session(portal, *session, ended).await,
+            Ok(Begun::Session(session)) => {
+                self.carry_session(portal, *session, (ended, last_call))
+                    .await
+            }
             Ok(Begun::Cancel { known }) => {
                 close(&mut portal).await;
                 PortalEnd::Cancel { known }
@@ -153,7 +160,7 @@ impl PostgresService {
         &self,
         portal: P,
         session: Session,
-        ended: impl Future<Output = Problem>,
+        rights: (impl Future<Output = Problem>, CancellationToken),
     ) -> PortalEnd
     where
         P: ProgramSide,
@@ -166,7 +173,7 @@ impl PostgresService {
             outflow,
         } = session;
         let mut carry = Carry::new(portal, stream, inflow, outflow);
-        let carried = carry.run(ended).await;
+        let carried = self.carried(&mut carry, rights).await;
         drop(registered);
         let end = match carried {
             Carried::ProgramLost => PortalEnd::Lost,
@@ -190,6 +197,37 @@ impl PostgresService {
         };
         join!(part, backend::end(self, server, backend, idle));
         end
+    }
+
+    /// Until an end, or until the last call and what runs at it has been answered.
+    async fn carried<P, S>(
+        &self,
+        carry: &mut Carry<P, S>,
+        (ended, last_call): (impl Future<Output = Problem>, CancellationToken),
+    ) -> Carried<Problem>
+    where
+        P: ProgramSide,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut ended = pin!(ended);
+        let stopped = async {
+            select! {
+                biased;
+                problem = &mut ended => Some(problem),
+                () = last_call.cancelled() => None,
+            }
+        };
+        match carry.run(stopped).await {
+            Carried::Ended(Some(problem)) => Carried::Ended(problem),
+            Carried::Ended(None) => {
+                let out = carry.run_out(&mut ended).await;
+                let over = || Problem::new(Code::GrantEnded).service(self.name());
+                out.unwrap_or_else(|| Carried::Ended(over()))
+            }
+            Carried::ProgramLost => Carried::ProgramLost,
+            Carried::ServerEnded => Carried::ServerEnded,
+            Carried::ServerBroke(error) => Carried::ServerBroke(error),
+        }
     }
 
     async fn refuse<P>(&self, mut portal: P, stopped: Stopped) -> PortalEnd

@@ -58,6 +58,54 @@ pub(crate) async fn down(
     }
 }
 
+/// One step of `up`, which may be abandoned at any time: nothing is lost between two of them. Gives whether there is more.
+pub(crate) async fn up_once(
+    mut program: impl AsyncRead + Unpin,
+    mut server: impl AsyncWrite + Unpin,
+    flow: &mut Inflow,
+) -> Result<bool, Broken> {
+    if !flow.pending().is_empty() {
+        let count = wrote(server.write(flow.pending()).await).map_err(Broken::Server)?;
+        flow.written(count);
+        return Ok(true);
+    }
+    let read = read_on(&mut program, &mut server, flow.space()).await;
+    match read.map_err(Broken::Server)? {
+        Ok(0) => server
+            .shutdown()
+            .await
+            .map(|()| false)
+            .map_err(Broken::Server),
+        Ok(count) => {
+            flow.filled(count);
+            Ok(true)
+        }
+        Err(_) => Err(Broken::Program),
+    }
+}
+
+/// One step of `down`, as `up_once`.
+pub(crate) async fn down_once(
+    mut server: impl AsyncRead + Unpin,
+    mut program: impl AsyncWrite + Unpin,
+    flow: &mut Outflow,
+) -> Result<bool, Broken> {
+    if !flow.pending().is_empty() {
+        let count = wrote(program.write(flow.pending()).await).map_err(|_| Broken::Program)?;
+        flow.written(count);
+        return Ok(true);
+    }
+    let read = read_on(&mut server, &mut program, flow.space()).await;
+    match read.map_err(|_| Broken::Program)? {
+        Ok(0) => Ok(false),
+        Ok(count) => {
+            flow.filled(count);
+            Ok(true)
+        }
+        Err(error) => Err(Broken::Server(error)),
+    }
+}
+
 /// Reads; while there is nothing to read, everything written before is on its way.
 async fn read_on(
     mut from: impl AsyncRead + Unpin,

@@ -93,6 +93,41 @@ where
         }
     }
 
+    /// Last call: the program begins nothing new, and what the server is doing goes on until it has answered.
+    /// Gives `None` then; a program that has nothing under way is answered already.
+    pub async fn run_out<Why>(&mut self, ended: impl Future<Output = Why>) -> Option<Carried<Why>> {
+        self.inflow.last_call();
+        let mut ended = pin!(ended);
+        let (mut from_program, mut to_program) = tokio::io::split(&mut self.program);
+        let (mut from_server, mut to_server) = tokio::io::split(&mut self.server);
+        let (mut up_is_over, mut deaf) = (false, None);
+        loop {
+            if self.inflow.leaves_idle(self.outflow.ready_for_query()) {
+                return None;
+            }
+            let up_rests = up_is_over || self.inflow.is_shut();
+            select! {
+                biased;
+                why = &mut ended => return Some(Carried::Ended(why)),
+                step = copy::up_once(&mut from_program, &mut to_server, &mut self.inflow), if !up_rests => match step {
+                    Err(Broken::Program) => return Some(Carried::ProgramLost),
+                    Ok(more) => up_is_over = !more,
+                    Err(Broken::Server(error)) => {
+                        up_is_over = true;
+                        deaf = Some((error, Instant::now() + LAST_WORDS));
+                    }
+                },
+                step = copy::down_once(&mut from_server, &mut to_program, &mut self.outflow) => match step {
+                    Ok(true) => {}
+                    Ok(false) => return Some(Carried::ServerEnded),
+                    Err(Broken::Program) => return Some(Carried::ProgramLost),
+                    Err(Broken::Server(error)) => return Some(Carried::ServerBroke(error)),
+                },
+                error = silence(&mut deaf) => return Some(Carried::ServerBroke(error)),
+            }
+        }
+    }
+
     /// Lets the message under way end, which only the server can do, and tells the program why.
     pub async fn finish(&mut self, problem: &Problem) {
         self.outflow.finish_with(ending(problem));

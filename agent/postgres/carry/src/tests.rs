@@ -203,3 +203,61 @@ async fn closing_waits_for_the_other_end_but_not_for_ever() {
     assert_eq!(before.elapsed(), DRAIN_LIMIT);
     assert_eq!(heard(far).await, b"");
 }
+
+/// A simple query, and its answer.
+const QUERY: &[u8] = b"Q\0\0\0\x0dselect 1\0";
+const ANSWER: &[u8] = b"C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I";
+
+/// A session whose server has said that it is ready, and got a query if `busy`.
+async fn logged_in(
+    busy: bool,
+) -> (
+    Carry<DuplexStream, DuplexStream>,
+    DuplexStream,
+    DuplexStream,
+) {
+    let (mut carry, mut at_program, mut at_server) = session();
+    at_server.write_all(READY).await.unwrap();
+    if busy {
+        at_program.write_all(QUERY).await.unwrap();
+    }
+    half_a_row_passes(&mut carry).await;
+    let mut ready = [0; READY.len()];
+    at_program.read_exact(&mut ready).await.unwrap();
+    if busy {
+        let mut asked = [0; QUERY.len()];
+        at_server.read_exact(&mut asked).await.unwrap();
+    }
+    (carry, at_program, at_server)
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_last_call_a_running_statement_is_answered_and_the_next_is_not_begun() {
+    let (mut carry, mut at_program, mut at_server) = logged_in(true).await;
+    at_program.write_all(QUERY).await.unwrap();
+    let server = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        at_server.write_all(ANSWER).await.unwrap();
+    };
+
+    let (out, ()) = tokio::join!(carry.run_out(pending::<()>()), server);
+
+    assert!(out.is_none(), "{out:?}");
+    carry.finish(&the_end()).await;
+    drop(carry);
+    let told = heard(at_program).await;
+    assert!(told.starts_with(ANSWER));
+    assert_eq!(told[ANSWER.len()], b'E', "and then the reason");
+    assert_eq!(heard(at_server).await, b"", "the second query never came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_call_ends_at_once_what_is_idle_and_what_takes_too_long_at_its_limit() {
+    let (mut idle, ..) = logged_in(false).await;
+    assert!(idle.run_out(pending::<()>()).await.is_none());
+
+    let (mut busy, _at_program, _at_server) = logged_in(true).await;
+    let limit = tokio::time::sleep(Duration::from_secs(300));
+    let out = busy.run_out(limit).await;
+    assert!(matches!(out, Some(Carried::Ended(()))), "{out:?}");
+}

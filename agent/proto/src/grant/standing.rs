@@ -44,6 +44,8 @@ pub struct Live {
     pub end: UnixTime,
     /// When nothing can be done with it any more by the rules of now, whatever anybody remembers.
     pub last: UnixTime,
+    /// How long a statement that runs at the end may go on, in seconds.
+    pub finish: u64,
 }
 
 /// What the answer depends on besides the grant.
@@ -127,7 +129,11 @@ impl Granted {
         };
         let end = end.min(last);
         if now < end {
-            Ok(Live { end, last })
+            Ok(Live {
+                end,
+                last,
+                finish: terms.finish,
+            })
         } else {
             Err(NotLive::Over)
         }

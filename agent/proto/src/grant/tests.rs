@@ -480,6 +480,25 @@ fn a_rule_that_waits_longer_brings_nothing_back_that_was_used_up_or_taken_back()
 }
 
 #[test]
+fn what_runs_at_the_end_may_finish_only_where_every_rule_says_so() {
+    let mut world = World::asking();
+    let grant = world.grant();
+    assert_eq!(live(&world, &grant, NOW).unwrap().finish, 0);
+    let five = ASKING.replace(r#"@longest("4h")"#, r#"@finish("5m")"#);
+    world.standing.policy = Policies::compile(&five, OWNER).unwrap();
+    let allowed = live(&world, &grant, NOW).unwrap();
+    let silent =
+        format!("{five} permit (principal, action == Tidegate::Action::\"request\", resource);");
+    world.standing.policy = Policies::compile(&silent, OWNER).unwrap();
+
+    assert_eq!(allowed.finish, 300);
+    assert_eq!(live(&world, &grant, NOW).unwrap().finish, 0);
+    world.standing.grants.used(grant.id(), NOW, NOW);
+    let over = live(&world, &grant, allowed.end);
+    assert_eq!(over, Err(NotLive::Over), "it moves no end");
+}
+
+#[test]
 fn more_grants_than_are_remembered_let_nobody_in_with_an_older_one() {
     let mut world = World::asking();
     let grant = world.grant();
@@ -665,7 +684,7 @@ fn terms_that_cannot_be_read_spoil_the_policy() {
     };
 
     assert!(with(
-        r#"@longest("7d") @usual("30m") @claim("2h") @approvals("5")"#
+        r#"@longest("7d") @usual("30m") @claim("2h") @approvals("5") @finish("5m")"#
     ));
     let odd = [
         r#"@longest("8d")"#,
@@ -676,6 +695,8 @@ fn terms_that_cannot_be_read_spoil_the_policy() {
         r#"@longest"#,
         r#"@claim("8d")"#,
         r#"@usual("2 h")"#,
+        r#"@finish("301s")"#,
+        r#"@finish("30s")"#,
         r#"@approvals("6")"#,
         r#"@approvals("-1")"#,
         r#"@approvals("01")"#,
@@ -684,7 +705,7 @@ fn terms_that_cannot_be_read_spoil_the_policy() {
     for terms in odd {
         assert!(!with(terms), "{terms}");
     }
-    // Not one of the four, or with a slip of the finger: it would say nothing.
+    // Not one of the five, or with a slip of the finger: it would say nothing.
     for slip in [
         r#"@approval("2")"#,
         r#"@Approvals("2")"#,

@@ -1,5 +1,5 @@
 //! What a rule that lets people ask says about the asking, in annotations of its own:
-//! `@approvals("2") @longest("8h") @usual("1h") @claim("24h") permit (principal, action == Tidegate::Action::"request", resource);`
+//! `@approvals("2") @longest("8h") @usual("1h") @claim("24h") @finish("5m") permit (principal, action == Tidegate::Action::"request", resource);`
 //! Where several rules permit, the strictest of each counts: a second rule never makes the first one laxer.
 
 use super::{Action, PolicyError, Side};
@@ -17,11 +17,15 @@ pub struct Terms {
     pub usual: u64,
     /// How long an approval waits for its first use, in seconds.
     pub claim: u64,
+    /// How long a statement that runs at the end may go on, in seconds.
+    pub finish: u64,
 }
 
 impl Terms {
     /// Longest claim window that a rule may give, in seconds.
     pub const LONGEST_CLAIM: u64 = 7 * 86_400;
+    /// Longest time that a rule may give to what runs at the end, in seconds: the rights that were shown last hold as long.
+    pub const LONGEST_FINISH: u64 = 300;
 
     /// What holds where a rule says nothing. Whoever may use break-glass needs nobody's approval.
     fn unsaid(action: Action) -> Self {
@@ -30,6 +34,7 @@ impl Terms {
             longest: 8 * 3_600,
             usual: 3_600,
             claim: 86_400,
+            finish: 0,
         }
     }
 
@@ -40,6 +45,7 @@ impl Terms {
             longest: self.longest.min(other.longest),
             usual: self.usual.min(other.usual),
             claim: self.claim.min(other.claim),
+            finish: self.finish.min(other.finish),
         }
     }
 
@@ -73,6 +79,7 @@ impl Terms {
             longest: spans("longest", unsaid.longest, Extent::LONGEST)?,
             usual: spans("usual", unsaid.usual, Extent::LONGEST)?,
             claim: spans("claim", unsaid.claim, Self::LONGEST_CLAIM)?,
+            finish: spans("finish", unsaid.finish, Self::LONGEST_FINISH)?,
         })
     }
 }
@@ -92,7 +99,7 @@ fn unfit(name: &str, text: &str) -> PolicyError {
 }
 
 /// What a rule may say of the asking.
-const TERMS: [&str; 4] = ["approvals", "longest", "usual", "claim"];
+const TERMS: [&str; 5] = ["approvals", "longest", "usual", "claim", "finish"];
 /// What else a rule may say beside what it permits or forbids.
 const OTHERS: [&str; 2] = ["id", "tell"];
 

@@ -286,3 +286,40 @@ async fn wait_until_busy(stage: &Stage, user: &'static str) {
     };
     tokio::task::spawn_blocking(busy).await.unwrap();
 }
+
+#[tokio::test]
+async fn after_the_last_call_what_runs_is_answered_what_follows_is_not_begun_and_nothing_is_left() {
+    let stage = Stage::alone("finisher");
+    stage.cluster.psql("nyc", "DROP TABLE IF EXISTS begun; CREATE TABLE begun (what text); GRANT ALL ON begun TO finisher");
+    let Program {
+        client,
+        connection,
+        portal,
+        end: _end,
+    } = stage.program().await;
+    let client = Arc::new(client);
+    let running = tokio::spawn({
+        let client = Arc::clone(&client);
+        async move { client.simple_query("SELECT pg_sleep(1), 'answered'").await }
+    });
+    wait_until_busy(&stage, "finisher").await;
+
+    stage.last_call.cancel();
+    let next = client.batch_execute("INSERT INTO begun VALUES ('too late')");
+    let (answered, next) = tokio::join!(running, next);
+
+    assert!(answered.unwrap().is_ok());
+    let heard = next.unwrap_err().as_db_error().cloned();
+    let heard = heard.or(connection
+        .await
+        .unwrap()
+        .err()
+        .and_then(|error| error.as_db_error().cloned()));
+    assert!(heard.is_some_and(|heard| heard.message().contains("TG-7020")));
+    let over = Problem::new(Code::GrantEnded).service(stage.service.name());
+    assert_eq!(portal.await.unwrap(), PortalEnd::Ended(over));
+    assert_eq!(stage.cluster.psql("nyc", "SELECT count(*) FROM begun"), "0");
+    stage.cluster.psql("nyc", "DROP TABLE begun");
+    stage.sees_no_backend_of("finisher").await;
+    stage.sees_nothing_left();
+}

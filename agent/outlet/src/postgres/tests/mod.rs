@@ -23,6 +23,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Connection, NoTls};
+use tokio_util::sync::CancellationToken;
 
 use super::{PortalEnd, PostgresService};
 use crate::config::PostgresTarget;
@@ -34,6 +35,7 @@ use crate::testing::private_dir;
 struct Stage {
     cluster: Arc<Cluster>,
     service: Arc<PostgresService>,
+    last_call: CancellationToken,
     _login: TempDir,
 }
 
@@ -50,6 +52,7 @@ impl Stage {
         Self {
             cluster,
             service,
+            last_call: CancellationToken::new(),
             _login: login,
         }
     }
@@ -71,6 +74,7 @@ impl Stage {
         ended: impl Future<Output = Problem> + Send + 'static,
     ) -> (DuplexStream, JoinHandle<PortalEnd>) {
         let (program, portal) = duplex(64 * 1024);
+        let last_call = self.last_call.clone();
         let (service, permit) = (
             Arc::clone(&self.service),
             permit(person, 1, Purpose::Connect),
@@ -82,7 +86,7 @@ impl Stage {
                     .begin(&[], permit, service.ready().await)
                     .await
                     .unwrap();
-                service.serve(portal, unheard, ended).await
+                service.serve(portal, unheard, (ended, last_call)).await
             }),
         )
     }

@@ -102,7 +102,10 @@ impl Opener for RealOutlet {
             };
             tokio::spawn(async move {
                 let portal = Portal::new(theirs);
-                service.serve(portal, beginning, ended).await
+                {
+                    let never = tokio_util::sync::CancellationToken::new();
+                    service.serve(portal, beginning, (ended, never)).await
+                }
             });
             Ok(Portal::new(ours))
         })
