@@ -141,7 +141,11 @@ async fn approves(bob: &Desk, id: &str) -> Outcome<Instant> {
         return Err(Trouble::new("more was given than was asked for"));
     }
     // No agent of his runs that could remember what was printed, and nobody is there to say that it is the one.
-    if bob.says("approve-short", &["approve", &id[..8]]).await.is_ok() {
+    if bob
+        .says("approve-short", &["approve", &id[..8]])
+        .await
+        .is_ok()
+    {
         return Err(Trouble::new("letters alone were enough"));
     }
     let less = ["approve", id, "--for", "1m"];
