@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use tidegate_outlet::audit::{Keeper, Proof, ProofError, verify};
+use tidegate_outlet::audit::{AuditError, Keeper, Proof, ProofError, verify};
 use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::names::OrgName;
 
@@ -65,6 +65,14 @@ fn not_proved(error: &ProofError) -> Failure {
             "there is nothing to prove",
             "name the audit file or its directory",
         ),
+        ProofError::Unreadable { .. } => (
+            "the audit cannot be read",
+            "run this as the outlet's own user: sudo -u tidegate-outlet …",
+        ),
+        ProofError::Audit(AuditError::Io { .. }) => (
+            "the audit cannot be read to its end",
+            "look at the disk and at who owns the files, and run this again as the outlet's own user",
+        ),
         ProofError::UnknownKeeper => ("the audit was not proved", "add --identity and --org"),
         ProofError::Audit(_) => (
             "the audit is not whole",
@@ -73,7 +81,7 @@ fn not_proved(error: &ProofError) -> Failure {
     };
     let exit = match error {
         ProofError::Nothing(_) | ProofError::UnknownKeeper => Exit::Usage,
-        ProofError::Audit(_) => Exit::ThisComputer,
+        ProofError::Audit(_) | ProofError::Unreadable { .. } => Exit::ThisComputer,
     };
     Failure::new(exit, title, error.to_string(), next)
 }

@@ -192,10 +192,14 @@ fn read_bundle(path: &Path) -> Result<OrgBundle, Failure> {
     let damaged = || Trouble::BundleDamaged {
         path: path.to_owned(),
     };
-    let facts = std::fs::metadata(path).map_err(|_| damaged())?;
+    let unreadable = |error: std::io::Error| Trouble::BundleUnreadable {
+        path: path.to_owned(),
+        error: error.kind(),
+    };
+    let facts = std::fs::metadata(path).map_err(unreadable)?;
     if !facts.is_file() || facts.len() > OrgBundle::MAX as u64 {
         return Err(damaged().into());
     }
-    let json = std::fs::read(path).map_err(|_| damaged())?;
+    let json = std::fs::read(path).map_err(unreadable)?;
     Ok(OrgBundle::parse(&json).map_err(|_| damaged())?)
 }

@@ -1,18 +1,16 @@
 //! `tidegate outlet keys|enrol|owner|policy|run|kill`: what runs beside a service.
-//! A kill works without a running outlet too: it is written down and counts from the next start.
+//! A newcomer would run these as root: an outlet refuses files that are not its own user's.
 
 mod enrol;
+mod kill;
 mod owner;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tidegate_outlet::control::{self, Answer, ControlError};
 use tidegate_outlet::keys::{KeysError, OutletKeys};
-use tidegate_outlet::kill::{Killed, Order};
 use tidegate_outlet::{Outlet as Running, OutletConfig, StartError};
 use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::names::ServiceName;
 
 use crate::{
     failure::{Exit, Failure},
@@ -29,7 +27,7 @@ pub(crate) struct Outlet {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Print the outlet's public keys for `org.toml`; make them first if there are none.
+    /// Print the outlet's public keys for `org.toml`, and the fingerprint by which it is revoked; make them first if there are none.
     Keys(Keys),
     /// Become an outlet by the ticket that an administrator made.
     Enrol(enrol::Enrol),
@@ -42,7 +40,7 @@ enum Verb {
     /// Sign the owner's policy.
     Policy(owner::Policy),
     /// Close every portal now, and let none open until `--undo`.
-    Kill(Kill),
+    Kill(kill::Kill),
 }
 
 #[derive(clap::Args)]
@@ -77,22 +75,6 @@ struct Doctor {
     out: OutArgs,
 }
 
-#[derive(clap::Args)]
-struct Kill {
-    /// The outlet's configuration, TOML.
-    #[arg(long, required_unless_present = "data")]
-    config: Option<PathBuf>,
-    /// The outlet's data directory, in place of the configuration.
-    #[arg(long, conflicts_with = "config")]
-    data: Option<PathBuf>,
-    /// Only this service.
-    #[arg(long)]
-    service: Option<ServiceName>,
-    /// Open again what was killed.
-    #[arg(long)]
-    undo: bool,
-}
-
 impl Outlet {
     /// Whether it serves, and logs what it does.
     pub(crate) fn is_server(&self) -> bool {
@@ -119,6 +101,7 @@ impl Keys {
         let public = serde_json::json!({
             "identity": keys.identity.verify_key(),
             "noise": keys.noise.public(),
+            "fingerprint": keys.identity.verify_key().peer_id(),
         });
         println!("{public}");
         Ok(())
@@ -169,70 +152,12 @@ impl Doctor {
     }
 }
 
-impl Kill {
-    async fn run(self) -> Result<(), Failure> {
-        let data = match (&self.data, &self.config) {
-            (Some(data), _) => data.clone(),
-            (None, Some(config)) => load(config)?.data,
-            (None, None) => unreachable!("one of them is required"),
-        };
-        let order = if self.undo {
-            Order::Undo(self.service)
-        } else {
-            Order::Kill(self.service)
-        };
-        let killed = match control::send(&data, &order).await {
-            Ok(Answer::Done(killed)) => killed,
-            Ok(Answer::NotKept) => {
-                return Err(not_kept(
-                    "it is in force now, but would be forgotten at a restart",
-                ));
-            }
-            Ok(Answer::NotUnderstood) => return Err(no_answer("it runs another version")),
-            Err(ControlError::NotRunning) => written_down(&data, &order)?,
-            Err(error) => return Err(no_answer(error)),
-        };
-        println!("{}", serde_json::json!({ "killed": killed }));
-        Ok(())
-    }
-}
-
 fn no_keys(error: KeysError) -> Failure {
     Failure::new(
         Exit::ThisComputer,
         "the outlet's keys cannot be used",
         error.to_string(),
         "correct the file, or name another data directory",
-    )
-}
-
-/// For the next start.
-fn written_down(data: &std::path::Path, order: &Order) -> Result<Killed, Failure> {
-    let killed = Killed::load(data).map_err(not_kept)?.after(order);
-    killed.store(data).map_err(not_kept)?;
-    tracing::warn!(
-        "no outlet runs with this data directory, so the order counts from its next start"
-    );
-    Ok(killed)
-}
-
-fn not_kept(why: impl ToString) -> Failure {
-    let next = "make the data directory writable, or stop the outlet";
-    Failure::new(
-        Exit::ThisComputer,
-        "the order was not kept",
-        why.to_string(),
-        next,
-    )
-}
-
-fn no_answer(why: impl ToString) -> Failure {
-    let next = "stop the outlet itself: that ends every portal too";
-    Failure::new(
-        Exit::ThisComputer,
-        "the outlet did not obey",
-        why.to_string(),
-        next,
     )
 }
 

@@ -43,6 +43,10 @@ pub(crate) enum Trouble {
     BundleDamaged {
         path: PathBuf,
     },
+    BundleUnreadable {
+        path: PathBuf,
+        error: std::io::ErrorKind,
+    },
     #[cfg(unix)]
     BundleRefused(BundleError),
     #[cfg(unix)]
@@ -199,6 +203,20 @@ fn servers(trouble: &Trouble) -> Failure {
             "It was not written by `tidegate org sign`, or was changed since.",
             "Sign the org again and copy the new bundle here.",
         ),
+        Trouble::BundleUnreadable { path, error } => Failure::new(
+            Exit::ThisComputer,
+            format!("{} cannot be read", path.display()),
+            match error {
+                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                other => other.to_string(),
+            },
+            match error {
+                std::io::ErrorKind::NotFound => {
+                    "Put the bundle there that `tidegate org sign` wrote, or correct `bundle` in hub.toml."
+                }
+                _ => "Let the hub's user read it (chmod 644 on it): nothing in it is secret.",
+            },
+        ),
         #[cfg(unix)]
         Trouble::BundleRefused(error) => bundle(error),
         #[cfg(unix)]
@@ -317,6 +335,10 @@ mod tests {
             Trouble::TooManyServices,
             Trouble::OutletsByKey { service: service() },
             Trouble::BundleDamaged { path: path() },
+            Trouble::BundleUnreadable {
+                path: path(),
+                error: std::io::ErrorKind::PermissionDenied,
+            },
             Trouble::BundleRefused(BundleError::OtherAuthority),
             Trouble::BundleRefused(BundleError::Rollback(vec!["idp".into(), "policy".into()])),
             Trouble::BundleRefused(BundleError::Statement(StatementError::Expired)),

@@ -62,6 +62,13 @@ fn keys_are_made_once_and_printed_as_json() {
         ),
         (43, 43)
     );
+    let identity: tidegate_proto::identity::VerifyKey =
+        keys["identity"].as_str().unwrap().parse().unwrap();
+    assert_eq!(
+        keys["fingerprint"],
+        identity.peer_id().to_string(),
+        "by this one it is revoked"
+    );
 }
 
 #[test]
@@ -178,6 +185,85 @@ fn an_audit_is_proved_and_a_changed_one_is_named() {
         tidegate(&["audit", "verify", "/nonexistent"]).status.code(),
         Some(2)
     );
+}
+
+/// The command where every user of this computer can run it, and the user `nobody`; `None` where this test is not root's.
+fn for_nobody(dir: &Path) -> Option<impl Fn(&[&str]) -> Output> {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not played: only root can be two users");
+        return None;
+    }
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
+    let tidegate = dir.join("tidegate");
+    std::fs::copy(env!("CARGO_BIN_EXE_tidegate"), &tidegate).unwrap();
+    Some(move |args: &[&str]| {
+        let mut command = Command::new(&tidegate);
+        command.uid(NOBODY).gid(NOBODY).args(args);
+        command.output().unwrap()
+    })
+}
+
+#[test]
+fn a_kill_by_root_is_the_outlets_own_and_keeps_it_from_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(nobody) = for_nobody(dir.path()) else {
+        return;
+    };
+    let data = dir.path().join("data");
+    tidegate_link::keyfile::private_directory(&data).unwrap();
+    std::os::unix::fs::chown(&data, Some(65_534), Some(65_534)).unwrap();
+    let data = data.display().to_string();
+    assert!(
+        nobody(&["outlet", "keys", "--data", &data])
+            .status
+            .success()
+    );
+    let root = |args: &[&str]| {
+        let mut command = Command::new(dir.path().join("tidegate"));
+        let whole = [&["outlet", "kill", "--data", &data][..], args].concat();
+        command.args(whole).output().unwrap()
+    };
+
+    let killed = root(&["--service", "echo"]);
+
+    assert_eq!(
+        text(&killed.stdout).trim(),
+        r#"{"killed":{"all":false,"services":["echo"]}}"#
+    );
+    let more = nobody(&["outlet", "kill", "--data", &data, "--service", "cache"]);
+    assert_eq!(
+        text(&more.stdout).trim(),
+        r#"{"killed":{"all":false,"services":["cache","echo"]}}"#,
+        "{}",
+        text(&more.stderr)
+    );
+    let undone = root(&["--undo"]);
+    assert_eq!(
+        text(&undone.stdout).trim(),
+        r#"{"killed":{"all":false,"services":[]}}"#,
+        "{}",
+        text(&undone.stderr)
+    );
+}
+
+#[test]
+fn an_audit_that_may_not_be_read_is_not_called_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(nobody) = for_nobody(dir.path()) else {
+        return;
+    };
+    let data = dir.path().join("data").display().to_string();
+    tidegate(&["outlet", "keys", "--data", &data]);
+
+    let refused = nobody(&["audit", "verify", &format!("{data}/audit")]);
+
+    assert_eq!(refused.status.code(), Some(6));
+    let said = text(&refused.stderr);
+    assert!(said.contains("the audit cannot be read"), "{said}");
+    assert!(said.contains("sudo -u tidegate-outlet"), "{said}");
+    assert!(!said.contains("there is no audit"), "{said}");
 }
 
 /// The owner signs on a machine of their own; the outlet takes that, and nothing older, forged or unsigned.

@@ -341,9 +341,20 @@ fn settings_are_shown_with_their_origin_and_a_wrong_one_is_never_written() {
     let theirs = "# mine\nmax_connections = 32 # enough\n";
     fs::write(&file, theirs).unwrap();
 
-    let wrong = home.tidegate(&["config", "set", "ports.warehouse", "80"]);
-    assert_eq!(wrong.status.code(), Some(6), "{}", text(&wrong.stderr));
-    assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
+    for (key, value, takes) in [
+        ("ports.warehouse", "80", "from 1024 to 65535"),
+        ("ports.warehouse", "70000", "from 1024 to 65535"),
+        ("ports.warehouse", "1e4", "from 1024 to 65535"),
+        ("max_connections", "0", "from 1 to 4096"),
+        ("sockets.warehouse", "run/pg", "a path from the root"),
+    ] {
+        let wrong = home.tidegate(&["config", "set", key, value]);
+        let said = text(&wrong.stderr);
+        assert_eq!(wrong.status.code(), Some(6), "{said}");
+        assert!(said.contains(&format!("{key} cannot be {value}")), "{said}");
+        assert!(said.contains(takes), "{said}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), theirs);
+    }
 
     home.tidegate(&["config", "set", "ports.warehouse", "15999"]);
     home.tidegate(&["config", "set", "max_connections", "48"]);

@@ -50,7 +50,9 @@ impl KeyFileError {
             Self::NotAFile => "name a regular file",
             Self::NotADirectory => "name a directory",
             Self::OpenToOthers => "take the rights of others away: chmod go= on it",
-            Self::ForeignOwner => "let the user who runs this own it: chown it",
+            Self::ForeignOwner => {
+                "run this as the user whose it is; only if it should be yours, chown it"
+            }
             Self::TooLarge => "name the right file: this one is too large",
             Self::Io(_) => "check that the path exists and the disk has room",
         }

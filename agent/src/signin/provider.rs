@@ -102,10 +102,14 @@ pub(crate) struct Provider {
     http: Http,
     revocation: Option<url::Url>,
     device: Option<DeviceAuthorizationUrl>,
+    /// Whether the scope `groups` is asked for: not where the provider lists its scopes and this one is not among them.
+    has_groups: bool,
 }
 
-/// Beside `openid`: what policies look at, the person's name, and a refresh token.
-const SCOPES: [&str; 3] = ["groups", "email", "offline_access"];
+/// Beside `openid`: the person's name, and a refresh token.
+const SCOPES: [&str; 2] = ["email", "offline_access"];
+/// What policies look at. Okta's own server wants it asked for; a custom one that does not know it refuses the whole sign-in.
+const GROUPS: &str = "groups";
 
 /// What the provider is asked about the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,6 +138,10 @@ impl Provider {
         check(&metadata)?;
         let extra = metadata.additional_metadata().clone();
         let client_id = ClientId::new(idp.client_id.clone());
+        let is_groups = |scope: &Scope| scope.as_str() == GROUPS;
+        let has_groups = metadata
+            .scopes_supported()
+            .is_none_or(|scopes| scopes.iter().any(is_groups));
         let client = CoreClient::from_provider_metadata(metadata, client_id, None);
         Ok(Self {
             idp: idp.clone(),
@@ -141,7 +149,17 @@ impl Provider {
             http,
             revocation: extra.revocation_endpoint,
             device: extra.device_authorization_endpoint,
+            has_groups,
         })
+    }
+
+    /// What a sign-in asks for, beside `openid`.
+    fn scopes(&self) -> impl Iterator<Item = Scope> {
+        let groups = self.has_groups.then_some(GROUPS);
+        groups
+            .into_iter()
+            .chain(SCOPES)
+            .map(|scope| Scope::new(scope.into()))
     }
 
     /// The page to open. `nonce` is the commitment to the identity key.
@@ -161,7 +179,7 @@ impl Provider {
                 CsrfToken::new_random,
                 move || Nonce::new(nonce),
             )
-            .add_scopes(SCOPES.map(|scope| Scope::new(scope.into())))
+            .add_scopes(self.scopes())
             .set_redirect_uri(std::borrow::Cow::Owned(redirect))
             .set_pkce_challenge(challenge)
             .set_max_age(Duration::from_secs(self.idp.max_session));

@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) silent: watch::Sender<bool>,
     /// What whoever asks with a device code hears; nothing once somebody has typed the code.
     pub(crate) code: watch::Sender<Option<&'static str>>,
+    /// The scopes that its description lists, if it lists them.
+    pub(crate) scopes: watch::Sender<Option<Vec<&'static str>>>,
     /// Seconds by which its clock is ahead.
     ahead: watch::Sender<u64>,
     /// What was asked, in order: the path below the issuer, and the form.
@@ -83,6 +85,7 @@ impl Provider {
             held: watch::Sender::new(false),
             silent: watch::Sender::new(false),
             code: watch::Sender::new(Some("authorization_pending")),
+            scopes: watch::Sender::new(None),
             ahead: watch::Sender::new(0),
             asked: watch::Sender::default(),
         });
@@ -238,11 +241,15 @@ impl Inner {
 
     fn description(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
-        json!({"issuer": self.issuer, "jwks_uri": at("/v1/keys"), "authorization_endpoint": at("/v1/authorize"),
+        let mut said = json!({"issuer": self.issuer, "jwks_uri": at("/v1/keys"), "authorization_endpoint": at("/v1/authorize"),
             "token_endpoint": at("/v1/token"), "revocation_endpoint": at("/v1/revoke"),
             "device_authorization_endpoint": at("/v1/device/authorize"),
             "response_types_supported": ["code"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"]})
+            "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"]});
+        if let Some(scopes) = &*self.scopes.borrow() {
+            said["scopes_supported"] = json!(scopes);
+        }
+        said
     }
 
     fn key_set(&self) -> Value {

@@ -47,6 +47,28 @@ async fn the_code_is_shown_until_somebody_has_typed_it_elsewhere() {
 }
 
 #[tokio::test]
+async fn groups_are_asked_for_only_where_the_provider_knows_such_a_scope() {
+    let scene = Scene::new().await;
+    let custom = vec!["openid", "email", "offline_access"];
+    let own = [&custom[..], &["groups"]].concat();
+    for (listed, asked) in [
+        (custom, "openid email offline_access"),
+        (own, "openid groups email offline_access"),
+    ] {
+        scene.provider.inner.scopes.send_replace(Some(listed));
+
+        shown(&scene).await;
+
+        let form = scene.provider.form("/v1/device/authorize").unwrap();
+        assert_eq!(form["scope"], asked);
+        let cancel = Action::CancelSignIn { org: name() };
+        scene.agent.act(cancel).await.unwrap();
+        until(&scene.agent, signed_out).await;
+    }
+    scene.close().await;
+}
+
+#[tokio::test]
 async fn a_code_can_be_cancelled_and_a_new_one_asked_for() {
     let scene = Scene::new().await;
     shown(&scene).await;

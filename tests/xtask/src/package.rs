@@ -40,8 +40,19 @@ impl Order {
     }
 }
 
+/// What is read on the machine itself, in the folders of the project, so that its links lead somewhere.
+const PAGES: [&str; 7] = [
+    "README.md",
+    "agent/cli/README.md",
+    "agent/deploy/README.md",
+    "agent/outlet/README.md",
+    "agent/proto/README.md",
+    "agent/proto/schema/tidegate.cedarschema",
+    "agent/relay/README.md",
+];
+
 pub(crate) fn run(place: &Place, board: &mut Board, order: &Order) -> bool {
-    if !(order.built || prepare::everything(place, board) && build(place, board, order)) {
+    if !(order.built || prepare::for_packing(place, board) && build(place, board, order)) {
         return false;
     }
     let version = match order.version.clone().or_else(|| workspace_version(place)) {
@@ -60,6 +71,7 @@ pub(crate) fn run(place: &Place, board: &mut Board, order: &Order) -> bool {
     let good = deb(board, order, &staged) && rpm(board, order, &version, &staged);
     if good {
         println!("  packages are in {}", folder.display());
+        sizes(&folder, &version);
     }
     good
 }
@@ -105,7 +117,9 @@ fn stage(place: &Place, order: &Order, version: &str, staged: &Path) -> io::Resu
         staged.join("debian/changelog"),
         format!("tidegate ({version}){rest}"),
     )?;
-    put(&deploy.join("README.md"), &staged.join("docs/README.md"))?;
+    for page in PAGES {
+        put(&place.at(page), &staged.join("docs").join(page))?;
+    }
     for (icon, size) in [
         ("32x32.png", "32x32"),
         ("128x128.png", "128x128"),
@@ -184,6 +198,32 @@ fn rpm(board: &mut Board, order: &Order, version: &str, staged: &Path) -> bool {
     board
         .step("rpm packages", Duration::from_secs(600), &pack)
         .good
+}
+
+/// What each package weighs, as it is downloaded.
+fn sizes(folder: &Path, version: &str) {
+    let files = [folder.to_owned(), folder.join("x86_64")]
+        .into_iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flatten()
+        .flatten();
+    let mut lines: Vec<String> = files
+        .filter_map(|file| {
+            Some((
+                file.file_name().into_string().ok()?,
+                file.metadata().ok()?.len(),
+            ))
+        })
+        .filter(|(name, _)| {
+            name.contains(version) && (name.ends_with(".deb") || name.ends_with(".rpm"))
+        })
+        .map(|(name, size)| {
+            let tenths = size.div_ceil(104_858);
+            format!("  {:>4}.{} MiB  {name}", tenths / 10, tenths % 10)
+        })
+        .collect();
+    lines.sort_by(|a, b| a[14..].cmp(&b[14..]));
+    println!("{}", lines.join("\n"));
 }
 
 fn workspace_version(place: &Place) -> Option<String> {

@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::place::Place;
-use crate::system;
+use crate::system::{self, Use};
 
 pub(crate) fn everything(place: &Place, board: &mut Board) -> bool {
-    system::packages(board)
+    system::packages(board, Use::Everything)
         && npm(place, board, "ui")
         && npm(place, board, "tests/provider")
         && python(place, board)
+}
+
+/// What building and packing need: no provider, no notebook, no stage.
+pub(crate) fn for_packing(place: &Place, board: &mut Board) -> bool {
+    system::packages(board, Use::Packing) && npm(place, board, "ui")
 }
 
 fn npm(place: &Place, board: &mut Board, folder: &str) -> bool {

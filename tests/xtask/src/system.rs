@@ -1,6 +1,7 @@
 //! Debian packages: asks dpkg what is missing and installs only that.
 //! `--no-install-recommends` everywhere: without it a desktop's worth of packages comes along.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,24 +19,19 @@ const BUILD: &[&str] = &[
     "pkg-config",
 ];
 
-/// What packs deb and rpm, and tries them on a booted Debian.
-const PACKAGES: &[&str] = &[
-    "appstream",
-    "debhelper",
-    "desktop-file-utils",
-    "lintian",
-    "rpm",
-    "systemd-container",
-];
+/// What packs deb and rpm.
+const PACKING: &[&str] = &["debhelper", "rpm"];
 
-/// What the stage needs: a database, a desktop session, a browser, a network.
+/// What the stage needs: a database, a desktop session, a browser, a network; and what tries packages on a booted Debian.
 const STAGE: &[&str] = &[
+    "appstream",
     "ca-certificates",
     "chromium",
     "chromium-driver",
     "curl",
     "dbus",
     "dbus-x11",
+    "desktop-file-utils",
     "dunst",
     "faketime",
     "fonts-dejavu-core",
@@ -44,6 +40,7 @@ const STAGE: &[&str] = &[
     "iproute2",
     "libnss3-tools",
     "libsecret-tools",
+    "lintian",
     "nftables",
     "openbox",
     "openssh-client",
@@ -53,6 +50,7 @@ const STAGE: &[&str] = &[
     "procps",
     "python3",
     "python3-venv",
+    "systemd-container",
     "util-linux",
     "webkit2gtk-driver",
     "wmctrl",
@@ -66,20 +64,36 @@ const STAGE: &[&str] = &[
     "xvfb",
 ];
 
-pub(crate) fn packages(board: &mut Board) -> bool {
-    let missing: Vec<&str> = BUILD
-        .iter()
-        .chain(STAGE)
-        .chain(PACKAGES)
-        .copied()
-        .filter(|name| !installed(name))
-        .collect();
+/// What the machine is for.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To build and to pack.
+    Packing,
+    /// For everything, the stage included.
+    Everything,
+}
+
+impl Use {
+    fn needs(self) -> Vec<&'static str> {
+        let stage = match self {
+            Self::Packing => &[],
+            Self::Everything => STAGE,
+        };
+        [BUILD, PACKING, stage].concat()
+    }
+}
+
+pub(crate) fn packages(board: &mut Board, used: Use) -> bool {
+    let mut missing = used.needs();
+    missing.retain(|name| !installed(name));
     if missing.is_empty() {
         println!("✓ system packages are there");
         return true;
     }
     println!("  missing system packages: {}", missing.join(" "));
-    keep_the_machine_quiet();
+    let _quiet = missing
+        .contains(&"postgresql-15")
+        .then(|| NoCluster::in_folder(Path::new("/etc/postgresql-common")));
     let mut update = apt();
     update.arg("update");
     let mut install = apt();
@@ -102,15 +116,7 @@ fn installed(name: &str) -> bool {
 }
 
 fn apt() -> Command {
-    let am_root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|answer| answer.stdout.trim_ascii() == b"0");
-    let mut command = if am_root {
-        Command::new("env")
-    } else {
-        Command::new("sudo")
-    };
+    let mut command = as_root("env");
     command.args([
         "DEBIAN_FRONTEND=noninteractive",
         "apt-get",
@@ -121,11 +127,85 @@ fn apt() -> Command {
     command
 }
 
+fn as_root(program: &str) -> Command {
+    let am_root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|answer| answer.stdout.trim_ascii() == b"0");
+    if am_root {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg(program);
+    command
+}
+
 /// Debian's PostgreSQL package would start a cluster of its own; the stage makes private ones.
-fn keep_the_machine_quiet() {
-    let folder = std::path::Path::new("/etc/postgresql-common");
-    let file = folder.join("createcluster.conf");
-    if !file.exists() && std::fs::create_dir_all(folder).is_ok() {
-        let _ = std::fs::write(file, "create_main_cluster = false\n");
+/// Told so only while it is installed: whoever wants a cluster there later gets one. A file that was there before stays as it is.
+struct NoCluster(Option<PathBuf>);
+
+impl NoCluster {
+    fn in_folder(folder: &Path) -> Self {
+        let file = folder.join("createcluster.conf");
+        if file.exists() {
+            return Self(None);
+        }
+        let write = "mkdir -p \"$(dirname \"$0\")\" && echo 'create_main_cluster = false' > \"$0\"";
+        let written = as_root("sh").args(["-c", write]).arg(&file).status();
+        Self(written.is_ok_and(|status| status.success()).then_some(file))
+    }
+}
+
+impl Drop for NoCluster {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0 {
+            // What stays behind is said nowhere else.
+            if !as_root("rm")
+                .arg("-f")
+                .arg(file)
+                .status()
+                .is_ok_and(|status| status.success())
+            {
+                eprintln!("{} could not be taken away", file.display());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_needs_no_browser_no_database_and_no_ssh_server() {
+        let needs = Use::Packing.needs();
+
+        assert!(needs.contains(&"debhelper") && needs.contains(&"libwebkit2gtk-4.1-dev"));
+        assert!(STAGE.iter().all(|name| !needs.contains(name)));
+        assert!(
+            STAGE
+                .iter()
+                .all(|name| Use::Everything.needs().contains(name))
+        );
+    }
+
+    #[test]
+    fn postgresql_is_told_to_make_no_cluster_only_while_it_is_installed() {
+        let folder = std::env::temp_dir().join(format!("xtask-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("createcluster.conf");
+
+        let quiet = NoCluster::in_folder(&folder);
+        assert_eq!(
+            std::fs::read_to_string(&file).unwrap(),
+            "create_main_cluster = false\n"
+        );
+        drop(quiet);
+        assert!(!file.exists());
+
+        std::fs::write(&file, "mine\n").unwrap();
+        drop(NoCluster::in_folder(&folder));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine\n");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_agent::control::Client;
 use tidegate_agent::{Action, AgentConfig, Places};
+use tidegate_proto::text::Shown;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::seat::broken;
@@ -85,11 +86,38 @@ impl Config {
 
 /// Changes a setting, by the running agent where that can do it at once. Says from when on it counts.
 async fn change(places: &Places, key: &str, to: Option<&str>) -> Result<&'static str, Failure> {
+    if let Some(text) = to {
+        fits(key, text)?;
+    }
     if by_the_agent(places, key, to).await? {
         return Ok("from now on");
     }
     edit(&places.config_file, key, to)?;
     Ok("from the next start of the agent on")
+}
+
+/// Judged before anything is written: the mistake is in what was typed, and not in the file.
+fn fits(key: &str, text: &str) -> Result<(), Failure> {
+    let number = text.parse::<u32>().ok();
+    let within = |range: std::ops::RangeInclusive<u32>| number.is_some_and(|n| range.contains(&n));
+    let (fits, what) = match key.split_once('.') {
+        Some(("ports", _)) => (within(1024..=65_535), "a whole number from 1024 to 65535"),
+        Some(("sockets", _)) => (
+            text.parse::<bool>().is_ok() || Path::new(text).is_absolute(),
+            "true, false, or a path from the root",
+        ),
+        None if key == "max_connections" => (within(1..=4096), "a whole number from 1 to 4096"),
+        _ => (true, ""),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::ThisComputer,
+        format!("{} cannot be {}", Shown::new(key), Shown::new(text)),
+        format!("it takes {what}"),
+        "give such a value; nothing was changed",
+    ))
 }
 
 /// Whether a running agent did it: ports of services that it knows. It keeps them in the same file.

@@ -85,7 +85,12 @@ fn a_hub_says_what_is_wrong_and_does_not_start() {
             6,
             "keys of another authority",
         ),
-        (good(&place.root, "hub", "hub.toml"), 6, "is no bundle"),
+        (good(&place.root, "hub", "bad.toml"), 6, "is no bundle"),
+        (
+            good(&place.root, "hub", "none.json"),
+            6,
+            "none.json cannot be read",
+        ),
     ] {
         let output = start(config);
         assert_eq!(output.status.code(), Some(code), "{}", complained(&output));

@@ -35,6 +35,8 @@ pub struct Proof {
 pub enum ProofError {
     #[error("there is no audit at {}", .0.display())]
     Nothing(PathBuf),
+    #[error("what is at {} may not be read: {kind:?}", path.display())]
+    Unreadable { path: PathBuf, kind: io::ErrorKind },
     #[error("who kept the audit is not noted beside it; give the outlet's identity and the org")]
     UnknownKeeper,
     #[error(transparent)]
@@ -47,16 +49,19 @@ pub enum ProofError {
 /// # Errors
 /// The first bad line, or why there is nothing to prove.
 pub fn verify(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
-    let failed = |error: io::Error| AuditError::Io {
-        path: path.to_owned(),
-        kind: error.kind(),
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => ProofError::Nothing(path.to_owned()),
+        kind => ProofError::Unreadable {
+            path: path.to_owned(),
+            kind,
+        },
     };
-    let paths = if path.is_dir() {
+    let paths = if std::fs::metadata(path).map_err(failed)?.is_dir() {
         super::files::daily(path).map_err(failed)?
     } else {
         vec![path.to_owned()]
     };
-    if paths.is_empty() || !path.exists() {
+    if paths.is_empty() {
         return Err(ProofError::Nothing(path.to_owned()));
     }
     let tip = Tip::load(&tip_of(path));

@@ -67,6 +67,11 @@ fn whole(config: &OutletConfig, keys: Option<&OutletKeys>, path: &Path) -> Check
         Err(ProofError::UnknownKeeper) => {
             Check::skipped(NAME, "Without keys nobody can say whose record it is.")
         }
+        Err(error @ ProofError::Unreadable { .. }) => Check::fail(
+            NAME,
+            &capital(&format!("{error}.")),
+            "Run this as the outlet's own user.",
+        ),
         Err(error @ ProofError::Audit(_)) => Check::fail(
             NAME,
             &capital(&format!("{error}.")),

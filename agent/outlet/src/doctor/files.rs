@@ -44,7 +44,7 @@ fn directory(config: &OutletConfig) -> Check {
     };
     Check::fail(
         "data",
-        "The directory is missing, or others can enter it.",
+        "The directory is missing, belongs to another user, or others can enter it.",
         &capital(&fix),
     )
     .about(&path)
@@ -115,7 +115,7 @@ fn kill_switch(config: &OutletConfig) -> Check {
             Check::warn(
                 "kill switch",
                 &format!("It keeps {what} closed."),
-                "Open again with `tidegate outlet kill --undo`.",
+                "Open again with `tidegate outlet kill --undo` and the same --config.",
             )
         }
         Err(error) => Check::fail(

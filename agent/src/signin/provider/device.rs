@@ -4,13 +4,11 @@
 use std::time::Duration;
 
 use openidconnect::core::CoreDeviceAuthorizationResponse;
-use openidconnect::{
-    DeviceCodeErrorResponse, DeviceCodeErrorResponseType, RequestTokenError, Scope,
-};
+use openidconnect::{DeviceCodeErrorResponse, DeviceCodeErrorResponseType, RequestTokenError};
 use tidegate_proto::time::UnixTime;
 use tokio::time::sleep;
 
-use super::{Provider, ProviderError, SCOPES, token_error};
+use super::{Provider, ProviderError, token_error};
 use crate::signin::http::HttpError;
 use crate::signin::tokens::Tokens;
 
@@ -35,7 +33,7 @@ impl Provider {
         let client = self.client.clone().set_device_authorization_url(endpoint);
         let answer: CoreDeviceAuthorizationResponse = client
             .exchange_device_code()
-            .add_scopes(SCOPES.map(|scope| Scope::new(scope.into())))
+            .add_scopes(self.scopes())
             .request_async(&self.http)
             .await
             .map_err(token_error)?;
