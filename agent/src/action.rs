@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::{Code, OrgName, ServiceRef};
+use crate::{About, OrgName, ServiceRef};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
@@ -110,7 +110,7 @@ pub enum Action {
     /// One of an org, or of this computer where no org is named.
     DismissProblem {
         org: Option<OrgName>,
-        code: Code,
+        about: About,
     },
     /// Ends everything; `Agent::shutdown` follows.
     Quit,

@@ -52,7 +52,7 @@ pub use snapshot::{
 pub use tidegate_link::Portal;
 pub use tidegate_proto::likely::LikelyCause;
 pub use tidegate_proto::names::{HubAddress, OrgName, ServiceName};
-pub use tidegate_proto::problem::{Code, Problem};
+pub use tidegate_proto::problem::{About, Code, Problem};
 pub use tidegate_proto::statement::ServiceKind;
 pub use tidegate_proto::time::UnixTime;
 pub use tidegate_proto::words::{Words, likely, words};

@@ -195,7 +195,7 @@ export const badLink: ProblemView = {
   who: "you",
   since: null,
   button: null,
-  dismiss: { do: "dismiss", org: null, code: 4001 },
+  dismiss: { do: "dismiss", org: null, about: { code: 4001 } },
 };
 
 const hubAway: ProblemView = {

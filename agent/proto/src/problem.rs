@@ -316,6 +316,38 @@ pub struct Facts {
     pub said: Option<Shown>,
 }
 
+/// What a problem is about: two of the same are one problem, and the newer word about it counts.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    pub code: Code,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// A file or directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Shown>,
+}
+
+impl From<&Problem> for About {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            code: problem.code,
+            service: problem.facts.service.clone(),
+            path: problem.facts.path.clone(),
+        }
+    }
+}
+
+impl About {
+    /// Whether `problem` is about this.
+    #[must_use]
+    pub fn is(&self, problem: &Problem) -> bool {
+        self.code == problem.code
+            && self.service == problem.facts.service
+            && self.path == problem.facts.path
+    }
+}
+
 /// A problem a person may have to act on.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tidegate_proto::names::OrgName;
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{About, Code, Problem};
 use tokio::sync::watch;
 
 use super::troubles;
@@ -66,6 +66,11 @@ impl Board {
 
     pub(super) fn better(&self, codes: &[Code]) {
         self.change(|snapshot| troubles::remove(&mut snapshot.problems, codes));
+    }
+
+    /// A person has read it.
+    pub(super) fn dismiss(&self, about: &About) {
+        self.change(|snapshot| troubles::dismiss(&mut snapshot.problems, about));
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot)) {

@@ -127,8 +127,8 @@ impl Household {
                 Ok(())
             }
             Action::Leave { org } => self.leave(&org),
-            Action::DismissProblem { code, .. } => {
-                self.board.better(&[code]);
+            Action::DismissProblem { about, .. } => {
+                self.board.dismiss(&about);
                 Ok(())
             }
             Action::Quit => Ok(()),

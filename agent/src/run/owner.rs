@@ -208,8 +208,8 @@ impl Owner {
             Action::Connect { service } => self.connect(&service.service).await,
             Action::Disconnect { service } => self.disconnect(&service.service),
             Action::SetPort { service, port } => self.set_port(&service, port),
-            Action::DismissProblem { code, .. } => {
-                self.state.better(&[code]);
+            Action::DismissProblem { about, .. } => {
+                troubles::dismiss(&mut self.state.problems, &about);
                 Ok(())
             }
             // The household's, and what needs nobody's state.

@@ -1,7 +1,7 @@
 //! Lists of problems: bounded, and never the same thing twice.
 //! A newcomer would clear a list: a problem goes when it is repaired, dismissed, or replaced by a newer word about the same thing.
 
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{About, Code, Problem};
 use tidegate_proto::words::words;
 
 /// Most problems that are kept; the oldest goes first.
@@ -18,14 +18,15 @@ pub(super) fn add(list: &mut Vec<Problem>, problem: Problem) {
         // A keyring is in one state at a time.
         !(is_of_keyring(&old.code) && is_of_keyring(&problem.code))
     });
-    list.retain(|old| {
-        old.code != problem.code
-            || old.facts.service != problem.facts.service
-            || old.facts.path != problem.facts.path
-    });
+    dismiss(list, &About::from(&problem));
     list.push(problem);
     let surplus = list.len().saturating_sub(MAX_PROBLEMS);
     list.drain(..surplus);
+}
+
+/// One problem goes, and none of the same kind about something else.
+pub(super) fn dismiss(list: &mut Vec<Problem>, about: &About) {
+    list.retain(|problem| !about.is(problem));
 }
 
 pub(super) fn remove(list: &mut Vec<Problem>, codes: &[Code]) {
@@ -35,4 +36,26 @@ pub(super) fn remove(list: &mut Vec<Problem>, codes: &[Code]) {
 /// Whether it is about this computer and not about an org: shown once, however many orgs meet it.
 pub(super) fn is_of_this_computer(code: Code) -> bool {
     Code::NO_KEYRING.contains(&code) || matches!(code, Code::KeyFileOpen | Code::DataDirUnusable)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn of_two_problems_of_one_kind_the_one_that_was_read_goes() {
+        let of_service = |name: &str| Problem::new(Code::PortTaken).service(&name.parse().unwrap());
+        let mut list = Vec::new();
+        for name in ["warehouse", "reports"] {
+            add(&mut list, of_service(name));
+        }
+
+        dismiss(
+            &mut list,
+            &About::from(&of_service("warehouse").port(15_432)),
+        );
+
+        assert_eq!(list, [of_service("reports")]);
+    }
 }

@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::disk::Orgs;
 use crate::testing::{CANARIES, World, until};
-use crate::{AccountView, Action, Agent, Code, HubState, OrgSnapshot, ServiceState, Snapshot};
+use crate::{
+    About, AccountView, Action, Agent, Code, HubState, OrgSnapshot, ServiceState, Snapshot,
+};
 
 /// A running agent that is signed in to both.
 async fn at_both() -> (World, World, Agent) {
@@ -172,9 +174,14 @@ async fn a_problem_is_dismissed_where_it_is() {
     }
     until(&agent, |snapshot| snapshot.all_problems().count() == 2).await;
 
+    let about = About {
+        code: Code::PolicyChanged,
+        service: Some(acme.echo().service),
+        path: None,
+    };
     let dismiss = |org| Action::DismissProblem {
         org,
-        code: Code::PolicyChanged,
+        about: about.clone(),
     };
     agent.act(dismiss(Some(acme.org()))).await.unwrap();
     agent.act(dismiss(None)).await.unwrap();

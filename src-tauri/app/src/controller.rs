@@ -267,7 +267,7 @@ where
 
     fn act(&mut self, action: Action) {
         match &action {
-            Action::DismissProblem { code, .. } => self.notes.forget(*code),
+            Action::DismissProblem { org, about } => self.notes.dismiss(org.as_ref(), about),
             Action::Connect { service } => {
                 self.wanted.insert(service.clone());
                 self.notes.forget_refusals();

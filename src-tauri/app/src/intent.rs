@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use tidegate_agent::{Action, Secret, ServiceRef};
 use tidegate_proto::names::OrgName;
-use tidegate_proto::problem::Code;
+use tidegate_proto::problem::About;
 use ts_rs::TS;
 
 use crate::access::{AccessAct, AskFor};
@@ -85,8 +85,8 @@ pub enum Intent {
     Dismiss {
         #[ts(type = "string | null")]
         org: Option<OrgName>,
-        #[ts(type = "number")]
-        code: Code,
+        #[ts(type = "{ code: number; service?: string; path?: string }")]
+        about: About,
     },
     /// Forgets the org and this device's keys.
     Leave {
@@ -216,7 +216,7 @@ impl Intent {
             Self::AskNoMore => Doer::Desktop(Errand::AskNoMore),
             Self::SetPort { service, port } => Doer::Agent(Action::SetPort { service, port }),
             Self::WritePgService { service } => Doer::Agent(Action::WritePgService { service }),
-            Self::Dismiss { org, code } => Doer::Agent(Action::DismissProblem { org, code }),
+            Self::Dismiss { org, about } => Doer::Agent(Action::DismissProblem { org, about }),
             Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
             Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),

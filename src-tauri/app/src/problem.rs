@@ -101,7 +101,7 @@ pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
         button: button(org, problem),
         dismiss: problem.since.is_none().then(|| Intent::Dismiss {
             org: org.cloned(),
-            code: problem.code,
+            about: problem.into(),
         }),
     }
 }

@@ -3,7 +3,7 @@
 
 use tidegate_agent::{ServiceRef, ServiceState, Snapshot};
 use tidegate_proto::names::OrgName;
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::{About, Code, Problem};
 use tidegate_proto::time::UnixTime;
 
 use crate::access::AskFor;
@@ -117,6 +117,18 @@ impl<'a> Scene<'a> {
 }
 
 impl Notes {
+    /// A person has read it: this one goes, and none of the same kind about something else.
+    pub fn dismiss(&mut self, org: Option<&OrgName>, about: &About) {
+        self.refused
+            .retain(|(of, problem)| of.as_ref() != org || !about.is(problem));
+        self.port_refused
+            .take_if(|(service, problem)| org == Some(&service.org) && about.is(problem));
+        if org.is_none() {
+            self.desktop.retain(|problem| !about.is(problem));
+        }
+    }
+
+    /// It is over, or there is a newer word about it.
     pub fn forget(&mut self, code: Code) {
         self.refused.retain(|(_, problem)| problem.code != code);
         self.desktop.retain(|problem| problem.code != code);

@@ -125,8 +125,31 @@ fn every_problem_has_words_and_a_way_to_put_it_aside() {
         assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
         let dismiss = tidegate_app::Intent::Dismiss {
             org: Some(acme()),
-            code: *code,
+            about: (&Problem::new(*code)).into(),
         };
         assert_eq!(shown.dismiss, Some(dismiss));
     }
+}
+
+#[test]
+fn of_two_problems_of_one_kind_the_one_that_was_read_goes() {
+    let of_service = |name: &str| Problem::new(Code::PortTaken).service(&name.parse().unwrap());
+    let (warehouse, reports) = (of_service("warehouse"), of_service("reports"));
+    let mut notes = Notes {
+        refused: vec![
+            (Some(acme()), warehouse.clone()),
+            (Some(acme()), reports.clone()),
+            (None, warehouse.clone()),
+        ],
+        desktop: vec![warehouse.clone()],
+        ..Notes::default()
+    };
+
+    notes.dismiss(Some(&acme()), &(&warehouse).into());
+
+    assert_eq!(
+        notes.refused,
+        [(Some(acme()), reports), (None, warehouse.clone())]
+    );
+    assert_eq!(notes.desktop, [warehouse]);
 }
