@@ -7,7 +7,7 @@ pub(crate) mod sponsor;
 use std::sync::Arc;
 
 use tidegate_proto::api::devices::{
-    DevicesAnswer, DevicesRequest, Introduction, IntroductionStep, Step,
+    DevicesAnswer, DevicesRequest, Introduction, IntroductionStep, MAX_LABEL, Step,
 };
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, PeerId, SigningKey};
@@ -54,10 +54,39 @@ impl Asker {
 
 /// What this computer calls itself, for the other screen.
 pub(crate) fn this_computer() -> String {
-    let name = computer::name();
-    if name.is_empty() {
-        "a new computer".into()
+    label(&computer::name(), &computer::system())
+}
+
+/// A name alone may be `vm` or `localhost` on every computer of a company.
+fn label(name: &str, system: &str) -> String {
+    let name = if name.is_empty() {
+        "a new computer"
     } else {
         name
+    };
+    // What is too long loses its end: the name is what a person knows it by.
+    let room = MAX_LABEL
+        .saturating_sub(system.len() + 3)
+        .max(MAX_LABEL / 2);
+    let name: String = name.chars().take(room).collect();
+    format!("{name} ({system})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_computer_is_called_by_its_name_and_its_system() {
+        assert_eq!(
+            label("vm", "Debian GNU/Linux 12"),
+            "vm (Debian GNU/Linux 12)"
+        );
+        assert_eq!(label("", "macOS"), "a new computer (macOS)");
+        let long = label(&"x".repeat(200), "Debian GNU/Linux 12");
+        assert!(
+            long.len() <= MAX_LABEL && long.ends_with("(Debian GNU/Linux 12)"),
+            "{long}"
+        );
     }
 }

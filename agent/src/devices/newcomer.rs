@@ -11,6 +11,7 @@ use tidegate_proto::auth::prove;
 use tidegate_proto::introduction::{Introduced, commitment};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{DeviceChain, Statement, Vouch};
+use tidegate_proto::text::deceives;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::mpsc;
 
@@ -183,10 +184,12 @@ impl From<ApiError> for Trouble {
 
 /// A name that the hub takes.
 fn plain(label: &str) -> String {
-    let mut plain: String = label
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .collect();
-    plain.truncate(MAX_LABEL);
+    let mut plain = String::new();
+    for c in label.chars().filter(|c| !deceives(*c)) {
+        if plain.len() + c.len_utf8() > MAX_LABEL {
+            break;
+        }
+        plain.push(c);
+    }
     plain
 }
