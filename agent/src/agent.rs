@@ -29,7 +29,7 @@ use crate::{Action, ServiceRef};
 pub struct Agent {
     inner: Inner,
     household: JoinHandle<()>,
-    control: Server,
+    control: Option<Server>,
     stop: DropGuard,
     _locks: [Lock; 2],
 }
@@ -64,7 +64,10 @@ impl Agent {
             routes: routes.subscribe(),
             orders,
         };
-        let control = Server::start(&config.socket(), inner.clone())?;
+        let control = match config.alone {
+            true => None,
+            false => Some(Server::start(&config.socket(), inner.clone())?),
+        };
         let kit = Kit {
             vault,
             clock: config.clock,
@@ -147,7 +150,9 @@ impl Agent {
         drop(stop);
         // A task that panicked has nothing more to say here.
         let _ = household.await;
-        control.shutdown().await;
+        if let Some(control) = control {
+            control.shutdown().await;
+        }
         drop((inner, locks));
         tracing::info!("agent ended");
     }

@@ -45,6 +45,8 @@ pub struct AgentConfig {
     pub max_connections: usize,
     /// Ends with one command: an identity that is only in memory would be lost with the ticket it cost, so it is not enrolled.
     pub short_lived: bool,
+    /// It ends as soon as it has looked: it takes no orders from other programs, which would lose it in the middle of them.
+    pub alone: bool,
     /// In the place of `keys`.
     #[cfg(test)]
     pub(crate) keyring: Option<Arc<dyn SecretStore>>,
@@ -98,6 +100,7 @@ impl AgentConfig {
             sockets: BTreeMap::new(),
             max_connections: settings::MAX_CONNECTIONS,
             short_lived: false,
+            alone: false,
             #[cfg(test)]
             keyring: None,
         }

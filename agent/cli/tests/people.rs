@@ -378,6 +378,24 @@ fn settings_are_shown_with_their_origin_and_a_wrong_one_is_never_written() {
 }
 
 #[test]
+fn verbs_that_begin_at_the_same_moment_take_turns() {
+    let home = Home::new();
+    fs::create_dir_all(home.path().join("run")).unwrap();
+
+    let ended: Vec<Output> = std::thread::scope(|scope| {
+        let verbs = ["status", "ls", "status", "ls", "status", "ls"];
+        let running = verbs.map(|verb| scope.spawn(|| home.tidegate(&[verb])));
+        running.map(|verb| verb.join().unwrap()).into()
+    });
+
+    for output in ended {
+        let said = text(&output.stderr);
+        assert!(!said.contains("TG-6007"), "{said}");
+        assert!(matches!(output.status.code(), Some(0 | 9)), "{said}");
+    }
+}
+
+#[test]
 fn without_an_agent_each_verb_says_what_to_do() {
     let home = Home::new();
     fs::create_dir_all(home.path().join("run")).unwrap();

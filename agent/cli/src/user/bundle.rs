@@ -88,7 +88,7 @@ impl Bundle {
 
     /// `None` where no agent can say: that is in the checks.
     async fn status(&self) -> Option<Status> {
-        let seat = Seat::take(&self.seat).await.ok()?;
+        let seat = Seat::glance(&self.seat).await.ok()?;
         let snapshot = seat.look(false).await;
         seat.leave().await;
         Some(Status::of(&snapshot.ok()?))

@@ -130,7 +130,7 @@ impl Dsn {
 
 /// A snapshot in which the service may be looked for: the first one, where it has it.
 pub(super) async fn known(args: &SeatArgs, service: &str) -> Result<Snapshot, Failure> {
-    let seat = Seat::take(args).await?;
+    let seat = Seat::glance(args).await?;
     let first = seat.look(false).await;
     let has_it = |snapshot: &Snapshot| which::listed(snapshot, service).is_ok();
     let known = match first {

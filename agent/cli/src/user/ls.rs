@@ -28,7 +28,7 @@ pub(crate) struct Ls {
 
 impl Ls {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let seat = Seat::take(&self.seat).await?;
+        let seat = Seat::glance(&self.seat).await?;
         let snapshot = seat.look(!self.names).await;
         seat.leave().await;
         let snapshot = snapshot?;

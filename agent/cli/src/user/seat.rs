@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_agent::control::{Client, ClientError, Snapshots};
 use tidegate_agent::{
@@ -22,6 +22,11 @@ use crate::signals::{Signal, Signals};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long an agent of our own may take to find out.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a verb looks whether another one's agent listens or has ended.
+const LOOK_FOR_TURN: Duration = Duration::from_millis(50);
+/// How long it waits for that: longer than the longest look of another verb, and its end.
+const TURN_LIMIT: Duration = Duration::from_secs(20);
 
 /// How an agent of our own is started.
 #[derive(clap::Args, Clone)]
@@ -42,6 +47,19 @@ enum Keys {
 }
 
 impl SeatArgs {
+    /// How an agent of our own begins.
+    fn config(&self, alone: bool) -> Result<AgentConfig, Problem> {
+        let mut config = AgentConfig::for_user()?;
+        config.keys = self.keys_or(config.keys);
+        // Whoever asks for memory knows that it ends with the command.
+        config.short_lived = config.keys != KeyStoreKind::Memory;
+        config.alone = alone;
+        if self.no_browser {
+            config.browser = Box::new(NoBrowser);
+        }
+        Ok(config)
+    }
+
     /// Where keys are kept, unless it was asked for something else.
     pub(crate) fn keys_or(&self, otherwise: KeyStoreKind) -> KeyStoreKind {
         match self.keys {
@@ -68,19 +86,33 @@ pub(crate) enum Watch {
 impl Seat {
     /// The running agent, or one of our own.
     pub(crate) async fn take(args: &SeatArgs) -> Result<Self, Failure> {
-        let mut config = AgentConfig::for_user()?;
-        match Client::connect(&config.socket()).await {
-            Ok(client) => return Ok(Self::Running(Box::new(client), config.socket())),
-            Err(ClientError::NotRunning) => {}
-            Err(error) => return Err(broken(error)),
+        Self::sit_down(args, false).await
+    }
+
+    /// The same for a look that ends at once: nobody else is invited to an agent of our own.
+    pub(crate) async fn glance(args: &SeatArgs) -> Result<Self, Failure> {
+        Self::sit_down(args, true).await
+    }
+
+    /// Another verb may be starting an agent, or ending one: then there is no socket, and no place for a second agent either.
+    async fn sit_down(args: &SeatArgs, alone: bool) -> Result<Self, Failure> {
+        let began = Instant::now();
+        loop {
+            let socket = AgentConfig::for_user()?.socket();
+            match Client::connect(&socket).await {
+                Ok(client) => return Ok(Self::Running(Box::new(client), socket)),
+                Err(ClientError::NotRunning) => {}
+                Err(error) => return Err(broken(error)),
+            }
+            match Agent::start(args.config(alone)?).await {
+                Err(problem)
+                    if problem.code == Code::AlreadyRunning && began.elapsed() < TURN_LIMIT =>
+                {
+                    sleep(LOOK_FOR_TURN).await;
+                }
+                started => return Ok(Self::Own(Box::new(started?))),
+            }
         }
-        config.keys = args.keys_or(config.keys);
-        // Whoever asks for memory knows that it ends with the command.
-        config.short_lived = config.keys != KeyStoreKind::Memory;
-        if args.no_browser {
-            config.browser = Box::new(NoBrowser);
-        }
-        Ok(Self::Own(Box::new(Agent::start(config).await?)))
     }
 
     /// The running agent; nothing to disconnect from where there is none.

@@ -33,7 +33,10 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) async fn run(self) -> Result<(), Failure> {
-        let seat = Seat::take(&self.seat).await?;
+        let seat = match self.follow {
+            true => Seat::take(&self.seat).await?,
+            false => Seat::glance(&self.seat).await?,
+        };
         let ended = if self.follow {
             self.follow(seat.watch().await?).await
         } else {
