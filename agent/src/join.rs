@@ -2,6 +2,7 @@
 //! The key is kept before the hub hears of it: a ticket is good once, and a key that was lost afterwards would cost a new one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_proto::api::EnrolRequest;
 use tidegate_proto::entropy::SystemEntropy;
@@ -13,14 +14,20 @@ use tidegate_proto::statement::{
     TicketStatement,
 };
 use tidegate_proto::time::UnixTime;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::disk::Membership;
 use crate::hub::api::{Api, ApiError, HubIdentity};
 use crate::hub::trust::Trust;
-use crate::keys::{Entry, Kept, Vault};
+use crate::keys::{Entry, Kept, StoreError, Vault};
 use crate::problems;
+
+/// How long a join whose key must last waits for a keyring that does not answer; a verb waits 60 seconds for the join.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(45);
+/// How soon after its silence a keyring is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// A device that was enrolled.
 pub(crate) struct Joined {
@@ -42,13 +49,16 @@ impl From<Problem> for NotJoined {
     }
 }
 
-/// Enrols this device with `link`, or prepares it to be let in by another one if there is no ticket in it. A key that `must_last` and cannot be kept costs no ticket.
+/// Told why a join has to wait.
+pub(crate) type Waiting = dyn Fn(Problem) + Send + Sync;
+
+/// Enrols this device with `link`, or prepares it to be let in by another one if there is no ticket in it. A `lasting` key that cannot be kept costs no ticket.
 /// `stop` ends it, up to the hub's answer: from then on the new key is this device, and the one before stays until then.
 pub(crate) async fn join(
     link: JoinLink,
     vault: &Vault,
     noise: &NoiseSecret,
-    (now, must_last): (UnixTime, bool),
+    (now, lasting): (UnixTime, Option<&Waiting>),
     stop: CancellationToken,
 ) -> Result<Joined, NotJoined> {
     let hub = HubIdentity {
@@ -68,9 +78,10 @@ pub(crate) async fn join(
         Some((_, ticket)) => with_ticket(vault, &hub.org, mark(&ticket.jws)).await,
         None => without_ticket(vault, &hub.org).await,
     };
-    if let (Kept::InMemory(error), true) = (&key.kept, must_last) {
-        return Err(problems::of_store(*error).into());
-    }
+    let key = match lasting {
+        Some(waiting) => key.in_time(vault, waiting, &stop).await?,
+        None => key,
+    };
     let enrolled = match &ticket {
         Some((statement, ticket)) => {
             let request = request(ticket, statement, &key.identity, now);
@@ -179,6 +190,40 @@ async fn enrol(
 struct NewKey {
     identity: Arc<SigningKey>,
     kept: Kept,
+}
+
+impl NewKey {
+    /// The key once it outlives this process. A keyring that was too busy to answer is asked again until it does:
+    /// a newcomer would give up, and the person would have to type the link again. `stop` ends the wait.
+    async fn in_time(
+        self,
+        vault: &Vault,
+        waiting: &Waiting,
+        stop: &CancellationToken,
+    ) -> Result<Self, NotJoined> {
+        let Kept::InMemory(error) = self.kept else {
+            return Ok(self);
+        };
+        if error != StoreError::Silent {
+            return Err(problems::of_store(error).into());
+        }
+        tracing::info!("a join waits for the keyring, which did not answer");
+        waiting(problems::of_store(error));
+        let paid = async {
+            while !vault.pay().await {
+                sleep(ASK_AGAIN).await;
+            }
+        };
+        let waited = timeout(KEYRING_PATIENCE, stop.run_until_cancelled(paid)).await;
+        match waited {
+            Ok(Some(())) => Ok(Self {
+                kept: Kept::Stored,
+                ..self
+            }),
+            Ok(None) => Err(NotJoined::Stopped),
+            Err(_) => Err(problems::of_store(error).into()),
+        }
+    }
 }
 
 /// A key for a ticket, beside the one that is in use: an earlier try with the same ticket may have been the one that counted, so its key is tried again.

@@ -14,7 +14,7 @@ use super::household::{FAREWELL, Household};
 use super::orders::{Answered, Order};
 use super::state::Task;
 use crate::action::Secret;
-use crate::join::{self, Joined, NotJoined};
+use crate::join::{self, Joined, NotJoined, Waiting};
 use crate::keys::Entry;
 use crate::snapshot::{AccountView, SignInStep};
 
@@ -70,6 +70,8 @@ impl Household {
         let (attempt, reports) = (self.joins.newest, self.joins.reports.clone());
         let (org, stop) = (link.org.clone(), CancellationToken::new());
         let (vault, now) = (self.kit.vault.clone(), self.kit.clock.now());
+        let board = self.board.clone();
+        let waiting = move |problem| board.trouble(problem);
         let must_last = self.kit.short_lived;
         let forgotten = self.forgetting.forgotten();
         let (stopped, name) = (stop.clone(), org.clone());
@@ -79,7 +81,8 @@ impl Household {
             }
             forgotten.wait().await;
             let noise = NoiseSecret::generate(&SystemEntropy);
-            let result = join::join(link, &vault, &noise, (now, must_last), stopped).await;
+            let lasting = must_last.then_some(&waiting as &Waiting);
+            let result = join::join(link, &vault, &noise, (now, lasting), stopped).await;
             let report = JoinReport {
                 attempt,
                 org: name,

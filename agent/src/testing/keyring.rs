@@ -1,4 +1,4 @@
-//! A keyring that is locked, and holds up who writes, when the test says so.
+//! A keyring that is locked or silent, and holds up who writes, when the test says so.
 //! Nothing here waits behind a dialog: a locked one says no at once, as one whose dialog was dismissed.
 
 use std::sync::Mutex;
@@ -13,6 +13,8 @@ use crate::keys::{MemoryStore, SecretStore, StoreError};
 pub(crate) struct Keyring {
     inner: MemoryStore,
     locked: AtomicBool,
+    /// Too busy to answer.
+    silent: AtomicBool,
     /// Held while nothing may be written.
     gate: Mutex<()>,
     /// Writes that came since it was held, and calls that were answered.
@@ -27,6 +29,10 @@ pub(crate) struct Held<'a> {
 impl Keyring {
     pub(crate) fn lock(&self, locked: bool) {
         self.locked.store(locked, Ordering::SeqCst);
+    }
+
+    pub(crate) fn silence(&self, silent: bool) {
+        self.silent.store(silent, Ordering::SeqCst);
     }
 
     /// Whoever writes waits until this is dropped.
@@ -66,9 +72,11 @@ impl Keyring {
         &self,
         work: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let result = match self.locked.load(Ordering::SeqCst) {
-            true => Err(StoreError::Locked),
-            false => work(&self.inner),
+        let (locked, silent) = (&self.locked, &self.silent);
+        let result = match (locked.load(Ordering::SeqCst), silent.load(Ordering::SeqCst)) {
+            (_, true) => Err(StoreError::Silent),
+            (true, false) => Err(StoreError::Locked),
+            (false, false) => work(&self.inner),
         };
         self.calls.send_modify(|(_, answered)| *answered += 1);
         result

@@ -8,7 +8,7 @@ use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::provider::Provider;
 use crate::testing::{World, acme, until};
-use crate::{Action, Agent, Code, HubState};
+use crate::{Action, Agent, Code, HubState, Problem, Secret, Snapshot};
 
 /// Signed in, with everything in the keyring.
 async fn signed_in_with(keyring: &Arc<Keyring>) -> Scene {
@@ -96,4 +96,50 @@ async fn an_org_that_is_left_just_before_the_app_quits_leaves_no_key_behind() {
 
     assert!(before.elapsed() < std::time::Duration::from_secs(5));
     assert!(!keyring.has("acme/identity") && !keyring.has("acme/session"));
+}
+
+/// An agent of the command line that joins while the keyring is too busy to answer.
+async fn joining_in_silence() -> (World, Arc<Keyring>, Agent) {
+    let (world, keyring) = (World::new().await, Arc::new(Keyring::default()));
+    keyring.silence(true);
+    let mut config = world.config();
+    config.keyring = Some(Arc::clone(&keyring) as _);
+    config.short_lived = true;
+    let agent = Agent::start(config).await.unwrap();
+    let link = Secret::from(world.hub.link("t1", Vec::new()));
+    agent.act(Action::Join { link }).await.unwrap();
+    let waits = |snapshot: &Snapshot| {
+        let mut problems = snapshot.problems.iter();
+        snapshot.joining && problems.any(|one| one.code == Code::KeyringSilent)
+    };
+    until(&agent, waits).await;
+    assert!(world.hub.inner.enrolled.lock().unwrap().is_empty());
+    (world, keyring, agent)
+}
+
+#[tokio::test]
+async fn a_join_whose_key_must_last_waits_for_a_keyring_that_is_too_busy_to_answer() {
+    let (world, keyring, agent) = joining_in_silence().await;
+
+    keyring.silence(false);
+
+    let snapshot = until(&agent, |snapshot| !snapshot.joining).await;
+    assert_eq!(snapshot.orgs.len(), 1, "{:?}", snapshot.problems);
+    keyring.until(|keyring| keyring.has("acme/identity")).await;
+    let no_keyring = |one: &Problem| Code::NO_KEYRING.contains(&one.code);
+    until(&agent, |snapshot| !snapshot.problems.iter().any(no_keyring)).await;
+    assert_eq!(world.hub.inner.enrolled.lock().unwrap().len(), 1);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_join_that_waits_for_the_keyring_can_be_cancelled_and_costs_no_ticket() {
+    let (world, _keyring, agent) = joining_in_silence().await;
+
+    agent.act(Action::CancelJoin).await.unwrap();
+
+    let snapshot = until(&agent, |snapshot| !snapshot.joining).await;
+    assert!(snapshot.orgs.is_empty());
+    agent.shutdown().await;
+    assert!(world.hub.inner.enrolled.lock().unwrap().is_empty());
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::report::Done;
 use super::seat::{Seat, SeatArgs};
 use crate::failure::{Exit, Failure};
-use crate::out::OutArgs;
+use crate::out::{OutArgs, note};
 use crate::terminal;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -58,8 +58,21 @@ async fn join(seat: &mut Seat, link: Secret) -> Result<(OrgName, String), Failur
         .org;
     seat.act(Action::Join { link }).await?;
     let own = seat.is_own();
-    let judge = |snapshot: &Snapshot| judge(snapshot, &org, own);
+    let mut told = false;
+    let judge = |snapshot: &Snapshot| {
+        let waits = snapshot.joining && has(snapshot, Code::KeyringSilent);
+        if waits && !std::mem::replace(&mut told, true) {
+            note(
+                "Waiting for your keyring, which does not answer yet; Ctrl-C ends the wait, and the link is still good.",
+            );
+        }
+        judge(snapshot, &org, own)
+    };
     seat.watch().await?.until(LIMIT, judge).await
+}
+
+fn has(snapshot: &Snapshot, code: Code) -> bool {
+    snapshot.problems.iter().any(|problem| problem.code == code)
 }
 
 /// A join begins with no problem on the table: an error there is its own. An agent of our own does not enrol a key that it cannot keep.
