@@ -31,6 +31,8 @@ mod reception;
 mod relay;
 #[cfg(unix)]
 mod revoke;
+#[cfg(unix)]
+mod server_file;
 #[cfg_attr(not(unix), path = "elsewhere.rs")]
 mod servers;
 mod shipped;

@@ -11,6 +11,7 @@ mod doorstep;
 mod error;
 mod flow;
 mod handshake;
+pub mod kept;
 pub mod keyfile;
 mod pipe;
 mod pool;

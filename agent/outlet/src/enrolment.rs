@@ -2,25 +2,16 @@
 //! Nothing in it is secret and nothing depends on it alone: it is kept so that others can be shown it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_link::kept::{self, KeptError};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::statement::EnrolmentChain;
 
 const FILE: &str = "enrolments.json";
 /// A chain has about 1 KiB, and an outlet at most 256 services.
 const MAX: usize = 1 << 20;
-
-/// Why the enrolments cannot be read or kept.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnrolmentsError {
-    #[error("the file {}: {why}", path.display())]
-    File { path: PathBuf, why: KeyFileError },
-    #[error("the file {} does not hold enrolments", .0.display())]
-    Content(PathBuf),
-}
 
 /// The newest chain for each service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,24 +23,16 @@ impl Enrolments {
     ///
     /// # Errors
     /// When the file cannot be read or holds something else.
-    pub fn load(data: &Path) -> Result<Self, EnrolmentsError> {
-        let path = data.join(FILE);
-        let bytes = match keyfile::read(&path, MAX) {
-            Ok(bytes) => bytes,
-            Err(KeyFileError::Missing) => return Ok(Self::default()),
-            Err(why) => return Err(EnrolmentsError::File { path, why }),
-        };
-        serde_json::from_slice(&bytes).map_err(|_| EnrolmentsError::Content(path))
+    pub fn load(data: &Path) -> Result<Self, KeptError> {
+        kept::load(&data.join(FILE), MAX)
     }
 
     /// Durable, whole, and in the place of the old file. Blocks.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn store(&self, data: &Path) -> Result<(), EnrolmentsError> {
-        let path = data.join(FILE);
-        let bytes = serde_json::to_vec(self).map_err(|_| EnrolmentsError::Content(path.clone()))?;
-        keyfile::replace(&path, &bytes).map_err(|why| EnrolmentsError::File { path, why })
+    pub fn store(&self, data: &Path) -> Result<(), KeptError> {
+        kept::store(&data.join(FILE), self)
     }
 }
 
@@ -73,9 +56,6 @@ mod tests {
         assert_eq!(Enrolments::load(dir.path()), Ok(kept));
         let path = dir.path().join(FILE);
         std::fs::write(&path, "[]").unwrap();
-        assert_eq!(
-            Enrolments::load(dir.path()),
-            Err(EnrolmentsError::Content(path))
-        );
+        assert_eq!(Enrolments::load(dir.path()), Err(KeptError::Content(path)));
     }
 }

@@ -1,5 +1,5 @@
-//! `hub.toml`: where the hub listens, where its keys and state are, and whose it is.
-//! Org and root are given here by whoever runs the hub: a bundle cannot make it serve somebody else.
+//! `hub.toml`: what every server has in its file, and the bundle of the org.
+//! A newcomer would take org and root from the bundle: then whoever lays a file there decides whom the hub serves.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use tidegate_authority::Anchor;
 use tidegate_outlet::config::{Reader, load};
 
 use crate::failure::Failure;
+use crate::server_file::ServerFile;
 
 pub(crate) struct HubConfig {
     pub(crate) listen: SocketAddr,
@@ -23,26 +24,18 @@ impl HubConfig {
 
     /// `None` only after a note was made.
     fn read(mut top: Reader<'_>) -> Option<Self> {
-        let listen = top.parsed("listen", "address and port: listen = \"0.0.0.0:7443\"");
-        let data = top.path(
-            "data",
-            "a directory of the hub's own: data = \"/var/lib/tidegate-hub\"",
-        );
+        let server = ServerFile::read(&mut top, "hub");
         let bundle = top.path(
             "bundle",
             "what `tidegate org sign` wrote: bundle = \"bundle.json\"",
         );
-        let org = top.parsed("org", "the org's name as in the bundle: org = \"acme\"");
-        let root = top.parsed("root", "the fingerprint that `tidegate org init` printed");
         top.finish();
+        let server = server?;
         Some(Self {
-            listen: listen?,
-            data: data?,
+            listen: server.listen,
+            data: server.data,
             bundle: bundle?,
-            anchor: Anchor {
-                org: org?,
-                root: root?,
-            },
+            anchor: server.anchor,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! `relay.toml`: where the relay listens, where its key and its memory are, whose it is, and which hub's authority it hears.
-//! Org and root are given here by whoever runs the relay: no hub can make it serve somebody else.
+//! `relay.toml`: what every server has in its file, and which hub's authority the relay hears.
+//! A newcomer would believe that hub whose relay this is: it is believed only in what follows from the root that stands here.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use tidegate_proto::{
 };
 
 use crate::failure::Failure;
+use crate::server_file::ServerFile;
 
 pub(crate) struct RelayConfig {
     pub(crate) listen: SocketAddr,
@@ -31,23 +32,18 @@ impl RelayConfig {
 
     /// `None` only after a note was made.
     fn read(mut top: Reader<'_>) -> Option<Self> {
-        let listen = top.parsed("listen", "address and port: listen = \"0.0.0.0:7443\"");
-        let data = top.path(
-            "data",
-            "a directory of the relay's own: data = \"/var/lib/tidegate-relay\"",
-        );
-        let org = top.parsed("org", "the org's name: org = \"acme\"");
-        let root = top.parsed("root", "the fingerprint that `tidegate org init` printed");
+        let server = ServerFile::read(&mut top, "relay");
         let hub = top.parsed(
             "hub",
             "host and port of the hub: hub = \"hub.example.com:7443\"",
         );
         top.finish();
+        let server = server?;
         Some(Self {
-            listen: listen?,
-            data: data?,
-            org: org?,
-            root: root?,
+            listen: server.listen,
+            data: server.data,
+            org: server.anchor.org,
+            root: server.anchor.root,
             hub: hub?,
         })
     }

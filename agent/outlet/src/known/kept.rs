@@ -4,8 +4,8 @@
 use super::Parts;
 use crate::owner::InForce;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use tidegate_link::keyfile::{self, KeyFileError};
+use std::path::Path;
+use tidegate_link::kept::{self, KeptError};
 use tidegate_proto::grant::Grants;
 use tidegate_proto::revocations::Revocations;
 use tidegate_proto::statement::Seen;
@@ -13,15 +13,6 @@ use tidegate_proto::time::UnixTime;
 
 const FILE: &str = "known.json";
 const MAX: usize = 16 << 20;
-
-/// Why what is kept is not known.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeptError {
-    #[error("the file {}: {why}", path.display())]
-    File { path: PathBuf, why: KeyFileError },
-    #[error("the file {} cannot be understood; it says who was revoked, so bring back a good copy of it", .0.display())]
-    Content(PathBuf),
-}
 
 /// The file's content.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,19 +35,11 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn load(data: &Path) -> Result<Self, KeptError> {
-        let path = data.join(FILE);
-        let bytes = match keyfile::read(&path, MAX) {
-            Ok(bytes) => bytes,
-            Err(KeyFileError::Missing) => return Ok(Self::default()),
-            Err(why) => return Err(KeptError::File { path, why }),
-        };
-        serde_json::from_slice(&bytes).map_err(|_| KeptError::Content(path))
+        kept::load(&data.join(FILE), MAX)
     }
 
     /// Durable, whole, and in the place of the old one. Blocks.
     pub(crate) fn store(&self, data: &Path) -> Result<(), KeptError> {
-        let path = data.join(FILE);
-        let bytes = serde_json::to_vec(self).map_err(|_| KeptError::Content(path.clone()))?;
-        keyfile::replace(&path, &bytes).map_err(|why| KeptError::File { path, why })
+        kept::store(&data.join(FILE), self)
     }
 }

@@ -5,8 +5,8 @@ mod kept;
 mod org;
 
 pub(crate) use kept::Kept;
-pub use kept::KeptError;
 pub(crate) use org::{OrgFacts, Parts, Served};
+pub use tidegate_link::kept::KeptError;
 
 use crate::clock;
 use crate::owner::{InForce, OwnersRules};

@@ -6,9 +6,9 @@ use crate::Catalogue;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::Path,
 };
-use tidegate_link::keyfile::{self, KeyFileError};
+use tidegate_link::kept::{self, KeptError};
 use tidegate_proto::{
     names::OrgName,
     statement::{
@@ -22,15 +22,6 @@ const FILE: &str = "known.json";
 const MAX: usize = 16 << 20;
 /// The longest list of those who were shut out, in bytes.
 const MAX_LIST: usize = 64 * 1024;
-
-/// Why what is kept is not known.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeptError {
-    #[error("the file {}: {why}", path.display())]
-    File { path: PathBuf, why: KeyFileError },
-    #[error("the file {} cannot be understood; it says who was shut out, so bring back a good copy of it", .0.display())]
-    Content(PathBuf),
-}
 
 /// Why something that was sent to us is not taken.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,20 +66,12 @@ pub fn is_kept(data: &Path) -> Result<bool, KeptError> {
 
 impl Known {
     pub(super) fn load(data: &Path) -> Result<Self, KeptError> {
-        let path = data.join(FILE);
-        let bytes = match keyfile::read(&path, MAX) {
-            Ok(bytes) => bytes,
-            Err(KeyFileError::Missing) => return Ok(Self::default()),
-            Err(why) => return Err(KeptError::File { path, why }),
-        };
-        serde_json::from_slice(&bytes).map_err(|_| KeptError::Content(path))
+        kept::load(&data.join(FILE), MAX)
     }
 
     /// Durable, whole, and in the place of the old one. Blocks.
     pub(super) fn store(&self, data: &Path) -> Result<(), KeptError> {
-        let path = data.join(FILE);
-        let bytes = serde_json::to_vec(self).map_err(|_| KeptError::Content(path.clone()))?;
-        keyfile::replace(&path, &bytes).map_err(|why| KeptError::File { path, why })
+        kept::store(&data.join(FILE), self)
     }
 
     /// What was kept says, if anything. A statement that has run out admits nobody by a pass, and still outlets by chain.

@@ -3,7 +3,8 @@
 
 mod known;
 
-pub use known::{KeptError, NotTaken, is_kept};
+pub use known::{NotTaken, is_kept};
+pub use tidegate_link::kept::KeptError;
 
 use crate::{Catalogue, Clock, Limits, RelayConfig};
 use known::{Known, Parts};
