@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
+use tidegate_link::settings_file::{self, SettingsFileError};
 use tidegate_proto::names::{NameError, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 
@@ -21,7 +22,7 @@ pub(crate) const MAX_CONNECTIONS: usize = 64;
 /// More programs than this are no laptop's: each takes a descriptor here and a circuit at the outlet.
 const MOST_CONNECTIONS: usize = 4096;
 /// Largest file that is read, in bytes.
-const LIMIT: u64 = 64 * 1024;
+const LIMIT: usize = 64 * 1024;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -170,13 +171,13 @@ pub(crate) fn write_port(
     })
 }
 
+/// Nothing, where there is no file.
 fn text_of(path: &Path) -> Result<String, Problem> {
-    match std::fs::metadata(path) {
-        Ok(facts) if facts.is_file() && facts.len() <= LIMIT => {}
-        Ok(_) => return Err(mistake(path, "it is not a small file")),
-        Err(_) => return Ok(String::new()),
+    match settings_file::read(path, LIMIT) {
+        Ok(text) => Ok(text),
+        Err(SettingsFileError::Missing) => Ok(String::new()),
+        Err(error) => Err(mistake(path, &error.to_string())),
     }
-    std::fs::read_to_string(path).map_err(|_| mistake(path, "it cannot be read"))
 }
 
 /// Whole or not at all, with the rights it had, and only over what was read: neither what somebody wrote meanwhile

@@ -25,22 +25,24 @@ impl Stage {
     /// # Errors
     /// When the machine refuses what the stage needs.
     pub fn set() -> Outcome<Arc<Self>> {
+        let demanded = std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_some();
         if let Ok("loopback") = std::env::var("TIDEGATE_STAGE").as_deref() {
+            if demanded {
+                let both =
+                    "TIDEGATE_STAGE=loopback and TIDEGATE_REQUIRE_NETNS are both set; unset one";
+                return Err(Trouble::new(both.to_owned()));
+            }
             return Self::set_on_loopback("it was asked for");
         }
-        if !rustix::process::geteuid().is_root()
-            && std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_none()
-        {
+        if !rustix::process::geteuid().is_root() && !demanded {
             return Self::set_on_loopback("making namespaces takes root");
         }
         let run = Run::begin(true)?;
         match Network::build(run.id()) {
             Ok(network) => Self::on(run, Ground::Namespaces(Box::new(network))),
-            Err(trouble) if std::env::var_os("TIDEGATE_REQUIRE_NETNS").is_some() => {
-                Err(Trouble::new(format!(
-                    "namespaces are demanded, and this machine refuses them: {trouble}"
-                )))
-            }
+            Err(trouble) if demanded => Err(Trouble::new(format!(
+                "namespaces are demanded, and this machine refuses them: {trouble}"
+            ))),
             Err(trouble) => {
                 Self::set_on_loopback(&format!("this machine refuses namespaces: {trouble}"))
             }

@@ -46,6 +46,32 @@ fn at(address: IpAddr, port: u16) -> SocketAddr {
     SocketAddr::new(address, port)
 }
 
+/// Set where this program runs a test of its own in another environment.
+const ASKED: &str = "TIDEGATE_GROUND_ASKED";
+
+#[test]
+fn where_namespaces_are_demanded_nobody_plays_on_loopback() {
+    if std::env::var_os(ASKED).is_some() {
+        assert!(Stage::set().is_err());
+        return;
+    }
+    let again = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "where_namespaces_are_demanded_nobody_plays_on_loopback",
+        ])
+        .env(ASKED, "1")
+        .env("TIDEGATE_STAGE", "loopback")
+        .env("TIDEGATE_REQUIRE_NETNS", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(
+        again.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
+
 #[test]
 fn the_cafe_is_forty_milliseconds_away() {
     let stage = Stage::set().unwrap();

@@ -16,3 +16,5 @@ mod platforms;
 mod thefts;
 #[path = "house/tree.rs"]
 mod tree;
+#[path = "house/window.rs"]
+mod window;

@@ -34,7 +34,10 @@ async fn the_warehouse_has_the_flights_and_lets_nobody_in_without_scram_and_tls(
     let full = format!("sslmode=verify-full sslrootcert={}", trusted.display());
 
     let facts = "select count(*) from flights; select count(*) from weather where wind_gust is null; \
-                 select count(*) from pg_constraint where contype in ('p', 'f') and connamespace = 'public'::regnamespace";
+                 select count(*) from pg_constraint where contype in ('p', 'f') and connamespace = 'public'::regnamespace; \
+                 select (select count(*) from airlines), (select count(*) from airports), (select count(*) from planes), (select count(*) from weather); \
+                 select string_agg(distinct table_name || ' ' || data_type, ', ' order by table_name || ' ' || data_type) \
+                 from information_schema.columns where table_schema = 'public'";
     let answer = psql("facts", &warehouse, &full, &warehouse.password, facts)
         .output(&stage, LIMIT)
         .await
@@ -55,7 +58,14 @@ async fn the_warehouse_has_the_flights_and_lets_nobody_in_without_scram_and_tls(
         "select 1",
     );
 
-    assert_eq!(answer, "336776\n20778\n8\n");
+    let types = "airlines text, airports double precision, airports integer, airports smallint, airports text, \
+                 flights integer, flights smallint, flights text, flights timestamp with time zone, \
+                 planes smallint, planes text, \
+                 weather double precision, weather smallint, weather text, weather timestamp with time zone";
+    assert_eq!(
+        answer,
+        format!("336776\n20778\n8\n16|1458|3322|26115\n{types}\n")
+    );
     let refusal = |result: Result<String, tidegate_tests::Trouble>| result.unwrap_err().to_string();
     assert!(refusal(written.output(&stage, LIMIT).await).contains("permission denied"));
     assert!(refusal(wrong.output(&stage, LIMIT).await).contains("password authentication failed"));

@@ -22,6 +22,7 @@ pub mod provider;
 mod record;
 pub mod relay_link;
 mod secure;
+pub mod settings_file;
 #[cfg(feature = "provider")]
 pub mod tls;
 

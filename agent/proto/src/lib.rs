@@ -1,5 +1,6 @@
 //! The protocol of Tidegate without sockets, files or a clock: bytes, time and randomness are parameters.
 //! Nothing here may ask the operating system; `SystemEntropy` is the one value a caller passes in to allow randomness.
+//! One thing draws its own: aws-lc's ML-KEM takes no entropy (`channel::pq`).
 
 pub mod api;
 pub mod auth;

@@ -271,6 +271,30 @@ async fn limits_hold_per_pseudonym() {
 }
 
 #[tokio::test]
+async fn limits_hold_for_the_whole_org() {
+    let limits = Limits {
+        links: 4,
+        circuits: 2,
+        ..Limits::default()
+    };
+    let stage = Stage::start(limits).await;
+    let people = [
+        stage.agent("ana").await,
+        stage.agent("ben").await,
+        stage.agent("cem").await,
+    ];
+    let _outlet = stage.outlet("db").await;
+
+    let holder = NoiseSecret::generate(&SystemEntropy);
+    let pass = stage.pass(PassRole::Agent, &holder, "dora");
+    assert!(stage.link(&holder, &pass).await.is_err());
+    people[0].open(WAREHOUSE).await.unwrap();
+    people[1].open(WAREHOUSE).await.unwrap();
+    assert_eq!(people[2].open(WAREHOUSE).await, Err(BUSY));
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn the_newest_links_of_a_pseudonym_stay() {
     let stage = Stage::start(Limits {
         links_per_pseudonym: 2,

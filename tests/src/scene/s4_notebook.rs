@@ -1,11 +1,13 @@
 //! Step 4: a real Jupyter kernel executes the committed notebook through the inlet.
-//! And the database's password is looked for everywhere on the laptop, and not found.
+//! And the secrets of this connection are looked for everywhere on the laptop, and not found.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Desk, World};
-use crate::company::SERVICE_PORT;
+use crate::company::{ORG, SERVICE_PORT};
 use crate::ground::Site;
 use crate::laptop::Findings;
 use crate::narrator::Narrator;
@@ -15,6 +17,8 @@ use crate::user::User;
 use crate::warehouse::{DATABASE, FLIGHTS, LOGIN};
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// What the search for secrets has to find.
+const CANARY: &str = "canary-of-the-search-for-secrets";
 /// July.
 const WORST_MONTH: u32 = 7;
 
@@ -44,22 +48,71 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
     if world.stage.ground().network().is_some() {
         strangers_are_refused(narrator, world, desk).await?;
     }
-    for secret in [world.warehouse.password.as_str(), LOGIN] {
-        let places = [
-            files_with(&desk.laptop.home(), secret),
-            memory_with(world, secret),
-        ]
-        .concat();
+    no_secret_lies_about(narrator, world, desk).await
+}
+
+/// The database's login, her refresh token and the device's key: in her home, her temporary files, and what her programs
+/// were started with.
+async fn no_secret_lies_about(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
+    let mut secrets = vec![world.warehouse.password.clone(), LOGIN.to_owned()];
+    for kind in ["refresh", "identity"] {
+        secrets.push(in_keyring(desk, kind).await?);
+    }
+    let canary = desk.laptop.home().join(".canary");
+    std::fs::write(&canary, CANARY)?;
+    let seen = found_on(world, desk, CANARY);
+    let found: Vec<_> = secrets
+        .iter()
+        .map(|secret| found_on(world, desk, secret))
+        .collect();
+    std::fs::remove_file(&canary)?;
+    if seen? != [canary.display().to_string()] {
+        return Err(Trouble::new("the search for secrets does not find one"));
+    }
+    for places in found {
+        let places = places?;
         if !places.is_empty() {
             return Err(Trouble::new(format!(
-                "the database's login is on the laptop: {}",
+                "a secret is on the laptop: {}",
                 places.join(", ")
             )));
         }
     }
-    narrator
-        .say("the database's login is nowhere on the laptop: no file, no argument, no environment");
+    narrator.say(
+        "the database's login, the refresh token and the device's key lie nowhere on the laptop: no file, no argument, no environment",
+    );
     Ok(())
+}
+
+/// A secret that the keyring keeps for her.
+async fn in_keyring(desk: &Desk, kind: &str) -> Outcome<String> {
+    let name = format!("{ORG}/{kind}");
+    let look = ["lookup", "service", "tidegate", "username", &name];
+    let secret = desk
+        .laptop
+        .terminal("keyring", "secret-tool", &look)
+        .await?;
+    match secret.trim() {
+        secret if secret.len() >= 16 => Ok(secret.to_owned()),
+        _ => Err(Trouble::new(format!("the keyring holds no {kind}"))),
+    }
+}
+
+fn found_on(world: &World, desk: &Desk, secret: &str) -> Outcome<Vec<String>> {
+    let mut found = files_with(&desk.laptop.home(), secret)?;
+    let mut looked_at = BTreeSet::new();
+    for pid in world.stage.pids_of(User::Analyst) {
+        for folder in ["tmp", "dev/shm"] {
+            let folder = PathBuf::from(format!("/proc/{pid}/root/{folder}"));
+            // Many of her programs share one.
+            let which = std::fs::metadata(&folder).map(|facts| (facts.dev(), facts.ino()));
+            if which.is_ok_and(|which| looked_at.insert(which)) {
+                found.extend(files_with(&folder, secret)?);
+            }
+        }
+    }
+    found.extend(memory_with(world, secret));
+    Ok(found)
 }
 
 /// Another user of the same laptop, at the same port. Ana is told.
@@ -87,21 +140,31 @@ async fn strangers_are_refused(narrator: &Narrator, world: &World, desk: &Desk) 
     desk.window.click("problem-dismiss-TG-6002").await
 }
 
-/// Files under a folder that contain the secret.
-fn files_with(folder: &Path, secret: &str) -> Vec<String> {
+/// Files under a folder that contain the secret. What cannot be looked at is an error: it may hold one.
+fn files_with(folder: &Path, secret: &str) -> Outcome<Vec<String>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else {
+    for entry in there(std::fs::read_dir(folder))?.into_iter().flatten() {
+        let entry = entry?;
+        let (path, Some(kind)) = (entry.path(), there(entry.file_type())?) else {
             continue;
         };
         if kind.is_dir() {
-            found.extend(files_with(&path, secret));
-        } else if kind.is_file() && contains(&std::fs::read(&path).unwrap_or_default(), secret) {
+            found.extend(files_with(&path, secret)?);
+        } else if kind.is_file()
+            && there(std::fs::read(&path))?.is_some_and(|bytes| contains(&bytes, secret))
+        {
             found.push(path.display().to_string());
         }
     }
-    found
+    Ok(found)
+}
+
+/// Programs take their files away while we look.
+fn there<T>(looked: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match looked {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        looked => looked.map(Some),
+    }
 }
 
 /// Arguments and environments of her processes that contain the secret.

@@ -21,8 +21,9 @@ pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) 
     } else {
         desk.tray.click(&format!("Disconnect {SERVICE}")).await?;
     }
-    query.ends(narrator, world, Instant::now(), BY_YOU).await?;
-    record(narrator, world, already, BY_YOU).await?;
+    let since = Instant::now();
+    query.ends(narrator, world, since, BY_YOU).await?;
+    record(narrator, world, (already, since), BY_YOU).await?;
     desk.window.shows(&format!("connect-{SERVICE}")).await?;
     desk.window
         .picture(&narrator.picture("window-9-disconnected"))
@@ -41,7 +42,7 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
     let since = Instant::now();
     narrator.say(format!("tidegate revoke: {}", said.trim()));
     query.ends(narrator, world, since, BY_ADMIN).await?;
-    record(narrator, world, already, BY_ADMIN).await?;
+    record(narrator, world, (already, since), BY_ADMIN).await?;
     desk.window
         .picture(&narrator.picture("window-10-revoked"))
         .await?;
@@ -56,15 +57,21 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
 }
 
 /// The outlet's record of the portal is closed with bytes and reason, and the chain holds.
-async fn record(narrator: &Narrator, world: &World, already: usize, code: &str) -> Outcome<()> {
-    let event = closed_portal(world, already).await?;
+async fn record(
+    narrator: &Narrator,
+    world: &World,
+    (already, since): (usize, Instant),
+    code: &str,
+) -> Outcome<()> {
+    let event = closed_portal(world, already, since).await?;
     let what = &event["what"];
     narrator.say(format!(
         "audit: portal closed, {} bytes sent, {} received, reason {}",
         what["sent"], what["received"], what["reason"]
     ));
-    let complete =
-        what["sent"].as_u64() > Some(0) && what["reason"].to_string().contains(&code[3..]);
+    let complete = what["sent"].as_u64() > Some(0)
+        && what["received"].as_u64() > Some(0)
+        && what["reason"].to_string().contains(&code[3..]);
     if !complete {
         return Err(Trouble::new(format!(
             "the record of the portal lacks its bytes or the reason {code}: {event}"

@@ -12,6 +12,8 @@ use crate::narrator::{Hands, Narrator};
 use crate::trouble::{Outcome, Trouble};
 
 const NOBODYS: &str = "nonesuch";
+/// What whoever may not is told, and whoever asks for what is not there.
+const NOT_AVAILABLE: &str = "TG-2001";
 
 pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<()> {
     bob(narrator, world).await?;
@@ -44,17 +46,27 @@ async fn bob(narrator: &Narrator, world: &World) -> Outcome<()> {
     browser.sign_in(&world.provider.bob, None).await?;
     browser.let_go().await?;
     let mut login = login;
-    login.ended(Duration::from_secs(30)).await?;
+    if !login.ended(Duration::from_secs(30)).await?.success() {
+        let said = login.stderr();
+        return Err(Trouble::new(format!("Bob was not signed in: {said}")));
+    }
 
     let status = laptop
         .terminal("bob-status", &tidegate, &["status", "--json"])
         .await?;
-    if status.contains(SERVICE) {
-        return Err(Trouble::new(format!("Bob sees the warehouse: {status}")));
+    if !status.contains("\"signed_in\"") || status.contains(SERVICE) {
+        return Err(Trouble::new(format!(
+            "Bob should be signed in, and not see the warehouse: {status}"
+        )));
     }
     let forbidden = refusal(&laptop, &tidegate, SERVICE).await?;
     let unknown = refusal(&laptop, &tidegate, NOBODYS).await?;
     narrator.say(format!("Bob: tidegate connect {SERVICE}\n     {forbidden}"));
+    if !forbidden.contains(NOT_AVAILABLE) {
+        return Err(Trouble::new(format!(
+            "Bob was refused for another reason: {forbidden}"
+        )));
+    }
     // The name begins a sentence, so its first letter may be large.
     if forbidden.to_lowercase().replace(SERVICE, NOBODYS) != unknown.to_lowercase() {
         return Err(Trouble::new(format!(
@@ -79,9 +91,9 @@ async fn refusal(laptop: &Laptop, tidegate: &std::path::Path, service: &str) -> 
     Ok(said)
 }
 
-/// Every port of both addresses of the private network. The hub's range is scanned too, to see that the scanner sees.
+/// Every port of both addresses of the private network. The hub's are scanned in the same way, to see that the scanner sees.
 fn scan(narrator: &Narrator, world: &World, network: &Network) -> Outcome<()> {
-    let seen = knock(network, world.stage.ground().hub(), 7000..=8000)?;
+    let seen = knock(network, world.stage.ground().hub(), 1..=u16::MAX)?;
     if !seen.contains(&crate::ground::HUB_PORT) {
         return Err(Trouble::new(format!(
             "the scanner does not even see the hub: {seen:?}"

@@ -57,7 +57,7 @@ impl RunningQuery {
         let port = refuses(world, since).await?;
         narrator.say(format!("the port refuses after {} ms", port.as_millis()));
         self.0
-            .ended(AT_ONCE.saturating_sub(since.elapsed()) + Duration::from_millis(200))
+            .ended(AT_ONCE.saturating_sub(since.elapsed()))
             .await
             .doing("end the query")?;
         let said = self.0.stderr();
@@ -71,7 +71,8 @@ impl RunningQuery {
                 "the FATAL does not carry {code}: {said}"
             )));
         }
-        world.warehouse.is_left_alone(AT_ONCE).await?;
+        let rest = AT_ONCE.saturating_sub(since.elapsed());
+        world.warehouse.is_left_alone(rest).await?;
         narrator.say(format!(
             "the database's session is gone after {} ms",
             since.elapsed().as_millis()
@@ -80,9 +81,9 @@ impl RunningQuery {
     }
 }
 
-/// The outlet's record of the last portal that was closed.
-pub(super) async fn closed_portal(world: &World, already: usize) -> Outcome<Value> {
-    let until = Instant::now() + AT_ONCE;
+/// The outlet's record of the last portal that was closed, which has to be there within the same second.
+pub(super) async fn closed_portal(world: &World, already: usize, since: Instant) -> Outcome<Value> {
+    let until = since + AT_ONCE;
     loop {
         let all: Vec<Value> = world
             .company

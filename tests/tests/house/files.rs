@@ -43,6 +43,23 @@ const IMPURE: &[(&str, &str)] = &[
     ("SystemTime::now", "time is a parameter"),
     ("Instant::now", "time is a parameter"),
     ("std::env::", "configuration is a parameter"),
+    ("rand::fill", "randomness is a parameter"),
+    ("SystemRandom", "randomness is a parameter"),
+    ("DecapsulationKey::generate", "randomness is a parameter"),
+];
+
+/// Where the words of [`IMPURE`] may stand all the same.
+const IMPURE_FOR_A_REASON: &[(&str, &str, &str)] = &[
+    (
+        "agent/proto/src/entropy.rs",
+        "rand::fill",
+        "it is what callers pass in to allow randomness",
+    ),
+    (
+        "agent/proto/src/channel/pq.rs",
+        "DecapsulationKey::generate",
+        "aws-lc's ML-KEM takes no entropy",
+    ),
 ];
 
 #[test]
@@ -157,7 +174,12 @@ fn the_pure_crates_ask_the_machine_for_nothing() {
         {
             let text = without_tests(&read(&file));
             for (word, reason) in IMPURE {
-                assert!(!code_contains(&text, word), "{file} says {word}: {reason}");
+                let excused = IMPURE_FOR_A_REASON
+                    .iter()
+                    .any(|(path, what, _)| *path == file && what == word);
+                let says = code_contains(&text, word);
+                assert!(!says || excused, "{file} says {word}: {reason}");
+                assert!(says || !excused, "{file} no longer says {word}");
             }
         }
     }

@@ -136,8 +136,8 @@ fn last(path: &Path, owner: &RootKey) -> u64 {
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
-    let small =
-        std::fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() <= MAX_FILE);
+    let small = std::fs::metadata(path)
+        .is_ok_and(|about| about.is_file() && about.len() <= MAX_FILE as u64);
     let text = small.then(|| std::fs::read_to_string(path).ok()).flatten();
     text.ok_or_else(|| {
         let cause = "It is not there, or is no text of at most 256 KiB.";

@@ -13,11 +13,12 @@ use mistake::Notes;
 pub use reader::Reader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidegate_link::settings_file;
 use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 
 /// The largest file that is read, in bytes.
-pub const MAX_FILE: u64 = 256 * 1024;
+pub const MAX_FILE: usize = 256 * 1024;
 /// Most services one outlet serves.
 const MAX_SERVICES: usize = 256;
 
@@ -274,7 +275,7 @@ fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
 /// # Errors
 /// Every mistake in it, at once.
 pub fn load<T>(path: &Path, read: impl FnOnce(Reader<'_>) -> Option<T>) -> Result<T, Mistakes> {
-    let text = read_bounded(path)?;
+    let text = text_of(path)?;
     let base = path.parent().unwrap_or(Path::new("."));
     parse(&text, base, read)
 }
@@ -297,24 +298,15 @@ fn parse<T>(
     }
 }
 
-fn read_bounded(path: &Path) -> Result<String, Mistakes> {
-    let one = |reason: String| {
+fn text_of(path: &Path) -> Result<String, Mistakes> {
+    settings_file::read(path, MAX_FILE).map_err(|error| {
         let fix = "the path of a readable TOML file after --config".to_owned();
         Mistakes(vec![ConfigMistake {
             key: path.display().to_string(),
-            reason,
+            reason: error.to_string(),
             fix,
         }])
-    };
-    let about =
-        std::fs::metadata(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))?;
-    if !about.is_file() {
-        return Err(one("it is not a file".to_owned()));
-    }
-    if about.len() > MAX_FILE {
-        return Err(one("it is larger than 256 KiB".to_owned()));
-    }
-    std::fs::read_to_string(path).map_err(|e| one(format!("it cannot be read ({})", e.kind())))
+    })
 }
 
 fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {

@@ -163,6 +163,20 @@ fn names_the_line_that_is_not_toml() {
 }
 
 #[test]
+fn a_file_that_every_user_can_change_is_no_configuration() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("outlet.toml");
+    std::fs::write(&path, "").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+
+    assert_eq!(
+        OutletConfig::load(&path).err().unwrap().0[0].reason,
+        "every user can change it; take that right away: chmod o-w on it"
+    );
+}
+
+#[test]
 fn refuses_files_that_are_no_files() {
     let dir = tempfile::tempdir().unwrap();
     for path in [

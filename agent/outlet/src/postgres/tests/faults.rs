@@ -8,18 +8,25 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::target_tls::{TargetTls, Trust};
 
-/// The promise is 250 ms; an unoptimised build on a busy machine is given some more.
-const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 250 });
+/// The promise.
+const SOON: Duration = Duration::from_millis(250);
 
 async fn refused_with(stage: &Stage, code: Code, state: &str) {
-    let (heard, end, took) = stage.refusal().await;
-
-    let problem = Problem::new(code).service(stage.service.name());
-    assert_eq!(end, PortalEnd::Refused(problem), "{heard:?}");
-    assert_eq!((heard.severity(), heard.code().code()), ("FATAL", state));
-    assert!(heard.message().ends_with(&format!("({code})")), "{heard:?}");
-    assert!(heard.hint().is_some_and(|hint| hint.ends_with('.')));
-    assert!(took < SOON, "took {took:?}");
+    let mut best = Duration::MAX;
+    // The machine may be busy once, the outlet is slow every time; what is said has to be right every time.
+    for _ in 0..5 {
+        let (heard, end, took) = stage.refusal().await;
+        let problem = Problem::new(code).service(stage.service.name());
+        assert_eq!(end, PortalEnd::Refused(problem), "{heard:?}");
+        assert_eq!((heard.severity(), heard.code().code()), ("FATAL", state));
+        assert!(heard.message().ends_with(&format!("({code})")), "{heard:?}");
+        assert!(heard.hint().is_some_and(|hint| hint.ends_with('.')));
+        best = best.min(took);
+        if best < SOON {
+            break;
+        }
+    }
+    assert!(best < SOON, "took {best:?}");
     let ready = stage.service.ready().await;
     let looked = stage
         .service

@@ -1,0 +1,183 @@
+//! Files that people write and programs obey: settings and rules. Read only where no stranger can have written them.
+//! Unlike a key, they may be readable by everybody, belong to root, and stand behind links: mounts are made of links.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// Why such a file was not read.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SettingsFileError {
+    #[error("it does not exist")]
+    Missing,
+    #[error("it is not a file")]
+    NotAFile,
+    #[error("every user can change it; take that right away: chmod o-w on it")]
+    OpenToAll,
+    #[error("it belongs to another user; let root or the user who runs this own it: chown it")]
+    ForeignOwner,
+    #[error("it is larger than {} KiB", .0 / 1024)]
+    TooLarge(usize),
+    #[error("it is not UTF-8 text")]
+    NotText,
+    #[error("it cannot be read ({0})")]
+    Io(io::ErrorKind),
+}
+
+/// The text at `path`, of at most `limit` bytes. The checks are made on the opened file, never on its name.
+///
+/// # Errors
+/// When it is missing, no regular file, another user's (root may own it, and root may read everybody's), writable
+/// for everybody, larger than `limit`, or no text.
+pub fn read(path: &Path, limit: usize) -> Result<String, SettingsFileError> {
+    let file = open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SettingsFileError::Missing,
+        kind => SettingsFileError::Io(kind),
+    })?;
+    let facts = file
+        .metadata()
+        .map_err(|e| SettingsFileError::Io(e.kind()))?;
+    if !facts.is_file() {
+        return Err(SettingsFileError::NotAFile);
+    }
+    no_strangers(&facts)?;
+    text_of(file, limit)
+}
+
+fn text_of(file: File, limit: usize) -> Result<String, SettingsFileError> {
+    let mut text = Vec::new();
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut text)
+        .map_err(|e| SettingsFileError::Io(e.kind()))?;
+    if text.len() > limit {
+        return Err(SettingsFileError::TooLarge(limit));
+    }
+    String::from_utf8(text).map_err(|_| SettingsFileError::NotText)
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    // NONBLOCK: a pipe under this name must not hold us.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+#[cfg(unix)]
+fn no_strangers(facts: &std::fs::Metadata) -> Result<(), SettingsFileError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owners = Owners {
+        file: facts.uid(),
+        us: rustix::process::geteuid().as_raw(),
+    };
+    owners.judge(facts.mode())
+}
+
+/// Whose the file is, and who reads it.
+#[cfg(unix)]
+struct Owners {
+    file: u32,
+    us: u32,
+}
+
+#[cfg(unix)]
+impl Owners {
+    fn judge(&self, mode: u32) -> Result<(), SettingsFileError> {
+        if self.us != 0 && self.file != 0 && self.file != self.us {
+            return Err(SettingsFileError::ForeignOwner);
+        }
+        if mode & 0o002 != 0 {
+            return Err(SettingsFileError::OpenToAll);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    // A directory cannot be opened there as a file, and there are no pipes under a file's name.
+    File::open(path)
+}
+
+#[cfg(not(unix))]
+fn no_strangers(_: &std::fs::Metadata) -> Result<(), SettingsFileError> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    const LIMIT: usize = 2048;
+
+    fn chmod(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn reads_settings_that_only_their_owner_can_change_behind_links_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("settings"), dir.path().join("link"));
+        std::fs::write(&path, "a = 1").unwrap();
+        symlink(&path, &link).unwrap();
+
+        for mode in [0o600, 0o644, 0o664] {
+            chmod(&path, mode);
+            assert_eq!(read(&link, LIMIT), Ok("a = 1".to_owned()), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn refuses_settings_that_every_user_can_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("settings"), dir.path().join("link"));
+        std::fs::write(&path, "a = 1").unwrap();
+        symlink(&path, &link).unwrap();
+
+        for mode in [0o666, 0o602, 0o777] {
+            chmod(&path, mode);
+            assert_eq!(read(&path, LIMIT), Err(SettingsFileError::OpenToAll));
+            assert_eq!(read(&link, LIMIT), Err(SettingsFileError::OpenToAll));
+        }
+    }
+
+    #[test]
+    fn refuses_settings_of_another_user() {
+        // Root may read everybody's, so the rule is asked as the user it is for.
+        let facts = std::fs::metadata("/etc/hostname").unwrap();
+        let theirs = Owners {
+            file: 1001,
+            us: 1000,
+        };
+        assert_eq!(theirs.judge(0o644), Err(SettingsFileError::ForeignOwner));
+        for file in [0, 1000] {
+            assert_eq!(Owners { file, us: 1000 }.judge(0o644), Ok(()));
+        }
+        let root = Owners { file: 1001, us: 0 };
+        assert_eq!(root.judge(0o644), Ok(()));
+        assert_eq!(no_strangers(&facts), Ok(()), "root's own serves everybody");
+    }
+
+    #[test]
+    fn refuses_settings_that_are_a_pipe_a_device_a_directory_endless_or_no_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let (huge, binary) = (dir.path().join("huge"), dir.path().join("binary"));
+        std::fs::write(&huge, vec![b'#'; LIMIT + 1]).unwrap();
+        std::fs::write(&binary, [0xff, 0xfe]).unwrap();
+
+        for path in [&pipe, Path::new("/dev/zero"), dir.path()] {
+            assert_eq!(read(path, LIMIT), Err(SettingsFileError::NotAFile));
+        }
+        assert_eq!(read(&huge, LIMIT), Err(SettingsFileError::TooLarge(LIMIT)));
+        assert_eq!(read(&binary, LIMIT), Err(SettingsFileError::NotText));
+        let missing = dir.path().join("missing");
+        assert_eq!(read(&missing, LIMIT), Err(SettingsFileError::Missing));
+    }
+}
