@@ -17,6 +17,7 @@ use tidegate_proto::statement::{DeviceChain, Promised};
 
 use crate::hub::api::HubIdentity;
 use crate::hub::trust::Trust;
+use crate::problems;
 
 /// Largest state file that is read, in bytes.
 const LIMIT: usize = 8 << 20;
@@ -129,12 +130,7 @@ impl Disk {
 }
 
 fn unusable(path: &Path, error: KeyFileError) -> Problem {
-    let code = match error {
-        KeyFileError::OpenToOthers | KeyFileError::ForeignOwner | KeyFileError::Symlink => {
-            Code::KeyFileOpen
-        }
-        _ => Code::DataDirUnusable,
-    };
+    let code = problems::of_file(error);
     Problem::new(code).path(&path.display().to_string())
 }
 

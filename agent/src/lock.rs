@@ -8,6 +8,7 @@ use tidegate_link::keyfile;
 use tidegate_proto::problem::{Code, Problem};
 
 use crate::platform::folder::lockable;
+use crate::problems;
 
 /// Held for as long as the agent lives.
 #[derive(Debug)]
@@ -27,8 +28,9 @@ impl Lock {
 
     /// Makes sure that a directory is this user's alone, and locks it.
     pub(crate) fn take_private(dir: &Path) -> Result<Self, Problem> {
-        keyfile::private_directory(dir)
-            .map_err(|_| Problem::new(Code::KeyFileOpen).path(&dir.display().to_string()))?;
+        keyfile::private_directory(dir).map_err(|error| {
+            Problem::new(problems::of_file(error)).path(&dir.display().to_string())
+        })?;
         Self::take(dir)
     }
 }
@@ -37,6 +39,23 @@ impl Lock {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_that_cannot_be_made_is_not_called_open_to_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let in_its_place = dir.path().join("file");
+        std::fs::write(&in_its_place, "").unwrap();
+        let open = dir.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
+
+        let refused = |path: &Path| Lock::take_private(path).unwrap_err().code;
+        assert_eq!(refused(&in_its_place), Code::DataDirUnusable);
+        assert_eq!(refused(Path::new("/proc/none")), Code::DataDirUnusable);
+        assert_eq!(refused(&open), Code::KeyFileOpen);
+    }
 
     #[test]
     fn the_second_agent_is_told_that_there_is_one() {

@@ -1,6 +1,7 @@
 //! Turns the errors of this crate into problems a person can read: the one place where technical reasons become codes.
 //! A newcomer would match on texts: every input here is a typed error, every output a code with facts.
 
+use tidegate_link::keyfile::KeyFileError;
 use tidegate_link::{LinkError, PortalError};
 use tidegate_proto::channel::ChannelError;
 use tidegate_proto::names::ServiceName;
@@ -132,8 +133,23 @@ pub(crate) fn of_store(error: StoreError) -> Problem {
         StoreError::Locked => Code::KeyringLocked,
         StoreError::Silent => Code::KeyringSilent,
         StoreError::Absent | StoreError::TooLarge | StoreError::Damaged => Code::KeyringAbsent,
-        StoreError::File(_) => Code::KeyFileOpen,
+        StoreError::File(error) => of_file(error),
     })
+}
+
+/// Why a file or folder of ours cannot be used: whether somebody else could have had a hand in it, or not.
+pub(crate) fn of_file(error: KeyFileError) -> Code {
+    match error {
+        KeyFileError::OpenToOthers | KeyFileError::ForeignOwner | KeyFileError::Symlink => {
+            Code::KeyFileOpen
+        }
+        KeyFileError::Missing
+        | KeyFileError::Exists
+        | KeyFileError::NotAFile
+        | KeyFileError::NotADirectory
+        | KeyFileError::TooLarge
+        | KeyFileError::Io(_) => Code::DataDirUnusable,
+    }
 }
 
 pub(crate) fn of_provider(error: ProviderError, issuer: &str) -> Problem {

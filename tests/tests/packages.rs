@@ -41,6 +41,12 @@ fn the_packages_need_what_they_link_to_and_no_more_than_a_laptop_has() {
     );
     assert!(needs("tidegate-desktop").contains("libwebkit2gtk-4.1-0"));
     assert!(needs("tidegate-desktop").contains("libayatana-appindicator3-1"));
+    // Opened when it runs, so rpm does not find it by looking.
+    assert!(
+        built
+            .rpm_requires("tidegate-desktop")
+            .contains("libayatana-appindicator-gtk3")
+    );
 }
 
 #[test]

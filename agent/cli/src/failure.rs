@@ -259,6 +259,7 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
@@ -327,19 +328,41 @@ mod tests {
 
     #[test]
     fn a_script_can_tell_what_to_do_from_the_exit_code() {
+        // Every code there is: whoever adds one decides what a script is told, whoever moves one breaks scripts.
         let table = [
-            (Code::NotAvailable, 8),
-            (Code::SignInNeeded, 3),
-            (Code::Revoked, 4),
-            (Code::HubUnreachable, 5),
-            (Code::PortTaken, 6),
-            (Code::TimedOut, 7),
-            (Code::NotJoined, 9),
-            (Code::Internal, 10),
+            (2, "2029"),
+            (
+                3,
+                "2003 3001 3002 3004 3005 3006 3007 3008 3009 3010 3011 3012 3013 3014 3015 3016 3017 3018",
+            ),
+            (
+                4,
+                "2002 2004 2005 2006 2007 2008 2020 2021 2022 2023 2024 2025 2026 2030 2031 2032 4002 4003 4004 4009 4015 7002 7007 7020 7021",
+            ),
+            (
+                5,
+                "1001 1002 1003 1004 1005 1007 1009 1010 1011 1012 5001 5002 5003 5004 5006 5007 5008 5009 5010 5011 7001 7003 7004 7005 7006 7008 7009",
+            ),
+            (
+                6,
+                "1006 4001 4005 4006 4008 4010 4011 4012 4013 4014 4016 4017 4030 4031 6001 6002 6003 6004 6005 6006 6007 6008 6009 6010 6011 6012 6013 6014 6015 6016 6017",
+            ),
+            (7, "1008 2027 3003 5005"),
+            (8, "2001 2028"),
+            (9, "4007"),
+            (10, "9001 9002 9003"),
         ];
 
-        for (code, number) in table {
-            assert_eq!(exit(code) as u8, number, "{code}");
+        let mut told: BTreeMap<u8, Vec<String>> = BTreeMap::new();
+        for code in Code::ALL {
+            let number = code.number().to_string();
+            told.entry(exit(*code) as u8).or_default().push(number);
         }
+        for (exit, codes) in table {
+            let mut now = told.remove(&exit).unwrap_or_default();
+            now.sort();
+            assert_eq!(now.join(" "), codes, "exit {exit}");
+        }
+        assert!(told.is_empty(), "{told:?}");
     }
 }

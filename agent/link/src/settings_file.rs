@@ -5,6 +5,14 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+#[cfg(not(unix))]
+#[path = "settings_file/windows.rs"]
+mod system;
+#[cfg(unix)]
+#[path = "settings_file/unix.rs"]
+mod system;
+use system::{no_strangers, open};
+
 /// Why such a file was not read.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SettingsFileError {
@@ -55,55 +63,6 @@ fn text_of(file: File, limit: usize) -> Result<String, SettingsFileError> {
     String::from_utf8(text).map_err(|_| SettingsFileError::NotText)
 }
 
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    // NONBLOCK: a pipe under this name must not hold us.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-}
-
-#[cfg(unix)]
-fn no_strangers(facts: &std::fs::Metadata) -> Result<(), SettingsFileError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let owners = Owners {
-        file: facts.uid(),
-        us: rustix::process::geteuid().as_raw(),
-    };
-    owners.judge(facts.mode())
-}
-
-/// Whose the file is, and who reads it.
-#[cfg(unix)]
-struct Owners {
-    file: u32,
-    us: u32,
-}
-
-#[cfg(unix)]
-impl Owners {
-    fn judge(&self, mode: u32) -> Result<(), SettingsFileError> {
-        if self.us != 0 && self.file != 0 && self.file != self.us {
-            return Err(SettingsFileError::ForeignOwner);
-        }
-        if mode & 0o002 != 0 {
-            return Err(SettingsFileError::OpenToAll);
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    // A directory cannot be opened there as a file, and there are no pipes under a file's name.
-    File::open(path)
-}
-
-#[cfg(not(unix))]
-fn no_strangers(_: &std::fs::Metadata) -> Result<(), SettingsFileError> {
-    Ok(())
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -143,23 +102,6 @@ mod tests {
             assert_eq!(read(&path, LIMIT), Err(SettingsFileError::OpenToAll));
             assert_eq!(read(&link, LIMIT), Err(SettingsFileError::OpenToAll));
         }
-    }
-
-    #[test]
-    fn refuses_settings_of_another_user() {
-        // Root may read everybody's, so the rule is asked as the user it is for.
-        let facts = std::fs::metadata("/etc/hostname").unwrap();
-        let theirs = Owners {
-            file: 1001,
-            us: 1000,
-        };
-        assert_eq!(theirs.judge(0o644), Err(SettingsFileError::ForeignOwner));
-        for file in [0, 1000] {
-            assert_eq!(Owners { file, us: 1000 }.judge(0o644), Ok(()));
-        }
-        let root = Owners { file: 1001, us: 0 };
-        assert_eq!(root.judge(0o644), Ok(()));
-        assert_eq!(no_strangers(&facts), Ok(()), "root's own serves everybody");
     }
 
     #[test]

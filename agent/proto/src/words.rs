@@ -549,8 +549,8 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::RevokedByAdmin => [
             "Access was taken back",
-            "The connection to {service|the service} cannot go on because an administrator took your access back.",
-            "Ask your administrator if you still need it.",
+            "The connection to {service|the service} cannot go on because your access from this computer was taken back, by an administrator or from another computer of yours.",
+            "If that was not you, ask your administrator.",
         ],
         Code::Expired => [
             "Time is up",

@@ -31,10 +31,16 @@ const LAPTOP: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "agent/link/src/",
-        &[(
-            "agent/link/src/keyfile",
-            "who may read a file is asked differently; the rest is common",
-        )],
+        &[
+            (
+                "agent/link/src/keyfile",
+                "who may read a file is asked differently; the rest is common",
+            ),
+            (
+                "agent/link/src/settings_file",
+                "who may change a file is asked differently; the rest is common",
+            ),
+        ],
     ),
     ("agent/proto/src/", &[]),
     ("agent/postgres/src/", &[]),

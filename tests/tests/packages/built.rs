@@ -60,6 +60,23 @@ impl Built {
         }
     }
 
+    /// What the rpm of a package says it needs.
+    pub(crate) fn rpm_requires(&self, package: &str) -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        let rpm = self.files(version, ".rpm").into_iter().find(|path| {
+            path.to_str()
+                .unwrap()
+                .contains(&format!("/{package}-{version}"))
+        });
+        let answer = Command::new("rpm")
+            .args(["-qp", "--requires"])
+            .arg(rpm.unwrap())
+            .output()
+            .unwrap();
+        assert!(answer.status.success());
+        String::from_utf8(answer.stdout).unwrap()
+    }
+
     /// One field of the control file of a package.
     pub(crate) fn field(&self, package: &str, field: &str) -> String {
         let deb = self

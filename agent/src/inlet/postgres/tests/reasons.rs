@@ -59,7 +59,7 @@ async fn whatever_ends_a_session_here_names_the_service() {
         ),
         (
             Code::RevokedByAdmin,
-            "The connection to warehouse cannot go on because an administrator took your access back. (TG-7002)",
+            "The connection to warehouse cannot go on because your access from this computer was taken back, by an administrator or from another computer of yours. (TG-7002)",
         ),
         (
             Code::AppQuitting,
@@ -98,7 +98,7 @@ async fn whatever_an_outlet_ends_a_session_for_names_the_service() {
     let reasons = [
         (
             Code::RevokedByAdmin,
-            "The connection to warehouse cannot go on because an administrator took your access back. (TG-7002)",
+            "The connection to warehouse cannot go on because your access from this computer was taken back, by an administrator or from another computer of yours. (TG-7002)",
         ),
         (
             Code::Expired,
