@@ -160,15 +160,15 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
             ),
         }
     }
-}
-
-fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
     for org in scene.snapshot.iter().flat_map(|snapshot| &snapshot.orgs) {
         let waiting: Vec<_> = access::waits_for_me(org).collect();
         if let Some(text) = access::words::waits(&waiting) {
             menu.entry(format!("access:{}", org.name), text, Intent::OpenWindow);
         }
     }
+}
+
+fn problem_lines(menu: &mut Menu, scene: &Scene<'_>) {
     let mut problems = scene.problems();
     // Titles do not say which of three services it is; the window does.
     let mut said = BTreeSet::new();

@@ -13,8 +13,8 @@ use tidegate_agent::{
     Action, Askable, ConnectStep, Decision, Follower, GrantHere, RequestAt, RequestShown,
     ServiceState, Snapshot,
 };
-use tidegate_app::Intent;
 use tidegate_app::access::{AccessAct, AccessState, AskFor};
+use tidegate_app::{Intent, Item};
 use tidegate_proto::problem::{Code, Problem};
 
 fn request(state: RequestAt) -> RequestShown {
@@ -161,7 +161,11 @@ async fn whoever_decides_is_told_at_once_and_sees_it_in_tray_and_window() {
     );
     assert!(notices[0].body.contains("2 h") && notices[0].body.contains("INC-42 churn numbers"));
     assert_eq!(notices[0].intent("button"), Some(Intent::OpenWindow));
-    assert!(last_menu(&told).intent("access:acme").is_some());
+    let place = |wanted: &str| {
+        let is_it = |item: &Item| matches!(item, Item::Entry { id, .. } if id == wanted);
+        last_menu(&told).items.iter().position(is_it)
+    };
+    assert!(place("ask:acme/warehouse").unwrap() < place("access:acme").unwrap());
     let shown = &last_view(&told).orgs[0].access.waiting;
     assert_eq!(shown.len(), 1);
     assert_eq!(
