@@ -105,7 +105,7 @@ enum Event<A> {
     Started(Result<A, Problem>),
     Snapshot(Option<Arc<Snapshot>>),
     Input(Option<Input>),
-    Answer(Answer),
+    Answer(Box<Answer>),
     Tick,
 }
 
@@ -148,8 +148,8 @@ where
                 started = &mut starting, if matches!(self.engine, Engine::Starting) => Event::Started(started),
                 snapshot = self.engine.next() => Event::Snapshot(snapshot),
                 input = self.inputs.recv() => Event::Input(input),
-                Some(answer) = self.acts.answer() => Event::Answer(answer),
-                Some(kept) = self.own.kept() => Event::Answer(Answer::about_us(kept)),
+                Some(answer) = self.acts.answer() => Event::Answer(Box::new(answer)),
+                Some(kept) = self.own.kept() => Event::Answer(Box::new(Answer::about_us(kept))),
                 () = tokio::time::sleep(pace.unwrap_or(PACE)), if pace.is_some() => Event::Tick,
             };
             if self.handle(event).is_break() {
@@ -165,7 +165,7 @@ where
             Event::Started(Err(problem)) => self.broke(problem),
             Event::Snapshot(Some(snapshot)) => self.learn(snapshot),
             Event::Answer(answer) => {
-                self.hear(answer);
+                self.hear(*answer);
                 if let Engine::Running { agent, .. } = &self.engine {
                     self.acts.go_on(agent);
                 }

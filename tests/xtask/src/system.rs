@@ -174,6 +174,8 @@ impl Drop for NoCluster {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
