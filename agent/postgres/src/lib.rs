@@ -36,5 +36,6 @@ pub use message::{simple_query, terminate};
 pub use opening::{Asked, Opening, OpeningError, Side};
 pub use outflow::Outflow;
 pub use report::{Report, Severity, SqlState};
+pub use scram::Nonce;
 pub use startup::{Startup, StartupError, Version};
 pub use swallow::{Swallow, SwallowError, Swallowed};

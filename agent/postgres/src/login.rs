@@ -1,7 +1,5 @@
 //! The outlet logs in at the database, with a login that never leaves the outlet.
 //! A server that asks for less than SCRAM may be an impostor after the password: it gets nothing.
-//!
-//! The client's SCRAM nonce is drawn where it is needed: the one thing here that is not a parameter.
 
 use postgres_protocol::authentication::md5_hash;
 use zeroize::Zeroizing;
@@ -9,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::cancel::BackendKey;
 use crate::message::{Message, MessageError, first, push, push_authentication_ok, push_text};
 use crate::report::{SqlState, code_of};
-use crate::scram::{self, Binding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, Scram};
+use crate::scram::{self, Binding, Nonce, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, Scram};
 use crate::startup::{Startup, push_backend_key};
 
 /// The longest message during login, and all that is kept of them, in bytes.
@@ -21,6 +19,7 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 pub struct Credentials {
     pub user: String,
     pub password: Zeroizing<String>,
+    pub nonce: Nonce,
 }
 
 /// Weaker ways in that the owner allows. By default none: SCRAM, where the server proves itself too.
@@ -296,7 +295,7 @@ impl Login {
             return Err(LoginFault::Md5);
         }
         let salt: [u8; 4] = salt.try_into().map_err(|_| LoginFault::Nonsense)?;
-        let Credentials { user, password } = &self.credentials;
+        let Credentials { user, password, .. } = &self.credentials;
         let hash = Zeroizing::new(md5_hash(user.as_bytes(), password.as_bytes(), salt));
         push(send, b'p', |body| push_text(body, hash.as_bytes()));
         self.state = State::Proven;
@@ -317,8 +316,10 @@ impl Login {
         if !offers(mechanism) {
             return Err(LoginFault::UnknownMethod);
         }
-        let scram = Scram::begin(self.credentials.password.as_bytes(), binding)
-            .map_err(|_| LoginFault::ServerUnproven)?;
+        let Credentials {
+            password, nonce, ..
+        } = &self.credentials;
+        let scram = Scram::begin(*nonce, password.as_bytes(), binding);
         let message = scram.message();
         push(send, b'p', |body| {
             push_text(body, mechanism.as_bytes());

@@ -14,8 +14,8 @@ pub(crate) const SCRAM_SHA_256_PLUS: &str = "SCRAM-SHA-256-PLUS";
 
 /// A server may ask for more rounds than its default of 4096, but not keep us at it.
 const MOST_ROUNDS: u32 = 100_000;
-/// Random bytes in our nonce.
-const NONCE: usize = 18;
+/// Fresh random bytes for one login, so that nobody can have recorded the answer to it.
+pub type Nonce = [u8; 18];
 
 /// What is said about the TLS connection around the exchange.
 pub(crate) enum Binding {
@@ -67,12 +67,10 @@ pub(crate) struct Proven {
 }
 
 impl Scram {
-    /// Begins with a nonce of its own.
-    pub(crate) fn begin(password: &[u8], binding: Binding) -> Result<Self, Unproven> {
-        let mut random = [0; NONCE];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| Unproven)?;
+    /// Begins with a nonce that nobody has seen.
+    pub(crate) fn begin(nonce: Nonce, password: &[u8], binding: Binding) -> Self {
         // PostgreSQL takes the name from the startup.
-        Ok(Self::with("", STANDARD.encode(random), password, binding))
+        Self::with("", STANDARD.encode(nonce), password, binding)
     }
 
     fn with(name: &str, nonce: String, password: &[u8], binding: Binding) -> Self {

@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use tidegate_postgres::{
-    BackendKey, Boundary, Credentials, Login, Startup, Version, simple_query, terminate,
-};
+use tidegate_postgres::{BackendKey, Boundary, Login, Startup, Version, simple_query, terminate};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::begin::credentials;
 use super::cancels::Backend;
 use super::fault::Fault;
 use super::service::PostgresService;
@@ -65,12 +64,8 @@ async fn visit(service: &PostgresService, backend: &Backend, gone: Instant) -> R
         // A role can change its own defaults; here they do not count.
         .with("search_path", "pg_catalog")
         .with("statement_timeout", "0");
-    let credentials = Credentials {
-        user: access.user.to_string(),
-        password: access.password,
-    };
     let (login, first) = Login::start(
-        credentials,
+        credentials(&access),
         service.accepts(),
         startup,
         access.route.uses_tls(),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_postgres::{
-    Asked, CancelKey, Credentials, Inflow, Login, Opening, OpeningError, Outflow, Side, Startup,
+    Asked, CancelKey, Credentials, Inflow, Login, Nonce, Opening, OpeningError, Outflow, Side,
+    Startup,
 };
-use tidegate_proto::entropy::SystemEntropy;
+use tidegate_proto::entropy::{Entropy as _, SystemEntropy};
 use tidegate_proto::names::{ServiceName, Subject};
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
@@ -260,10 +261,14 @@ async fn log_in(
     })
 }
 
-fn credentials(access: &Access) -> Credentials {
+/// What one login proves itself with.
+pub(super) fn credentials(access: &Access) -> Credentials {
+    let mut nonce = Nonce::default();
+    SystemEntropy.fill(&mut nonce);
     Credentials {
         user: access.user.to_string(),
         password: access.password.clone(),
+        nonce,
     }
 }
 

@@ -26,6 +26,7 @@ fn login(accepts: Accepts, tls: bool) -> (Login, Vec<u8>) {
     let credentials = Credentials {
         user: "loader".into(),
         password: Zeroizing::new("pencil".into()),
+        nonce: [7; 18],
     };
     let startup = Startup::new(Version::V3_2)
         .with("user", "ana")
