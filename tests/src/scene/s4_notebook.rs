@@ -66,8 +66,11 @@ async fn no_secret_lies_about(narrator: &Narrator, world: &World, desk: &Desk) -
         .map(|secret| found_on(world, desk, secret))
         .collect();
     std::fs::remove_file(&canary)?;
-    if seen? != [canary.display().to_string()] {
-        return Err(Trouble::new("the search for secrets does not find one"));
+    let seen = seen?;
+    if seen != [canary.display().to_string()] {
+        return Err(Trouble::new(format!(
+            "the search for secrets found a planted one in {seen:?}"
+        )));
     }
     for places in found {
         let places = places?;
@@ -98,21 +101,32 @@ async fn in_keyring(desk: &Desk, kind: &str) -> Outcome<String> {
     }
 }
 
+/// Where on her laptop it is: her home, what her programs see as temporary, and what they were started with.
 fn found_on(world: &World, desk: &Desk, secret: &str) -> Outcome<Vec<String>> {
-    let mut found = files_with(&desk.laptop.home(), secret)?;
+    // The stage's own folder stands in every /tmp; of what is in it only her home is on her laptop.
+    let stage = identity(world.stage.run().folder())?;
+    let mut found = files_with(&desk.laptop.home(), secret, stage)?;
     let mut looked_at = BTreeSet::new();
     for pid in world.stage.pids_of(User::Analyst) {
         for folder in ["tmp", "dev/shm"] {
-            let folder = PathBuf::from(format!("/proc/{pid}/root/{folder}"));
-            // Many of her programs share one.
-            let which = std::fs::metadata(&folder).map(|facts| (facts.dev(), facts.ino()));
-            if which.is_ok_and(|which| looked_at.insert(which)) {
-                found.extend(files_with(&folder, secret)?);
+            let shared = Path::new("/").join(folder);
+            let hers = PathBuf::from(format!("/proc/{pid}/root/{folder}"));
+            // It may have ended meanwhile. Many of her programs share one; the machine's own holds everybody's things.
+            let Some(which) = there(identity(&hers))? else {
+                continue;
+            };
+            if which != identity(&shared)? && looked_at.insert(which) {
+                found.extend(files_with(&hers, secret, stage)?);
             }
         }
     }
     found.extend(memory_with(world, secret));
     Ok(found)
+}
+
+fn identity(folder: &Path) -> std::io::Result<(u64, u64)> {
+    let facts = std::fs::metadata(folder)?;
+    Ok((facts.dev(), facts.ino()))
 }
 
 /// Another user of the same laptop, at the same port. Ana is told.
@@ -141,7 +155,7 @@ async fn strangers_are_refused(narrator: &Narrator, world: &World, desk: &Desk) 
 }
 
 /// Files under a folder that contain the secret. What cannot be looked at is an error: it may hold one.
-fn files_with(folder: &Path, secret: &str) -> Outcome<Vec<String>> {
+fn files_with(folder: &Path, secret: &str, without: (u64, u64)) -> Outcome<Vec<String>> {
     let mut found = Vec::new();
     for entry in there(std::fs::read_dir(folder))?.into_iter().flatten() {
         let entry = entry?;
@@ -149,7 +163,9 @@ fn files_with(folder: &Path, secret: &str) -> Outcome<Vec<String>> {
             continue;
         };
         if kind.is_dir() {
-            found.extend(files_with(&path, secret)?);
+            if there(identity(&path))?.is_some_and(|folder| folder != without) {
+                found.extend(files_with(&path, secret, without)?);
+            }
         } else if kind.is_file()
             && there(std::fs::read(&path))?.is_some_and(|bytes| contains(&bytes, secret))
         {
@@ -179,7 +195,5 @@ fn memory_with(world: &World, secret: &str) -> Vec<String> {
 }
 
 fn contains(bytes: &[u8], secret: &str) -> bool {
-    bytes
-        .windows(secret.len())
-        .any(|window| window == secret.as_bytes())
+    String::from_utf8_lossy(bytes).contains(secret)
 }

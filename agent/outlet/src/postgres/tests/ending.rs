@@ -29,7 +29,10 @@ async fn an_idle_program_hears_why() {
 
     assert_eq!((heard.severity(), heard.code().code()), ("FATAL", "57P01"));
     assert!(
-        heard.message().contains("took your access back") && heard.message().contains("TG-7002"),
+        heard
+            .message()
+            .contains("your access from this computer was taken back")
+            && heard.message().contains("TG-7002"),
         "{heard:?}"
     );
     assert!(heard.hint().is_some());
