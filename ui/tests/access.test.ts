@@ -1,11 +1,21 @@
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 
+import type { Intent } from "../src/bindings/view";
 import { news } from "../src/news";
 import { asked, askSheet, connected, gallery, request, scene, warehouse, withAccess } from "./gallery";
 import { byId, maybeById, stage } from "./stage";
 
 const gated = { ...warehouse({ is: "idle" }), must_ask: true };
+const other = { ...request, id: "n7w2" };
+const decides = (intent: Intent) => intent.do === "access" && intent.what.is !== "saw";
+/** Until a card takes decisions. */
+const stands = (id: string) =>
+  vi.waitFor(() => expect((maybeById(`approve-${id}`) ?? byId(`decide-deny-sure-${id}`)).getAttribute("aria-disabled")).toBe("false"), 3000);
+/** As if the page had become shorter above it. */
+function move(element: HTMLElement | null): void {
+  Object.defineProperty(element, "offsetTop", { value: 40 });
+}
 const saw = { do: "access", org: "acme", what: { is: "saw", requests: ["k3v9q2mx"] } };
 
 test("a service that has to be asked for says so and leads to the form", async () => {
@@ -53,6 +63,7 @@ test("whoever decides sees who and why, and can give less", async () => {
   const user = userEvent.setup();
   const { asked: sent } = await stage(withAccess([], { waiting: [request] }));
 
+  await stands("k3v9q2mx");
   expect(byId("decide-k3v9q2mx").textContent).toContain("INC-42 churn numbers");
   expect(byId("approve-k3v9q2mx").textContent).toBe("Approve");
   await user.click(byId("give-k3v9q2mx-1800"));
@@ -80,16 +91,39 @@ test("what was asked for as it is needs no number, and a no takes a reason", asy
   const user = userEvent.setup();
   const { asked: sent } = await stage(withAccess([], { waiting: [request] }));
 
-  await user.click(byId("approve-k3v9q2mx"));
+  await stands("k3v9q2mx");
   await user.click(byId("deny-k3v9q2mx"));
   expect(document.activeElement).toBe(byId("decide-because-k3v9q2mx"));
   await user.keyboard("ask on Monday{Enter}");
 
-  const decisions = sent.filter((intent) => intent.do === "access" && intent.what.is !== "saw");
-  expect(decisions).toEqual([
-    { do: "access", org: "acme", what: { is: "approve", request: "k3v9q2mx", seconds: null, read_only: false } },
-    { do: "access", org: "acme", what: { is: "deny", request: "k3v9q2mx", because: "ask on Monday" } },
-  ]);
+  expect(sent.filter(decides)).toEqual([{ do: "access", org: "acme", what: { is: "deny", request: "k3v9q2mx", because: "ask on Monday" } }]);
+});
+
+test("a click counts once, and only on a card that has stood still", async () => {
+  const user = userEvent.setup();
+  const { asked: sent, show } = await stage(withAccess([], { waiting: [request, other] }));
+
+  await user.click(byId("approve-k3v9q2mx"));
+  expect(sent.filter(decides), "it has only just come").toEqual([]);
+  await stands("k3v9q2mx");
+  await user.dblClick(byId("approve-k3v9q2mx"));
+  move(byId("decide-n7w2").querySelector("h2"));
+  await show(withAccess([], { waiting: [other] }));
+  await user.click(byId("approve-n7w2"));
+
+  const one = { is: "approve", request: "k3v9q2mx", seconds: null, read_only: false };
+  expect(sent.filter(decides)).toEqual([{ do: "access", org: "acme", what: one }]);
+  await stands("n7w2");
+  await user.click(byId("approve-n7w2"));
+  expect(sent.filter(decides)).toHaveLength(2);
+});
+
+test("a new request comes behind those that are there, whatever the hub lists first", async () => {
+  const { show } = await stage(withAccess([], { waiting: [request] }));
+  await show(withAccess([], { waiting: [other, request] }));
+
+  const cards = [...document.querySelectorAll("[data-testid^=decide-][role=group]")];
+  expect(cards.map((card) => card.getAttribute("data-testid"))).toEqual(["decide-k3v9q2mx", "decide-n7w2"]);
 });
 
 test("what was asked for can be withdrawn, and what is held given back or extended", async () => {
@@ -116,7 +150,7 @@ test("a screen reader is told who asks, who has seen it and what became of it", 
   const seen = withAccess([], { own: [{ ...asked, progress: ["Seen by bob@acme.example"] }] });
   const approved = withAccess([], { own: [{ ...asked, state: { is: "unused", gives: "1 h", left: "23 h left" } }] });
 
-  expect(news(before, scene("decide-one").view)[0]).toBe("ana@acme.example asks for warehouse: INC-42 churn numbers.");
+  expect(news(before, scene("decide-one").view)[0]).toBe("00u1ana (ana@acme.example, says the hub) asks for warehouse: INC-42 churn numbers.");
   expect(news(before, waits)).toContain("You asked for warehouse.");
   expect(news(waits, seen)).toContain("warehouse: Seen by bob@acme.example.");
   expect(news(seen, approved)).toContain("warehouse: approved, 1 h.");

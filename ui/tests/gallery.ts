@@ -159,7 +159,7 @@ const TIMES = [
 export const request: AccessRequest = {
   id: "k3v9q2mx",
   service: "warehouse",
-  by: "ana@acme.example",
+  by: "00u1ana (ana@acme.example, says the hub)",
   reason: "INC-42 churn numbers",
   wanted: "2 h",
   asked: NOW - 30,
@@ -382,12 +382,12 @@ export const gallery: Record<string, Scene> = {
   "decide-hostile": {
     view: withAccess([], {
       waiting: [
-        { ...request, by: "mallory\\u{202e}@acme.example", reason: `<img src=x onerror=alert(1)> ${"W".repeat(300)} & approved by your administrator`, progress: ["1 of 2 have approved"] },
+        { ...request, by: "00u8mal (mallory\\u{202e}@acme.example, says the hub)", reason: `<img src=x onerror=alert(1)> ${"W".repeat(300)} & approved by your administrator`, progress: ["1 of 2 have approved"] },
         { ...request, id: "m9", more: true, read_only: true, wanted: "2 h, read-only", reason: "one more hour" },
       ],
       given: [
-        { ...request, id: "g1", by: "cleo@acme.example", progress: ["Approved by you"], state: { is: "in_use", left: "40 min left", until: NOW + 2400 } },
-        { ...request, id: "g2", by: "dan@acme.example", emergency: true, progress: ["Nobody approved it: it is an emergency"], state: { is: "unused", gives: "1 h", left: "20 h left" } },
+        { ...request, id: "g1", by: "00u3cle (cleo@acme.example, says the hub)", progress: ["Approved by you"], state: { is: "in_use", left: "40 min left", until: NOW + 2400 } },
+        { ...request, id: "g2", by: "00u4dan (dan@acme.example, says the hub)", emergency: true, progress: ["Nobody approved it: it is an emergency"], state: { is: "unused", gives: "1 h", left: "20 h left" } },
       ],
     }),
   },

@@ -157,7 +157,7 @@ async fn whoever_decides_is_told_at_once_and_sees_it_in_tray_and_window() {
     assert_eq!(notices.len(), 1);
     assert_eq!(
         notices[0].title,
-        "bob@acme.example (00u2bob) asks for warehouse"
+        "00u2bob (bob@acme.example, says the hub) asks for warehouse"
     );
     assert!(notices[0].body.contains("2 h") && notices[0].body.contains("INC-42 churn numbers"));
     assert_eq!(notices[0].intent("button"), Some(Intent::OpenWindow));

@@ -97,7 +97,9 @@ impl Window {
     /// # Errors
     /// When it is not there.
     pub async fn click(&self, id: &str) -> Outcome<()> {
-        let element = self.driver.find(&css(id), self.patience).await?;
+        // What has only just moved takes no click yet.
+        let ready = format!("{}:not([aria-disabled='true'])", css(id));
+        let element = self.driver.find(&ready, self.patience).await?;
         // In the middle, where neither header nor footer lies over it.
         let show = format!(
             "document.querySelector('{}').scrollIntoView({{ block: 'center' }})",

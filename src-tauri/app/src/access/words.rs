@@ -200,10 +200,13 @@ pub fn more(follower: Follower) -> Option<&'static str> {
     }
 }
 
-/// Who asks: the address is the hub's word, so what the device signed stands beside it.
+/// Who asks: first what the device signed. The address is the hub's word and is called that; it closes no parenthesis of ours.
 pub fn who(request: &RequestShown) -> String {
     match &request.name {
-        Some(name) if *name != request.by => format!("{} ({})", label(name), label(&request.by)),
+        Some(name) if *name != request.by => {
+            let name = label(name).replace(['(', ')'], "");
+            format!("{} ({name}, says the hub)", label(&request.by))
+        }
         _ => label(&request.by),
     }
 }
