@@ -13,7 +13,7 @@ use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Process, User, scene};
 
 #[path = "desktop_joined/desk.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // what other plays need of her
 mod desk;
 #[path = "desktop_joined/nothing_cut.rs"]
 mod nothing_cut;

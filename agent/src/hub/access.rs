@@ -52,18 +52,22 @@ impl Access {
         hash: &HandshakeHash,
         grant: Option<&Grant>,
     ) -> Result<Vec<u8>, Problem> {
+        let Legs {
+            identity,
+            credential,
+            id_token_0,
+            rz,
+            id_token_n,
+            enrolment,
+        } = self.legs();
         let auth = Auth {
             service: service.clone(),
-            credential: self.credential.clone(),
-            id_token_0: self.session.id_token_0.to_string(),
-            rz: self.session.rz,
-            identity: self.identity.verify_key(),
-            id_token_n: self
-                .session
-                .id_token_n
-                .as_ref()
-                .map(|token| token.to_string()),
-            enrolment: self.chain.clone(),
+            credential,
+            id_token_0,
+            rz,
+            identity,
+            id_token_n,
+            enrolment,
             grant: grant.cloned(),
             signature: prove(hash, &self.identity),
         };
