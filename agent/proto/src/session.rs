@@ -1,4 +1,4 @@
-//! The outlet's side of one circuit: from the end of the handshake to the end of the last portal (PROTOCOL section 5).
+//! The outlet's side of one circuit: from the end of the handshake to the end of the last portal (PROTOCOL sections 7 and 10).
 //! It holds no socket and no clock, and it never changes its mind by itself: the outlet asks again whenever `Standing` changes.
 
 mod checks;
@@ -10,7 +10,7 @@ use crate::{
     channel::HandshakeHash,
     event::{Peer, PortalOpened, Used},
     frame::Open,
-    grant::{Granted, Live},
+    grant::{Granted, Live, NotLive},
     names::ServiceName,
     permit::Allowed,
     policy::{Action, RequestContext, Resource},
@@ -371,9 +371,15 @@ impl Session {
         };
         let live = granted
             .map(|granted| self.live(proof, granted, s, now))
-            .transpose()?;
+            .transpose();
+        let over = RefusalReason::GrantNotLive(NotLive::Over);
+        let live = match live {
+            // Time that is up may leave what runs some minutes; a policy's no leaves nothing, so it is heard first.
+            Err(reason) if reason == over => Err(reason),
+            counts => Ok(counts?),
+        };
         match s.policy.connect(who, resource, context, now, granted) {
-            Ok(()) => Ok(live),
+            Ok(()) => live,
             Err(denied)
                 if under == Under::Rules && asking_helps(who, resource, s, context, now) =>
             {

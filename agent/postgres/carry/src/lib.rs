@@ -95,14 +95,19 @@ where
 
     /// Last call: the program begins nothing new, and what the server is doing goes on until it has answered.
     /// Gives `None` then; a program that has nothing under way is answered already.
+    ///
+    /// Statements that were sent ahead lie in the server's socket, out of our reach: so the first answer is the last one,
+    /// and the caller ends the rest. Only between that answer and the caller's end can the server begin another.
     pub async fn run_out<Why>(&mut self, ended: impl Future<Output = Why>) -> Option<Carried<Why>> {
         self.inflow.last_call();
+        let answered = self.outflow.ready_for_query();
         let mut ended = pin!(ended);
         let (mut from_program, mut to_program) = tokio::io::split(&mut self.program);
         let (mut from_server, mut to_server) = tokio::io::split(&mut self.server);
         let (mut up_is_over, mut deaf) = (false, None);
         loop {
-            if self.inflow.leaves_idle(self.outflow.ready_for_query()) {
+            let ready = self.outflow.ready_for_query();
+            if ready > answered || self.inflow.leaves_idle(ready) {
                 return None;
             }
             let up_rests = up_is_over || self.inflow.is_shut();

@@ -261,3 +261,26 @@ async fn the_last_call_ends_at_once_what_is_idle_and_what_takes_too_long_at_its_
     let out = busy.run_out(limit).await;
     assert!(matches!(out, Some(Carried::Ended(()))), "{out:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_the_last_call_what_was_sent_ahead_is_not_waited_for() {
+    let (mut carry, mut at_program, mut at_server) = logged_in(true).await;
+    at_program.write_all(&QUERY.repeat(3)).await.unwrap();
+    let mut ahead = vec![0; 3 * QUERY.len()];
+    tokio::select! {
+        carried = carry.run(pending::<()>()) => panic!("{carried:?}"),
+        read = at_server.read_exact(&mut ahead) => assert_eq!(read.unwrap(), 3 * QUERY.len()),
+    }
+    let server = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        at_server.write_all(ANSWER).await.unwrap();
+    };
+
+    let (out, ()) = tokio::join!(carry.run_out(pending::<()>()), server);
+
+    assert!(out.is_none(), "the first answer is the last one: {out:?}");
+    assert!(
+        !carry.leaves_idle(),
+        "the caller cancels what was sent ahead"
+    );
+}

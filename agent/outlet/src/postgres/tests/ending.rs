@@ -1,6 +1,6 @@
 //! Sessions that are ended: the program reads why, and the backend is gone.
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -197,9 +197,7 @@ async fn pipelined_queries_do_not_outlive_the_portal() {
         .with("user", "ana")
         .encode();
     (0..200).for_each(|_| words.extend(tidegate_postgres::simple_query("SELECT pg_sleep(600)")));
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &words)
-        .await
-        .unwrap();
+    stream.write_all(&words).await.unwrap();
     wait_until_busy(&stage, "piper").await;
 
     end.send(revoked()).unwrap();
@@ -324,5 +322,42 @@ async fn after_the_last_call_what_runs_is_answered_what_follows_is_not_begun_and
     assert_eq!(stage.cluster.psql("nyc", "SELECT count(*) FROM begun"), "0");
     stage.cluster.psql("nyc", "DROP TABLE begun");
     stage.sees_no_backend_of("finisher").await;
+    stage.sees_nothing_left();
+}
+
+#[tokio::test]
+async fn after_the_last_call_what_was_sent_ahead_is_ended_with_the_first_answer() {
+    let stage = Stage::alone("hurrier");
+    stage.cluster.psql(
+        "nyc",
+        "DROP TABLE IF EXISTS ahead; CREATE TABLE ahead (what text); GRANT ALL ON ahead TO hurrier",
+    );
+    let (mut stream, portal) = stage.portal("00uana", std::future::pending());
+    let mut words = tidegate_postgres::Startup::new(tidegate_postgres::Version::V3_0)
+        .with("user", "ana")
+        .encode();
+    words.extend(tidegate_postgres::simple_query(
+        "SELECT pg_sleep(1), 'answered'",
+    ));
+    let next = "INSERT INTO ahead SELECT 'ahead' FROM pg_sleep(1)";
+    (0..20).for_each(|_| words.extend(tidegate_postgres::simple_query(next)));
+    stream.write_all(&words).await.unwrap();
+    wait_until_busy(&stage, "hurrier").await;
+
+    stage.last_call.cancel();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    drop(stream);
+
+    let over = Problem::new(Code::GrantEnded).service(stage.service.name());
+    assert_eq!(portal.await.unwrap(), PortalEnd::Ended(over));
+    stage.sees_no_backend_of("hurrier").await;
+    let (tags, last) = whole_messages(&heard);
+    let answers = tags.iter().filter(|tag| **tag == b'C').count();
+    assert_eq!(answers, 1, "what ran was answered, and nothing after it");
+    assert!(String::from_utf8_lossy(last).contains("TG-7020"));
+    let done = stage.cluster.psql("nyc", "SELECT count(*) FROM ahead");
+    assert_eq!(done, "0", "statements that the end did not stop");
+    stage.cluster.psql("nyc", "DROP TABLE ahead");
     stage.sees_nothing_left();
 }

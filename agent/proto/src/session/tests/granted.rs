@@ -67,19 +67,21 @@ fn without_a_grant_whoever_may_ask_is_told_to_and_nobody_else() {
     assert_eq!(refused(&world).code, Code::NotAvailable);
 }
 
+fn for_five_minutes(world: &World) -> Grant {
+    let mut request = world.request();
+    request.extent.seconds = 300;
+    let mut grant = world.granted(&request, &[]);
+    let approval = world.approval_but(&grant.request, &colleague("00uben", 30), |statement| {
+        statement.extent.seconds = 300;
+    });
+    grant.approvals.push(approval);
+    grant
+}
+
 #[test]
 fn a_grant_opens_and_its_end_is_the_deadline() {
     let mut world = World::asking();
-    let short = {
-        let mut request = world.request();
-        request.extent.seconds = 300;
-        let mut grant = world.granted(&request, &[]);
-        let approval = world.approval_but(&grant.request, &colleague("00uben", 30), |statement| {
-            statement.extent.seconds = 300;
-        });
-        grant.approvals.push(approval);
-        grant
-    };
+    let short = for_five_minutes(&world);
     let session = carrying(&world, &short);
     let in_use = session.grant_in_use(&world.standing, NOW);
     assert_eq!(in_use, Ok(Some(short.id())));
@@ -160,6 +162,24 @@ fn rules_that_became_stricter_end_what_is_open() {
     let ended = session.still_allowed(&world.standing, &at(NOW), NOW);
 
     assert_eq!(ended.unwrap_err().code, Code::PolicyChanged);
+}
+
+#[test]
+fn a_policys_no_is_heard_before_time_that_is_up() {
+    let mut world = World::asking();
+    let short = for_five_minutes(&world);
+    let session = carrying(&world, &short);
+    world.standing.grants.used(short.id(), NOW, NOW);
+    let after = NOW.plus(300);
+    let closed = r#"forbid (principal, action == Tidegate::Action::"connect", resource);"#;
+    let ended = |world: &World| {
+        let allowed = session.still_allowed(&world.standing, &at(after), after);
+        allowed.unwrap_err().code
+    };
+
+    assert_eq!(ended(&world), Code::GrantEnded);
+    world.standing.policy = Policies::compile(ASKING, &format!("{OWNER}\n{closed}")).unwrap();
+    assert_eq!(ended(&world), Code::PolicyChanged);
 }
 
 #[test]
