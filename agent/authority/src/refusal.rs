@@ -87,6 +87,8 @@ pub(crate) enum Refusal {
     AskedTooLong(u64),
     #[error("the reason is blank, too long or deceives")]
     BadReason,
+    #[error("what it would extend is no live grant of this device for this service")]
+    NothingToExtend,
     #[error("the rules do not let the person ask for this")]
     MayNotAsk,
     #[error("the person may not decide about this request")]
@@ -148,7 +150,8 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::RequestUnfit(_)
         | Refusal::ApprovalUnfit
         | Refusal::AskedTooLong(_)
-        | Refusal::BadReason => (StatusCode::BAD_REQUEST, Code::RequestUnfit),
+        | Refusal::BadReason
+        | Refusal::NothingToExtend => (StatusCode::BAD_REQUEST, Code::RequestUnfit),
         Refusal::MayNotAsk => (StatusCode::FORBIDDEN, Code::MayNotAsk),
         Refusal::MayNotApprove => (StatusCode::FORBIDDEN, Code::MayNotApprove),
         Refusal::RequestNotOpen => (StatusCode::CONFLICT, Code::RequestNotOpen),
@@ -173,8 +176,14 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = told(&self);
         let mut problem = Problem::new(code);
-        if let Self::AskedTooLong(longest) = self {
-            problem = problem.said(&format!("the rules allow {} at most", span::text(longest)));
+        match self {
+            Self::AskedTooLong(longest) => {
+                problem = problem.said(&format!("the rules allow {} at most", span::text(longest)));
+            }
+            Self::NothingToExtend => {
+                problem = problem.said("the access that was to last longer has ended: ask anew");
+            }
+            _ => {}
         }
         let text = words(&problem).line();
         match self {

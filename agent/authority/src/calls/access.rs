@@ -137,6 +137,9 @@ impl Desk {
         if request.extent.seconds > terms.longest {
             return Err(Refusal::AskedTooLong(terms.longest));
         }
+        if let Some(longer) = request.extends {
+            self.has_to_extend(longer, &request, now)?;
+        }
         let all = self.core.accesses.all();
         let same = |access: &&Arc<Access>| {
             access.is_same(&self.legs.identity, &request)
@@ -175,6 +178,22 @@ impl Desk {
         };
         self.put(Access::new(asked, now)).await?;
         Ok(id)
+    }
+
+    /// Who decides reads "more time": so there must be some that this device has for this service.
+    fn has_to_extend(
+        &self,
+        longer: GrantId,
+        request: &AccessRequest,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let access = self.core.accesses.one(longer);
+        let has = access.is_some_and(|access| {
+            access.key == self.legs.identity
+                && access.service == request.service
+                && access.is_live(now)
+        });
+        has.then_some(()).ok_or(Refusal::NothingToExtend)
     }
 
     /// The request, if this device signed it and it speaks of this person.
