@@ -1,5 +1,5 @@
 //! The authority is gone, and a relay of its own is left: the outlet comes back by its chain, people get in while their
-//! credentials last, and nobody afterwards (PROTOCOL section 7). Played with keys in the catalogue and with a ticket.
+//! credentials last, and nobody afterwards (PROTOCOL section 10). Played with keys in the catalogue and with a ticket.
 
 use std::process::ExitCode;
 use std::time::Instant;

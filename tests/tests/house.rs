@@ -10,6 +10,8 @@ mod files;
 mod imports;
 #[path = "house/inputs.rs"]
 mod inputs;
+#[path = "house/pages.rs"]
+mod pages;
 #[path = "house/platforms.rs"]
 mod platforms;
 #[path = "house/thefts.rs"]

@@ -1,5 +1,5 @@
 //! The authority's own keys, in one file for their owner only: what signs, what answers, what hides names.
-//! With all three in hand a thief still admits nobody (DESIGN section 5): outlets ask the provider and the org root too.
+//! With all three in hand a thief still admits nobody (PROTOCOL section 1): outlets ask the provider and the org root too.
 
 use std::path::Path;
 

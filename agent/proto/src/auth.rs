@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::frame::MAX_AUTH;
 
-/// What an agent presents (PROTOCOL section 5, record 0). No `Debug`: ID tokens do not belong into a log.
+/// What an agent presents (PROTOCOL section 7, record 0). No `Debug`: ID tokens do not belong into a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {

@@ -48,7 +48,7 @@ pub struct Open<'a> {
     pub first: &'a [u8],
 }
 
-/// Asks to go on with a suspended portal (PROTOCOL section 6). Decoded, refused for now.
+/// Asks to go on with a suspended portal (PROTOCOL section 10). Decoded, refused for now.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// The outlet instance that holds the portal.

@@ -1,4 +1,4 @@
-//! Verifying what the identity provider says about a person: the second of the three legs (PROTOCOL section 5, checks 5 and 6).
+//! Verifying what the identity provider says about a person: the second of the three legs (PROTOCOL section 7, checks 5 and 6).
 //! Only the first token of a session commits to the identity key, and after a device-code sign-in not even that one does.
 
 mod claims;
@@ -126,7 +126,7 @@ pub fn verify_id_token(
     claims::read(&strict::base64url(parts.payload)?, idp, now)
 }
 
-/// Verifies the first token of a session and, if there is one, a newer one (PROTOCOL sections 3 and 5).
+/// Verifies the first token of a session and, if there is one, a newer one (PROTOCOL sections 4 and 7).
 /// A first token without a nonce is believed too: whoever asks must look at `Person::assurance`.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
 //! How two devices of one person make sure that they mean the same key while the hub carries every word: six words on both screens.
-//! A newcomer would send both nonces at once: whoever may choose one after seeing the other chooses the words (README, section 9).
+//! A newcomer would send both nonces at once: whoever may choose one after seeing the other chooses the words (PROTOCOL section 9).
 
 use crate::{
     identity::{VerifyKey, sha256},

@@ -1,4 +1,4 @@
-//! JWS in compact form with Ed25519, as every signed statement uses it (RFC 7515, RFC 8037, PROTOCOL section 1).
+//! JWS in compact form with Ed25519, as every signed statement uses it (RFC 7515, RFC 8037, PROTOCOL section 2).
 //! The verifier fixes algorithm, key and `typ`; a header can only agree with it or be refused, never choose.
 
 use crate::{

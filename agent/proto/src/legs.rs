@@ -1,5 +1,5 @@
 //! The three legs of one person at one moment, as they are presented in AUTH, in an approval and to the authority.
-//! Checked in the order of PROTOCOL section 5 (4, 5, 6, 7); whether somebody was revoked since is the caller's to ask.
+//! Checked in the order of PROTOCOL section 7 (4, 5, 6, 7); whether somebody was revoked since is the caller's to ask.
 
 use crate::{
     identity::VerifyKey,

@@ -1,4 +1,4 @@
-//! Cedar policies: screened, validated strictly, and denying on any error (RECIPES, Policy).
+//! Cedar policies: screened, validated strictly, and denying on any error (PROTOCOL section 10).
 //! Cedar skips a `forbid` that cannot be evaluated and then allows: an answer counts only if there were no errors at all.
 
 mod question;

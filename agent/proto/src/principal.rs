@@ -1,4 +1,4 @@
-//! Who asks: each attribute from the one party that owns it (PROTOCOL section 5, check 7).
+//! Who asks: each attribute from the one party that owns it (PROTOCOL section 7, check 7).
 //! Only `session` and the authority's own checks make one; texts in it are the provider's and are shown only as `Shown`.
 
 use crate::{

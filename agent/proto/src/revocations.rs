@@ -1,4 +1,4 @@
-//! What is known about revocations; kept on disk by whoever checks credentials (PROTOCOL section 7).
+//! What is known about revocations; kept on disk by whoever checks credentials (PROTOCOL section 10).
 //! It only ever grows stricter: an old beacon, a shorter list or a lower epoch changes nothing. What an authority said of its
 //! own credentials is forgotten with its key, and only the org root gives it another: a stolen key poisons nothing for longer.
 

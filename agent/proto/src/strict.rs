@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::{cell::Cell, collections::HashSet, fmt};
 
-/// Deepest nesting of objects and arrays that is read (PROTOCOL section 1).
+/// Deepest nesting of objects and arrays that is read (PROTOCOL section 2).
 pub const MAX_DEPTH: usize = 8;
 
 /// Why bytes were not read.

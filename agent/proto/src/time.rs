@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How far two honest clocks may be apart, in seconds (PROTOCOL section 5, check 4).
+/// How far two honest clocks may be apart, in seconds (PROTOCOL section 7, check 4).
 pub const SKEW: u64 = 60;
 
 /// Seconds since 1970-01-01 00:00 UTC.

@@ -75,7 +75,7 @@ impl Session {
     /// The session with a newer token in it.
     ///
     /// # Errors
-    /// When person or sign-in time differ (PROTOCOL section 3).
+    /// When person or sign-in time differ (PROTOCOL section 4).
     pub(crate) fn renewed(&self, tokens: &Tokens) -> Result<Self, OtherSession> {
         let new = &tokens.claims;
         if new.subject != self.claims.subject || new.auth_time != self.claims.auth_time {

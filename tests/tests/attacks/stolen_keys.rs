@@ -1,5 +1,5 @@
 //! The authority's signing key, or the provider's, in a thief's hands: each alone opens nothing.
-//! Both together are the two legs of three that an authority could fake; the third, enrolment, is then its word (PROTOCOL 2).
+//! Both together are the two legs of three that an authority could fake; the third, enrolment, is then its word (PROTOCOL section 1).
 
 use tidegate_proto::{
     auth::{Auth, prove},

@@ -72,7 +72,7 @@ fn nothing_lies_at_the_top_of_the_tree_but_what_belongs_there() {
     for entry in top {
         assert!(
             TOP.contains(&entry.as_str()),
-            "{entry} lies at the top of the tree; see DESIGN section 10"
+            "{entry} lies at the top of the tree; see \"The house\" in README.md"
         );
     }
 }

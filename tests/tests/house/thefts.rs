@@ -4,7 +4,7 @@
 use crate::inputs::all_test_names;
 use crate::tree::read;
 
-const PAGE: &str = "agent/proto/README.md";
+const PAGE: &str = "agent/proto/PROTOCOL.md";
 const HEADING: &str = "### What one theft is worth";
 
 /// Nothing on this list may be missing from the table: the promise is about each of them.

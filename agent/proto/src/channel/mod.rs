@@ -1,4 +1,4 @@
-//! The end-to-end channel: Noise XXpsk3 with an ML-KEM-768 secret as its psk, then sealed records (PROTOCOL section 5).
+//! The end-to-end channel: Noise XXpsk3 with an ML-KEM-768 secret as its psk, then sealed records (PROTOCOL section 6).
 //! XX alone authenticates nobody: the initiator pins the responder's key, the responder must check AUTH before it believes anything.
 
 mod handshake;

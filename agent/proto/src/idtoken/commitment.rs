@@ -11,7 +11,7 @@ use crate::{
 const ALGORITHM: &[u8] = b"EdDSA";
 
 /// `b64url(SHA-256("tidegate/key-commitment/v1\0" ‖ rz ‖ lp(alg) ‖ lp(key) ‖ lp(org) ‖ lp(client id)))`,
-/// lp = 4-byte big-endian length, then the bytes (PROTOCOL section 3).
+/// lp = 4-byte big-endian length, then the bytes (PROTOCOL section 4).
 #[must_use]
 pub fn commitment(rz: &[u8; 32], key: &VerifyKey, org: &OrgName, client_id: &str) -> String {
     let mut input = b"tidegate/key-commitment/v1\0".to_vec();
@@ -43,7 +43,7 @@ mod tests {
 
         let nonce = commitment(&[9; 32], &key, &org, "client");
 
-        // SHA-256 computed apart from this crate over the bytes that PROTOCOL section 3 lists.
+        // SHA-256 computed apart from this crate over the bytes that PROTOCOL section 4 lists.
         assert_eq!(nonce, "WiwpHSufbQ1m-_41PSOtNRMWQYAt8rCS4Jf-dwKCqPg");
         assert_ne!(nonce, commitment(&[8; 32], &key, &org, "client"));
         assert_ne!(nonce, commitment(&[9; 32], &other, &org, "client"));

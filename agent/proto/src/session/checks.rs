@@ -1,4 +1,4 @@
-//! The outlet's checks in the order of PROTOCOL section 5: 1 to 8 here, 9 in `session`, 10 in `permit`.
+//! The outlet's checks in the order of PROTOCOL section 7: 1 to 8 here, 9 in `session`, 10 in `permit`.
 //! The order is part of the protocol: nothing expensive or telling happens for a peer that has not proved its key.
 
 use super::{AUTH_WITHIN, GRACE, RENEW_WITHIN, Standing};

@@ -40,7 +40,7 @@ pub struct Beacon {
 impl Beacon {
     /// Seconds between two of them.
     pub const EVERY: u64 = 5;
-    /// After so many seconds without one the authority counts as away (PROTOCOL section 7).
+    /// After so many seconds without one the authority counts as away (PROTOCOL section 10).
     pub const AWAY_AFTER: u64 = 15;
     /// Most revocations in one beacon; beyond that the authority raises `floor`.
     pub const MAX_REVOKED: usize = 100;

@@ -51,7 +51,7 @@ pub struct IdpStatement {
 }
 
 impl IdpStatement {
-    /// Longest session there can be, in seconds (PROTOCOL section 3).
+    /// Longest session there can be, in seconds (PROTOCOL section 4).
     pub const MAX_SESSION: u64 = 12 * 3600;
 }
 

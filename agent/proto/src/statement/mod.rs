@@ -1,4 +1,4 @@
-//! Everything that is signed in Tidegate, one file per `typ` (PROTOCOL section 1).
+//! Everything that is signed in Tidegate, one file per `typ` (PROTOCOL section 2).
 //! A struct here is only what somebody said; who said it is known after `verify` with the key that had to say it.
 
 mod authority;

@@ -122,7 +122,7 @@ pub enum ToRelay {
         request: u32,
         handle: ServiceHandle,
     },
-    /// A circuit to the one provider host (PROTOCOL section 5).
+    /// A circuit to the one provider host (PROTOCOL section 8).
     KeyTunnel {
         request: u32,
     },
