@@ -1,4 +1,4 @@
-//! `agent.toml`: what a person may choose. All of it is here, and README section 6 says the same in words.
+//! `agent.toml`: what a person may choose. All of it is here, and docs/laptop.md says the same in words.
 //! It is the person's file: what the app changes in it leaves every comment and every other line as it was.
 
 use std::collections::BTreeMap;

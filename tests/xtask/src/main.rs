@@ -19,7 +19,8 @@ usage: cargo xtask <command> [--loud]
 
   test   sets the machine up, builds, and runs every check and test; ends with `N passed, N failed`
   demo   sets the machine up, builds, and plays the café scene (waits for your clicks where there is a display)
-  bench  builds for release and measures Tidegate against `ssh -J`
+  bench  builds for release and measures Tidegate against `ssh -J`; `bench connections` only how fast one can connect,
+         `bench app` how fast the app starts and what it weighs
   package  builds for release and packs deb and rpm: the app, and the command line with its servers
   setup  only sets the machine up: system packages, npm packages, the Python environment
 

@@ -41,12 +41,14 @@ impl Order {
 }
 
 /// What is read on the machine itself, in the folders of the project, so that its links lead somewhere.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "agent/cli/README.md",
     "agent/deploy/README.md",
+    "agent/docs/access.md",
+    "agent/docs/laptop.md",
     "agent/outlet/README.md",
-    "agent/proto/README.md",
+    "agent/proto/PROTOCOL.md",
     "agent/proto/schema/tidegate.cedarschema",
     "agent/relay/README.md",
 ];
