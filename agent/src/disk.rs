@@ -1,8 +1,10 @@
 //! What the agent remembers of an org between starts: its hub, what it has seen, the catalogue for the menu. No secret.
 //! It is replaced as a whole or not at all, and a damaged file is said to be damaged, never quietly started over.
 
+mod names;
 mod orgs;
 
+pub use names::{NameOf, names_on_disk, of_service};
 pub(crate) use orgs::{Found, Orgs};
 
 use std::path::{Path, PathBuf};

@@ -39,6 +39,7 @@ pub use action::{Action, Decision, Secret};
 pub use agent::Agent;
 pub use clock::Clock;
 pub use config::{AgentConfig, KeyStoreKind};
+pub use disk::{NameOf, names_on_disk, of_service};
 pub use log_file::LogFile;
 pub use places::Places;
 pub use service_ref::ServiceRef;

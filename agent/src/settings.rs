@@ -176,7 +176,11 @@ fn text_of(path: &Path) -> Result<String, Problem> {
     match settings_file::read(path, LIMIT) {
         Ok(text) => Ok(text),
         Err(SettingsFileError::Missing) => Ok(String::new()),
-        Err(error) => Err(mistake(path, &error.to_string())),
+        Err(error) => {
+            let (first, rest) = error.fix().split_at(1);
+            let fix = first.to_lowercase() + rest;
+            Err(mistake(path, &format!("{error}; {fix}")))
+        }
     }
 }
 

@@ -8,16 +8,12 @@ use std::process::ExitCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 #[cfg(unix)]
-use tidegate_outlet::config::{ConfigMistake, Mistakes};
+use tidegate_outlet::config::{ConfigMistake, Fix, Mistakes};
 use tidegate_proto::{
     problem::{Code, Problem},
     text::{Shown, readable},
     words::words,
 };
-
-/// Where no server's file is read, there is none with mistakes.
-#[cfg(not(unix))]
-type ConfigMistake = std::convert::Infallible;
 
 /// Exit codes, stable for scripts.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -43,6 +39,8 @@ pub(crate) struct Failure {
     title: String,
     cause: String,
     next: String,
+    /// Where no server's file is read, there is none with mistakes.
+    #[cfg(unix)]
     mistakes: Vec<ConfigMistake>,
 }
 
@@ -80,6 +78,7 @@ impl Failure {
             title,
             cause,
             next,
+            #[cfg(unix)]
             mistakes: Vec::new(),
         }
     }
@@ -201,8 +200,10 @@ pub(crate) fn exit(code: Code) -> Exit {
         Code::TimedOut | Code::SignInTimedOut | Code::TargetSilent => Exit::TimedOut,
         Code::NotAvailable => Exit::UnknownService,
         Code::SessionExpired => Exit::NeedsSignIn,
-        Code::RequestUnfit => Exit::Usage,
-        Code::RequestNotOpen => Exit::UnknownService,
+        Code::RequestUnfit | Code::ConfigWrong | Code::WhichOrg => Exit::Usage,
+        Code::RequestNotOpen | Code::ComputerNotListed | Code::IntroductionOver => {
+            Exit::UnknownService
+        }
         Code::RequestExpired => Exit::TimedOut,
         Code::NotJoined => Exit::NotJoined,
         Code::NotEnrolled
@@ -232,14 +233,15 @@ impl fmt::Display for Failure {
             write!(f, " ({code})")?;
         }
         write!(f, "\n  {}", sentence(&self.cause))?;
+        #[cfg(unix)]
         for mistake in &self.mistakes {
             // The key may be anything that somebody wrote in the file.
             let key = Shown::new(&mistake.key);
-            write!(
-                f,
-                "\n  - {key}: {}\n    write: {}",
-                mistake.reason, mistake.fix
-            )?;
+            write!(f, "\n  - {key}: {}", mistake.reason)?;
+            match &mistake.fix {
+                Fix::Write(text) => write!(f, "\n    write: {text}")?,
+                Fix::Mend(_) => write!(f, "\n    {}", mistake.fix)?,
+            }
         }
         write!(f, "\n  {}", sentence(&self.next))
     }
@@ -291,7 +293,7 @@ mod tests {
         let mistake = |key: &str| ConfigMistake {
             key: key.into(),
             reason: "it is missing".into(),
-            fix: "it".into(),
+            fix: Fix::Write("it".into()),
         };
 
         let failure = Failure::mistakes(
@@ -330,7 +332,7 @@ mod tests {
     fn a_script_can_tell_what_to_do_from_the_exit_code() {
         // Every code there is: whoever adds one decides what a script is told, whoever moves one breaks scripts.
         let table = [
-            (2, "2029"),
+            (2, "2029 4014 6003"),
             (
                 3,
                 "2003 3001 3002 3004 3005 3006 3007 3008 3009 3010 3011 3012 3013 3014 3015 3016 3017 3018",
@@ -345,10 +347,10 @@ mod tests {
             ),
             (
                 6,
-                "1006 4001 4005 4006 4008 4010 4011 4012 4013 4014 4016 4017 4030 4031 6001 6002 6003 6004 6005 6006 6007 6008 6009 6010 6011 6012 6013 6014 6015 6016 6017",
+                "1006 4001 4005 4006 4008 4011 4012 4013 4017 4030 4031 6001 6002 6004 6005 6006 6007 6008 6009 6010 6011 6012 6013 6014 6015 6016 6017",
             ),
             (7, "1008 2027 3003 5005"),
-            (8, "2001 2028"),
+            (8, "2001 2028 4010 4016"),
             (9, "4007"),
             (10, "9001 9002 9003"),
         ];

@@ -4,6 +4,7 @@
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::Tidegate;
+use crate::failure::{Exit, Failure};
 
 const GROUPS: [(&str, &[&str]); 5] = [
     (
@@ -73,11 +74,43 @@ pub(crate) fn command() -> clap::Command {
     command.help_template(page).after_help(AFTER)
 }
 
-/// What was asked for; a mistake ends the process with its explanation.
-pub(crate) fn parse() -> Tidegate {
-    let matches = command().get_matches();
-    Tidegate::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// What was asked for; a mistake is said as `--json` wants it, or ends the process with clap's page.
+pub(crate) fn parse(json: bool) -> Result<Tidegate, Failure> {
+    let matches = command().try_get_matches();
+    let asked = matches.and_then(|matches| Tidegate::from_arg_matches(&matches));
+    // Help and version are answers, on standard output.
+    asked.map_err(|error| {
+        if json && error.use_stderr() {
+            mistaken(&error)
+        } else {
+            error.exit()
+        }
+    })
 }
+
+/// Whether a program reads along: `--json` among our own words, also where they cannot be understood otherwise.
+pub(crate) fn wants_json() -> bool {
+    let ours = std::env::args_os().take_while(|word| word != "--");
+    ours.into_iter().any(|word| word == "--json")
+}
+
+/// clap's page as a failure: what is wrong, without the lines about usage below it.
+fn mistaken(error: &clap::Error) -> Failure {
+    let page = error.to_string();
+    let said = page.split("\n\nUsage:").next().unwrap_or_default();
+    let said = said.split("\n\nFor more").next().unwrap_or_default();
+    let words = said.trim_start_matches("error:").split_whitespace();
+    Failure::new(
+        Exit::Usage,
+        "that cannot be understood",
+        words.collect::<Vec<_>>().join(" "),
+        "`tidegate --help` lists the verbs, `tidegate VERB --help` what each takes",
+    )
+}
+
+#[cfg(test)]
+#[path = "help/named.rs"]
+mod named;
 
 #[cfg(test)]
 mod tests {

@@ -124,7 +124,7 @@ impl LostLaptop {
         } else {
             listed
         };
-        Failure::new(Exit::ThisComputer, title, cause, next)
+        Failure::new(Exit::Usage, title, cause, next)
     }
 
     fn print(&self, known: &DevicesAnswer) {

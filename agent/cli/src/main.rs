@@ -79,17 +79,16 @@ impl Verb {
     fn is_server(&self) -> bool {
         matches!(self, Self::Server(verb) if verb.is_server())
     }
-
-    fn wants_json(&self) -> bool {
-        matches!(self, Self::User(verb) if verb.out().json)
-    }
 }
 
 fn main() -> ExitCode {
     process::forbid_core_dumps();
-    let asked = help::parse();
+    let json = help::wants_json();
+    let asked = match help::parse(json) {
+        Ok(asked) => asked,
+        Err(failure) => return failure.report(json),
+    };
     telemetry::start(asked.verb.is_server(), asked.verbose);
-    let json = asked.verb.wants_json();
 
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -334,6 +334,29 @@ fn pg_service_conf_is_written_on_request_only() {
 }
 
 #[test]
+fn a_settings_file_that_cannot_be_used_says_why_and_what_helps_against_that() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let file = home.path().join("config/tidegate/agent.toml");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "max_connections = 0\n").unwrap();
+
+    let mistake = home.tidegate(&["config"]);
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let open = home.tidegate(&["config"]);
+
+    for (said, words) in [(mistake, "from 1 to 4096"), (open, "chmod o-w on it")] {
+        assert_eq!(said.status.code(), Some(2));
+        let said = text(&said.stderr);
+        assert!(
+            said.contains(words) && said.contains("agent.toml"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn settings_are_shown_with_their_origin_and_a_wrong_one_is_never_written() {
     let home = Home::new();
     let file = home.path().join("config/tidegate/agent.toml");
@@ -350,7 +373,7 @@ fn settings_are_shown_with_their_origin_and_a_wrong_one_is_never_written() {
     ] {
         let wrong = home.tidegate(&["config", "set", key, value]);
         let said = text(&wrong.stderr);
-        assert_eq!(wrong.status.code(), Some(6), "{said}");
+        assert_eq!(wrong.status.code(), Some(2), "{said}");
         assert!(said.contains(&format!("{key} cannot be {value}")), "{said}");
         assert!(said.contains(takes), "{said}");
         assert_eq!(fs::read_to_string(&file).unwrap(), theirs);

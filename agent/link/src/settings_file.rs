@@ -20,9 +20,9 @@ pub enum SettingsFileError {
     Missing,
     #[error("it is not a file")]
     NotAFile,
-    #[error("every user can change it; take that right away: chmod o-w on it")]
+    #[error("every user can change it")]
     OpenToAll,
-    #[error("it belongs to another user; let root or the user who runs this own it: chown it")]
+    #[error("it belongs to another user")]
     ForeignOwner,
     #[error("it is larger than {} KiB", .0 / 1024)]
     TooLarge(usize),
@@ -30,6 +30,27 @@ pub enum SettingsFileError {
     NotText,
     #[error("it cannot be read ({0})")]
     Io(io::ErrorKind),
+}
+
+impl SettingsFileError {
+    /// What to do, as a sentence without its full stop.
+    #[must_use]
+    pub fn fix(self) -> &'static str {
+        match self {
+            Self::Missing => "Give the path of a file that is there, or make it",
+            Self::NotAFile => "Give the path of a TOML file: a folder, pipe or device is none",
+            Self::OpenToAll => "Take that right away: chmod o-w on it",
+            Self::ForeignOwner => "Let root or the user who runs this own it: chown it",
+            Self::TooLarge(_) => {
+                "Give the path of the right file, or take out of it what is no setting"
+            }
+            Self::NotText => "Save it as UTF-8 text, or give the path of the right file",
+            Self::Io(io::ErrorKind::PermissionDenied) => {
+                "Let the user who runs this read the file, and enter the folders above it"
+            }
+            Self::Io(_) => "Look at the file's folder and at the disk, then run this again",
+        }
+    }
 }
 
 /// The text at `path`, of at most `limit` bytes. The checks are made on the opened file, never on its name.

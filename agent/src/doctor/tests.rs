@@ -3,9 +3,9 @@
 use tidegate_proto::time::UnixTime;
 
 use super::*;
-use crate::ServiceState;
 use crate::testing::World;
 use crate::testing::hub::Hub;
+use crate::{KeyHome, ServiceState};
 
 fn find<'a>(checks: &'a [Check], name: &str) -> &'a Check {
     checks
@@ -114,6 +114,21 @@ async fn what_the_agent_says_about_a_service_is_the_doctors_word_too() {
     assert_eq!(find(&failed, "target").code, Some(Code::TargetLoginRefused));
     assert_eq!(find(&nobody, "agent").code, Some(Code::ConfigWrong));
     agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_computer_that_has_joined_nothing_is_told_what_it_lacks_and_nothing_else_is_blamed() {
+    let world = World::new().await;
+
+    let checks = world.examined(Ok(Snapshot::empty(KeyHome::File))).await;
+
+    let org = find(&checks, "org");
+    assert_eq!(org.code, Some(Code::NotJoined), "{org:?}");
+    assert!(org.fix.is_some(), "{org:?}");
+    // There is no way to look at before there is an organisation.
+    for name in ["hub", "relay", "provider", "device", "account", "port"] {
+        assert!(checks.iter().all(|check| check.name != name), "{name}");
+    }
 }
 
 #[test]

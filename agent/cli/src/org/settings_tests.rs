@@ -179,7 +179,7 @@ kind = "tcp"
     assert!(
         mistakes
             .iter()
-            .all(|m| !m.reason.is_empty() && !m.fix.is_empty())
+            .all(|m| !m.reason.is_empty() && !m.fix.text().is_empty())
     );
 }
 

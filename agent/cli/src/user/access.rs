@@ -138,10 +138,6 @@ enum GrantVerb {
 }
 
 impl Requests {
-    pub(crate) fn out(&self) -> OutArgs {
-        self.common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let list = |org: &OrgSnapshot| org.requests.clone();
         let page = |requests: &[RequestShown]| pages::requests(requests, Screen::out(), now());
@@ -150,10 +146,6 @@ impl Requests {
 }
 
 impl Grants {
-    pub(crate) fn out(&self) -> OutArgs {
-        self.common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let granted = |request: &&RequestShown| matches!(request.state, RequestAt::Granted { .. });
         let list = |org: &OrgSnapshot| org.requests.iter().filter(granted).cloned().collect();
@@ -163,10 +155,6 @@ impl Grants {
 }
 
 impl Approve {
-    pub(crate) fn out(&self) -> OutArgs {
-        self.common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let decision = Decision::Approve {
             seconds: self.seconds,
@@ -182,10 +170,6 @@ impl Approve {
 }
 
 impl Deny {
-    pub(crate) fn out(&self) -> OutArgs {
-        self.common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let decision = Decision::Deny {
             because: self.because,
@@ -201,10 +185,6 @@ impl Deny {
 }
 
 impl Withdraw {
-    pub(crate) fn out(&self) -> OutArgs {
-        self.common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let action = |org, request| Action::Withdraw { org, request };
         let said = |_: &RequestShown| "Withdrawn.".to_owned();
@@ -213,11 +193,6 @@ impl Withdraw {
 }
 
 impl Grant {
-    pub(crate) fn out(&self) -> OutArgs {
-        let (GrantVerb::Revoke { common, .. } | GrantVerb::Extend { common, .. }) = &self.verb;
-        common.out
-    }
-
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self.verb {
             GrantVerb::Revoke {

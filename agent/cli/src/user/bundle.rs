@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tidegate_agent::Places;
-use tidegate_agent::doctor;
+use tidegate_agent::doctor::Check;
+use tidegate_agent::{NameOf, Places, names_on_disk, of_service};
 use tidegate_link::{keyfile, now};
 
-use super::config::in_force;
-use super::doctor::examined;
+use super::config::{Settings, in_force};
+use super::doctor::{Answer, examined};
 use super::paths;
-use super::redact::{Level, Redactor};
+use super::redact::{Level, Redactor, of_surroundings, said};
 use super::report::Status;
 use super::seat::{Seat, SeatArgs};
 use crate::failure::{Exit, Failure};
@@ -32,7 +32,8 @@ Examples:
   tidegate bundle --level full --log app.log
 
 Levels: summary has no name of anything; normal replaces people, hosts, organisations and services by numbers;
-full keeps those names. No level has a password, key, token, link or SQL.")]
+full keeps those names. Below full, reasons and refusals in other people's words are left out, and every host, address and
+folder that is not the system's is a number, too. No level has a password, key, token, link or SQL.")]
 pub(crate) struct Bundle {
     /// How much goes in.
     #[arg(long, value_enum, default_value = "normal")]
@@ -71,9 +72,10 @@ impl Bundle {
         let parts = Parts {
             checks: &checks,
             status: status.as_ref(),
-            config: in_force(&places).ok().map(|settings| json!(settings)),
+            config: in_force(&places).ok(),
             paths: json!(paths::answer(&places)),
             log,
+            kept: kept(&places),
         };
         let bundle = assemble(self.level, parts);
         let text = serde_json::to_string_pretty(&bundle)
@@ -126,18 +128,44 @@ impl Bundle {
 
 /// What a bundle is made of.
 pub(super) struct Parts<'a> {
-    pub(super) checks: &'a [doctor::Check],
+    pub(super) checks: &'a [Check],
     pub(super) status: Option<&'a Status>,
-    pub(super) config: Option<Value>,
+    pub(super) config: Option<Settings>,
     pub(super) paths: Value,
-    pub(super) log: Option<String>,
+    pub(super) log: Option<Log>,
+    /// Names that are in no other part, or in none when no agent answers.
+    pub(super) kept: Vec<(NameOf, String)>,
+}
+
+/// The end of a log.
+pub(super) struct Log {
+    pub(super) text: String,
+    /// Its beginning is missing.
+    pub(super) is_cut: bool,
+}
+
+impl Parts<'_> {
+    /// Every name that is known to be one, in the order in which they are numbered.
+    fn names(&self) -> Vec<(NameOf, String)> {
+        let mut names = self.status.map(Status::names).unwrap_or_default();
+        names.extend(self.kept.iter().cloned());
+        let settings = self.config.iter().flat_map(|config| &config.settings);
+        for setting in settings {
+            if let Some(("ports" | "sockets", service)) = setting.key.split_once('.') {
+                names.extend(of_service(service));
+            }
+        }
+        names
+    }
 }
 
 /// The bundle, cleaned.
 pub(super) fn assemble(level: Level, parts: Parts<'_>) -> Value {
+    let mut redactor = Redactor::new(level, &parts.names());
     let verdicts = parts.checks.iter().map(|check| {
         json!({ "name": check.name, "verdict": check.verdict, "code": check.code.map(|code| code.to_string()) })
     });
+    // All of this is in words of ours.
     let mut bundle = json!({
         "tidegate": env!("CARGO_PKG_VERSION"),
         "level": level.name(),
@@ -145,17 +173,23 @@ pub(super) fn assemble(level: Level, parts: Parts<'_>) -> Value {
         "system": { "os": std::env::consts::OS, "architecture": std::env::consts::ARCH, "kernel": kernel() },
         "verdicts": verdicts.collect::<Vec<_>>(),
     });
-    if level > Level::Summary {
-        bundle["checks"] = json!(parts.checks);
-        bundle["status"] = json!(parts.status.map(without_addresses));
-        bundle["config"] = parts.config.unwrap_or_default();
-        bundle["paths"] = parts.paths;
-        bundle["log"] = json!(parts.log.map(|log| {
-            let lines = log.lines().map(str::to_owned);
-            lines.collect::<Vec<_>>()
-        }));
+    if level == Level::Summary {
+        return bundle;
     }
-    Redactor::new(level, parts.status).clean(bundle)
+    // The log first: its fields are names, too.
+    let log = parts.log.map(|log| redactor.log(&log.text, log.is_cut));
+    let mut checks = json!(Answer::of(parts.checks).checks);
+    let mut status = json!(parts.status.map(without_addresses));
+    if level < Level::Full {
+        said::bare(&mut checks);
+        said::bare(&mut status);
+    }
+    bundle["checks"] = redactor.clean(checks);
+    bundle["status"] = redactor.clean(status);
+    bundle["config"] = redactor.clean(json!(parts.config));
+    bundle["paths"] = redactor.clean(parts.paths);
+    bundle["log"] = json!(log);
+    bundle
 }
 
 /// A sign-in page is nobody else's business, whatever is in it.
@@ -167,13 +201,20 @@ fn without_addresses(status: &Status) -> Status {
     status
 }
 
+/// Names that are on this computer, whether an agent answers or not.
+fn kept(places: &Places) -> Vec<(NameOf, String)> {
+    let mut names = names_on_disk(&places.data_dir);
+    names.extend(of_surroundings());
+    names
+}
+
 fn kernel() -> Option<String> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(release.trim().to_owned())
 }
 
 /// The end of a log, from the beginning of a line.
-fn tail(path: &Path) -> Result<String, Failure> {
+fn tail(path: &Path) -> Result<Log, Failure> {
     let read = || {
         let mut file = std::fs::File::open(path)?;
         let length = file.metadata()?.len();
@@ -183,7 +224,8 @@ fn tail(path: &Path) -> Result<String, Failure> {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let is_cut = length > LOG_TAIL;
         let whole = text.split_once('\n').filter(|_| is_cut);
-        Ok(whole.map_or(text.clone(), |(_, rest)| rest.to_owned()))
+        let text = whole.map_or(text.clone(), |(_, rest)| rest.to_owned());
+        Ok(Log { text, is_cut })
     };
     read().map_err(|error: std::io::Error| {
         Failure::new(

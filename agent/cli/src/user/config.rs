@@ -113,7 +113,7 @@ fn fits(key: &str, text: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(
-        Exit::ThisComputer,
+        Exit::Usage,
         format!("{} cannot be {}", Shown::new(key), Shown::new(text)),
         format!("it takes {what}"),
         "give such a value; nothing was changed",

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tidegate_agent::{
-    AccountView, Action, DeviceRequest, DeviceRequestState, DeviceView, HubState, OrgName,
+    AccountView, Action, Code, DeviceRequest, DeviceRequestState, DeviceView, HubState, OrgName,
     OrgSnapshot, Snapshot,
 };
 use tidegate_link::now;
@@ -164,7 +164,7 @@ async fn approve(
         None => ControlFlow::Break(Ok(None)),
     };
     let words = seat.watch().await?.until(LIMIT, shown).await?;
-    let words = words.ok_or_else(no_such_request)?;
+    let words = words.ok_or(Code::IntroductionOver)?;
     let same = if seen.is_empty() {
         note(&format!("\n    {}\n", words.join("  ")));
         asked("Does the new computer show these six words?").ok_or_else(nobody)?
@@ -219,7 +219,7 @@ fn asking<'a>(org: &'a OrgSnapshot, named: Option<&str>) -> Result<&'a DeviceReq
     let wanted = |request: &&DeviceRequest| named.is_none_or(|named| request.id == named);
     let found: Vec<_> = org.device_requests.iter().filter(wanted).collect();
     match found.as_slice() {
-        [] => Err(no_such_request()),
+        [] => Err(Code::IntroductionOver.into()),
         [only] => Ok(only),
         several => {
             let ids: Vec<_> = several.iter().map(|request| request.id.as_str()).collect();
@@ -236,12 +236,7 @@ fn find<'a>(org: &'a OrgSnapshot, wanted: &str) -> Result<&'a DeviceView, Failur
     };
     let found: Vec<_> = org.devices.iter().filter(is_it).collect();
     match found.as_slice() {
-        [] => Err(Failure::new(
-            Exit::UnknownService,
-            format!("there is no device {wanted}"),
-            "None of your computers here is called so.",
-            "`tidegate devices` lists them.",
-        )),
+        [] => Err(Code::ComputerNotListed.into()),
         [only] => Ok(only),
         several => {
             let names: Vec<_> = several.iter().map(|device| device.name.as_str()).collect();
@@ -296,22 +291,13 @@ fn row(device: &DeviceView) -> Vec<crate::table::Cell> {
 }
 
 fn gone() -> Failure {
-    tidegate_proto::problem::Code::NotJoined.into()
+    Code::NotJoined.into()
 }
 
 fn nobody() -> Failure {
     let title = "nobody can be asked whether that is meant";
     let next = "run this in a terminal; `approve` takes the other screen's words with --words, `revoke` takes --yes";
     Failure::new(Exit::Usage, title, "there is no terminal here", next)
-}
-
-fn no_such_request() -> Failure {
-    Failure::new(
-        Exit::UnknownService,
-        "no such computer asks to be let in",
-        "it gave up, was answered elsewhere, or never asked",
-        "start on the new computer again, then look with `tidegate devices`",
-    )
 }
 
 fn which(names: &[&str]) -> Failure {

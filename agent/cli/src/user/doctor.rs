@@ -167,7 +167,7 @@ fn fix(check: &Check) -> Option<String> {
 }
 
 impl Answer {
-    fn of(checks: &[Check]) -> Self {
+    pub(super) fn of(checks: &[Check]) -> Self {
         let word = |verdict: Verdict| match verdict {
             Verdict::Skipped => "skipped",
             Verdict::Ok => "ok",

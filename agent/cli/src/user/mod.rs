@@ -30,7 +30,6 @@ mod which;
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::out::OutArgs;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
@@ -81,33 +80,6 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    pub(crate) fn out(&self) -> OutArgs {
-        match self {
-            Self::Join(verb) => verb.out,
-            Self::Leave(verb) => verb.out,
-            Self::Login(verb) => verb.out,
-            Self::Logout(verb) => verb.out,
-            Self::Ls(verb) => verb.out,
-            Self::Connect(verb) => verb.out,
-            Self::Disconnect(verb) => verb.out,
-            Self::Request(verb) => verb.out,
-            Self::Requests(verb) => verb.out(),
-            Self::Approve(verb) => verb.out(),
-            Self::Deny(verb) => verb.out(),
-            Self::Withdraw(verb) => verb.out(),
-            Self::Grants(verb) => verb.out(),
-            Self::Grant(verb) => verb.out(),
-            Self::Status(verb) => verb.out,
-            Self::Dsn(verb) => verb.out,
-            Self::Env(verb) => verb.out,
-            Self::Devices(verb) => verb.out,
-            Self::Doctor(verb) => verb.out,
-            Self::Bundle(verb) => verb.out,
-            Self::Config(verb) => verb.out,
-            Self::Paths(verb) => verb.out,
-        }
-    }
-
     pub(crate) async fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Join(verb) => verb.run().await?,

@@ -1,9 +1,16 @@
 //! Goes over every text of a bundle: what looks like a secret is taken out at each level, names by level.
 //! It would rather take out too much: a fingerprint lost costs a question, a token kept costs a laptop.
 
-use serde_json::Value;
+mod hosts;
+mod log;
+mod names;
+pub(super) mod said;
 
-use super::report::Status;
+use serde_json::Value;
+use tidegate_agent::NameOf;
+use tidegate_proto::text::deceives;
+
+use names::Names;
 
 /// How much a bundle says.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,56 +54,45 @@ const KEYS: [&str; 14] = [
     "bearer",
     "cookie",
 ];
-/// Words that begin a statement: such a line of a log is left out.
-const SQL: [&str; 10] = [
-    "select ", "insert ", "update ", "delete ", "create ", "alter ", "drop ", "copy ", "grant ",
-    "with ",
+/// Browsers that everybody may have.
+const PROGRAMS: [&str; 9] = [
+    "xdg-open",
+    "gio",
+    "x-www-browser",
+    "www-browser",
+    "firefox",
+    "chromium",
+    "google-chrome",
+    "wslview",
+    "kde-open",
 ];
 
 /// Knows which names stand for what.
 pub(super) struct Redactor {
     level: Level,
-    /// Longest first, so that no name is left with half of another in it.
-    names: Vec<(String, String)>,
+    names: Names,
+    home: Option<String>,
 }
 
 impl Redactor {
-    pub(super) fn new(level: Level, status: Option<&Status>) -> Self {
-        let mut names = Vec::new();
-        let mut add = |kind: &str, n: usize, name: &str| {
-            if name.len() > 1 {
-                names.push((name.to_owned(), format!("{kind}-{}", n + 1)));
-            }
-        };
-        if let (true, Some(status)) = (level < Level::Full, status) {
-            for (n, org) in status.orgs.iter().enumerate() {
-                add("org", n, &org.name);
-                add("hub", n, &org.hub);
-                add(
-                    "hub",
-                    n,
-                    org.hub.rsplit_once(':').map_or(&org.hub, |(host, _)| host),
-                );
-                add("device", n, &org.device);
-                add("person", n, org.person.as_deref().unwrap_or_default());
-            }
-            for (n, service) in status.services.iter().enumerate() {
-                add("service", n, &service.name);
-                add("title", n, &service.title);
-                add("url", n, &service.url);
+    /// Below the full level the names are replaced by numbers; whatever looks like a host or a folder of somebody is, too.
+    pub(super) fn new(level: Level, known: &[(NameOf, String)]) -> Self {
+        let mut names = Names::default();
+        if level < Level::Full {
+            for (of, name) in known {
+                names.add(*of, name);
             }
         }
         let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().display().to_string());
-        names.extend(
-            home.filter(|home| home.len() > 1)
-                .map(|home| (home, "~".into())),
-        );
-        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { level, names }
+        Self {
+            level,
+            names,
+            home: home.filter(|home| home.len() > 1),
+        }
     }
 
     /// The same value with every text in it gone over; keys of objects are ours and stay.
-    pub(super) fn clean(&self, value: Value) -> Value {
+    pub(super) fn clean(&mut self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.text(&text)),
             Value::Array(items) => {
@@ -110,15 +106,31 @@ impl Redactor {
         }
     }
 
-    fn text(&self, text: &str) -> String {
-        let lower = text.to_lowercase();
-        if SQL.iter().any(|word| begins_a_statement(&lower, word)) {
-            return "[a line with a statement]".into();
+    /// A log, line by line; `is_cut` where its beginning is missing.
+    pub(super) fn log(&mut self, log: &str, is_cut: bool) -> Value {
+        if self.level < Level::Full {
+            for (of, name) in log::names(log) {
+                self.names.add(of, &name);
+            }
         }
-        let mut text = text.to_owned();
-        for (name, instead) in &self.names {
-            text = text.replace(name.as_str(), instead);
+        let lines = log::without_statements(log, is_cut).into_iter();
+        let lines = lines.map(|line| match self.level {
+            Level::Full => line,
+            _ => said::without(&line),
+        });
+        let lines: Vec<_> = lines.collect();
+        lines.iter().map(|line| self.text(line)).collect()
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let mut text: String = text
+            .chars()
+            .filter(|letter| "\n\t".contains(*letter) || !deceives(*letter))
+            .collect();
+        if let Some(home) = &self.home {
+            text = text.replace(home.as_str(), "~");
         }
+        let text = self.names.hide(&text, true);
         let mut kept = String::new();
         let mut after_key = false;
         for word in text.split_inclusive(char::is_whitespace) {
@@ -132,60 +144,91 @@ impl Redactor {
             kept += space;
             after_key = ends_with_key(trimmed);
         }
-        kept
+        self.names.show(&kept)
     }
 
-    fn word(&self, word: &str) -> String {
+    fn word(&mut self, word: &str) -> String {
         if let Some((before, _)) = word.split_once("tidegate://") {
-            return format!("{before}[a link]");
+            return format!("{}[a link]", self.plain(before));
         }
         if let Some((scheme, rest)) = word.split_once("://") {
             let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
             // Who is before the @ may have brought a password; what is after the ? may be one.
             let host = authority.rsplit('@').next().unwrap_or_default();
             let path = path.split('?').next().unwrap_or_default();
-            return format!(
-                "{}://{}{}",
-                self.runs(scheme),
-                self.runs(host),
-                self.runs(path)
-            );
+            let (scheme, host) = (self.plain(scheme), self.plain(host));
+            return match self.level {
+                Level::Full => format!("{scheme}://{host}{}", runs(path)),
+                // A tenant is known by its path.
+                _ if path.len() > 1 => format!("{scheme}://{host}/…"),
+                _ => format!("{scheme}://{host}{path}"),
+            };
         }
-        if self.level < Level::Full && word.contains('@') && word.contains('.') {
+        if self.level < Level::Full && word.contains('@') {
             return "[an address]".into();
         }
-        self.runs(word)
+        self.plain(word)
     }
 
-    /// Letter by letter: `key=value` with such a key, and runs that are too long for a word.
-    fn runs(&self, word: &str) -> String {
-        if let Some((key, _)) = word.split_once(['=', ':']).filter(|(key, _)| is_key(key)) {
-            return format!("{key}={TAKEN}");
+    /// A word that is neither link nor address.
+    fn plain(&mut self, word: &str) -> String {
+        if self.level == Level::Full {
+            return runs(word);
         }
-        let mut kept = String::new();
-        let mut run = String::new();
-        for letter in word.chars().chain([' ']) {
-            if letter.is_ascii_alphanumeric() || "-_+.".contains(letter) {
-                run.push(letter);
-                continue;
-            }
-            kept += if is_secret(&run) { TAKEN } else { &run };
-            run.clear();
-            kept.push(letter);
+        let begins = |at: &usize| *at == 0 || "=:\"'`([<".contains(&word[at - 1..*at]);
+        let signs = ["~/", "/"].iter().filter_map(|sign| word.find(sign));
+        let windows = word.find(":\\").map(|at| at.saturating_sub(1));
+        let path = signs.chain(windows).filter(begins).min();
+        if let Some(at) = path.filter(|at| hosts::is_personal_path(&word[*at..])) {
+            return format!("{}[a path]", self.plain(&word[..at]));
         }
-        kept.pop();
-        kept
+        let hidden = hosts::hide(word, &mut self.names);
+        runs(&self.names.hide(&hidden, false))
     }
 }
 
-fn begins_a_statement(text: &str, word: &str) -> bool {
-    let starts = |at: usize| at == 0 || !text.as_bytes()[at - 1].is_ascii_alphanumeric();
-    let rest = |at: usize| &text[at + word.len()..];
-    let follows = [
-        "from", "into", "table", " set ", "role", "values", "user", "*", "1",
-    ];
-    text.match_indices(word)
-        .any(|(at, _)| starts(at) && follows.iter().any(|next| rest(at).contains(next)))
+/// Names that only this computer's environment knows: who is logged in, what it is called, its browser.
+pub(super) fn of_surroundings() -> Vec<(NameOf, String)> {
+    let set = |name: &str| std::env::var(name).ok();
+    let person = ["USER", "LOGNAME", "USERNAME"].into_iter().filter_map(set);
+    // Every computer has this one.
+    let person = person
+        .filter(|name| name != "root")
+        .map(|name| (NameOf::Person, name));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host
+        .or_else(|| set("COMPUTERNAME"))
+        .map(|name| name.trim().to_owned());
+    let host = host
+        .filter(|name| name != "localhost")
+        .map(|name| (NameOf::Device, name));
+    let browser = set("BROWSER").unwrap_or_default();
+    let browser = browser.split([':', ' ']).filter(|word| {
+        let name = word.rsplit('/').next().unwrap_or_default();
+        !word.is_empty() && !PROGRAMS.contains(&name) && !word.starts_with(['-', '%'])
+    });
+    let browser = browser.map(|word| (NameOf::Program, word.to_owned()));
+    person.chain(host).chain(browser).collect()
+}
+
+/// Letter by letter: `key=value` with such a key, and runs that are too long for a word.
+fn runs(word: &str) -> String {
+    if let Some((key, _)) = word.split_once(['=', ':']).filter(|(key, _)| is_key(key)) {
+        return format!("{key}={TAKEN}");
+    }
+    let mut kept = String::new();
+    let mut run = String::new();
+    for letter in word.chars().chain([' ']) {
+        if letter.is_ascii_alphanumeric() || "-_+.".contains(letter) {
+            run.push(letter);
+            continue;
+        }
+        kept += if is_secret(&run) { TAKEN } else { &run };
+        run.clear();
+        kept.push(letter);
+    }
+    kept.pop();
+    kept
 }
 
 fn is_key(key: &str) -> bool {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate_agent::{
-    AccountView, ConnectStep, Follower, Form, GrantHere, HubState, KeyHome, OrgName, OrgSnapshot,
-    Problem, ServiceKind, ServiceState, ServiceView, SignInStep, Snapshot, words,
+    AccountView, ConnectStep, Follower, Form, GrantHere, HubState, KeyHome, NameOf, OrgName,
+    OrgSnapshot, Problem, ServiceKind, ServiceState, ServiceView, SignInStep, Snapshot, words,
 };
 use tidegate_proto::problem::{Actor, Severity, shown};
 
@@ -171,6 +171,28 @@ impl Status {
                 .map(|(org, problem)| Trouble::of(org, problem))
                 .collect(),
         }
+    }
+}
+
+impl Status {
+    /// Every name of somebody or something in it.
+    pub(crate) fn names(&self) -> Vec<(NameOf, String)> {
+        let orgs = self.orgs.iter().flat_map(|org| {
+            let person = org.person.clone().unwrap_or_default();
+            [
+                (NameOf::Org, org.name.clone()),
+                (NameOf::Hub, org.hub.clone()),
+                (NameOf::Device, org.device.clone()),
+                (NameOf::Person, person),
+            ]
+        });
+        let services = self.services.iter().flat_map(|service| {
+            [
+                (NameOf::Service, service.name.clone()),
+                (NameOf::Title, service.title.clone()),
+            ]
+        });
+        orgs.chain(services).collect()
     }
 }
 

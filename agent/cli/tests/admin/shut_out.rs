@@ -99,8 +99,10 @@ fn a_lost_laptop_is_shut_out_and_what_is_left_to_do_is_said() {
         place.run(&[&args, more].concat())
     };
     let none = lost(&[]);
-    assert_eq!(none.status.code(), Some(6));
+    assert_eq!(none.status.code(), Some(2));
     assert!(complained(&none).contains("there is no laptop to shut out"));
+    let none = lost(&["--json"]);
+    judge::is_as_described(&none.stderr, "error", &["lost-laptop"]);
 
     joined_laptop(&place, "00uana", "first");
     joined_laptop(&place, "00uana", "second");
@@ -113,7 +115,7 @@ fn a_lost_laptop_is_shut_out_and_what_is_left_to_do_is_said() {
     let other = lost(&[]);
 
     assert_eq!(listed["devices"].as_array().unwrap().len(), 2);
-    assert_eq!(which.status.code(), Some(6));
+    assert_eq!(which.status.code(), Some(2));
     assert!(complained(&which).contains(&name), "{}", complained(&which));
     let told = said(&done);
     assert!(

@@ -117,6 +117,35 @@ fn every_answer_is_as_the_committed_schema_says() {
 }
 
 #[test]
+fn a_mistake_in_what_was_typed_is_said_in_json_too() {
+    let home = Home::new();
+    for verb in [
+        &["connect", "--json"][..],
+        &["--json", "no-such-verb"],
+        &["ls", "--json", "--no-such-option"],
+        &["bundle", "--json", "--level", "most"],
+        &["revoke", "--json"],
+        &["lost-laptop", "--json"],
+    ] {
+        let said = home.tidegate(verb);
+
+        assert_eq!(said.status.code(), Some(2), "{verb:?}");
+        assert!(said.stdout.is_empty(), "{verb:?}: {}", text(&said.stdout));
+        is_as_described(&said.stderr, "error", verb);
+    }
+    // What is behind the dashes is another program's.
+    let said = home.tidegate(&["connect", "--no-such-option", "--", "psql", "--json"]);
+    assert!(
+        text(&said.stderr).contains("Usage:"),
+        "{}",
+        text(&said.stderr)
+    );
+    // Help is an answer, whoever asks.
+    let help = home.tidegate(&["ls", "--json", "--help"]);
+    assert!(help.status.success() && text(&help.stdout).contains("Usage:"));
+}
+
+#[test]
 fn what_an_ending_says_is_as_the_committed_schema_says() {
     let mut signed_out = with_warehouse(ServiceState::Idle);
     signed_out.orgs[0].account = AccountView::SignedOut { last: None };

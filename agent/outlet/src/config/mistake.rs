@@ -10,12 +10,41 @@ pub struct ConfigMistake {
     /// Dotted path in the file: `service[1].login.json_file`.
     pub key: String,
     pub reason: String,
-    pub fix: String,
+    pub fix: Fix,
+}
+
+/// What to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// What belongs at that key.
+    Write(String),
+    /// The file cannot be opened, or not be believed: nothing that is written in it helps.
+    Mend(String),
+}
+
+impl Fix {
+    /// Without what goes before it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Write(text) | Self::Mend(text) => text,
+        }
+    }
+}
+
+/// As a sentence.
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(text) => write!(f, "Write {text}."),
+            Self::Mend(text) => write!(f, "{text}."),
+        }
+    }
 }
 
 impl fmt::Display for ConfigMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. Write {}.", self.key, self.reason, self.fix)
+        write!(f, "{}: {}. {}", self.key, self.reason, self.fix)
     }
 }
 

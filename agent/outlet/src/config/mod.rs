@@ -5,7 +5,7 @@ mod mistake;
 mod reader;
 mod service;
 
-pub use mistake::{ConfigMistake, Mistakes};
+pub use mistake::{ConfigMistake, Fix, Mistakes};
 pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
 
 use crate::clock::Zone;
@@ -300,11 +300,10 @@ fn parse<T>(
 
 fn text_of(path: &Path) -> Result<String, Mistakes> {
     settings_file::read(path, MAX_FILE).map_err(|error| {
-        let fix = "the path of a readable TOML file after --config".to_owned();
         Mistakes(vec![ConfigMistake {
             key: path.display().to_string(),
             reason: error.to_string(),
-            fix,
+            fix: Fix::Mend(error.fix().to_owned()),
         }])
     })
 }
@@ -316,7 +315,7 @@ fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {
     ConfigMistake {
         key: format!("line {line}"),
         reason: format!("it is not valid TOML: {}", why.message()),
-        fix: "this line again; nothing after it was looked at".to_owned(),
+        fix: Fix::Write("this line again; nothing after it was looked at".to_owned()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Takes keys out of a TOML table one by one, notes what is wrong and goes on.
 //! Whoever takes a table must call `finish`: what nobody took is an unknown key, hence a mistake.
 
-use super::mistake::{ConfigMistake, Notes};
+use super::mistake::{ConfigMistake, Fix, Notes};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -36,7 +36,7 @@ impl<'n> Reader<'n> {
         self.notes.add(ConfigMistake {
             key,
             reason: reason.to_owned(),
-            fix: fix.to_owned(),
+            fix: Fix::Write(fix.to_owned()),
         });
     }
 

@@ -117,10 +117,13 @@ fn reports_every_mistake_at_once_with_key_reason_and_fix() {
     assert_eq!(found, expected);
     assert!(
         all.iter()
-            .all(|m| !m.reason.is_empty() && !m.fix.is_empty())
+            .all(|m| !m.reason.is_empty() && !m.fix.text().is_empty())
     );
     let typo = all.iter().find(|m| m.key == "polcy").unwrap();
-    assert_eq!(typo.fix, "policy if you meant that, or take the line out");
+    assert_eq!(
+        typo.fix.text(),
+        "policy if you meant that, or take the line out"
+    );
 }
 
 #[test]
@@ -170,9 +173,12 @@ fn a_file_that_every_user_can_change_is_no_configuration() {
     std::fs::write(&path, "").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
 
+    let Mistakes(found) = OutletConfig::load(&path).err().unwrap();
+
+    assert_eq!(found[0].reason, "every user can change it");
     assert_eq!(
-        OutletConfig::load(&path).err().unwrap().0[0].reason,
-        "every user can change it; take that right away: chmod o-w on it"
+        found[0].fix.to_string(),
+        "Take that right away: chmod o-w on it."
     );
 }
 

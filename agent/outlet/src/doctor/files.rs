@@ -17,7 +17,7 @@ const CLOCK_BACK: u64 = 300;
 
 pub(super) fn mistake(mistake: &ConfigMistake) -> Check {
     let finding = format!("{}: {}.", mistake.key, mistake.reason);
-    Check::fail("config", &finding, &format!("Write {}.", mistake.fix))
+    Check::fail("config", &finding, &mistake.fix.to_string())
 }
 
 pub(super) fn checks(config: &OutletConfig, keys: &Result<OutletKeys, KeysError>) -> Vec<Check> {

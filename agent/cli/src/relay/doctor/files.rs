@@ -14,7 +14,7 @@ use crate::relay::keys::NoKey;
 
 pub(super) fn mistake(mistake: &ConfigMistake) -> Check {
     let finding = format!("{}: {}.", mistake.key, mistake.reason);
-    Check::fail("config", &finding, &format!("Write {}.", mistake.fix))
+    Check::fail("config", &finding, &mistake.fix.to_string())
 }
 
 pub(super) fn checks(config: &RelayConfig, key: &Result<NoiseSecret, NoKey>) -> Vec<Check> {

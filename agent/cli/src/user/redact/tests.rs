@@ -1,9 +1,12 @@
 //! Canaries: secrets planted wherever a bundle could pick one up, and looked for in what comes out.
 use serde_json::json;
-use tidegate_agent::{AccountView, Code, Problem, SignIn, SignInStep, UnixTime, doctor};
+use tidegate_agent::doctor::{self, Check};
+use tidegate_agent::{AccountView, Code, Problem, SignIn, SignInStep, UnixTime};
 
 use super::*;
-use crate::user::bundle::{Parts, assemble};
+use crate::user::bundle::{Log, Parts, assemble};
+use crate::user::config::{Setting, Settings};
+use crate::user::report::Status;
 use crate::user::samples::two_orgs;
 
 /// Secrets as they look in real life.
@@ -39,7 +42,7 @@ fn log() -> String {
         format!("PGPASSWORD={password} password: {password}"),
         format!("identity seed {seed}, session {hex}"),
         format!("refresh {refresh}"),
-        format!("statement was SELECT * FROM {table} WHERE name = 'x'"),
+        format!("statement was SELECT *\n  FROM {table}\n  WHERE name = 'x'"),
         format!("GET http://127.0.0.1:8250/callback?code=abc&state={state}"),
         format!("passphrase: {phrase}"),
         "INFO connected service=warehouse org=acme person=ana@example.org".to_owned(),
@@ -72,13 +75,30 @@ fn bundle(level: Level) -> String {
     let parts = Parts {
         checks: &[check],
         status: Some(&status),
-        config: Some(
-            json!({ "settings": [{ "key": "BROWSER", "value": format!("x --token={}", CANARIES[5]) }] }),
-        ),
+        config: Some(settings("BROWSER", &format!("x --token={}", CANARIES[5]))),
         paths: json!({ "data_dir": "/home/ana/.local/share/tidegate" }),
-        log: Some(log()),
+        log: Some(whole(log())),
+        kept: vec![],
     };
     assemble(level, parts).to_string()
+}
+
+fn whole(text: String) -> Log {
+    Log {
+        text,
+        is_cut: false,
+    }
+}
+
+fn settings(key: &str, value: &str) -> Settings {
+    Settings {
+        file: "/home/ana/.config/tidegate/agent.toml".into(),
+        settings: vec![Setting {
+            key: key.into(),
+            value: value.into(),
+            origin: "agent.toml".into(),
+        }],
+    }
 }
 
 fn sign_in() -> SignIn {
@@ -123,6 +143,106 @@ fn names_are_in_the_full_one_only_and_a_summary_has_nothing_else() {
         "{normal}"
     );
     assert!(!summary.contains("finding"), "{summary}");
+}
+
+/// What nobody told the redactor: the provider, a relay and a proxy that only an error names, her browser, a folder, a reason.
+fn findings() -> [Check; 7] {
+    let not_available = Problem::new(Code::NotAvailable).said("Orion is only for Bob");
+    [
+        Check::ok(
+            "provider",
+            "https://dev-8812.okta.example/oauth2/aus7 answers.",
+        ),
+        Check::ok("provider", "https://login.acme.example answers."),
+        Check::fail(
+            "relay",
+            "None answers: relay.other.example:443, r2:443.",
+            "Check your network.",
+        ),
+        Check::warn(
+            "proxy",
+            "HTTPS_PROXY is set: signing in goes through squid.corp:3128, 10.9.8.7:80.",
+            "x",
+        ),
+        Check::ok("browser", "$BROWSER names /opt/acme/bin/surf."),
+        Check::problem("access", &not_available).about("acme/warehouse"),
+        Check::fail("query", "role \"salaries_ro\" does not exist", "ask Bob"),
+    ]
+}
+
+/// Nobody and nothing may be left of these.
+const NAMES: [&str; 17] = [
+    "acme",
+    "okta",
+    "dev-8812",
+    "aus7",
+    "other.example",
+    "r2:",
+    "squid",
+    "corp",
+    "10.9.8.7",
+    "surf",
+    "warehouse",
+    "Orion",
+    "Bob",
+    "salaries_ro",
+    "ana",
+    "initech",
+    "Ana's",
+];
+
+fn without_an_agent(level: Level) -> String {
+    let log = [
+        "2026-11-22T16:37:00.1Z  INFO tidegate_agent: org was joined org=acme hub=hub.acme.example:443",
+        "2026-11-22T16:37:01.1Z  INFO tidegate_agent: person signed in subject=ana",
+        "2026-11-22T16:37:02.1Z  WARN tidegate_agent: relay link ended relay=r2:443 error=no answer from relay.other.example",
+        "2026-11-22T16:37:03.1Z  INFO tidegate_agent: problem arose code=TG-2001 said=\"because Orion\"",
+        "2026-11-22T16:37:04.1Z  INFO tidegate_agent: door was opened service=acme/warehouse port=15432",
+        "2026-11-22T16:37:05.1Z  INFO tidegate_agent: socket was opened path=/srv/initech/x.sock",
+        "2026-11-22T16:37:06.1Z  INFO tidegate_agent: Ana's laptop asks Ware\u{200b}house at LOGIN.ACME.EXAMPLE \u{9b}2J",
+    ];
+    let parts = Parts {
+        checks: &findings(),
+        status: None,
+        config: Some(settings("ports.acme/warehouse", "15999")),
+        paths: json!({ "program": "/opt/initech/tidegate", "log_file": "/home/ana/x" }),
+        log: Some(whole(log.join("\n"))),
+        kept: vec![(NameOf::Device, "Ana's laptop".into())],
+    };
+    assemble(level, parts).to_string()
+}
+
+#[test]
+fn nobody_is_named_when_no_agent_answers_and_nothing_that_only_an_error_names() {
+    let normal = without_an_agent(Level::Normal);
+    let full = without_an_agent(Level::Full);
+
+    for name in NAMES {
+        assert!(
+            !normal.to_lowercase().contains(&name.to_lowercase()),
+            "{name}: {normal}"
+        );
+        assert!(full.contains(name), "{name}: {full}");
+    }
+    for kept in [
+        "TG-2001",
+        "16:37:04",
+        "door was opened",
+        "15999",
+        "port=15432",
+        "HTTPS_PROXY",
+    ] {
+        assert!(normal.contains(kept), "{kept}: {normal}");
+    }
+}
+
+#[test]
+fn the_same_name_has_the_same_number_everywhere() {
+    let normal = without_an_agent(Level::Normal);
+
+    assert!(normal.contains("service=org-1/service-1"), "{normal}");
+    assert!(normal.contains("\"about\":\"org-1/service-1\""), "{normal}");
+    assert!(normal.contains("ports.org-1/service-1"), "{normal}");
 }
 
 #[test]
