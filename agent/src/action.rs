@@ -112,6 +112,10 @@ pub enum Action {
         org: Option<OrgName>,
         about: About,
     },
+    /// Asks at once what is asked again by itself: the org's hub, keyring and disk; of every org, where none is named.
+    LookAgain {
+        org: Option<OrgName>,
+    },
     /// Ends everything; `Agent::shutdown` follows.
     Quit,
 }
@@ -160,6 +164,7 @@ impl Action {
             | Self::Decide { org, .. }
             | Self::TakeBack { org, .. }
             | Self::SawRequests { org, .. }
+            | Self::LookAgain { org: Some(org) }
             | Self::DismissProblem { org: Some(org), .. } => Some(org),
             Self::Connect { service }
             | Self::Ask { service, .. }
@@ -170,6 +175,7 @@ impl Action {
             Self::Join { .. }
             | Self::CancelJoin
             | Self::Leave { .. }
+            | Self::LookAgain { org: None }
             | Self::DismissProblem { org: None, .. }
             | Self::Quit => None,
         }

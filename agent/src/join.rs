@@ -134,7 +134,7 @@ fn joined(
     };
     let trouble = match key.kept {
         Kept::Stored => None,
-        Kept::InMemory(error) => Some(problems::of_store(error)),
+        Kept::InMemory(error) => Some(problems::of_key(error)),
     };
     Joined {
         membership,

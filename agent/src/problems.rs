@@ -137,6 +137,18 @@ pub(crate) fn of_store(error: StoreError) -> Problem {
     })
 }
 
+/// An enrolled key is only in memory: whoever reads it must know what quitting costs.
+pub(crate) fn of_key(error: StoreError) -> Problem {
+    let why = match error {
+        StoreError::Locked => "the keyring is locked",
+        StoreError::Silent => "the keyring does not answer",
+        StoreError::Absent => "there is no keyring",
+        StoreError::TooLarge | StoreError::Damaged => "the keyring did not take it",
+        StoreError::File(_) => return of_store(error),
+    };
+    Problem::new(Code::KeyOnlyInMemory).said(why)
+}
+
 /// Why a file or folder of ours cannot be used: whether somebody else could have had a hand in it, or not.
 pub(crate) fn of_file(error: KeyFileError) -> Code {
     match error {

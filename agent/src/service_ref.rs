@@ -160,6 +160,7 @@ mod tests {
             AccountView::SignedIn {
                 name: "ana".into(),
                 until: UnixTime(9),
+                again: None,
             }
         } else {
             AccountView::SignedOut { last: None }

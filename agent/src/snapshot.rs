@@ -74,6 +74,9 @@ pub enum AccountView {
         name: String,
         /// When the session ends and the browser is needed again.
         until: UnixTime,
+        /// The person signs in once more, beside the session that stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<SignIn>,
     },
 }
 

@@ -15,4 +15,5 @@ mod locked;
 mod orgs;
 mod ports;
 mod sign_in;
+mod sign_in_again;
 mod sign_in_code;

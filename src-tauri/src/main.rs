@@ -103,8 +103,8 @@ fn start(
         let mut others = tokio::task::JoinSet::new();
         others.spawn(looking);
         others.spawn(stop_when_told(inputs));
-        let starting = async { Agent::start(AgentConfig::for_user()?).await };
-        Box::pin(controller.run(starting)).await;
+        let start = async || { Agent::start(AgentConfig::for_user()?).await };
+        Box::pin(controller.run(start)).await;
         others.shutdown().await;
         everything_has_ended();
     });

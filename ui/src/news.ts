@@ -56,16 +56,23 @@ function wordsOf({ devices }: Org): string[] {
 }
 
 function ofAccount(before: Org, after: Org): string[] {
-  const { account } = after;
+  const account = underWay(after);
   if (account.is === "signing_in") {
     const now = account.steps.find((step) => step.progress === "now")?.text;
-    const was = before.account.is === "signing_in" ? before.account : null;
+    const earlier = underWay(before);
+    const was = earlier.is === "signing_in" ? earlier : null;
     const step = now && now !== was?.steps.find((other) => other.progress === "now")?.text ? [`${now}.`] : [];
     const late = account.likely.length > 0 && !was?.likely.length ? ["The browser has not come back yet. Likely causes are listed."] : [];
     return [...step, ...late];
   }
-  if (account.is === before.account.is) return [];
+  const renewed = account.is === "signed_in" && before.account.is === "signed_in" && account.until > before.account.until;
+  if (account.is === before.account.is && !renewed) return [];
   return [account.is === "signed_in" ? `Signed in to ${after.name}.` : `Signed out of ${after.name}.`];
+}
+
+/** A sign-in beside a session that stands is what she is doing. */
+function underWay({ account }: Org): Org["account"] {
+  return account.is === "signed_in" && account.again ? account.again : account;
 }
 
 function ofHub(before: Org, after: Org): string[] {

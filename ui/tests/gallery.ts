@@ -30,6 +30,7 @@ export const notJoined: View = {
   tray: true,
   activity: [],
   arrived: null,
+  go: null,
   settings,
   version: "0.1.0",
 };
@@ -142,7 +143,7 @@ export function signedIn(...services: Service[]): View {
 function ana(org: Org, services: Service[], problems: ProblemView[] = []): Org {
   return {
     ...org,
-    account: { is: "signed_in", name: `ana@${org.name}.example`, left: "9 h 59 min left", until: NOW + 10 * HOUR },
+    account: { is: "signed_in", name: `ana@${org.name}.example`, left: "9 h 59 min left", until: NOW + 10 * HOUR, soon: false, again: null },
     services,
     problems,
   };
@@ -184,6 +185,9 @@ export function withAccess(services: Service[], more: Partial<Org["access"]>, as
   return { ...joined({ ...ana(acme, services), access: { ...acme.access, ...more }, ask }), activity };
 }
 
+/** A session that ends in a few minutes. */
+const soon = { is: "signed_in", name: "ana@acme.example", left: "4 min left", until: NOW + 240, soon: true, again: null } as const;
+
 export const badLink: ProblemView = {
   org: null,
   id: "/TG-4001//",
@@ -206,6 +210,7 @@ const hubAway: ProblemView = {
   cause: "Nothing new can be connected because the hub of acme does not answer.",
   next: "Check this computer's network; Tidegate tries again by itself.",
   since: NOW - 240,
+  button: { label: "Try again", intent: { do: "try_again", org: "acme" } },
   dismiss: null,
 };
 
@@ -216,7 +221,6 @@ const expired: ProblemView = {
   title: "Session has ended",
   cause: "Services cannot be connected because your sign-in has ended.",
   next: "Sign in again to go on.",
-  button: { label: "Sign in again", intent: { do: "sign_in", org: "acme" } },
 };
 
 const keyringLocked: ProblemView = {
@@ -227,6 +231,7 @@ const keyringLocked: ProblemView = {
   title: "Keyring is locked",
   cause: "Tidegate cannot keep your sign-in because the keyring is locked.",
   next: "Unlock the keyring; until then you will have to sign in again after a restart.",
+  button: { label: "Try again", intent: { do: "try_again", org: null } },
 };
 
 const noTray: ProblemView = {
@@ -246,7 +251,7 @@ export const portTaken: ProblemView = {
   title: "Port is taken",
   cause: "warehouse cannot be opened because port 15432 is held by postgres (4711).",
   next: "Close that program, or give the service another port in the settings.",
-  button: { label: "Use another port", intent: { do: "set_port", service: "acme/warehouse", port: 16432 } },
+  button: { label: "Use port 16432", intent: { do: "set_port", service: "acme/warehouse", port: 16432 } },
 };
 
 const targetClosed: ProblemView = {
@@ -314,6 +319,23 @@ export const gallery: Record<string, Scene> = {
         "A proxy or an add-on may keep the browser from coming back to this computer: allow 127.0.0.1.",
       ],
     }),
+  },
+  "session-ends-soon": { view: joined({ ...ana(acme, [warehouse({ ...connected, left: "4 min left" } as State), ...some]), account: soon }) },
+  "signing-in-again": { view: joined({ ...ana(acme, [warehouse(connected), ...some]), account: { ...soon, again: signingInAccount } }) },
+  "key-in-memory": {
+    view: {
+      ...signedIn(warehouse({ is: "idle" })),
+      problems: [
+        {
+          ...keyringLocked,
+          id: "/TG-4018//",
+          code: "TG-4018",
+          title: "This computer's key is not kept",
+          cause: "This computer's key is only in memory because the keyring is locked.",
+          next: "Unlock the keyring, or install one, before you quit Tidegate; otherwise you need a new join link after that.",
+        },
+      ],
+    },
   },
   "signing-in-code": {
     view: signingInWith({

@@ -51,3 +51,19 @@ test("a code is shown with the place to type it", async () => {
   expect(byId("code").textContent).toBe("WDJB-MJHT");
   expect(byId("code-address").textContent).toBe("https://acme.okta.example/activate");
 });
+
+test("a session that ends soon is renewed with one click, and what is connected stays in sight", async () => {
+  const user = userEvent.setup();
+  const { asked, show } = await stage(scene("session-ends-soon").view);
+
+  await user.click(byId("sign-in-again"));
+  await show(scene("signing-in-again").view);
+
+  expect(asked).toEqual([{ do: "sign_in", org: "acme" }]);
+  expect(byId("state-warehouse").dataset["state"]).toBe("connected");
+  expect(byId("sign-in-step").textContent?.trim()).toBe("Waiting for you in the browser");
+  expect(byId("said").textContent).toContain("Waiting for you in the browser.");
+  expect(maybeById("sign-in-again")).toBeNull();
+  await user.click(byId("sign-in-cancel"));
+  expect(asked).toContainEqual({ do: "cancel_sign_in", org: "acme" });
+});

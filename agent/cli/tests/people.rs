@@ -127,6 +127,7 @@ fn with_warehouse(state: ServiceState) -> Snapshot {
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),
             until: UnixTime(4_000_000_000),
+            again: None,
         },
         hub: HubState::Connected,
         services: vec![service("warehouse", state)],

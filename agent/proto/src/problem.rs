@@ -118,7 +118,7 @@ codes! {
     /// What was approved has been used up, or was not used in time.
     GrantOver = 2021, Error, ThisComputer;
     /// Somebody took back what was approved.
-    GrantTakenBack = 2022, Error, Policy;
+    GrantTakenBack = 2022, Error, ThisComputer;
     /// Read-only was approved, and nothing at the outlet would hold the person to it.
     GrantNotHeld = 2023, Error, Peer;
     /// A connection waits for people to decide.
@@ -186,6 +186,8 @@ codes! {
     ComputerNotListed = 4016, Error, ThisComputer;
     /// It is there, and does not answer.
     KeyringSilent = 4017, Warning, ThisComputer;
+    /// This computer was enrolled and the key could not be kept: it goes with the process, and with it the enrolment.
+    KeyOnlyInMemory = 4018, Warning, ThisComputer;
     OutletTicketUnfit = 4030, Error, Policy;
     /// One person's computers have an end, for those that others let in.
     TooManyDevices = 4031, Error, Policy;
@@ -242,7 +244,7 @@ codes! {
     /// The time that was approved is over.
     GrantEnded = 7020, Warning, ThisComputer;
     /// Who approved, who asked or an administrator ended it.
-    GrantEndedByPeople = 7021, Error, Policy;
+    GrantEndedByPeople = 7021, Error, ThisComputer;
 
     // 9xxx: our own mistakes.
     Internal = 9001, Error, Us;

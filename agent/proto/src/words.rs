@@ -164,8 +164,8 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::GrantTakenBack => [
             "Approval was taken back",
-            "{service|The service} cannot be connected because the approval was taken back.",
-            "Ask whoever approved it, or ask again if you still need it.",
+            "{service|The service} cannot be connected because the approval was taken back or given back.",
+            "Ask again if you still need it.",
         ],
         Code::GrantNotHeld => [
             "Cannot be kept read-only",
@@ -305,7 +305,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::BrowserSignInNeeded => [
             "Sign in with the browser",
             "{service|The service} cannot be connected because a sign-in with a code does not prove which computer you are at.",
-            "Sign out, then sign in with the browser on this computer; if it is refused again, ask the owner of the service.",
+            "Sign in with the browser on this computer; if it is refused again, ask the owner of the service.",
         ],
         Code::JoinLinkBad => [
             "Join link is damaged",
@@ -342,6 +342,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Tidegate cannot keep your sign-in because the keyring does not answer.",
             "Wait: it is asked again by itself; if it stays silent, log out of the desktop and in again.",
         ],
+        Code::KeyOnlyInMemory => [
+            "This computer's key is not kept",
+            "This computer's key is only in memory because {said|the keyring could not be used}.",
+            "Unlock the keyring, or install one, before you quit Tidegate; otherwise you need a new join link after that.",
+        ],
         Code::NotJoined => [
             "Not joined yet",
             "Nothing can be connected because this computer has not joined an organisation.",
@@ -359,7 +364,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::KeyMissing => [
             "This computer's key is gone",
-            "You cannot be signed in because the keyring does not hold this computer's key: it was emptied, or Tidegate's files were copied here from another computer.",
+            "You cannot be signed in because the keyring does not hold this computer's key: it was emptied, it could not be used when this computer joined, or Tidegate's files were copied here.",
             "Ask your administrator for a join link and use it here; the organisation and your ports stay as they are.",
         ],
         Code::TicketForAnother => [
@@ -555,7 +560,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::Expired => [
             "Time is up",
             "The connection to {service|the service} cannot go on because its time is up.",
-            "Sign in again to connect once more.",
+            "Connect again, and sign in if you are asked to.",
         ],
         Code::OutletStopping => [
             "Service is restarting",
@@ -594,8 +599,8 @@ fn sentences(code: Code) -> [&'static str; 3] {
         ],
         Code::GrantEndedByPeople => [
             "Approval was taken back",
-            "The connection to {service|the service} cannot go on because the approval was taken back.",
-            "Ask whoever approved it if you still need it.",
+            "The connection to {service|the service} cannot go on because the approval was taken back or given back.",
+            "Ask again if you still need it.",
         ],
         Code::Internal => [
             "Our mistake",

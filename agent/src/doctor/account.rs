@@ -14,16 +14,16 @@ const SOON: u64 = 900;
 pub(super) fn check(snapshot: &Snapshot, org: &OrgSnapshot) -> Check {
     let now = Clock::system().now();
     match &org.account {
-        AccountView::SignedIn { name, until } if now.until(*until) > SOON => {
+        AccountView::SignedIn { name, until, .. } if now.until(*until) > SOON => {
             Check::ok(NAME, &format!("{name} is signed in."))
         }
-        AccountView::SignedIn { name, until } => Check::warn(
+        AccountView::SignedIn { name, until, .. } => Check::warn(
             NAME,
             &format!(
                 "The session of {name} ends in {} min.",
                 now.until(*until) / 60
             ),
-            "Sign in again when it suits you: `tidegate logout`, then `tidegate login`.",
+            "Sign in again when it suits you: `tidegate login`; what is connected goes on.",
         ),
         AccountView::SigningIn(_) => Check::warn(
             NAME,

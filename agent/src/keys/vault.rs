@@ -27,6 +27,11 @@ impl Entry {
     /// Whatever an org leaves in a store.
     pub(crate) const ALL: &[Self] = &[Self::Refresh, Self::Session, Self::Joining, Self::Identity];
 
+    /// Whether what has this name is what the device was enrolled with.
+    fn is_a_key(name: &str) -> bool {
+        name.ends_with("/identity") || name.ends_with("/joining")
+    }
+
     fn name(self, org: &OrgName) -> String {
         let kind = match self {
             Self::Identity => "identity",
@@ -69,12 +74,12 @@ impl Vault {
         }
     }
 
-    /// Where the keys really are.
+    /// Where the keys of this device really are. What else is owed costs a sign-in at most.
     pub(crate) fn home(&self) -> KeyHome {
-        if self.shelf.is_empty() {
-            self.home
-        } else {
+        if self.shelf.names().iter().any(|name| Entry::is_a_key(name)) {
             KeyHome::Memory
+        } else {
+            self.home
         }
     }
 
@@ -232,7 +237,8 @@ mod tests {
 
         assert_eq!(kept, Kept::InMemory(StoreError::Locked));
         assert_eq!(read.as_str(), "new-token");
-        assert_eq!(vault.home(), KeyHome::Memory);
+        assert_eq!(vault.home(), KeyHome::Keyring, "no key is owed");
+        assert!(vault.owes());
         assert_eq!(
             vault.read(&acme(), Entry::Identity).await,
             Err(StoreError::Locked)

@@ -72,7 +72,15 @@ pub(super) enum Account {
     SignedIn {
         session: Arc<Session>,
         rights: Rights,
+        /// The person signs in once more; everything goes on until then.
+        again: Option<Again>,
     },
+}
+
+/// A sign-in whose session is to take the place of the one that stands.
+pub(super) struct Again {
+    pub(super) attempt: u64,
+    pub(super) view: SignIn,
 }
 
 /// What the machine is told besides what happened.
@@ -208,7 +216,8 @@ impl Account {
             Self::Waking { attempt, .. }
             | Self::SigningIn { attempt, .. }
             | Self::Introducing { attempt, .. } => Some(*attempt),
-            Self::SignedOut { .. } | Self::Arriving { .. } | Self::SignedIn { .. } => None,
+            Self::SignedIn { again, .. } => again.as_ref().map(|again| again.attempt),
+            Self::SignedOut { .. } | Self::Arriving { .. } => None,
         }
     }
 }

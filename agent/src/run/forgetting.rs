@@ -16,7 +16,8 @@ pub(super) struct Forgetting {
 }
 
 /// Waits until nothing is being deleted any more.
-pub(super) struct Forgotten(watch::Receiver<usize>);
+#[derive(Clone)]
+pub(crate) struct Forgotten(watch::Receiver<usize>);
 
 impl Forgetting {
     /// Starts deleting; `failed` hears why something may still be there. Gives the refresh token once it is forgotten here.
@@ -74,7 +75,7 @@ impl Forgetting {
 }
 
 impl Forgotten {
-    pub(super) async fn wait(mut self) {
+    pub(crate) async fn wait(mut self) {
         // An error means that the owner is going away, and so is whoever waits here.
         let _ = self.0.wait_for(|pending| *pending == 0).await;
     }

@@ -18,7 +18,7 @@ use super::board::Board;
 use super::forgetting::Forgetting;
 use super::joining::{JoinReport, Joins};
 use super::leaving::Leaving;
-use super::orders::Order;
+use super::orders::{Answered, Order};
 use super::owner::{Kit, Owner};
 use crate::Action;
 use crate::circuit::Circuits;
@@ -127,6 +127,10 @@ impl Household {
                 Ok(())
             }
             Action::Leave { org } => self.leave(&org),
+            Action::LookAgain { .. } => {
+                self.look_again();
+                Ok(())
+            }
             Action::DismissProblem { about, .. } => {
                 self.board.dismiss(&about);
                 Ok(())
@@ -189,6 +193,21 @@ impl Household {
         self.members.insert(org, member);
     }
 
+    /// Somebody does not want to wait: neither for the keyring nor for any hub.
+    fn look_again(&mut self) {
+        if self.paying.is_none() && self.kit.vault.owes() {
+            self.pay();
+        }
+        for (org, member) in &self.members {
+            let org = Some(org.clone());
+            let (answer, _) = Answered::new();
+            // One that is too busy to hear it looks by itself soon enough.
+            let _ = member
+                .orders
+                .try_send(Order::Act(Action::LookAgain { org }, answer));
+        }
+    }
+
     /// Secrets that the keyring would not take wait in memory: it may be open, or there, by now.
     fn pay(&mut self) {
         let vault = self.kit.vault.clone();
@@ -199,7 +218,7 @@ impl Household {
         self.paying = None;
         if all {
             tracing::info!("keyring took what had waited in memory");
-            self.board.better(Code::NO_KEYRING);
+            self.board.better(KEPT);
         }
     }
 
@@ -236,6 +255,14 @@ impl Household {
         .await;
     }
 }
+
+/// What is over once the keyring has taken everything.
+pub(super) const KEPT: &[Code] = &[
+    Code::KeyringLocked,
+    Code::KeyringAbsent,
+    Code::KeyringSilent,
+    Code::KeyOnlyInMemory,
+];
 
 /// What a task came back with; for ever nothing without a task.
 async fn ended(task: &mut Option<JoinHandle<bool>>) -> bool {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::household::{FAREWELL, Household};
+use super::household::{FAREWELL, Household, KEPT};
 use super::orders::{Answered, Order};
 use super::state::Task;
 use crate::action::Secret;
@@ -169,7 +169,7 @@ impl Household {
         if let Some(trouble) = &joined.trouble {
             self.board.trouble(trouble.clone());
         } else {
-            self.board.better(Code::NO_KEYRING);
+            self.board.better(KEPT);
         }
         match self.members.get(&joined.membership.org) {
             Some(member) => {

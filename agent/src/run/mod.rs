@@ -25,6 +25,7 @@ mod view;
 mod waking;
 
 pub(crate) use board::Board;
+pub(crate) use forgetting::Forgotten;
 pub(crate) use household::{Household, ORDERS, Route};
 pub(crate) use orders::{Answered, Order};
 pub(crate) use owner::Kit;

@@ -208,6 +208,10 @@ impl Owner {
             Action::Connect { service } => self.connect(&service.service).await,
             Action::Disconnect { service } => self.disconnect(&service.service),
             Action::SetPort { service, port } => self.set_port(&service, port),
+            Action::LookAgain { .. } => {
+                self.look_again().await;
+                Ok(())
+            }
             Action::DismissProblem { about, .. } => {
                 troubles::dismiss(&mut self.state.problems, &about);
                 Ok(())

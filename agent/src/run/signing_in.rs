@@ -12,7 +12,7 @@ use super::orders::{TaskNews, TaskReport};
 use super::owner::Owner;
 use super::state::{Running, Task};
 use crate::keys::Entry;
-use crate::signin::flow::{Failed, Flow, Progress, SignedIn, Stop};
+use crate::signin::flow::{Failed, Flow, Progress, Replaced, SignedIn, Stop};
 use crate::signin::goodbye::{Goodbye, LastToken};
 use crate::signin::provider::Wishes;
 
@@ -71,7 +71,13 @@ impl Owner {
             asked: Wishes {
                 login_hint: last.filter(|last| last.contains('@') && !another_account),
                 another_account,
+                anew: self.state.session().is_some(),
             },
+            forgotten: self.forgetting.forgotten(),
+            replaces: self.state.session().map(|session| Replaced {
+                subject: session.claims.subject.clone(),
+                refresh_lock: self.disk.refresh_lock(),
+            }),
             clock: self.tools.kit.clock.clone(),
             progress,
         })
@@ -80,7 +86,9 @@ impl Owner {
     /// How a sign-in ended. One that was told to end meanwhile may still have come through: nobody wants it.
     pub(super) async fn on_signed_in(&mut self, attempt: u64, result: Result<SignedIn, Problem>) {
         let is_current = self.state.account.attempt() == Some(attempt);
-        let result = result.map(|SignedIn { session, tab }| {
+        let mut held = None;
+        let result = result.map(|SignedIn { session, tab, turn }| {
+            held = turn;
             match tab {
                 Some(tab) if !is_current => {
                     let why = Problem::new(Code::SignInCancelled);
@@ -92,6 +100,8 @@ impl Owner {
             session
         });
         self.happens(Input::SignedIn(attempt, result)).await;
+        // The session that it replaces is not refreshed any more.
+        drop(held);
     }
 
     /// Deletes what a session left here, and tells the provider that it is over.

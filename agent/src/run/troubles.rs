@@ -14,10 +14,14 @@ pub(super) fn add(list: &mut Vec<Problem>, problem: Problem) {
     }
     tracing::info!(code = %problem.code, said = words(&problem).line(), "problem arose");
     let is_of_keyring = |code: &Code| Code::NO_KEYRING.contains(code);
-    list.retain(|old| {
-        // A keyring is in one state at a time.
-        !(is_of_keyring(&old.code) && is_of_keyring(&problem.code))
-    });
+    let costs_the_key = |code: &Code| *code == Code::KeyOnlyInMemory;
+    // That the key goes with the process is the graver word about the same keyring.
+    if is_of_keyring(&problem.code) && list.iter().any(|old| costs_the_key(&old.code)) {
+        return;
+    }
+    let is_newer_word = is_of_keyring(&problem.code) || costs_the_key(&problem.code);
+    // A keyring is in one state at a time.
+    list.retain(|old| !(is_of_keyring(&old.code) && is_newer_word));
     dismiss(list, &About::from(&problem));
     list.push(problem);
     let surplus = list.len().saturating_sub(MAX_PROBLEMS);
@@ -35,7 +39,11 @@ pub(super) fn remove(list: &mut Vec<Problem>, codes: &[Code]) {
 
 /// Whether it is about this computer and not about an org: shown once, however many orgs meet it.
 pub(super) fn is_of_this_computer(code: Code) -> bool {
-    Code::NO_KEYRING.contains(&code) || matches!(code, Code::KeyFileOpen | Code::DataDirUnusable)
+    Code::NO_KEYRING.contains(&code)
+        || matches!(
+            code,
+            Code::KeyOnlyInMemory | Code::KeyFileOpen | Code::DataDirUnusable
+        )
 }
 
 #[cfg(test)]

@@ -125,9 +125,10 @@ impl State {
                 likely: Vec::new(),
                 code: None,
             }),
-            Account::SignedIn { session, .. } => AccountView::SignedIn {
+            Account::SignedIn { session, again, .. } => AccountView::SignedIn {
                 name: session.claims.name.clone(),
                 until: session.ends(),
+                again: again.as_ref().map(|again| again.view.clone()),
             },
         }
     }

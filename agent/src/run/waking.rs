@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::problem::Problem;
 use tidegate_proto::time::UnixTime;
 
+use super::account::Input;
 use super::effects::Errand;
 use super::orders::{TaskNews, TaskReport, Woken};
 use super::owner::Owner;
@@ -35,11 +36,16 @@ impl Owner {
 
     /// Finds out whether the hub is there while nobody is signed in, so that the window tells the truth.
     pub(super) fn greet_hub(&mut self) {
+        self.state.hub = HubState::Connecting;
+        self.greet_hub_again();
+    }
+
+    /// The same without a word: a hub that was away is away until it answers.
+    fn greet_hub_again(&mut self) {
         let Some(home) = &self.state.home else { return };
         let (hub, noise) = (home.membership.hub(), Arc::clone(&self.tools.noise));
         let mut trust = home.membership.trust.clone();
         let reports = self.tools.task_reports.clone();
-        self.state.hub = HubState::Connecting;
         self.work.greeting = Some(Task::spawn(async move {
             let mut backoff = Backoff::new();
             loop {
@@ -60,6 +66,18 @@ impl Owner {
                 tokio::time::sleep(backoff.wait()).await;
             }
         }));
+    }
+
+    /// Somebody does not want to wait for what is asked again by itself.
+    pub(super) async fn look_again(&mut self) {
+        if self.disk.is_behind() {
+            self.keep_again();
+        }
+        if matches!(self.state.hub, HubState::Away { .. }) && self.work.greeting.is_some() {
+            self.greet_hub_again();
+        }
+        self.circuits().hurry();
+        self.happens(Input::LookAgain).await;
     }
 
     pub(super) fn on_greeted(&mut self, result: Result<(), Problem>) {

@@ -24,7 +24,11 @@ impl Flow {
         // From here on it is not stopped: what is kept by halves would be found at the next start.
         let session = self.keep(&tokens, session).await;
         self.step(SignInStep::GettingCredential, None).await;
-        Ok(SignedIn { session, tab: None })
+        Ok(SignedIn {
+            session,
+            tab: None,
+            turn: None,
+        })
     }
 
     async fn with_code(&mut self) -> Result<(Tokens, Session), Problem> {

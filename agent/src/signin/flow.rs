@@ -1,6 +1,8 @@
 //! One sign-in from click to session: hub, provider, browser, callback, code, tokens.
 //! It ends at any point when it is told to, and says so to its tab, also to one that comes back later; dropping it closes the port at once.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::identity::{NoiseSecret, SigningKey};
 use tidegate_proto::idtoken::commitment;
 use tidegate_proto::likely::LikelyCause;
+use tidegate_proto::names::Subject;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::IdpStatement;
 use tidegate_proto::words::words;
@@ -21,7 +24,7 @@ use super::page::Page;
 use super::porch::Porch;
 use super::provider::{Authorization, Provider, Wishes};
 use super::redirect::{Answering, Callback, Redirect};
-use super::refresh::keep_session;
+use super::refresh::{keep_session, lock};
 use super::tokens::{Session, Tokens};
 use crate::clock::Clock;
 use crate::hub::api::HubIdentity;
@@ -29,6 +32,7 @@ use crate::hub::keeper::greet;
 use crate::hub::trust::Trust;
 use crate::keys::{Entry, Kept, Vault};
 use crate::problems;
+use crate::run::Forgotten;
 use crate::snapshot::{SignInCode, SignInStep};
 
 /// How long a person may take in the browser.
@@ -64,6 +68,28 @@ pub(crate) struct Flow {
     pub(crate) asked: Wishes,
     pub(crate) clock: Clock,
     pub(crate) progress: mpsc::Sender<Progress>,
+    /// Nothing is kept while something is still being forgotten.
+    pub(crate) forgotten: Forgotten,
+    /// The session that stands, if this one is to take its place.
+    pub(crate) replaces: Option<Replaced>,
+}
+
+/// A session that goes on until another one takes its place.
+pub(crate) struct Replaced {
+    pub(crate) subject: Subject,
+    /// Held by whoever uses the refresh token.
+    pub(crate) refresh_lock: PathBuf,
+}
+
+impl Replaced {
+    /// Waits until nobody refreshes the old session, and keeps it so: with the new refresh token in the store the old session could not.
+    async fn turn(&self, tokens: &Tokens) -> Result<File, Problem> {
+        if tokens.claims.subject != self.subject {
+            return Err(Problem::new(Code::WrongAccount));
+        }
+        let turn = lock(&self.refresh_lock).await;
+        turn.map_err(|error| problems::of_refresh(error, ""))
+    }
 }
 
 /// The word to end, with its reason.
@@ -103,6 +129,8 @@ pub(crate) struct SignedIn {
     pub(crate) session: Arc<Session>,
     /// `None` after a sign-in with a code.
     pub(crate) tab: Option<Tab>,
+    /// Let go of once the session that it replaces is not used any more.
+    pub(crate) turn: Option<File>,
 }
 
 /// A sign-in that ended, and the tab that is or may come back.
@@ -137,7 +165,7 @@ impl Flow {
         };
         // From here on it is not stopped: what is kept by halves would be found at the next start.
         match tokens {
-            Ok(tokens) => Ok(self.finish(begun, &tokens).await),
+            Ok(tokens) => self.finish(begun, &tokens).await,
             Err(problem) => Err(Failed {
                 problem,
                 tab: Some(Tab(begun.answering)),
@@ -199,14 +227,26 @@ impl Flow {
             .map_err(|error| problems::of_code(error, &begun.idp.issuer))
     }
 
-    async fn finish(&self, begun: Begun, tokens: &Tokens) -> SignedIn {
+    async fn finish(&self, begun: Begun, tokens: &Tokens) -> Result<SignedIn, Failed> {
+        let turn = match &self.replaces {
+            Some(replaced) => replaced.turn(tokens).await.map(Some),
+            None => Ok(None),
+        };
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(problem) => {
+                let tab = Some(Tab(begun.answering));
+                return Err(Failed { problem, tab });
+            }
+        };
         let session = Session::begin(tokens, begun.rz, begun.idp.max_session);
         let session = self.keep(tokens, session).await;
         self.step(SignInStep::GettingCredential, None).await;
-        SignedIn {
+        Ok(SignedIn {
             session,
             tab: Some(Tab(begun.answering)),
-        }
+            turn,
+        })
     }
 
     /// Whether a browser was started, as far as anybody can tell.
@@ -252,6 +292,7 @@ impl Flow {
     /// The refresh token is kept before anything is done with the rest.
     pub(super) async fn keep(&self, tokens: &Tokens, session: Session) -> Arc<Session> {
         let org = &self.hub.org;
+        self.forgotten.clone().wait().await;
         let kept = match &tokens.refresh {
             Some(token) => self.vault.write(org, Entry::Refresh, token).await,
             None => Kept::Stored,

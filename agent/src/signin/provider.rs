@@ -118,6 +118,8 @@ pub(crate) struct Wishes {
     pub(crate) login_hint: Option<String>,
     /// The browser's own session belongs to somebody else: let the person type.
     pub(crate) another_account: bool,
+    /// The session that stands is to be replaced by one that begins now, so that it lasts its full time.
+    pub(crate) anew: bool,
 }
 
 /// A sign-in about to happen. Its state and PKCE verifier are secrets: no `Debug`.
@@ -186,7 +188,7 @@ impl Provider {
         if let Some(hint) = &asked.login_hint {
             request = request.set_login_hint(LoginHint::new(hint.clone()));
         }
-        if asked.another_account {
+        if asked.another_account || asked.anew {
             request = request.add_prompt(CoreAuthPrompt::Login);
         }
         let (url, state, _) = request.url();

@@ -2,7 +2,7 @@
 //! The new token is in the keyring before anything else happens with it: a crash in between must not lose it.
 
 use std::fs::{File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ impl Refresher {
         if newest.claims.issued > seen.claims.issued {
             return Ok((Arc::clone(&newest), Kept::Stored));
         }
-        let _lock = self.lock().await?;
+        let _lock = lock(&self.lock).await?;
         // Read under the lock: another process may have rotated it meanwhile.
         let token = self
             .vault
@@ -96,24 +96,25 @@ impl Refresher {
         *newest = Arc::clone(&session);
         Ok((session, kept))
     }
+}
 
-    async fn lock(&self) -> Result<File, RefreshError> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&self.lock)
-            .map_err(|_| RefreshError::Locked)?;
-        let attempt = async {
-            while file.try_lock().is_err() {
-                tokio::time::sleep(LOCK_STEP).await;
-            }
-        };
-        tokio::time::timeout(LOCK_LIMIT, attempt)
-            .await
-            .map_err(|_| RefreshError::Locked)?;
-        Ok(file)
-    }
+/// Whoever holds it may use and replace the refresh token.
+pub(crate) async fn lock(path: &Path) -> Result<File, RefreshError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|_| RefreshError::Locked)?;
+    let attempt = async {
+        while file.try_lock().is_err() {
+            tokio::time::sleep(LOCK_STEP).await;
+        }
+    };
+    tokio::time::timeout(LOCK_LIMIT, attempt)
+        .await
+        .map_err(|_| RefreshError::Locked)?;
+    Ok(file)
 }
 
 /// Keeps the session for the next start. Too large for some keyrings: then the next start asks for the browser, nothing worse.

@@ -15,6 +15,8 @@ pub(crate) struct Keyring {
     locked: AtomicBool,
     /// Too busy to answer.
     silent: AtomicBool,
+    /// There is none.
+    absent: AtomicBool,
     /// Held while nothing may be written.
     gate: Mutex<()>,
     /// Writes that came since it was held, and calls that were answered.
@@ -33,6 +35,10 @@ impl Keyring {
 
     pub(crate) fn silence(&self, silent: bool) {
         self.silent.store(silent, Ordering::SeqCst);
+    }
+
+    pub(crate) fn take_away(&self, absent: bool) {
+        self.absent.store(absent, Ordering::SeqCst);
     }
 
     /// Whoever writes waits until this is dropped.
@@ -72,11 +78,15 @@ impl Keyring {
         &self,
         work: impl FnOnce(&MemoryStore) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (locked, silent) = (&self.locked, &self.silent);
-        let result = match (locked.load(Ordering::SeqCst), silent.load(Ordering::SeqCst)) {
-            (_, true) => Err(StoreError::Silent),
-            (true, false) => Err(StoreError::Locked),
-            (false, false) => work(&self.inner),
+        let is = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        let result = if is(&self.absent) {
+            Err(StoreError::Absent)
+        } else if is(&self.silent) {
+            Err(StoreError::Silent)
+        } else if is(&self.locked) {
+            Err(StoreError::Locked)
+        } else {
+            work(&self.inner)
         };
         self.calls.send_modify(|(_, answered)| *answered += 1);
         result

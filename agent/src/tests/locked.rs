@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use tidegate_proto::words::words;
+
 use super::sign_in::{Scene, signed_in, signed_out};
 use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::provider::Provider;
 use crate::testing::{World, acme, until};
-use crate::{Action, Agent, Code, HubState, Problem, Secret, Snapshot};
+use crate::{Action, Agent, Code, HubState, KeyHome, Problem, Secret, Snapshot};
 
 /// Signed in, with everything in the keyring.
 async fn signed_in_with(keyring: &Arc<Keyring>) -> Scene {
@@ -22,9 +24,7 @@ async fn signed_in_with(keyring: &Arc<Keyring>) -> Scene {
 async fn again(scene: Scene, keyring: &Arc<Keyring>) -> (World, Provider, Agent) {
     scene.agent.shutdown().await;
     keyring.lock(false);
-    let mut config = scene.world.config();
-    config.keyring = Some(Arc::clone(keyring) as _);
-    let agent = Agent::start(config).await.unwrap();
+    let agent = started(&scene.world, keyring).await;
     (scene.world, scene.provider, agent)
 }
 
@@ -142,4 +142,93 @@ async fn a_join_that_waits_for_the_keyring_can_be_cancelled_and_costs_no_ticket(
     assert!(snapshot.orgs.is_empty());
     agent.shutdown().await;
     assert!(world.hub.inner.enrolled.lock().unwrap().is_empty());
+}
+
+/// An agent that stays, and has joined with `keyring` as it is.
+async fn joined_with(keyring: &Arc<Keyring>) -> (World, Agent) {
+    let world = World::new().await;
+    let mut config = world.config();
+    config.keyring = Some(Arc::clone(keyring) as _);
+    let agent = Agent::start(config).await.unwrap();
+    let link = Secret::from(world.hub.link("t1", Vec::new()));
+    agent.act(Action::Join { link }).await.unwrap();
+    until(&agent, |snapshot| {
+        !snapshot.joining && !snapshot.orgs.is_empty()
+    })
+    .await;
+    (world, agent)
+}
+
+/// What is said about a key that goes with the process.
+fn warning(snapshot: &Snapshot) -> Option<String> {
+    let mut problems = snapshot.problems.iter();
+    let told = problems.find(|one| one.code == Code::KeyOnlyInMemory)?;
+    Some(words(told).line())
+}
+
+#[tokio::test]
+async fn a_join_whose_key_no_keyring_takes_says_what_quitting_costs_and_nothing_once_it_is_kept() {
+    type Change = fn(&Keyring, bool);
+    let states: [(Change, &str); 3] = [
+        (Keyring::lock, "is locked"),
+        (Keyring::silence, "does not answer"),
+        (Keyring::take_away, "there is no keyring"),
+    ];
+    for (change, why) in states {
+        let keyring = Arc::new(Keyring::default());
+        change(&keyring, true);
+        let (world, agent) = joined_with(&keyring).await;
+
+        let snapshot = until(&agent, |snapshot| warning(snapshot).is_some()).await;
+        let line = warning(&snapshot).unwrap();
+        assert!(
+            line.contains(why) && line.contains("new join link"),
+            "{line}"
+        );
+        assert_eq!(snapshot.keys, KeyHome::Memory);
+        assert_eq!(snapshot.problems.len(), 1, "{:?}", snapshot.problems);
+        change(&keyring, false);
+        agent.act(Action::LookAgain { org: None }).await.unwrap();
+
+        keyring.until(|keyring| keyring.has("acme/identity")).await;
+        let snapshot = until(&agent, |snapshot| snapshot.problems.is_empty()).await;
+        assert_eq!(snapshot.keys, KeyHome::Keyring);
+        agent.shutdown().await;
+        let agent = started(&world, &keyring).await;
+        let snapshot = until(&agent, |snapshot| acme(snapshot).hub == HubState::Connected).await;
+        assert!(signed_out(&snapshot));
+        assert_eq!(acme(&snapshot).problems, []);
+        agent.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_never_kept_costs_a_new_join_link_and_both_starts_say_so() {
+    let keyring = Arc::new(Keyring::default());
+    keyring.lock(true);
+    let (world, agent) = joined_with(&keyring).await;
+    until(&agent, |snapshot| warning(snapshot).is_some()).await;
+
+    agent.shutdown().await;
+    keyring.lock(false);
+    let agent = started(&world, &keyring).await;
+
+    let is_gone = |one: &Problem| one.code == Code::KeyMissing;
+    let snapshot = until(&agent, |snapshot| {
+        acme(snapshot).problems.iter().any(is_gone)
+    })
+    .await;
+    let told = acme(&snapshot).problems.iter().find(|one| is_gone(one));
+    let line = words(told.unwrap()).line();
+    assert!(
+        line.contains("when this computer joined") && line.contains("join link"),
+        "{line}"
+    );
+    agent.shutdown().await;
+}
+
+async fn started(world: &World, keyring: &Arc<Keyring>) -> Agent {
+    let mut config = world.config();
+    config.keyring = Some(Arc::clone(keyring) as _);
+    Agent::start(config).await.unwrap()
 }

@@ -51,7 +51,7 @@ impl Scene {
     }
 
     /// Signed in, and the service connected.
-    async fn connected() -> Self {
+    pub(super) async fn connected() -> Self {
         let mut scene = Self::new().await;
         let page = scene.begin().await;
         page.sign_in(&scene.provider).await;
@@ -72,7 +72,8 @@ impl Scene {
             .unwrap();
         let page = self.pages.next().await;
         until(&self.agent, |snapshot| {
-            waiting(snapshot).is_some_and(|at| at.step == SignInStep::WaitingForBrowser)
+            let under_way = waiting(snapshot).or_else(|| again(snapshot));
+            under_way.is_some_and(|at| at.step == SignInStep::WaitingForBrowser)
         })
         .await;
         page
@@ -112,6 +113,14 @@ pub(super) fn signed_in(snapshot: &Snapshot) -> bool {
 pub(super) fn waiting(snapshot: &Snapshot) -> Option<&SignIn> {
     match &acme(snapshot).account {
         AccountView::SigningIn(sign_in) => Some(sign_in),
+        _ => None,
+    }
+}
+
+/// How far somebody got who is signed in and signs in once more.
+pub(super) fn again(snapshot: &Snapshot) -> Option<&SignIn> {
+    match &acme(snapshot).account {
+        AccountView::SignedIn { again, .. } => again.as_ref(),
         _ => None,
     }
 }

@@ -87,11 +87,14 @@ pub struct Controller<D, A> {
 
 enum Engine<A> {
     Starting,
+    /// Somebody wants it started once more.
+    StartingAgain,
     Running {
         agent: Arc<A>,
         snapshots: watch::Receiver<Arc<Snapshot>>,
     },
-    Broken,
+    /// Why it did not start.
+    Broken(Code),
 }
 
 #[derive(Default)]
@@ -136,10 +139,18 @@ where
     }
 
     /// Runs until somebody quits; then everything the agent holds has ended, or had its time.
-    pub async fn run(mut self, starting: impl Future<Output = Result<A, Problem>> + Send) {
-        let mut starting = std::pin::pin!(starting);
+    /// `start` begins an agent, each time it is called.
+    pub async fn run<S>(mut self, start: impl Fn() -> S + Send)
+    where
+        S: Future<Output = Result<A, Problem>> + Send,
+    {
+        let mut starting = std::pin::pin!(start());
         self.begin();
         loop {
+            if matches!(self.engine, Engine::StartingAgain) {
+                starting.set(start());
+                self.engine = Engine::Starting;
+            }
             self.watch_the_clock();
             self.warn_of_ends();
             self.show();
@@ -194,8 +205,9 @@ where
     }
 
     fn broke(&mut self, problem: Problem) {
-        self.engine = Engine::Broken;
+        self.engine = Engine::Broken(problem.code);
         self.notes.broken = true;
+        self.notes.forget(problem.code);
         self.notes.desktop.push(problem);
         self.desktop.open_window();
     }
@@ -251,6 +263,12 @@ where
                     self.desktop.open_url(&url);
                 }
             }
+            Doer::Desktop(Errand::TryAgain(org)) => self.try_again(org),
+            Doer::Desktop(Errand::Show(place)) => {
+                self.notes.go = Some(place);
+                self.desktop.open_window();
+            }
+            Doer::Desktop(Errand::Shown) => self.notes.go = None,
             Doer::Desktop(Errand::Set(setting)) => self.set(setting),
             Doer::Desktop(Errand::JoinArrived) => self.join_arrived(),
             Doer::Desktop(Errand::DropArrived) => self.notes.arrived = None,
@@ -278,7 +296,8 @@ where
             }
             Action::SignOut { org } | Action::Leave { org } => self.release(Some(org)),
             Action::Quit => self.release(None),
-            Action::Join { .. }
+            Action::LookAgain { .. }
+            | Action::Join { .. }
             | Action::CancelJoin
             | Action::SetPort { .. }
             | Action::WritePgService { .. }
@@ -301,6 +320,19 @@ where
         }
     }
 
+    /// An agent that could not start is started once more; one that runs asks at once what it would ask later.
+    fn try_again(&mut self, org: Option<OrgName>) {
+        match self.engine {
+            Engine::Broken(why) => {
+                self.notes.forget(why);
+                self.notes.broken = false;
+                self.engine = Engine::StartingAgain;
+            }
+            Engine::Running { .. } => self.act(Action::LookAgain { org }),
+            Engine::Starting | Engine::StartingAgain => {}
+        }
+    }
+
     /// What ends now was asked for here.
     fn release(&mut self, org: Option<&OrgName>) {
         let open = self
@@ -315,16 +347,21 @@ where
     fn sign_in(&self, org: &OrgName) -> Option<&SignIn> {
         match &self.snapshot.as_ref()?.org(org)?.account {
             AccountView::SigningIn(sign_in) => Some(sign_in),
-            AccountView::SignedOut { .. } | AccountView::SignedIn { .. } => None,
+            AccountView::SignedIn { again, .. } => again.as_ref(),
+            AccountView::SignedOut { .. } => None,
+        }
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            now: self.clock.now(),
+            snapshot: self.snapshot.as_deref(),
+            notes: &self.notes,
         }
     }
 
     fn show(&mut self) {
-        let scene = Scene {
-            now: self.clock.now(),
-            snapshot: self.snapshot.as_deref(),
-            notes: &self.notes,
-        };
+        let scene = self.scene();
         let icon = Icon {
             state: icon_state(&scene),
             panel: self.panel,
@@ -372,7 +409,7 @@ impl<A> Engine<A> {
                 snapshots.changed().await.ok()?;
                 Some(snapshots.borrow_and_update().clone())
             }
-            Self::Starting | Self::Broken => std::future::pending().await,
+            Self::Starting | Self::StartingAgain | Self::Broken(_) => std::future::pending().await,
         }
     }
 }

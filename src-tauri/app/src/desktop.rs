@@ -48,7 +48,10 @@ impl Notice {
 
     /// Ids and labels, where the desktop shows buttons.
     pub fn actions(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let button = self.button.iter().map(|button| ("button", button.label));
+        let button = self
+            .button
+            .iter()
+            .map(|button| ("button", button.label.as_ref()));
         button.chain([(DEFAULT_ACTION, "Open Tidegate")])
     }
 
@@ -87,10 +90,7 @@ mod tests {
     fn a_click_asks_for_the_button_or_for_the_window_and_for_nothing_else() {
         let mut notice = Notice::new("", "");
         assert_eq!(notice.intent("button"), None);
-        notice.button = Some(Button {
-            label: "Sign in again",
-            intent: Intent::Quit,
-        });
+        notice.button = Some(Button::new("Sign in again", Intent::Quit));
 
         assert_eq!(notice.intent("button"), Some(Intent::Quit));
         assert_eq!(notice.intent(DEFAULT_ACTION), Some(Intent::OpenWindow));

@@ -97,6 +97,17 @@ pub enum Intent {
         what: Copyable,
     },
     OpenWindow,
+    /// Asks at once what is asked again and again by itself: the hub of an org; or keyring, disk and every hub. Starts the agent where it could not.
+    TryAgain {
+        #[ts(type = "string | null")]
+        org: Option<OrgName>,
+    },
+    /// Opens the window at a place of its own.
+    Show {
+        what: Place,
+    },
+    /// The window is at that place.
+    Shown,
     /// Lets a device of the person in, or shuts one out.
     Device {
         #[ts(type = "string")]
@@ -119,6 +130,15 @@ pub enum Intent {
     Quit,
 }
 
+/// A place in the window besides its first page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Settings,
+    /// The field for a join link.
+    Join,
+}
+
 /// What can be put on the clipboard. The window names it; the text itself comes from the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
@@ -136,6 +156,11 @@ pub enum Copyable {
     DeviceLink {
         #[ts(type = "string")]
         org: OrgName,
+    },
+    /// What a terminal is told about a problem that is there.
+    Command {
+        #[ts(type = "{ code: number; service?: string; path?: string }")]
+        about: About,
     },
 }
 
@@ -184,6 +209,9 @@ pub enum Errand {
     JoinArrived,
     DropArrived,
     OpenSignInPage(OrgName),
+    TryAgain(Option<OrgName>),
+    Show(Place),
+    Shown,
     AskFor(OrgName, AskFor),
     AskNoMore,
     Quit,
@@ -220,6 +248,9 @@ impl Intent {
             Self::Leave { org } => Doer::Agent(Action::Leave { org }),
             Self::Copy { what } => Doer::Desktop(Errand::Copy(what)),
             Self::OpenWindow => Doer::Desktop(Errand::OpenWindow),
+            Self::TryAgain { org } => Doer::Desktop(Errand::TryAgain(org)),
+            Self::Show { what } => Doer::Desktop(Errand::Show(what)),
+            Self::Shown => Doer::Desktop(Errand::Shown),
             Self::Device { org, what } => Doer::Agent(what.action(org)),
             Self::Set { what } => Doer::Desktop(Errand::Set(what)),
             Self::JoinArrived => Doer::Desktop(Errand::JoinArrived),

@@ -6,7 +6,7 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::JoinLink;
 use ts_rs::TS;
 
-use crate::problem::{ProblemView, problem_view};
+use crate::problem::{ProblemView, without_button};
 
 /// Longer text is refused unread. A real link is under 1.5 kB.
 pub const MAX_JOIN_TEXT: usize = 8 * 1024;
@@ -26,7 +26,7 @@ pub struct LinkView {
 /// # Errors
 /// What is wrong with the link, for people.
 pub fn read_join_text(text: &str) -> Result<LinkView, Box<ProblemView>> {
-    let refused = || Box::new(problem_view(None, &Problem::new(Code::JoinLinkBad)));
+    let refused = || Box::new(without_button(None, &Problem::new(Code::JoinLinkBad)));
     if text.len() > MAX_JOIN_TEXT {
         return Err(refused());
     }

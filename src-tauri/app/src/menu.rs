@@ -18,7 +18,7 @@ use crate::intent::{Copyable, Form};
 use crate::label::label;
 use crate::scene::Scene;
 use crate::time_left::time_left;
-use crate::view::{connect_step_text, sign_in_step_text};
+use crate::view::{connect_step_text, is_soon, sign_in_step_text};
 
 /// Services that are not in use, in the menu; more would not fit on a laptop's screen.
 const IDLE_SHOWN: usize = 10;
@@ -98,7 +98,7 @@ pub fn menu(scene: &Scene<'_>) -> Menu {
     waiting_lines(&mut menu, scene);
     menu.separator();
     if let Some(snapshot) = scene.snapshot {
-        account_entries(&mut menu, snapshot);
+        account_entries(&mut menu, scene, snapshot);
     }
     menu.entry("open", "Open Tidegate", Intent::OpenWindow);
     menu.separator();
@@ -113,7 +113,11 @@ fn account_lines(menu: &mut Menu, scene: &Scene<'_>) {
         } else {
             "Starting…"
         };
-        return menu.line(text);
+        menu.line(text);
+        if scene.notes.broken {
+            menu.entry("again", "Try again", Intent::TryAgain { org: None });
+        }
+        return;
     };
     if snapshot.joining {
         menu.line("Joining…");
@@ -130,6 +134,9 @@ fn account_line(org: &OrgSnapshot) -> String {
     match &org.account {
         AccountView::SignedOut { .. } => format!("{name}: signed out"),
         AccountView::SigningIn(sign_in) => format!("{name}: {}", sign_in_step_text(sign_in.step)),
+        AccountView::SignedIn {
+            again: Some(again), ..
+        } => format!("{name}: {}", sign_in_step_text(again.step)),
         AccountView::SignedIn { name: person, .. } => format!("{name}: {}", label(person)),
     }
 }
@@ -342,7 +349,7 @@ fn moving_service(menu: &mut Menu, line: Line<'_>) {
     }
 }
 
-fn account_entries(menu: &mut Menu, snapshot: &Snapshot) {
+fn account_entries(menu: &mut Menu, scene: &Scene<'_>, snapshot: &Snapshot) {
     if snapshot.orgs.is_empty() && !snapshot.joining {
         menu.entry("join", "Join with a link…", Intent::OpenWindow);
     }
@@ -368,11 +375,26 @@ fn account_entries(menu: &mut Menu, snapshot: &Snapshot) {
                 at("Cancel sign-in", "to"),
                 Intent::CancelSignIn { org: of },
             ),
-            AccountView::SignedIn { .. } => menu.entry(
-                format!("sign-out:{name}"),
-                at("Sign out", "of"),
-                Intent::SignOut { org: of },
-            ),
+            AccountView::SignedIn { until, again, .. } => {
+                if again.is_some() {
+                    menu.entry(
+                        format!("cancel-sign-in:{name}"),
+                        at("Cancel sign-in", "to"),
+                        Intent::CancelSignIn { org: of.clone() },
+                    );
+                } else if is_soon(scene.now, *until) {
+                    menu.entry(
+                        format!("sign-in:{name}"),
+                        format!("{}…", at("Sign in again", "to")),
+                        Intent::SignIn { org: of.clone() },
+                    );
+                }
+                menu.entry(
+                    format!("sign-out:{name}"),
+                    at("Sign out", "of"),
+                    Intent::SignOut { org: of },
+                );
+            }
         }
     }
 }

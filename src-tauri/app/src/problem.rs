@@ -1,17 +1,21 @@
 //! A problem as the window shows it: the words come from the one file of words, the button from here.
 //! A newcomer would match on the text to find the button: match on the code.
 
+mod button;
+
+pub use button::{Button, button, command};
+
 use std::fmt;
 
 use serde::Serialize;
-use tidegate_agent::ServiceRef;
 use tidegate_proto::names::{OrgName, ServiceName};
 use tidegate_proto::problem::{Code, Problem, Severity};
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
 use ts_rs::TS;
 
-use crate::intent::{Copyable, Intent};
+use crate::intent::Intent;
+use crate::scene::Scene;
 
 /// What a problem is about: two of one id are one thing said twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,14 +79,21 @@ pub enum Level {
     Error,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
-pub struct Button {
-    pub label: &'static str,
-    pub intent: Intent,
+/// The problem of `org`, or of this computer, as it is shown in `scene`.
+pub fn problem_view(scene: &Scene<'_>, org: Option<&OrgName>, problem: &Problem) -> ProblemView {
+    let known = scene.snapshot.zip(org);
+    let known = known.and_then(|(snapshot, org)| snapshot.org(org));
+    let button = button(known, problem)
+        .ok()
+        .map(|button| said(scene, button));
+    ProblemView {
+        button,
+        ..without_button(org, problem)
+    }
 }
 
-/// The problem of `org`, or of this computer.
-pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
+/// Where it is shown beside the way on.
+pub fn without_button(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
     let words = words(problem);
     ProblemView {
         id: ProblemId::of(org, problem).to_string(),
@@ -98,7 +109,7 @@ pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
         next: words.next,
         who: words.who,
         since: problem.since,
-        button: button(org, problem),
+        button: None,
         dismiss: problem.since.is_none().then(|| Intent::Dismiss {
             org: org.cloned(),
             about: problem.into(),
@@ -106,66 +117,11 @@ pub fn problem_view(org: Option<&OrgName>, problem: &Problem) -> ProblemView {
     }
 }
 
-/// The one thing a person can do about it here. No button where the next step is somebody else's.
-fn button(org: Option<&OrgName>, problem: &Problem) -> Option<Button> {
-    // Whatever is nobody's has no button here.
-    let org = org?;
-    let sign_in = |label| {
-        Some(Button {
-            label,
-            intent: Intent::SignIn { org: org.clone() },
-        })
-    };
-    let again = |label| {
-        let service = ServiceRef::new(org, problem.facts.service.as_ref()?);
-        Some(Button {
-            label,
-            intent: Intent::Connect { service },
-        })
-    };
-    match problem.code {
-        Code::SignInNeeded => sign_in("Sign in"),
-        Code::SessionExpired
-        | Code::NotAdmitted
-        | Code::SignInCancelled
-        | Code::SignInTimedOut
-        | Code::ProviderRefused
-        | Code::SignInPortsTaken
-        | Code::WrongAccount
-        | Code::ProviderUnreachable
-        | Code::ProviderAnswerWrong
-        | Code::ProviderNotTrusted
-        | Code::SignInDeclined
-        | Code::SignInInterrupted
-        | Code::SignedOutByProvider
-        | Code::SignInCodeExpired
-        | Code::SignInCodeNotOffered
-        | Code::SignedOut => sign_in("Sign in again"),
-        Code::BrowserDidNotOpen => Some(Button {
-            label: "Copy the address",
-            intent: Intent::Copy {
-                what: Copyable::SignInUrl { org: org.clone() },
-            },
-        }),
-        // What to change is in the program that knocked, not here.
-        Code::ForeignProgram
-        | Code::BrowserAtInlet
-        | Code::ClientTls
-        | Code::ClientAsksTooMuch
-        | Code::DatabaseNotOffered
-        | Code::TooManyConnections
-        | Code::RevokedByAdmin
-        | Code::Revoked
-        | Code::KillSwitch
-        | Code::PolicyChanged
-        | Code::DisconnectedByYou
-        | Code::AppQuitting
-        | Code::SignInReplaced
-        | Code::SignOutNotConfirmed
-        | Code::NoTray
-        | Code::ClipboardFailed => None,
-        Code::Expired => again("Connect again"),
-        // Everything else can be tried again where it is about one service.
-        _ => again("Try again"),
+/// What was just copied says so.
+fn said(scene: &Scene<'_>, button: Button) -> Button {
+    let copied = scene.copied().map(|copied| &copied.what);
+    match &button.intent {
+        Intent::Copy { what } if copied == Some(what) => Button::new("Copied", button.intent),
+        _ => button,
     }
 }

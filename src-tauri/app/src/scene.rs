@@ -9,7 +9,7 @@ use tidegate_proto::time::UnixTime;
 use crate::access::AskFor;
 use crate::activity::Activity;
 use crate::arrived::Arrived;
-use crate::intent::Copyable;
+use crate::intent::{Copyable, Place};
 use crate::problem::ProblemId;
 use crate::settings::Settings;
 use crate::tray_host::TrayHost;
@@ -45,6 +45,8 @@ pub struct Notes {
     pub settings_file: String,
     /// A join link from outside that waits for a click.
     pub arrived: Option<Arrived>,
+    /// Where the window is to go.
+    pub go: Option<Place>,
     /// What the form that asks for access is about, while it is open.
     pub ask_for: Option<(OrgName, AskFor)>,
 }
@@ -83,6 +85,25 @@ impl<'a> Scene<'a> {
             }
         }
         shown
+    }
+
+    /// A problem that is there and is about this, whoever shows it.
+    pub fn find(&self, about: &About) -> Option<&'a Problem> {
+        let reported = self.snapshot.into_iter().flat_map(Snapshot::all_problems);
+        let services = self.snapshot.into_iter().flat_map(Snapshot::services);
+        let failed = services.filter_map(|(_, service)| match &service.state {
+            ServiceState::Failed(problem) => Some(problem),
+            ServiceState::Idle
+            | ServiceState::Connecting { .. }
+            | ServiceState::Connected { .. }
+            | ServiceState::Disconnecting => None,
+        });
+        let refused = self.notes.refused.iter().map(|(_, problem)| problem);
+        let mut all = reported
+            .chain(failed)
+            .chain(refused)
+            .chain(&self.notes.desktop);
+        all.find(|problem| about.is(problem))
     }
 
     pub fn copied(&self) -> Option<&'a Copied> {

@@ -6,11 +6,11 @@ mod sign_in;
 
 pub(crate) use service::connect_step_text;
 pub use service::{Service, Snippet, State};
-pub(crate) use sign_in::sign_in_step_text;
 pub use sign_in::{Account, Progress, SignInCodeView, Step};
+pub(crate) use sign_in::{is_soon, sign_in_step_text};
 
 use serde::Serialize;
-use tidegate_agent::{HubState, KeyHome, OrgSnapshot};
+use tidegate_agent::{AccountView, HubState, KeyHome, OrgSnapshot};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::problem::{Code, Problem, shown};
 use tidegate_proto::time::UnixTime;
@@ -20,6 +20,7 @@ use crate::access::{Access, AskSheet, access, ask_sheet};
 use crate::activity::ActivityLine;
 use crate::arrived::{Arrival, Arrived};
 use crate::devices::{Devices, devices};
+use crate::intent::{Intent, Place};
 use crate::problem::{ProblemView, problem_view};
 use crate::scene::{Notes, Scene};
 use crate::settings::{Notifications, Theme};
@@ -43,6 +44,8 @@ pub struct View {
     pub activity: Vec<ActivityLine>,
     /// A join link that came from outside: what it says, before anybody has agreed to it.
     pub arrived: Option<Arrival>,
+    /// Where the window is to go; it says when it is there.
+    pub go: Option<Place>,
     pub settings: SettingsView,
     pub version: &'static str,
 }
@@ -108,11 +111,15 @@ pub fn view(scene: &Scene<'_>) -> View {
         page: page(scene),
         joining: scene.snapshot.is_some_and(|snapshot| snapshot.joining),
         orgs: orgs.iter().map(|org| org_view(scene, org)).collect(),
-        problems: problems_of(scene, None),
+        problems: problems_of(scene, None)
+            .into_iter()
+            .map(|one| on_its_page(scene, one))
+            .collect(),
         keys_note: keys_note(scene),
         tray: scene.notes.tray != TrayHost::Gone,
         activity: scene.notes.activity.lines(),
         arrived: scene.notes.arrived.as_ref().map(Arrived::view),
+        go: scene.notes.go,
         settings: settings_view(scene.notes),
         version: env!("CARGO_PKG_VERSION"),
     }
@@ -137,7 +144,10 @@ fn org_view(scene: &Scene<'_>, org: &OrgSnapshot) -> Org {
         services: services
             .map(|service| service_view(scene, org, service))
             .collect(),
-        problems: problems_of(scene, Some(&org.name)),
+        problems: problems_of(scene, Some(&org.name))
+            .into_iter()
+            .map(|one| beside_sign_in(org, one))
+            .collect(),
         devices: devices(scene, org),
         access: access(scene, org),
         ask: ask_sheet(scene, org),
@@ -150,8 +160,33 @@ fn problems_of(scene: &Scene<'_>, org: Option<&OrgName>) -> Vec<ProblemView> {
     let shown = scene.problems().into_iter();
     shown
         .filter(|(about, _)| about.filter(|name| is_there(name)) == org)
-        .map(|(about, problem)| problem_view(about, problem))
+        .map(|(about, problem)| problem_view(scene, about, problem))
         .collect()
+}
+
+/// Whoever is signed out finds the way in right below: one button for it, not two.
+fn beside_sign_in(org: &OrgSnapshot, problem: ProblemView) -> ProblemView {
+    if !matches!(org.account, AccountView::SignedOut { .. }) {
+        return problem;
+    }
+    let is_other = |intent: &Intent| !matches!(intent, Intent::SignIn { .. });
+    ProblemView {
+        button: problem.button.filter(|button| is_other(&button.intent)),
+        ..problem
+    }
+}
+
+/// Where the agent could not start, the page itself has the way on, and its reason stays.
+fn on_its_page(scene: &Scene<'_>, problem: ProblemView) -> ProblemView {
+    if !scene.notes.broken {
+        return problem;
+    }
+    let is_other = |intent: &Intent| !matches!(intent, Intent::TryAgain { .. });
+    ProblemView {
+        button: problem.button.filter(|button| is_other(&button.intent)),
+        dismiss: None,
+        ..problem
+    }
 }
 
 fn hub(scene: &Scene<'_>, org: &OrgSnapshot) -> Hub {
@@ -181,7 +216,8 @@ fn settings_view(notes: &Notes) -> SettingsView {
 
 /// Not beside a problem that says the same.
 fn keys_note(scene: &Scene<'_>) -> Option<String> {
-    let said = |problem: &Problem| Code::NO_KEYRING.contains(&problem.code);
+    let said =
+        |problem: &Problem| matches!(problem.code, Code::KeyOnlyInMemory | Code::KeyringAbsent);
     if scene.problems().iter().any(|(_, problem)| said(problem)) {
         return None;
     }

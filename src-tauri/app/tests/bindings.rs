@@ -9,7 +9,7 @@ use tidegate_app::access::{Access, AccessAct, AccessRequest, AccessState, AskFor
 use tidegate_app::activity::ActivityLine;
 use tidegate_app::arrived::Arrival;
 use tidegate_app::devices::{Asking, Device, DeviceAct, Devices, LinkCopy, Request, RequestState};
-use tidegate_app::intent::{Copyable, Form, Intent};
+use tidegate_app::intent::{Copyable, Form, Intent, Place};
 use tidegate_app::join_text::LinkView;
 use tidegate_app::problem::{Button, Level, ProblemView};
 use tidegate_app::settings::{Notifications, Setting, Theme};
@@ -74,6 +74,7 @@ fn generated() -> String {
     declare::<AccessAct>(&mut text);
     declare::<Notifications>(&mut text);
     declare::<Setting>(&mut text);
+    declare::<Place>(&mut text);
     declare::<Intent>(&mut text);
     declare::<Copyable>(&mut text);
     declare::<Form>(&mut text);

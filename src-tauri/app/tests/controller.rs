@@ -552,6 +552,7 @@ async fn a_week_of_work_takes_no_time() {
                 org.account = tidegate_agent::AccountView::SignedIn {
                     name: "ana@acme.example".into(),
                     until,
+                    again: None,
                 };
             })
         };

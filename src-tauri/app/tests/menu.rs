@@ -421,6 +421,7 @@ fn a_name_from_elsewhere_cannot_play_menu() {
     snapshot.orgs[0].account = tidegate_agent::AccountView::SignedIn {
         name: deceiving,
         until: MORNING.plus(HOUR),
+        again: None,
     };
 
     let Item::Line(first) = &shown(&snapshot).items[0] else {

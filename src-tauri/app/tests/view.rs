@@ -116,22 +116,6 @@ fn keys_in_memory_are_mentioned_once() {
 }
 
 #[test]
-fn every_problem_has_words_and_a_way_to_put_it_aside() {
-    for code in Code::ALL {
-        let snapshot = but(signed_out(), |org| org.problems = vec![Problem::new(*code)]);
-
-        let shown = &of(&snapshot).orgs[0].problems[0];
-
-        assert!(!shown.title.is_empty() && !shown.cause.is_empty() && !shown.next.is_empty());
-        let dismiss = tidegate_app::Intent::Dismiss {
-            org: Some(acme()),
-            about: (&Problem::new(*code)).into(),
-        };
-        assert_eq!(shown.dismiss, Some(dismiss));
-    }
-}
-
-#[test]
 fn of_two_problems_of_one_kind_the_one_that_was_read_goes() {
     let of_service = |name: &str| Problem::new(Code::PortTaken).service(&name.parse().unwrap());
     let (warehouse, reports) = (of_service("warehouse"), of_service("reports"));

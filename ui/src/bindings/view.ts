@@ -24,7 +24,11 @@ tray: boolean, activity: Array<ActivityLine>,
 /**
  * A join link that came from outside: what it says, before anybody has agreed to it.
  */
-arrived: Arrival | null, settings: SettingsView, version: string, };
+arrived: Arrival | null, 
+/**
+ * Where the window is to go; it says when it is there.
+ */
+go: Place | null, settings: SettingsView, version: string, };
 
 export type Page = "starting" | "broken" | "not_joined" | "joined";
 
@@ -58,7 +62,15 @@ likely: Array<string>,
 /**
  * What to type elsewhere, in a sign-in without a browser here.
  */
-code: SignInCodeView | null, } | { "is": "signed_in", name: string, left: string, until: number, };
+code: SignInCodeView | null, } | { "is": "signed_in", name: string, left: string, until: number, 
+/**
+ * It ends soon enough to sign in again now.
+ */
+soon: boolean, 
+/**
+ * How far that has got, while everything goes on: `signing_in`.
+ */
+again: Account | null, };
 
 export type SignInCodeView = { code: string, 
 /**
@@ -279,8 +291,10 @@ export type Notifications = "on" | "off";
 
 export type Setting = { "is": "theme", theme: Theme, } | { "is": "start_hidden", on: boolean, } | { "is": "notifications", to: Notifications, } | { "is": "start_at_login", on: boolean, };
 
-export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "ask", service: string, seconds: number | null, read_only: boolean, reason: string, } | { "do": "access", org: string, what: AccessAct, } | { "do": "ask_for", org: string, what: AskFor, } | { "do": "ask_no_more" } | { "do": "set_port", service: string, port: number | null, } | { "do": "write_pg_service", service: string, } | { "do": "dismiss", org: string | null, about: { code: number; service?: string; path?: string }, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+export type Place = "settings" | "join";
 
-export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, } | { "is": "device_link", org: string, };
+export type Intent = { "do": "join", link: string, } | { "do": "sign_in", org: string, } | { "do": "sign_in_with_code", org: string, } | { "do": "cancel_sign_in", org: string, } | { "do": "sign_out", org: string, } | { "do": "connect", service: string, } | { "do": "disconnect", service: string, } | { "do": "ask", service: string, seconds: number | null, read_only: boolean, reason: string, } | { "do": "access", org: string, what: AccessAct, } | { "do": "ask_for", org: string, what: AskFor, } | { "do": "ask_no_more" } | { "do": "set_port", service: string, port: number | null, } | { "do": "write_pg_service", service: string, } | { "do": "dismiss", org: string | null, about: { code: number; service?: string; path?: string }, } | { "do": "leave", org: string, } | { "do": "copy", what: Copyable, } | { "do": "open_window" } | { "do": "try_again", org: string | null, } | { "do": "show", what: Place, } | { "do": "shown" } | { "do": "device", org: string, what: DeviceAct, } | { "do": "set", what: Setting, } | { "do": "join_arrived" } | { "do": "drop_arrived" } | { "do": "open_sign_in_page", org: string, } | { "do": "quit" };
+
+export type Copyable = { "is": "connection", service: string, form: Form, } | { "is": "sign_in_url", org: string, } | { "is": "device_link", org: string, } | { "is": "command", about: { code: number; service?: string; path?: string }, };
 
 export type Form = "url" | "psql" | "sqlalchemy" | "pandas" | "jdbc" | "dbeaver" | "env" | "pg_service";

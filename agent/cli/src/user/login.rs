@@ -88,8 +88,20 @@ fn judge(org: &OrgName) -> impl FnMut(&Snapshot) -> ControlFlow<Result<String, P
             return ControlFlow::Break(Err(Problem::new(Code::NotJoined)));
         };
         match &view.account {
-            AccountView::SignedIn { name, .. } => ControlFlow::Break(Ok(name.clone())),
-            AccountView::SigningIn(_) => {
+            AccountView::SignedIn {
+                name, again: None, ..
+            } => {
+                let about_it = |one: &&Problem| {
+                    one.code.number() / 1000 == 3 && one.code != Code::BrowserDidNotOpen
+                };
+                let why = snapshot.problems_of(org).filter(about_it).last();
+                // What stood goes on: that a new sign-in did not come through is said all the same.
+                ControlFlow::Break(match why.filter(|_| begun) {
+                    Some(why) => Err(why.clone()),
+                    None => Ok(name.clone()),
+                })
+            }
+            AccountView::SigningIn(_) | AccountView::SignedIn { .. } => {
                 begun = true;
                 ControlFlow::Continue(())
             }

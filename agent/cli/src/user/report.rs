@@ -201,7 +201,7 @@ impl Org {
         let (account, person, until, sign_in) = match &org.account {
             AccountView::SignedOut { last } => ("signed_out", last.clone(), None, None),
             AccountView::SigningIn(sign_in) => ("signing_in", None, None, Some(sign_in)),
-            AccountView::SignedIn { name, until } => {
+            AccountView::SignedIn { name, until, .. } => {
                 ("signed_in", Some(name.clone()), Some(until.0), None)
             }
         };

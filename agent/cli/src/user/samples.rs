@@ -43,6 +43,7 @@ pub(crate) fn org(name: &str, services: Vec<ServiceView>) -> OrgSnapshot {
         account: AccountView::SignedIn {
             name: "ana@example.org".into(),
             until: UnixTime(28_740),
+            again: None,
         },
         hub: HubState::Connected,
         services,

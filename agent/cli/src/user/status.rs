@@ -173,7 +173,7 @@ fn account(org: &OrgSnapshot, now: UnixTime) -> (String, Tone) {
             (format!("signed out (last: {last})"), Tone::Waiting)
         }
         AccountView::SigningIn(_) => ("signing in".into(), Tone::Waiting),
-        AccountView::SignedIn { name, until } => {
+        AccountView::SignedIn { name, until, .. } => {
             (format!("{name}, for {}", left(*until, now)), Tone::Good)
         }
     }

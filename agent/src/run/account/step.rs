@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 
-use super::{Account, Effect, Facts, Input, Rights, SignInWay};
+use super::{Account, Again, Effect, Facts, Input, Rights, SignInWay};
 use crate::devices::newcomer::{Introducing, LetIn};
 use crate::hub::access::Access;
 use crate::run::orders::Woken;
@@ -48,7 +48,7 @@ impl Account {
             Input::SignedIn(attempt, result) if self.attempt() == Some(attempt) => {
                 self.signed_in(result, facts)
             }
-            Input::SignedIn(_, result) => self.late_sign_in(result.is_ok()),
+            Input::SignedIn(_, result) => self.late_sign_in(result.ok()),
             Input::Introducing(attempt, at) if self.attempt() == Some(attempt) => {
                 self.introducing(at)
             }
@@ -60,7 +60,7 @@ impl Account {
             Input::Granted(access) => self.granted(access),
             Input::Withheld(why) => self.with_rights(Rights::Withheld(why)),
             Input::HubAway => self.hub_away(facts.now),
-            Input::Ended(why) => self.end(why, true),
+            Input::Ended(why) => self.ended(why),
         }
     }
 
@@ -76,7 +76,11 @@ impl Account {
     /// A retry replaces: there is never more than one sign-in or keeper at a time.
     fn sign_in(self, way: SignInWay, facts: &Facts) -> Next {
         let unintroduced = match self {
-            Self::SignedIn { .. } => return (self, Vec::new()),
+            // A code proves less than the session that stands: it does not take its place.
+            Self::SignedIn { .. } if way == SignInWay::Code => return (self, Vec::new()),
+            Self::SignedIn {
+                session, rights, ..
+            } => return sign_in_again(session, rights, facts),
             Self::Waking { attempt, .. } => {
                 let then_sign_in = Some(way);
                 let waking = Self::Waking {
@@ -130,10 +134,44 @@ impl Account {
                 };
                 (waking, vec![Effect::Unwant(None)])
             }
-            Self::SignedOut { .. } | Self::Locked { .. } | Self::SignedIn { .. } => {
+            Self::SignedIn {
+                session,
+                rights,
+                again: Some(_),
+            } => {
+                let again = None;
+                let signed_in = Self::SignedIn {
+                    session,
+                    rights,
+                    again,
+                };
+                (signed_in, vec![Effect::EndSignIn(Code::SignInCancelled)])
+            }
+            Self::SignedOut { .. } | Self::Locked { .. } | Self::SignedIn { again: None, .. } => {
                 (self, Vec::new())
             }
         }
+    }
+
+    /// Whoever is just signing in once more goes on with that.
+    fn ended(self, why: Problem) -> Next {
+        let Self::SignedIn {
+            again: Some(Again { attempt, view }),
+            ..
+        } = self
+        else {
+            return self.end(why, true);
+        };
+        let signing_in = Self::SigningIn {
+            attempt,
+            view,
+            leftover: false,
+        };
+        let shown = true;
+        (
+            signing_in,
+            vec![Effect::StopHub, Effect::End { why, shown }],
+        )
     }
 
     fn end(self, why: Problem, shown: bool) -> Next {
@@ -207,8 +245,11 @@ impl Account {
         let next = match (session.filter(|_| !facts.signed_out), then_sign_in) {
             (Some(session), _) if facts.is_enrolled => {
                 effects.push(Effect::KeepHub(Arc::clone(&session)));
-                let rights = Rights::Awaited;
-                Self::SignedIn { session, rights }
+                Self::SignedIn {
+                    session,
+                    rights: Rights::Awaited,
+                    again: None,
+                }
             }
             (Some(session), _) => introduce(session, facts, &mut effects),
             (None, Some(way)) => {
@@ -227,7 +268,16 @@ impl Account {
 
     fn progress(mut self, progress: Progress) -> Next {
         let mut effects = Vec::new();
-        if let Self::SigningIn { view, .. } = &mut self {
+        let view = match &mut self {
+            Self::SigningIn { view, .. } => Some(view),
+            Self::SignedIn { again, .. } => again.as_mut().map(|again| &mut again.view),
+            Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::Introducing { .. }
+            | Self::Arriving { .. } => None,
+        };
+        if let Some(view) = view {
             match progress {
                 Progress::Trouble(problem) => effects.push(Effect::Trouble(problem)),
                 Progress::Step { step, url } => {
@@ -247,8 +297,16 @@ impl Account {
     }
 
     fn signed_in(self, result: Result<Arc<Session>, Problem>, facts: &Facts) -> Next {
-        let Self::SigningIn { view, leftover, .. } = self else {
-            return self.late_sign_in(result.is_ok());
+        let (view, leftover) = match self {
+            Self::SigningIn { view, leftover, .. } => (view, leftover),
+            Self::SignedIn {
+                session, rights, ..
+            } => return signed_in_again(session, rights, result),
+            Self::SignedOut { .. }
+            | Self::Locked { .. }
+            | Self::Waking { .. }
+            | Self::Introducing { .. }
+            | Self::Arriving { .. } => return self.late_sign_in(result.ok()),
         };
         let mut effects = Vec::new();
         let next = match result {
@@ -276,10 +334,10 @@ impl Account {
     }
 
     /// A sign-in that ended after it had been replaced or cancelled. What it kept, the next start must not find.
-    fn late_sign_in(mut self, came_through: bool) -> Next {
-        if !came_through {
+    fn late_sign_in(mut self, came_through: Option<Arc<Session>>) -> Next {
+        let Some(late) = came_through else {
             return (self, Vec::new());
-        }
+        };
         let effects = match &mut self {
             Self::SignedOut { .. } | Self::Locked { .. } | Self::Waking { .. } => {
                 vec![Effect::Forget(Code::SignInCancelled)]
@@ -287,6 +345,11 @@ impl Account {
             Self::SigningIn { leftover, .. } => {
                 *leftover = true;
                 Vec::new()
+            }
+            // It was too late to be cancelled: the keyring has it already, and refreshing the one before would end both.
+            Self::SignedIn { session, .. } if session.claims.subject == late.claims.subject => {
+                *session = Arc::clone(&late);
+                vec![Effect::StopHub, Effect::KeepHub(late)]
             }
             // These have kept their own session over it.
             Self::Introducing { .. } | Self::Arriving { .. } | Self::SignedIn { .. } => Vec::new(),
@@ -329,19 +392,23 @@ impl Account {
 
     fn granted(self, access: Arc<Access>) -> Next {
         let mut effects = Vec::new();
-        match self {
-            Self::Arriving { .. } => effects.push(Effect::WelcomeTab),
-            Self::SignedIn { .. } => {}
+        let again = match self {
+            Self::Arriving { .. } => {
+                effects.push(Effect::WelcomeTab);
+                None
+            }
+            Self::SignedIn { again, .. } => again,
             Self::SignedOut { .. }
             | Self::Locked { .. }
             | Self::Waking { .. }
             | Self::SigningIn { .. }
             | Self::Introducing { .. } => return (self, effects),
-        }
+        };
         effects.push(Effect::UseRights(Arc::clone(&access)));
         let signed_in = Self::SignedIn {
             session: Arc::clone(&access.session),
             rights: Rights::Held(access),
+            again,
         };
         (signed_in, effects)
     }
@@ -365,6 +432,50 @@ impl Account {
             false => (self, Vec::new()),
         }
     }
+}
+
+/// Starts a sign-in beside the session that stands.
+fn sign_in_again(session: Arc<Session>, rights: Rights, facts: &Facts) -> Next {
+    let again = Again {
+        attempt: facts.attempt,
+        view: asking_hub(facts.now),
+    };
+    let signed_in = Account::SignedIn {
+        session,
+        rights,
+        again: Some(again),
+    };
+    let effects = vec![
+        Effect::EndSignIn(Code::SignInReplaced),
+        Effect::StartSignIn(facts.attempt, SignInWay::Browser),
+    ];
+    (signed_in, effects)
+}
+
+/// The new session takes the place of the old one; what is open goes on under the rights there are until it has its own.
+fn signed_in_again(
+    session: Arc<Session>,
+    rights: Rights,
+    result: Result<Arc<Session>, Problem>,
+) -> Next {
+    let (session, effects) = match result {
+        Ok(new) => {
+            let effects = vec![
+                Effect::Better(&[Code::BrowserDidNotOpen]),
+                Effect::StopHub,
+                Effect::KeepHub(Arc::clone(&new)),
+                Effect::WelcomeTab,
+            ];
+            (new, effects)
+        }
+        Err(why) => (session, vec![Effect::Trouble(why)]),
+    };
+    let signed_in = Account::SignedIn {
+        session,
+        rights,
+        again: None,
+    };
+    (signed_in, effects)
 }
 
 fn introduce(session: Arc<Session>, facts: &Facts, effects: &mut Vec<Effect>) -> Account {

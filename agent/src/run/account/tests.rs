@@ -151,6 +151,73 @@ fn what_a_replaced_sign_in_kept_goes_with_the_one_that_replaced_it() {
 }
 
 #[test]
+fn whoever_signs_in_once_more_keeps_all_rights_and_one_keeper() {
+    let mut play = Play::signed_in();
+    play.now = play.now.plus(HOUR);
+
+    play.does(Input::SignIn(SignInWay::Browser));
+    assert_eq!(play.look().0, ["end sign-in", "start sign-in"]);
+    assert!(play.holds_rights());
+    // A second click replaces the first.
+    play.does(Input::SignIn(SignInWay::Browser));
+    assert_eq!(play.look().0, ["end sign-in", "start sign-in"]);
+    let new = session(play.now);
+    play.does(Input::SignedIn(play.attempt(), Ok(Arc::clone(&new))));
+
+    assert!(play.holds_rights());
+    assert_eq!(
+        play.look().0,
+        ["better", "stop hub", "keep hub", "welcome tab"]
+    );
+    assert_eq!(play.account.session().unwrap().ends(), new.ends());
+}
+
+#[test]
+fn a_second_sign_in_that_came_through_after_all_is_taken() {
+    let mut play = Play::signed_in();
+    play.does(Input::SignIn(SignInWay::Browser));
+    let attempt = play.attempt();
+    play.does(Input::Cancel);
+    assert_eq!(
+        play.look().0,
+        ["end sign-in", "start sign-in", "end sign-in"]
+    );
+
+    play.now = play.now.plus(HOUR);
+    let late = session(play.now);
+    play.does(Input::SignedIn(attempt, Ok(Arc::clone(&late))));
+
+    assert_eq!(play.look().0, ["stop hub", "keep hub"]);
+    assert!(play.holds_rights());
+    assert_eq!(play.account.session().unwrap().ends(), late.ends());
+}
+
+#[test]
+fn a_session_that_ends_during_a_second_sign_in_leaves_that_one_alone() {
+    let mut play = Play::signed_in();
+    play.does(Input::SignIn(SignInWay::Browser));
+    let attempt = play.attempt();
+    play.look();
+
+    play.does(Input::Ended(problem(Code::SessionExpired)));
+
+    assert_eq!(play.look().0, ["stop hub", "end"]);
+    assert!(!play.holds_rights());
+    play.does(Input::SignedIn(attempt, Ok(session(play.now))));
+    assert!(play.keeper);
+}
+
+#[test]
+fn a_code_does_not_take_the_place_of_a_session_that_stands() {
+    let mut play = Play::signed_in();
+
+    play.does(Input::SignIn(SignInWay::Code));
+
+    assert_eq!(play.look().0, Vec::<&str>::new());
+    assert!(play.holds_rights());
+}
+
+#[test]
 fn a_clock_that_is_wrong_withholds_rights_until_the_next_ones() {
     let mut play = Play::signed_in();
     let session = Arc::clone(play.account.session().unwrap());

@@ -47,14 +47,12 @@ where
             }
             let (title, text) = words::ends_soon(&service.name, minutes, grant.follower);
             let mut notice = Notice::new(title, text);
-            notice.button = words::more(grant.follower).map(|label| Button {
-                label,
-                intent: Intent::AskFor {
-                    org: org.name.clone(),
-                    what: AskFor::More {
-                        request: grant.request.clone(),
-                    },
-                },
+            notice.button = words::more(grant.follower).map(|label| {
+                let what = AskFor::More {
+                    request: grant.request.clone(),
+                };
+                let org = org.name.clone();
+                Button::new(label, Intent::AskFor { org, what })
             });
             self.say(&notice);
         }

@@ -115,7 +115,8 @@ impl Answer {
 /// Whether it begins or changes something; everything else ends something, and is never held up.
 fn begins(action: &Action) -> bool {
     match action {
-        Action::Join { .. }
+        Action::LookAgain { .. }
+        | Action::Join { .. }
         | Action::SignIn { .. }
         | Action::SignInWithCode { .. }
         | Action::Connect { .. }

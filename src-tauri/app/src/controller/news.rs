@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use tidegate_agent::{OrgName, RequestShown, ServiceRef, ServiceState, Snapshot};
+use tidegate_agent::{
+    AccountView, OrgName, OrgSnapshot, RequestShown, ServiceRef, ServiceState, Snapshot,
+};
 use tidegate_proto::problem::{Problem, Severity};
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words as words_of;
@@ -138,10 +140,7 @@ where
     fn access_asked(&mut self, request: &RequestShown) {
         let (title, text) = words::asks(request);
         let mut notice = Notice::new(title, text);
-        notice.button = Some(Button {
-            label: "Decide",
-            intent: Intent::OpenWindow,
-        });
+        notice.button = Some(Button::new("Decide", Intent::OpenWindow));
         self.say(&notice);
     }
 
@@ -167,7 +166,7 @@ where
         self.told = Some((problem.clone(), now));
         let words = words_of(problem);
         let mut notice = Notice::new(words.title, format!("{} {}", words.cause, words.next));
-        notice.button = problem_view(org, problem).button;
+        notice.button = problem_view(&self.scene(), org, problem).button;
         self.say(&notice);
     }
 
@@ -194,10 +193,8 @@ where
             match service.state {
                 ServiceState::Connected { until, .. } if now.until(until) <= WARNED_BEFORE_SECS => {
                     if self.warned.insert(name.clone()) {
-                        self.say(&Notice::new(
-                            format!("{}: {}", service.name, time_left(now, until)),
-                            "Then its port closes. To go on, sign in and connect again.",
-                        ));
+                        let title = format!("{}: {}", service.name, time_left(now, until));
+                        self.say(&about_to_close(title, org, until));
                     }
                 }
                 _ => {
@@ -206,6 +203,21 @@ where
             }
         }
     }
+}
+
+/// What ends with the session goes on with the next one; what ends before, by a rule, does not.
+fn about_to_close(title: String, org: &OrgSnapshot, ends: UnixTime) -> Notice {
+    let session = match &org.account {
+        AccountView::SignedIn { until, .. } => Some(*until),
+        AccountView::SignedOut { .. } | AccountView::SigningIn(_) => None,
+    };
+    if session.is_some_and(|until| ends < until) {
+        return Notice::new(title, "Then its port closes. Connect again to go on.");
+    }
+    let mut notice = Notice::new(title, "Then its port closes. Sign in again and it goes on.");
+    let org = org.name.clone();
+    notice.button = Some(Button::new("Sign in again", Intent::SignIn { org }));
+    notice
 }
 
 pub(super) fn worth_a_word(snapshot: &Snapshot, now: UnixTime) -> Vec<Told> {

@@ -8,6 +8,7 @@ use super::Controller;
 use crate::agent::AgentHandle;
 use crate::desktop::Desktop;
 use crate::intent::Copyable;
+use crate::problem::command;
 use crate::scene::{Copied, Wrote};
 
 /// How long "copied" is worth saying.
@@ -43,6 +44,7 @@ where
                 let link = &self.snapshot.as_ref()?.org(org)?.link;
                 (!link.is_empty()).then(|| link.clone())
             }
+            Copyable::Command { about } => command(self.scene().find(about)?),
             Copyable::Connection { service, form } => {
                 let connection = &self.snapshot.as_ref()?.service(service)?.connection;
                 connection.get((*form).into())

@@ -3,15 +3,14 @@
 
 use serde::Serialize;
 use tidegate_agent::{ConnectStep, OrgSnapshot, ServiceState, ServiceView};
-use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use ts_rs::TS;
 
 use crate::access::must_ask;
-use crate::intent::{Copyable, Form, Intent};
+use crate::intent::{Copyable, Form};
 use crate::label::label;
-use crate::problem::{Button, ProblemView, problem_view};
+use crate::problem::{ProblemView, problem_view};
 use crate::scene::Scene;
 use crate::time_left::time_left;
 
@@ -74,9 +73,10 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
             service: copied,
             form,
         } if *copied == reference => Some(*form),
-        Copyable::Connection { .. } | Copyable::SignInUrl { .. } | Copyable::DeviceLink { .. } => {
-            None
-        }
+        Copyable::Connection { .. }
+        | Copyable::SignInUrl { .. }
+        | Copyable::DeviceLink { .. }
+        | Copyable::Command { .. } => None,
     });
     Service {
         id: reference.to_string(),
@@ -96,7 +96,7 @@ pub(super) fn service_view(scene: &Scene<'_>, org: &OrgSnapshot, service: &Servi
             .map(|section| format!("psql service={section}")),
         port_problem: scene
             .port_problem(&reference)
-            .map(|problem| problem_view(Some(&org.name), problem)),
+            .map(|problem| problem_view(scene, Some(&org.name), problem)),
         must_ask: must_ask(org, service),
     }
 }
@@ -117,24 +117,9 @@ fn state(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> State {
                 .saturating_add(service.traffic.received),
         },
         ServiceState::Disconnecting => State::Disconnecting,
-        ServiceState::Failed(problem) => failed(org, service, problem),
-    }
-}
-
-/// With the way out of a taken port, which only the service's own entry knows.
-fn failed(org: &OrgSnapshot, service: &ServiceView, problem: &Problem) -> State {
-    let mut shown = problem_view(Some(&org.name), problem);
-    if problem.code == Code::PortTaken && service.other_port.is_some() {
-        shown.button = Some(Button {
-            label: "Use another port",
-            intent: Intent::SetPort {
-                service: org.service_ref(service),
-                port: service.other_port,
-            },
-        });
-    }
-    State::Failed {
-        problem: Box::new(shown),
+        ServiceState::Failed(problem) => State::Failed {
+            problem: Box::new(problem_view(scene, Some(&org.name), problem)),
+        },
     }
 }
 

@@ -32,7 +32,19 @@ pub enum Account {
         left: String,
         #[ts(type = "number")]
         until: UnixTime,
+        /// It ends soon enough to sign in again now.
+        soon: bool,
+        /// How far that has got, while everything goes on: `signing_in`.
+        again: Option<Box<Account>>,
     },
+}
+
+/// From so long before its end a session is offered to be renewed: a meeting, or a query that takes its time.
+const SOON_SECS: u64 = 30 * 60;
+
+/// Whether a session that ends then is worth a button.
+pub(crate) fn is_soon(now: UnixTime, until: UnixTime) -> bool {
+    now.until(until) <= SOON_SECS
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
@@ -62,10 +74,14 @@ pub(super) fn account(scene: &Scene<'_>, org: &OrgSnapshot) -> Account {
     match &org.account {
         AccountView::SignedOut { last } => Account::SignedOut { last: last.clone() },
         AccountView::SigningIn(sign_in) => signing_in(scene, org, sign_in),
-        AccountView::SignedIn { name, until } => Account::SignedIn {
+        AccountView::SignedIn { name, until, again } => Account::SignedIn {
             name: label(name),
             left: time_left(scene.now, *until),
             until: *until,
+            soon: is_soon(scene.now, *until),
+            again: again
+                .as_ref()
+                .map(|again| Box::new(signing_in(scene, org, again))),
         },
     }
 }

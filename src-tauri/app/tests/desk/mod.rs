@@ -2,6 +2,7 @@
 //! A newcomer would wait for real time: it is paused, and `settle` runs everything that can run now.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -231,19 +232,24 @@ impl Desk {
             MORNING.plus(began.elapsed().as_secs())
         });
         let controller = Controller::new(recorder, home.own(call), received, clock);
-        let (snapshots, start) = match start {
-            Ok(first) => {
-                let (sender, snapshots) = watch::channel(Arc::new(first));
-                let side = Arc::clone(&agent);
-                (Some(sender), Ok(HandMoved { side, snapshots }))
-            }
-            Err(problem) => (None, Err(problem)),
+        // One that cannot start does at the next try.
+        let (failed, first) = match start {
+            Ok(first) => (None, first),
+            Err(problem) => (Some(problem), not_joined()),
         };
-        let running = tokio::spawn(controller.run(async move { start }));
+        let (sender, snapshots) = watch::channel(Arc::new(first));
+        let side = Arc::clone(&agent);
+        let tries = failed.map(Err).into_iter();
+        let tries = tries.chain([Ok(HandMoved { side, snapshots })]);
+        let tries = Mutex::new(tries.collect::<VecDeque<_>>());
+        let running = tokio::spawn(controller.run(move || {
+            let next = tries.lock().unwrap().pop_front();
+            async { next.expect("nobody tries that often") }
+        }));
         let desk = Self {
             inputs,
             agent,
-            snapshots,
+            snapshots: Some(sender),
             told,
             running,
             began,
@@ -438,6 +444,7 @@ pub(crate) fn with_services(services: Vec<ServiceView>) -> Snapshot {
         org.account = AccountView::SignedIn {
             name: "ana@acme.example".to_owned(),
             until: MORNING.plus(10 * HOUR),
+            again: None,
         };
         org.services = services;
     })

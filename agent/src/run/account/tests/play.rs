@@ -137,7 +137,10 @@ impl Play {
         for effect in effects {
             self.carry_out(effect);
         }
-        let is_signing_in = matches!(self.account, Account::SigningIn { .. });
+        let is_signing_in = matches!(
+            self.account,
+            Account::SigningIn { .. } | Account::SignedIn { again: Some(_), .. }
+        );
         self.sign_in &= is_signing_in;
         assert_eq!(self.sign_in, is_signing_in, "{:?}", self.did);
         assert_eq!(
