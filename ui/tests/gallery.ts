@@ -299,7 +299,7 @@ function busy(): View[] {
 
 export const gallery: Record<string, Scene> = {
   starting: { view: { ...notJoined, page: "starting" } },
-  broken: { view: { ...notJoined, page: "broken", problems: [{ ...badLink, id: "/TG-6005//", code: "TG-6005", title: "Folder cannot be used", cause: "Tidegate cannot start because it cannot use /home/ana/.local/share/tidegate.", next: "Check that the folder belongs to you and that the disk is not full." }] } },
+  broken: { view: { ...notJoined, page: "broken", problems: [{ ...badLink, id: "/TG-6005//", code: "TG-6005", title: "Folder cannot be used", cause: "Tidegate cannot start because it cannot use /home/ana/.local/share/tidegate.", next: "Check that the folder belongs to you and that the disk is not full.", dismiss: null }] } },
   "not-joined": { view: notJoined },
   "not-joined-no-tray": { view: { ...notJoined, tray: false, problems: [noTray] } },
   "join-link-good": { view: notJoined, keys: ["paste:tidegate://join?hub=hub.acme.example:443&org=acme&ticket=x"] },

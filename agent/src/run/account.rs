@@ -1,6 +1,7 @@
 //! Who the person is to us: what follows from each thing that happens, decided in one place without task, clock or network.
 //! A newcomer would let a task change the account or its rights: a task reports, this decides, the owner carries out.
 
+mod arriving;
 mod step;
 
 use std::sync::Arc;

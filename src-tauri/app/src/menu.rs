@@ -1,13 +1,15 @@
 //! The tray menu as a value: two that are equal look the same, so the desktop is only bothered when something changed.
 //! A newcomer would put a callback on an item: an item carries an `Intent`, and only what is on the menu can be asked for.
 
+mod account;
 mod edits;
 
+use account::{account_entries, account_lines, quit_label};
 pub use edits::{Edit, edits};
 
 use std::collections::BTreeSet;
 
-use tidegate_agent::{AccountView, OrgSnapshot, ServiceRef, ServiceState, ServiceView, Snapshot};
+use tidegate_agent::{ServiceRef, ServiceState, ServiceView, Snapshot};
 use tidegate_proto::words::words;
 
 use crate::Intent;
@@ -15,10 +17,9 @@ use crate::access::{self, AskFor};
 use crate::activity::device_label;
 use crate::arrived::Arrival;
 use crate::intent::{Copyable, Form};
-use crate::label::label;
 use crate::scene::Scene;
 use crate::time_left::time_left;
-use crate::view::{connect_step_text, is_soon, sign_in_step_text};
+use crate::view::connect_step_text;
 
 /// Services that are not in use, in the menu; more would not fit on a laptop's screen.
 const IDLE_SHOWN: usize = 10;
@@ -104,41 +105,6 @@ pub fn menu(scene: &Scene<'_>) -> Menu {
     menu.separator();
     menu.entry("quit", quit_label(scene.snapshot), Intent::Quit);
     menu
-}
-
-fn account_lines(menu: &mut Menu, scene: &Scene<'_>) {
-    let Some(snapshot) = scene.snapshot else {
-        let text = if scene.notes.broken {
-            "Tidegate could not start"
-        } else {
-            "Starting…"
-        };
-        menu.line(text);
-        if scene.notes.broken {
-            menu.entry("again", "Try again", Intent::TryAgain { org: None });
-        }
-        return;
-    };
-    if snapshot.joining {
-        menu.line("Joining…");
-    } else if snapshot.orgs.is_empty() {
-        menu.line("Not joined yet");
-    }
-    for org in &snapshot.orgs {
-        menu.line(account_line(org));
-    }
-}
-
-fn account_line(org: &OrgSnapshot) -> String {
-    let name = &org.name;
-    match &org.account {
-        AccountView::SignedOut { .. } => format!("{name}: signed out"),
-        AccountView::SigningIn(sign_in) => format!("{name}: {}", sign_in_step_text(sign_in.step)),
-        AccountView::SignedIn {
-            again: Some(again), ..
-        } => format!("{name}: {}", sign_in_step_text(again.step)),
-        AccountView::SignedIn { name: person, .. } => format!("{name}: {}", label(person)),
-    }
 }
 
 /// For a decision of hers. Below what she came to click, which stays where it was.
@@ -346,72 +312,5 @@ fn moving_service(menu: &mut Menu, line: Line<'_>) {
             );
         }
         ServiceState::Idle | ServiceState::Connected { .. } => {}
-    }
-}
-
-fn account_entries(menu: &mut Menu, scene: &Scene<'_>, snapshot: &Snapshot) {
-    if snapshot.orgs.is_empty() && !snapshot.joining {
-        menu.entry("join", "Join with a link…", Intent::OpenWindow);
-    }
-    let many = snapshot.orgs.len() > 1;
-    for org in &snapshot.orgs {
-        let at = |text: &str, joint: &str| {
-            if many {
-                format!("{text} {joint} {}", org.name)
-            } else {
-                text.to_owned()
-            }
-        };
-        let name = &org.name;
-        let of = name.clone();
-        match &org.account {
-            AccountView::SignedOut { .. } => menu.entry(
-                format!("sign-in:{name}"),
-                format!("{}…", at("Sign in", "to")),
-                Intent::SignIn { org: of },
-            ),
-            AccountView::SigningIn(_) => menu.entry(
-                format!("cancel-sign-in:{name}"),
-                at("Cancel sign-in", "to"),
-                Intent::CancelSignIn { org: of },
-            ),
-            AccountView::SignedIn { until, again, .. } => {
-                if again.is_some() {
-                    menu.entry(
-                        format!("cancel-sign-in:{name}"),
-                        at("Cancel sign-in", "to"),
-                        Intent::CancelSignIn { org: of.clone() },
-                    );
-                } else if is_soon(scene.now, *until) {
-                    menu.entry(
-                        format!("sign-in:{name}"),
-                        format!("{}…", at("Sign in again", "to")),
-                        Intent::SignIn { org: of.clone() },
-                    );
-                }
-                menu.entry(
-                    format!("sign-out:{name}"),
-                    at("Sign out", "of"),
-                    Intent::SignOut { org: of },
-                );
-            }
-        }
-    }
-}
-
-/// Quit says what it ends.
-fn quit_label(snapshot: Option<&Snapshot>) -> String {
-    let open: Vec<String> = snapshot
-        .iter()
-        .flat_map(|snapshot| {
-            let open = snapshot.services();
-            let open = open.filter(|(_, service)| service.state.is_connected());
-            open.map(|(org, service)| snapshot.label(org, service))
-        })
-        .collect();
-    match open.as_slice() {
-        [] => "Quit Tidegate".to_owned(),
-        [name] => format!("Quit Tidegate and disconnect {name}"),
-        [_, _, ..] => format!("Quit Tidegate and disconnect {} services", open.len()),
     }
 }
