@@ -196,11 +196,6 @@ impl Circuits {
         }
     }
 
-    /// Somebody does not want to wait for the next attempt.
-    pub(crate) fn hurry(&self) {
-        self.hurry.notify_one();
-    }
-
     /// After a sleep nothing that was connected before is trusted. Says whether there was one.
     pub(crate) fn look_up(&self) -> bool {
         let slept = self.wake.slept(self.clock.now());

@@ -76,7 +76,7 @@ impl Owner {
         if matches!(self.state.hub, HubState::Away { .. }) && self.work.greeting.is_some() {
             self.greet_hub_again();
         }
-        self.circuits().hurry();
+        self.circuits().hurry.notify_one();
         self.happens(Input::LookAgain).await;
     }
 
