@@ -56,7 +56,7 @@ async fn the_icon_comes_back_with_the_panel_and_meanwhile_there_is_the_window() 
     let before = tray.read().await.unwrap();
     assert_eq!(laptop.windows().await.unwrap(), 0, "it was started hidden");
 
-    let kill = "kill -9 $(pgrep -x xfce4-panel) $(pgrep -x wrapper-2.0)";
+    let kill = "kill -9 $(\"$MINE\" xfce4-panel) $(\"$MINE\" wrapper-2.0)";
     laptop
         .terminal("panel-crash", "sh", &["-c", kill])
         .await
@@ -273,7 +273,7 @@ async fn when_the_screen_is_gone_so_is_the_app() {
     laptop.tray().await.unwrap();
     until_windows(&laptop, 1).await.unwrap();
 
-    let unplug = "kill -9 $(pgrep -x Xvfb)";
+    let unplug = "kill -9 $(\"$MINE\" Xvfb)";
     laptop
         .terminal("unplug", "sh", &["-c", unplug])
         .await

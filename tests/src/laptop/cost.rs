@@ -13,9 +13,9 @@ pub struct Cost {
     pub time: u64,
 }
 
-const LOOK: &str = "me=$(id -u); cat $(pgrep -u $me -x 'tidegate-deskto|WebKit(Network|Web)Pro.*' | sed 's|.*|/proc/&/smaps_rollup|') \
+const LOOK: &str = "cat $(\"$MINE\" 'tidegate-deskto|WebKit(Network|Web)Pro.*' | sed 's|.*|/proc/&/smaps_rollup|') \
     | awk '/^Pss:/ { sum += $2 } END { print sum }'; \
-    awk '{ print $14 + $15 }' /proc/$(pgrep -u $me -o -x tidegate-deskto)/stat";
+    awk '{ print $14 + $15 }' /proc/$(\"$MINE\" tidegate-deskto | head -1)/stat";
 
 impl Laptop {
     /// # Errors

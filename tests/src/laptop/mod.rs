@@ -37,6 +37,7 @@ use crate::user::User;
 
 const SESSION: &str = include_str!("session.sh");
 const BROWSER: &str = include_str!("browser.sh");
+const MINE: &str = include_str!("mine.sh");
 const PANEL: &str = include_str!("panel.xml");
 /// Asks the session bus whether somebody shows tray icons.
 const WATCHER: &str = "dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.kde.StatusNotifierWatcher";
@@ -44,8 +45,10 @@ const WATCHER: &str = "dbus-send --session --print-reply --dest=org.freedesktop.
 const LOCK: &str = r#"
 owner() { dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner string:org.freedesktop.secrets 2>&1; }
 open=$(owner)
-pids=$(pgrep -u "$(id -u)" gnome-keyring) && kill $pids || exit 1
-for pid in $pids; do while grep -qs '^State:[[:space:]]*[^Z]' /proc/$pid/status; do sleep 0.05; done; done
+pid=$(dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets | awk '{ print $2 }')
+[ -n "$pid" ] || pid=$("$MINE" 'gnome-keyring.*') || exit 1
+kill $pid
+for pid in $pid; do while grep -qs '^State:[[:space:]]*[^Z]' /proc/$pid/status; do sleep 0.05; done; done
 case $open in *Error*) ;; *) while [ "$(owner)" = "$open" ]; do sleep 0.05; done ;; esac
 "#;
 const SCREEN: &str = "1280x860";
@@ -202,7 +205,7 @@ impl Laptop {
     /// When there was none.
     pub async fn stop_the_panel(&self) -> Outcome<()> {
         let line = format!(
-            "kill $(pgrep -u $(id -u) xfce4-panel); until {WATCHER} | grep -q false; do sleep 0.1; done"
+            "kill $(\"$MINE\" xfce4-panel); until {WATCHER} | grep -q false; do sleep 0.1; done"
         );
         self.terminal("panel-stop", "sh", &["-c", &line])
             .await
@@ -310,9 +313,11 @@ fn login_password(stage: &Stage, user: User) -> Outcome<String> {
 fn prepare(stage: &Stage, user: User, home: &Path, password: &str) -> Outcome<()> {
     let run = stage.run();
     run.private_file(user, &home.join(".login"), password)?;
-    let browser = run.at("bin/browser");
-    std::fs::write(&browser, BROWSER)?;
-    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755))?;
+    for (name, text) in [("browser", BROWSER), ("mine", MINE)] {
+        let script = run.at("bin").join(name);
+        std::fs::write(&script, text)?;
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    }
     let panel = home.join(".config/xfce4/xfconf/xfce-perchannel-xml");
     std::fs::create_dir_all(&panel)?;
     std::fs::write(panel.join("xfce4-panel.xml"), PANEL)?;
@@ -321,7 +326,7 @@ fn prepare(stage: &Stage, user: User, home: &Path, password: &str) -> Outcome<()
 
 fn desktop_env(stage: &Stage, home: &Path, browser_port: u16) -> Vec<(OsString, OsString)> {
     let bus = format!("unix:path={}", home.join("run/bus").display());
-    let pairs: [(&str, OsString); 9] = [
+    let pairs: [(&str, OsString); 10] = [
         ("DBUS_SESSION_BUS_ADDRESS", bus.into()),
         ("XDG_SESSION_TYPE", "x11".into()),
         ("XDG_CONFIG_HOME", home.join(".config").into()),
@@ -329,6 +334,7 @@ fn desktop_env(stage: &Stage, home: &Path, browser_port: u16) -> Vec<(OsString, 
         ("GSETTINGS_BACKEND", "memory".into()),
         ("LIBGL_ALWAYS_SOFTWARE", "1".into()),
         ("NO_AT_BRIDGE", "1".into()),
+        ("MINE", stage.run().at("bin/mine").into()),
         ("BROWSER", stage.run().at("bin/browser").into()),
         ("BROWSER_DRIVER_PORT", browser_port.to_string().into()),
     ];

@@ -117,7 +117,7 @@ impl Desk {
     /// Waits until no process of the app is left.
     pub(crate) async fn gone(&self) -> Outcome<Duration> {
         let since = Instant::now();
-        let look = "timeout 10 sh -c 'while pgrep -x tidegate-deskto; do sleep 0.05; done'";
+        let look = "timeout 10 sh -c 'while \"$MINE\" tidegate-deskto; do sleep 0.05; done'";
         let gone = self.laptop.terminal("gone", "sh", &["-c", look]).await;
         gone.doing("see the app go")?;
         Ok(since.elapsed())

@@ -138,7 +138,7 @@ impl SessionManager {
 /// The X server dies under the app.
 async fn display_lost(narrator: &Narrator, world: &World, ana: &mut Desk) -> Outcome<()> {
     let query = ana.long_query(world).await?;
-    let unplug = "kill -9 $(pgrep -x Xvfb)";
+    let unplug = "kill -9 $(\"$MINE\" Xvfb)";
     ana.laptop.terminal("unplug", "sh", &["-c", unplug]).await?;
     told_why(query, "the lost display").await?;
     let took = ana.gone().await?;
@@ -155,7 +155,7 @@ async fn display_lost(narrator: &Narrator, world: &World, ana: &mut Desk) -> Out
 async fn killed(world: &World, ana: &mut Desk) -> Outcome<()> {
     goes_on(ana).await?;
     let mut query = ana.long_query(world).await?;
-    let kill = "kill -9 $(pgrep -x tidegate-deskto)";
+    let kill = "kill -9 $(\"$MINE\" tidegate-deskto)";
     ana.laptop.terminal("kill", "sh", &["-c", kill]).await?;
     query.ended(GONE).await.doing("end the query")?;
     ana.gone().await?;

@@ -65,7 +65,7 @@ async fn write(ana: &Desk) -> Outcome<()> {
 /// A daemon that takes the name and never answers.
 async fn hanging_notifications(world: &World, ana: &mut Desk) -> Outcome<()> {
     ana.laptop
-        .terminal("dunst-ends", "sh", &["-c", "kill $(pgrep -x dunst)"])
+        .terminal("dunst-ends", "sh", &["-c", "kill $(\"$MINE\" dunst)"])
         .await?;
     let silent = ana.laptop.bus().await?;
     let name = "org.freedesktop.Notifications";
