@@ -35,6 +35,10 @@ async fn no_secret(world: &World, ana: &Ana) -> Outcome<()> {
     let told = ana.query(world, &format!("select '{ASKED}'")).await?;
     told.answer.map_err(Trouble::new)?;
     let canaries = canaries(world, ana).await?;
+    let mut names = vec!["ana@acme.example", "warehouse"];
+    // This very computer's name says nothing about anybody, so it stays at every level.
+    let hub = world.stage.host("hub.acme.example");
+    names.extend((hub != "localhost").then_some(&*hub));
     let mut sizes = Vec::new();
     for level in ["summary", "normal", "full"] {
         let text = bundle(ana, level).await?;
@@ -43,10 +47,10 @@ async fn no_secret(world: &World, ana: &Ana) -> Outcome<()> {
                 return Err(Trouble::new(format!("{level} holds {what}")));
             }
         }
-        let names = ["ana@acme.example", "hub.acme.example", "warehouse"];
         let named = names.iter().filter(|name| text.contains(**name)).count();
         match (level, named) {
-            ("full", 3) | ("normal" | "summary", 0) => {}
+            ("full", all) if all == names.len() => {}
+            ("normal" | "summary", 0) => {}
             _ => return Err(Trouble::new(format!("{level} has {named} of {names:?}"))),
         }
         sizes.push(text.len());

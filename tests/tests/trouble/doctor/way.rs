@@ -147,7 +147,8 @@ async fn relay(world: &mut World, ana: &Ana) -> Outcome<()> {
     let found = ana.doctor(world, "relay").await;
     let relay = world.company.relay.as_mut().doing("find the relay")?;
     relay.start_again(&stage).await?;
-    found?.blames("relay", &["1 of 2", "relay.acme.example", "administrator"])?;
+    let relay = world.stage.host("relay.acme.example");
+    found?.blames("relay", &["1 of 2", &relay, "administrator"])?;
     ana.is_well(world).await
 }
 
