@@ -20,7 +20,11 @@ function ofOrg(before: Org | undefined, after: Org): string[] {
 /** Who asks, and what became of what was asked for here. */
 function ofAccess(before: Access, after: Access): string[] {
   const asks = after.waiting.filter(({ id }) => !before.waiting.some((known) => known.id === id));
-  const told = asks.map(({ by, service, reason }) => `${by} asks for ${service}: ${reason}.`);
+  const alarms = after.alarms.filter(({ id }) => !before.alarms.some((known) => known.id === id));
+  const told = [
+    ...alarms.map(({ by, service, reason }) => `Emergency: ${by} took access to ${service}: ${reason}.`),
+    ...asks.map(({ by, service, reason, emergency }) => `${by} asks for ${emergency ? "emergency access to " : ""}${service}: ${reason}.`),
+  ];
   const became = after.own.flatMap((request) => {
     const was = before.own.find(({ id }) => id === request.id);
     if (!was) return request.state.is === "waiting" ? [`You asked for ${request.service}.`] : [];

@@ -4,6 +4,7 @@ import { expect, test, vi } from "vitest";
 import type { Intent } from "../src/bindings/view";
 import { news } from "../src/news";
 import { asked, askSheet, connected, gallery, request, scene, warehouse, withAccess } from "./gallery";
+import { screen } from "./setup";
 import { byId, maybeById, stage } from "./stage";
 
 const gated = { ...warehouse({ is: "idle" }), must_ask: true };
@@ -147,12 +148,12 @@ test("what was asked for can be withdrawn, and what is held given back or extend
 test("a screen reader is told who asks, who has seen it and what became of it", () => {
   const before = withAccess([], {});
   const waits = withAccess([], { own: [asked] });
-  const seen = withAccess([], { own: [{ ...asked, progress: ["Seen by bob@acme.example"] }] });
+  const seen = withAccess([], { own: [{ ...asked, progress: ["Seen by bob@acme.example, says the hub"] }] });
   const approved = withAccess([], { own: [{ ...asked, state: { is: "unused", gives: "1 h", left: "23 h left" } }] });
 
   expect(news(before, scene("decide-one").view)[0]).toBe("00u1ana (ana@acme.example, says the hub) asks for warehouse: INC-42 churn numbers.");
   expect(news(before, waits)).toContain("You asked for warehouse.");
-  expect(news(waits, seen)).toContain("warehouse: Seen by bob@acme.example.");
+  expect(news(waits, seen)).toContain("warehouse: Seen by bob@acme.example, says the hub.");
   expect(news(seen, approved)).toContain("warehouse: approved, 1 h.");
 });
 
@@ -161,4 +162,38 @@ test("what others wrote about a request never becomes markup", async () => {
 
   expect(document.querySelector("img")).toBeNull();
   expect(byId("decide-k3v9q2mx").textContent).toContain("<img src=x");
+});
+
+test("a request below the edge of the window was seen by nobody", async () => {
+  screen.shows = false;
+  const { asked: sent } = await stage(withAccess([], { waiting: [request] }));
+  await vi.waitFor(() => expect(byId("approve-k3v9q2mx")).toBeTruthy());
+  expect(sent).toEqual([]);
+
+  screen.shows = true;
+  screen.scrolled();
+
+  expect(sent).toEqual([saw]);
+});
+
+test("an emergency says what became of it, and stays until somebody says that they saw it", async () => {
+  const user = userEvent.setup();
+  const { view } = scene("alarm");
+  const { asked: sent, show } = await stage(withAccess([], {}));
+
+  await show(view);
+
+  expect(byId("alarm-e1").textContent).toContain("took access to warehouse without an approval");
+  expect(byId("alarm-now-e1").textContent).toContain("40 min left");
+  expect(byId("alarm-now-e2").textContent).toContain("Its time is over");
+  expect(byId("said").textContent).toContain("Emergency: 00u4dan");
+  expect(sent, "looking is not enough").toEqual([]);
+  await user.dblClick(byId("alarm-seen-e2"));
+  expect(sent).toEqual([{ do: "access", org: "acme", what: { is: "saw", requests: ["e2"] } }]);
+});
+
+test("an emergency that waits for a decision is not taken for any other request", async () => {
+  await stage(scene("decide-emergency").view);
+
+  expect(byId("decide-k3v9q2mx").textContent).toContain("asks for emergency access to");
 });

@@ -43,7 +43,7 @@ const acme: Org = {
   services: [],
   problems: [],
   devices: { requests: [], asking: null, list: [], link: null },
-  access: { waiting: [], own: [], given: [] },
+  access: { waiting: [], own: [], given: [], alarms: [] },
   ask: null,
 };
 
@@ -172,6 +172,9 @@ export const request: AccessRequest = {
   times: TIMES,
   state: { is: "waiting", left: "23 h 59 min left" },
 };
+
+/** Dan broke the glass. */
+export const broken: AccessRequest = { ...request, id: "e1", by: "00u4dan (dan@acme.example, says the hub)", wanted: "1 h", reason: "INC-42 the queue stands still", emergency: true, times: [] };
 
 /** The same as she sees it. */
 export const asked: AccessRequest = { ...request, here: true, progress: ["Nobody has seen it yet"] };
@@ -385,26 +388,36 @@ export const gallery: Record<string, Scene> = {
   "must-ask": { view: withAccess([gated, website], {}) },
   "must-ask-waiting": { view: withAccess([{ ...gated, state: { is: "connecting", step: "waiting for approval" } }, website], {}) },
   asking: { view: withAccess([gated, website], {}, askSheet) },
-  "asking-more": { view: withAccess([warehouse(connected)], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "in_use", left: "4 min left", until: NOW + 240 } }] }, { ...askSheet, more: "k3v9q2mx" }) },
+  "asking-more": { view: withAccess([warehouse(connected)], { own: [{ ...asked, progress: ["Approved by bob@acme.example, says the hub"], state: { is: "in_use", left: "4 min left", until: NOW + 240 } }] }, { ...askSheet, more: "k3v9q2mx" }) },
   asked: { view: withAccess([warehouse({ is: "connecting", step: "waiting for approval" }), website], { own: [asked] }) },
-  "asked-seen": { view: withAccess([warehouse({ is: "connecting", step: "waiting for approval" }), website], { own: [{ ...asked, progress: ["Seen by bob@acme.example, cleo@acme.example", "1 of 2 have approved"] }] }) },
-  "asked-approved": { view: withAccess([warehouse({ is: "idle" }), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "unused", gives: "1 h", left: "23 h 58 min left" } }] }) },
-  "asked-in-use": { view: withAccess([warehouse(connected), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example"], state: { is: "in_use", left: "14 min left", until: NOW + 840 } }] }) },
+  "asked-seen": { view: withAccess([warehouse({ is: "connecting", step: "waiting for approval" }), website], { own: [{ ...asked, progress: ["Seen by bob@acme.example, cleo@acme.example, says the hub", "1 of 2 have approved, says the hub"] }] }) },
+  "asked-approved": { view: withAccess([warehouse({ is: "idle" }), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example, says the hub"], state: { is: "unused", gives: "1 h", left: "23 h 58 min left" } }] }) },
+  "asked-in-use": { view: withAccess([warehouse(connected), website], { own: [{ ...asked, progress: ["Approved by bob@acme.example, says the hub"], state: { is: "in_use", left: "14 min left", until: NOW + 840 } }] }) },
   "asked-ended": {
     view: withAccess([gated, website], {
       own: [
-        { ...asked, times: [], progress: [], state: { is: "ended", how: "Denied by bob@acme.example: the numbers are in the report of Monday" } },
-        { ...asked, id: "m2", times: [], progress: ["Approved by bob@acme.example"], state: { is: "ended", how: "Its time is over." } },
+        { ...asked, times: [], progress: [], state: { is: "ended", how: "Denied by bob@acme.example, says the hub: the numbers are in the report of Monday" } },
+        { ...asked, id: "m2", times: [], progress: ["Approved by bob@acme.example, says the hub"], state: { is: "ended", how: "Its time is over." } },
       ],
     }),
   },
   "decide-one": { view: withAccess([website], { waiting: [request] }) },
+  "decide-emergency": { view: withAccess([website], { waiting: [{ ...request, emergency: true }] }) },
+  alarm: {
+    view: withAccess([website], {
+      alarms: [
+        { ...broken, state: { is: "in_use", left: "40 min left", until: NOW + 2400 } },
+        { ...broken, id: "e2", service: "billing", reason: "INC-43 refunds", state: { is: "ended", how: "Its time is over." } },
+      ],
+      given: [{ ...broken, progress: ["Nobody approved it: it is an emergency"], state: { is: "in_use", left: "40 min left", until: NOW + 2400 } }],
+    }),
+  },
   "decide-less": { view: withAccess([website], { waiting: [request] }), clicks: ["give-k3v9q2mx-1800"] },
   "decide-deny": { view: withAccess([website], { waiting: [request] }), clicks: ["deny-k3v9q2mx"], keys: ["type:the numbers are in the report of Monday"] },
   "decide-hostile": {
     view: withAccess([], {
       waiting: [
-        { ...request, by: "00u8mal (mallory\\u{202e}@acme.example, says the hub)", reason: `<img src=x onerror=alert(1)> ${"W".repeat(300)} & approved by your administrator`, progress: ["1 of 2 have approved"] },
+        { ...request, by: "00u8mal (mallory\\u{202e}@acme.example, says the hub)", reason: `<img src=x onerror=alert(1)> ${"W".repeat(300)} & approved by your administrator`, progress: ["1 of 2 have approved, says the hub"] },
         { ...request, id: "m9", more: true, read_only: true, wanted: "2 h, read-only", reason: "one more hour" },
       ],
       given: [

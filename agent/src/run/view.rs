@@ -3,7 +3,7 @@
 
 use tidegate_proto::api::access::{NamedAt, RequestState};
 use tidegate_proto::api::devices::DeviceInfo;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{ServiceName, Subject};
 use tidegate_proto::statement::{JoinLink, Promised, ServiceKind};
 use tidegate_proto::text::Shown;
 use tidegate_proto::time::UnixTime;
@@ -76,7 +76,7 @@ impl State {
             enrolling: self.enrolling(home),
             devices: devices(home),
             device_requests: home.requests.view(self.us(home).as_ref(), now),
-            requests: requests(home),
+            requests: requests(home, self.session().map(|session| &session.claims.subject)),
             printed: home.printed.iter().map(ToString::to_string).collect(),
             account: self.account_view(),
             signing_out: self.goodbyes > 0,
@@ -250,12 +250,11 @@ fn askable(home: &Home, service: &ServiceName) -> Option<Askable> {
     })
 }
 
-fn requests(home: &Home) -> Vec<RequestShown> {
+fn requests(home: &Home, person: Option<&Subject>) -> Vec<RequestShown> {
     let own = home.identity.as_ref().map(|key| key.verify_key());
     let mut asked = home.asked.iter();
-    let me = asked
-        .find(|told| told.is_by(own))
-        .map(|told| &told.request.sub);
+    let asked_here = asked.find(|told| told.is_by(own));
+    let me = person.or(asked_here.map(|told| &told.request.sub));
     let one = |told: &Told| {
         let (view, request) = (&told.view, &told.request);
         let names = |all: &[NamedAt]| all.iter().map(|one| one.who.shown().to_string()).collect();
@@ -276,6 +275,7 @@ fn requests(home: &Home) -> Vec<RequestShown> {
             needs: view.needs,
             approved: names(&view.approved),
             seen: names(&view.seen),
+            seen_by_me: view.seen.iter().any(|one| Some(&one.who.sub) == me),
             state: request_at(told),
         }
     };

@@ -36,6 +36,9 @@ pub struct RequestShown {
     pub approved: Vec<String>,
     /// Who has it before their eyes.
     pub seen: Vec<String>,
+    /// This person is among them.
+    #[serde(default)]
+    pub seen_by_me: bool,
     pub state: RequestAt,
 }
 

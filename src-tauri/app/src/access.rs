@@ -40,6 +40,8 @@ pub struct Access {
     pub own: Vec<AccessRequest>,
     /// What others hold now.
     pub given: Vec<AccessRequest>,
+    /// Somebody broke the glass, and this person has not said that they saw it: whatever has become of it since.
+    pub alarms: Vec<AccessRequest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
@@ -216,6 +218,7 @@ pub fn access(scene: &Scene<'_>, org: &OrgSnapshot) -> Access {
             .map(shown)
             .collect(),
         given: others.filter(held).map(shown).collect(),
+        alarms: alarms(org).map(shown).collect(),
     }
 }
 
@@ -275,6 +278,16 @@ pub fn ask_sheet(scene: &Scene<'_>, org: &OrgSnapshot) -> Option<AskSheet> {
         times: times(askable.longest, askable.usual),
         who: words::who_decides(askable.approvals),
     })
+}
+
+/// What others took in an emergency and this person has not seen.
+pub fn alarms(org: &OrgSnapshot) -> impl Iterator<Item = &RequestShown> {
+    org.requests.iter().filter(|request| is_alarm(request))
+}
+
+/// One that still waits for this person's decision is asked about instead.
+pub fn is_alarm(request: &RequestShown) -> bool {
+    request.emergency && !request.mine && !request.seen_by_me && !request.yours
 }
 
 fn is_open(request: &RequestShown) -> bool {

@@ -57,6 +57,10 @@ fn told(change: &Change) -> String {
             format!("{} asked to be let in to {org}.", device_label(request))
         }
         Change::AccessAsked(_, request) => format!("{}.", access_words::asks(request).0),
+        Change::Alarm(_, request) => {
+            let who = access_words::who(request);
+            format!("{}: {who}.", access_words::alarm(request).0)
+        }
         Change::AccessDecided(_, request) => access_words::became(request),
         Change::HubBack(org) => format!("The hub of {org} is back."),
         Change::Connected(service) => format!("{} was connected.", service.service),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::access::is_alarm;
 use tidegate_agent::{
     AccountView, DeviceRequest, HubState, OrgSnapshot, RequestAt, RequestShown, ServiceRef,
     ServiceState, ServiceView, Snapshot,
@@ -27,6 +28,8 @@ pub enum Change {
     DeviceAsks(OrgName, DeviceRequest),
     /// Somebody asks for access, and this person decides.
     AccessAsked(OrgName, RequestShown),
+    /// Somebody broke the glass, and this person has not seen it.
+    Alarm(OrgName, RequestShown),
     /// What this person asked for was decided, or taken away.
     AccessDecided(OrgName, RequestShown),
     /// A problem of no single service, or one that says why a service ended; of that org, or of this computer.
@@ -106,6 +109,9 @@ fn access_changes(before: &OrgSnapshot, after: &OrgSnapshot, changes: &mut Vec<C
         let old = was(request);
         if request.yours && waits(request) && !old.is_some_and(|old| old.yours && waits(old)) {
             changes.push(Change::AccessAsked(after.name.clone(), request.clone()));
+        }
+        if is_alarm(request) && !old.is_some_and(is_alarm) {
+            changes.push(Change::Alarm(after.name.clone(), request.clone()));
         }
         if request.mine && old.is_some_and(|old| kind(old) != kind(request)) {
             changes.push(Change::AccessDecided(after.name.clone(), request.clone()));

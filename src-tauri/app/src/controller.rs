@@ -78,6 +78,8 @@ pub struct Controller<D, A> {
     warned: BTreeSet<ServiceRef>,
     /// Which warning was said of what is held, in minutes, by its id.
     warned_grants: BTreeMap<String, u8>,
+    /// Whose requests were told of, and when.
+    begged: BTreeMap<access::Beggar, access::Told>,
     /// The agent's problems that were old enough to be shown, when last looked at.
     said: Vec<Told>,
     /// The last problem that was told, and when.
@@ -132,6 +134,7 @@ where
             released: BTreeSet::new(),
             warned: BTreeSet::new(),
             warned_grants: BTreeMap::new(),
+            begged: BTreeMap::new(),
             said: Vec::new(),
             told: None,
             acts: Acts::default(),

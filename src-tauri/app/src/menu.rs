@@ -134,6 +134,10 @@ fn waiting_lines(menu: &mut Menu, scene: &Scene<'_>) {
         }
     }
     for org in scene.snapshot.iter().flat_map(|snapshot| &snapshot.orgs) {
+        if let Some(alarm) = access::alarms(org).next() {
+            let text = format!("{}…", access::words::alarm(alarm).0);
+            menu.entry(format!("alarm:{}", org.name), text, Intent::OpenWindow);
+        }
         let waiting: Vec<_> = access::waits_for_me(org).collect();
         if let Some(text) = access::words::waits(&waiting) {
             menu.entry(format!("access:{}", org.name), text, Intent::OpenWindow);

@@ -35,6 +35,7 @@ fn request(state: RequestAt) -> RequestShown {
         needs: 1,
         approved: vec![],
         seen: vec![],
+        seen_by_me: false,
         state,
     }
 }
@@ -290,7 +291,7 @@ async fn who_has_seen_a_request_is_shown_and_is_no_notification() {
     );
     assert_eq!(
         last_view(&told).orgs[0].access.own[0].progress,
-        ["Seen by bob@acme.example"]
+        ["Seen by bob@acme.example, says the hub"]
     );
     desk.close().await;
 }
@@ -429,5 +430,154 @@ async fn words_of_others_cannot_pose_as_ours_or_as_markup() {
     assert!(!notice.title.contains('\u{202e}'), "{}", notice.title);
     assert!(!notice.markup().contains("<b>"), "{}", notice.markup());
     assert!(notice.body.chars().count() < 700, "{}", notice.body.len());
+    desk.close().await;
+}
+
+/// Dan broke the glass.
+fn alarm(state: RequestAt) -> RequestShown {
+    RequestShown {
+        id: "e1".to_owned(),
+        by: "00u4dan".to_owned(),
+        name: Some("dan@acme.example".to_owned()),
+        emergency: true,
+        yours: false,
+        ..request(state)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emergency_of_others_is_told_shown_and_gone_once_it_was_seen() {
+    for state in [
+        granted(HOUR, Some(600)),
+        granted(HOUR, None),
+        RequestAt::Over { used: true },
+        RequestAt::TakenBack {
+            by: "dan@acme.example".to_owned(),
+            because: String::new(),
+        },
+    ] {
+        let desk = Desk::with(gated(ServiceState::Idle, vec![])).await;
+        desk.told();
+
+        desk.agent_says(gated(ServiceState::Idle, vec![alarm(state.clone())]))
+            .await;
+
+        let told = desk.told();
+        let [notice] = notices(&told).try_into().unwrap();
+        assert_eq!(notice.title, "Emergency access to warehouse");
+        assert!(
+            notice
+                .body
+                .contains("00u4dan (dan@acme.example, says the hub) took it")
+        );
+        assert!(
+            notice.body.contains("INC-42 churn numbers"),
+            "{}",
+            notice.body
+        );
+        let view = last_view(&told);
+        let [card] = view.orgs[0].access.alarms.clone().try_into().unwrap();
+        assert!(card.emergency && view.orgs[0].access.waiting.is_empty());
+        assert!(last_menu(&told).intent("alarm:acme").is_some());
+        assert!(
+            view.activity[0]
+                .text
+                .contains("Emergency access to warehouse")
+        );
+
+        desk.person(Intent::Access {
+            org: acme(),
+            what: AccessAct::Saw {
+                requests: vec![card.id],
+            },
+        })
+        .await;
+        assert!(
+            matches!(&desk.acted()[..], [Action::SawRequests { requests, .. }] if requests == &["e1"])
+        );
+        let seen = RequestShown {
+            seen_by_me: true,
+            ..alarm(state)
+        };
+        desk.agent_says(gated(ServiceState::Idle, vec![seen])).await;
+
+        let told = desk.told();
+        assert!(notices(&told).is_empty());
+        assert!(last_view(&told).orgs[0].access.alarms.is_empty());
+        assert!(last_menu(&told).intent("alarm:acme").is_none());
+        desk.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emergency_that_waits_for_this_person_is_to_be_decided_and_says_what_it_is() {
+    let desk = Desk::with(gated(ServiceState::Idle, vec![])).await;
+    desk.told();
+    let asked = RequestShown {
+        yours: true,
+        ..alarm(waiting())
+    };
+
+    desk.agent_says(gated(ServiceState::Idle, vec![asked]))
+        .await;
+
+    let told = desk.told();
+    let [notice] = notices(&told).try_into().unwrap();
+    assert!(
+        notice
+            .title
+            .contains("asks for emergency access to warehouse"),
+        "{}",
+        notice.title
+    );
+    let access = last_view(&told).orgs[0].access.clone();
+    assert!(access.alarms.is_empty() && access.waiting[0].emergency);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_and_withdraws_again_and_again_is_told_of_once_a_minute() {
+    let desk = Desk::with(gated(ServiceState::Idle, vec![])).await;
+    let mut told = 0;
+    for round in 0..30 {
+        let again = RequestShown {
+            id: format!("r{round}"),
+            ..request(waiting())
+        };
+        desk.agent_says(gated(ServiceState::Idle, vec![again]))
+            .await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        desk.agent_says(gated(ServiceState::Idle, vec![])).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        told += notices(&desk.told()).len();
+    }
+    assert_eq!(told, 2, "two minutes of it");
+
+    // The one that stays is told of in its time.
+    desk.agent_says(gated(ServiceState::Idle, vec![request(waiting())]))
+        .await;
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    assert_eq!(notices(&desk.told()).len(), 1);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(notices(&desk.told()).len(), 0);
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_it_back_is_told_nothing_and_reads_that_she_did() {
+    let desk = Desk::with(gated(connected(), vec![own(granted(HOUR, Some(600)))])).await;
+    desk.told();
+    let back = own(RequestAt::TakenBack {
+        by: "ana@acme.example".to_owned(),
+        because: String::new(),
+    });
+
+    desk.agent_says(gated(connected(), vec![back])).await;
+
+    let told = desk.told();
+    assert!(notices(&told).is_empty());
+    let ended = last_view(&told).orgs[0].access.own[0].state.clone();
+    let how = "Given back.".to_owned();
+    assert_eq!(ended, AccessState::Ended { how });
     desk.close().await;
 }

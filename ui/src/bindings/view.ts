@@ -221,7 +221,11 @@ own: Array<AccessRequest>,
 /**
  * What others hold now.
  */
-given: Array<AccessRequest>, };
+given: Array<AccessRequest>, 
+/**
+ * Somebody broke the glass, and this person has not said that they saw it: whatever has become of it since.
+ */
+alarms: Array<AccessRequest>, };
 
 export type AccessRequest = { id: string, 
 /**

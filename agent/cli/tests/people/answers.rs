@@ -72,6 +72,7 @@ fn asked() -> RequestShown {
         needs: 2,
         approved: vec!["ben@example.org".into()],
         seen: vec!["zoe@example.org".into()],
+        seen_by_me: false,
         state: RequestAt::Waiting {
             until: UnixTime(86_400),
         },

@@ -14,8 +14,10 @@ const REASON_TOLD: usize = 200;
 
 /// `2 h`, `1 h 30 min`, `3 days`: as a button says it.
 pub fn span(seconds: u64) -> String {
+    // Rounded first and split then: what is left of an hour must not become sixty minutes.
+    let seconds = seconds.div_ceil(MINUTE) * MINUTE;
     let days = seconds / DAY;
-    let (hours, minutes) = ((seconds % DAY) / HOUR, (seconds % HOUR).div_ceil(MINUTE));
+    let (hours, minutes) = ((seconds % DAY) / HOUR, (seconds % HOUR) / MINUTE);
     let mut parts = Vec::new();
     match days {
         0 => {}
@@ -52,15 +54,18 @@ pub(super) fn progress(request: &RequestShown) -> Vec<String> {
         if request.mine {
             told.push(match names(&request.seen) {
                 None => "Nobody has seen it yet".to_owned(),
-                Some(names) => format!("Seen by {names}"),
+                Some(names) => format!("Seen by {names}, says the hub"),
             });
         }
         if request.needs > 1 {
             let have = request.approved.len();
-            told.push(format!("{have} of {} have approved", request.needs));
+            told.push(format!(
+                "{have} of {} have approved, says the hub",
+                request.needs
+            ));
         }
     } else if let Some(names) = names(&request.approved) {
-        told.push(format!("Approved by {names}"));
+        told.push(format!("Approved by {names}, says the hub"));
     } else if let RequestAt::Granted { .. } = request.state {
         let how = if request.emergency {
             "Nobody approved it: it is an emergency"
@@ -86,11 +91,12 @@ pub(super) fn end(request: &RequestShown) -> String {
     let because = |what: &str, by: &str, because: &str| {
         let by = label(by);
         match because {
-            "" => format!("{what} by {by}."),
-            because => format!("{what} by {by}: {because}"),
+            "" => format!("{what} by {by}, says the hub."),
+            because => format!("{what} by {by}, says the hub: {because}"),
         }
     };
     match &request.state {
+        RequestAt::TakenBack { .. } if was_given_back(request) => "Given back.".to_owned(),
         RequestAt::Denied { by, because: why } => because("Denied", by, why),
         RequestAt::TakenBack { by, because: why } => because("Taken back", by, why),
         RequestAt::Withdrawn => "Withdrawn.".to_owned(),
@@ -101,10 +107,33 @@ pub(super) fn end(request: &RequestShown) -> String {
     }
 }
 
+/// Whoever asked ended it. The hub names them here as it does there.
+fn was_given_back(request: &RequestShown) -> bool {
+    let RequestAt::TakenBack { by, .. } = &request.state else {
+        return false;
+    };
+    *by == request.by || Some(by) == request.name.as_ref()
+}
+
+/// A title and a text about an emergency that others have to see.
+pub fn alarm(request: &RequestShown) -> (String, String) {
+    let title = format!("Emergency access to {}", request.service);
+    let (by, extent) = (who(request), extent(request.seconds, request.read_only));
+    let took = match request.state {
+        RequestAt::Waiting { .. } => "asks for it",
+        _ => "took it without waiting for anybody",
+    };
+    let reason = shortened(&request.reason);
+    (
+        title,
+        format!("{by} {took}, for {extent}. In their words: {reason}"),
+    )
+}
+
 /// A title and a text for whoever is to decide.
 pub fn asks(request: &RequestShown) -> (String, String) {
     let what = if request.emergency {
-        "took emergency access to"
+        "asks for emergency access to"
     } else if request.extends.is_some() {
         "asks for more time on"
     } else {
@@ -158,6 +187,7 @@ pub fn decided(request: &RequestShown) -> Option<(String, String)> {
             ))
         }
         RequestAt::Denied { .. } => Some((format!("{service} was denied"), end(request))),
+        RequestAt::TakenBack { .. } if was_given_back(request) => None,
         RequestAt::TakenBack { .. } => Some((format!("{service} was taken back"), end(request))),
         RequestAt::Expired => Some((
             format!("Nobody decided about {service}"),
@@ -174,6 +204,9 @@ pub fn became(request: &RequestShown) -> String {
         Some((title, _)) => format!("{title}."),
         None => match request.state {
             RequestAt::Withdrawn => format!("The request for {service} was withdrawn."),
+            RequestAt::TakenBack { .. } => {
+                format!("What was approved for {service} was given back.")
+            }
             _ => format!("What was approved for {service} is over."),
         },
     }
@@ -217,7 +250,10 @@ mod tests {
 
     #[test]
     fn lengths_of_time_read_as_people_say_them() {
-        let said = [60, 90, 900, 3_600, 5_400, 86_400, 90_000, 2 * 86_400, 0].map(span);
+        let said = [
+            60, 90, 900, 3_600, 5_400, 7_199, 86_399, 86_400, 90_000, 172_800, 0,
+        ]
+        .map(span);
 
         let wanted = [
             "1 min",
@@ -225,6 +261,8 @@ mod tests {
             "15 min",
             "1 h",
             "1 h 30 min",
+            "2 h",
+            "1 day",
             "1 day",
             "1 day 1 h",
             "2 days",

@@ -3,14 +3,50 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_agent::{Action, ServiceRef, ServiceState, Snapshot};
+use tidegate_agent::{Action, RequestShown, ServiceRef, ServiceState, Snapshot};
+use tidegate_proto::time::UnixTime;
 
 use super::Controller;
-use crate::access::{AskFor, words};
+use crate::access::{self, AskFor, words};
 use crate::agent::AgentHandle;
 use crate::desktop::{Desktop, Notice};
 use crate::intent::Intent;
 use crate::problem::Button;
+
+/// So long one person's requests are told of once.
+const APART_SECS: u64 = 60;
+
+/// Who asks, and whether they took it already.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Beggar {
+    by: String,
+    is_alarm: bool,
+}
+
+/// When somebody's request was told of, and whether more have come since.
+pub(super) struct Told {
+    at: UnixTime,
+    more: bool,
+}
+
+impl Beggar {
+    fn of(request: &RequestShown) -> Self {
+        Self {
+            by: request.by.clone(),
+            is_alarm: access::is_alarm(request),
+        }
+    }
+}
+
+fn notice(request: &RequestShown) -> Notice {
+    let ((title, text), label) = match access::is_alarm(request) {
+        true => (words::alarm(request), "Look"),
+        false => (words::asks(request), "Decide"),
+    };
+    let mut notice = Notice::new(title, text);
+    notice.button = Some(Button::new(label, Intent::OpenWindow));
+    notice
+}
 
 impl<D, A> Controller<D, A>
 where
@@ -27,6 +63,42 @@ where
             |state: &ServiceState| matches!(state, ServiceState::Idle | ServiceState::Failed(_));
         if view.is_some_and(|view| is_at_rest(&view.state)) {
             self.act(Action::Connect { service });
+        }
+    }
+
+    /// What somebody else asks for, or took. Who begs again and again is told of once a minute: the window has every one of them.
+    pub(super) fn concerns_others(&mut self, request: &RequestShown) {
+        let now = self.clock.now();
+        let about = Beggar::of(request);
+        match self.begged.get_mut(&about) {
+            Some(told) if told.at.until(now) < APART_SECS => told.more = true,
+            _ => {
+                let at = now;
+                self.begged.insert(about, Told { at, more: false });
+                self.say(&notice(request));
+            }
+        }
+    }
+
+    /// What came too soon after another and still waits.
+    pub(super) fn tell_held_back(&mut self, snapshot: &Snapshot) {
+        let now = self.clock.now();
+        let begged = std::mem::take(&mut self.begged);
+        let (over, running): (Vec<_>, Vec<_>) = begged
+            .into_iter()
+            .partition(|(_, told)| told.at.until(now) >= APART_SECS);
+        self.begged = running.into_iter().collect();
+        for (about, _) in over.into_iter().filter(|(_, told)| told.more) {
+            let requests = snapshot.orgs.iter().flat_map(|org| {
+                let alarms = access::alarms(org);
+                access::waits_for_me(org).chain(alarms)
+            });
+            let mut still = requests.filter(|request| Beggar::of(request) == about);
+            if let Some(request) = still.next() {
+                let at = now;
+                self.begged.insert(about, Told { at, more: false });
+                self.say(&notice(request));
+            }
         }
     }
 

@@ -66,7 +66,8 @@ where
                     format!("{} asks to be let in", device_label(request)),
                     "Let it in only if you are setting it up yourself: open Tidegate and compare the words.",
                 )),
-                Change::AccessAsked(_, request) => self.access_asked(request),
+                Change::AccessAsked(_, request) => self.concerns_others(request),
+                Change::Alarm(_, request) => self.concerns_others(request),
                 Change::AccessDecided(_, request) => self.access_decided(request, &changes),
                 Change::Arose(org, problem) => self.tell(org.as_ref(), problem),
                 Change::SignedOut(org) | Change::Left(org) => {
@@ -137,13 +138,6 @@ where
         self.tell(Some(&name.org), problem);
     }
 
-    fn access_asked(&mut self, request: &RequestShown) {
-        let (title, text) = words::asks(request);
-        let mut notice = Notice::new(title, text);
-        notice.button = Some(Button::new("Decide", Intent::OpenWindow));
-        self.say(&notice);
-    }
-
     /// Where the service ends with it, that is told.
     fn access_decided(&mut self, request: &RequestShown, all: &[Change]) {
         let ends = |change: &Change| matches!(change, Change::Failed(service, _) | Change::Ended(service) if service.service == request.service);
@@ -184,6 +178,7 @@ where
             return;
         };
         self.warn_of_grants(&snapshot);
+        self.tell_held_back(&snapshot);
         for (org, service) in snapshot.services() {
             let name = org.service_ref(service);
             // The agent warns of those.

@@ -105,6 +105,7 @@ mod tests {
             needs: 1,
             approved: vec![],
             seen: vec![],
+            seen_by_me: false,
             state: RequestAt::Waiting { until: UnixTime(2) },
         }
     }
