@@ -22,7 +22,7 @@ function ofAccess(before: Access, after: Access): string[] {
   const asks = after.waiting.filter(({ id }) => !before.waiting.some((known) => known.id === id));
   const alarms = after.alarms.filter(({ id }) => !before.alarms.some((known) => known.id === id));
   const told = [
-    ...alarms.map(({ by, service, reason }) => `Emergency: ${by} took access to ${service}: ${reason}.`),
+    ...alarms.map(({ by, service, reason }) => `Emergency access to ${service}: ${by}: ${reason}.`),
     ...asks.map(({ by, service, reason, emergency }) => `${by} asks for ${emergency ? "emergency access to " : ""}${service}: ${reason}.`),
   ];
   const became = after.own.flatMap((request) => {

@@ -183,10 +183,10 @@ test("an emergency says what became of it, and stays until somebody says that th
 
   await show(view);
 
-  expect(byId("alarm-e1").textContent).toContain("took access to warehouse without an approval");
+  expect(byId("alarm-e1").textContent).toContain("took emergency access to warehouse");
   expect(byId("alarm-now-e1").textContent).toContain("40 min left");
   expect(byId("alarm-now-e2").textContent).toContain("Its time is over");
-  expect(byId("said").textContent).toContain("Emergency: 00u4dan");
+  expect(byId("said").textContent).toContain("Emergency access to warehouse: 00u4dan");
   expect(sent, "looking is not enough").toEqual([]);
   await user.dblClick(byId("alarm-seen-e2"));
   expect(sent).toEqual([{ do: "access", org: "acme", what: { is: "saw", requests: ["e2"] } }]);

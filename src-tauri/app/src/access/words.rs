@@ -121,7 +121,8 @@ pub fn alarm(request: &RequestShown) -> (String, String) {
     let (by, extent) = (who(request), extent(request.seconds, request.read_only));
     let took = match request.state {
         RequestAt::Waiting { .. } => "asks for it",
-        _ => "took it without waiting for anybody",
+        _ if request.approved.is_empty() => "took it without an approval",
+        _ => "took it",
     };
     let reason = shortened(&request.reason);
     (
