@@ -56,6 +56,7 @@ fn report(proof: &Proof, pinned: bool) -> serde_json::Value {
         "identity": proof.keeper.identity,
         "identity_was_given": pinned,
         "end_was_compared": proof.end_is_known,
+        "statements": proof.statements,
     })
 }
 

@@ -1,11 +1,11 @@
 //! An outlet from start to shutdown: opens what it needs or says all at once why not, then owns every task it runs.
 //! Starting succeeds without the hub: what was last known counts until the hub is back.
 
-use crate::audit::{Audit, AuditError, Writer};
+use crate::audit::{Audit, AuditError, StatementAudit, StatementWriter, Writer};
 use crate::authority::{Follower, Teller};
 use crate::circuit;
 use crate::clock;
-use crate::config::{OutletConfig, Target};
+use crate::config::{OutletConfig, ServiceConfig, Target};
 use crate::control::Control;
 use crate::grants::Clocks;
 use crate::keys::{KeysError, OutletKeys, link_key};
@@ -16,6 +16,7 @@ use crate::owner::{OwnerError, Source};
 use crate::premises::{Flood, Gates, Premises, Service};
 use crate::provider_keys::Fetcher;
 use crate::relays::Relays;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,6 +24,7 @@ use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::EventKind;
 use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::names::ServiceName;
 use tidegate_proto::statement::ServiceKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -68,6 +70,7 @@ pub struct Outlet {
     tasks: JoinSet<()>,
     circuits: JoinHandle<()>,
     writer: JoinHandle<()>,
+    statements: Option<JoinHandle<()>>,
     /// Held, not read: the lock on the data directory.
     _lock: std::fs::File,
 }
@@ -80,7 +83,15 @@ impl Outlet {
     pub async fn start(config: OutletConfig) -> Result<Self, StartError> {
         let opened = tokio::task::spawn_blocking(move || Opened::open(config)).await;
         let opened = opened.unwrap_or(Err(StartError::Control(std::io::ErrorKind::Other)))?;
-        Ok(opened.run())
+        let recorded = StatementAudit::said_of(&opened.config.services);
+        let outlet = opened.run();
+        for what in recorded {
+            let what = EventKind::StandingChanged { what };
+            if let Err(error) = outlet.audit.record(what).await {
+                tracing::error!(%error, "what is recorded of statements was not recorded");
+            }
+        }
+        Ok(outlet)
     }
 
     /// Resolves once people can be let in: everything is known that a decision needs, and a relay offers circuits.
@@ -131,6 +142,7 @@ impl Outlet {
             mut tasks,
             circuits,
             writer,
+            statements,
             known,
             links,
             data,
@@ -149,6 +161,9 @@ impl Outlet {
         }
         drop(audit);
         let _ = writer.await;
+        if let Some(statements) = statements {
+            let _ = statements.await;
+        }
         tracing::info!("outlet has stopped");
     }
 }
@@ -165,6 +180,7 @@ struct Opened {
     control: Control,
     audit: Audit,
     writer: Writer,
+    statements: Option<(StatementAudit, StatementWriter)>,
 }
 
 impl Opened {
@@ -194,6 +210,7 @@ impl Opened {
             Arc::clone(&keys),
             portals,
         )?;
+        let statements = StatementAudit::of(&config, &keys)?;
         let known = Arc::new(Known::new(me(&config, &keys), rules, kept));
         if is_newer {
             known.keep(&config.data)?;
@@ -209,6 +226,7 @@ impl Opened {
             control,
             audit,
             writer,
+            statements,
         })
     }
 
@@ -228,7 +246,9 @@ impl Opened {
             control,
             audit,
             writer,
+            statements,
         } = self;
+        let (statements, statement_writer) = statements.unzip();
         let (fetcher, ask_again) = Fetcher::new(
             Arc::clone(&known),
             Arc::clone(&links),
@@ -272,11 +292,7 @@ impl Opened {
         let premises = Premises {
             org: config.org,
             keys,
-            services: config
-                .services
-                .into_iter()
-                .map(|s| (s.name.clone(), Arc::new(Service::new(s))))
-                .collect(),
+            services: services(config.services, statements.as_ref()),
             footing: known.footing(),
             killed: kill.watch(),
             audit: audit.clone(),
@@ -305,9 +321,21 @@ impl Opened {
             tasks,
             circuits,
             writer,
+            statements: statement_writer.map(|writer| tokio::spawn(writer.run())),
             _lock: lock,
         }
     }
+}
+
+fn services(
+    configured: Vec<ServiceConfig>,
+    statements: Option<&StatementAudit>,
+) -> BTreeMap<ServiceName, Arc<Service>> {
+    let service = |config: ServiceConfig| {
+        let name = config.name.clone();
+        (name, Arc::new(Service::new(config, statements.cloned())))
+    };
+    configured.into_iter().map(service).collect()
 }
 
 fn me(config: &OutletConfig, keys: &OutletKeys) -> Me {

@@ -1,7 +1,7 @@
 //! What every circuit of an outlet shares: what it knows, what it may do, how much at once, and when it must stop.
 //! Nothing here is changed by a circuit but the counts of what is in use.
 
-use crate::audit::{Audit, Listing, Refusals};
+use crate::audit::{Audit, Listing, Refusals, StatementAudit};
 use crate::circuit::Kind;
 use crate::clock::Zone;
 use crate::config::{Limits, ServiceConfig};
@@ -28,8 +28,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: ServiceConfig) -> Self {
-        let kind = Kind::new(&config);
+    pub(crate) fn new(config: ServiceConfig, statements: Option<StatementAudit>) -> Self {
+        let kind = Kind::new(&config, statements);
         Self {
             name: config.name,
             zone: config.zone,

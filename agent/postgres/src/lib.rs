@@ -11,10 +11,12 @@
 //! | outlet | [`Login`] | logs in at the database with a login that never leaves the outlet |
 //! | both | [`Outflow`] | server to client: bytes as they come, and a last word at a message boundary |
 //! | outlet | [`Inflow`] | client to server: bytes as they come, and whether the server may be busy |
+//! | outlet | [`Follower`] | both directions, from outside: which statements began, and how they ended |
 //! | outlet | [`CancelTable`] | whose cancel key stands for which backend |
 
 mod boundary;
 mod cancel;
+mod follow;
 mod hold;
 mod inflow;
 mod login;
@@ -29,6 +31,7 @@ mod swallow;
 
 pub use boundary::Boundary;
 pub use cancel::{BackendKey, CancelKey, CancelTable, CancelTableFull};
+pub use follow::{Began, End, Ended, Event, Follower, How, Keep, Parameter, Parameters, Text};
 pub use hold::{Early, Hold};
 pub use inflow::Inflow;
 pub use login::{Accepts, Credentials, LoggedIn, Login, LoginFault, LoginStep, Next};

@@ -2,11 +2,13 @@
 //! A line that was not written is no proof: `Recorded` exists only after the caller has confirmed that it is on disk.
 
 mod kinds;
+mod statements;
 mod verify;
 
 pub use kinds::{
     AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused, Used,
 };
+pub use statements::{Asked, Ended, How, Outcome, Parameter, Parameters, Said, Statements};
 pub use verify::{FirstBad, Head, Verifier, Why, verify};
 
 use crate::{
@@ -27,6 +29,12 @@ pub const MAX_LINE: usize = crate::statement::MAX_STATEMENT;
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// A SHA-256 of something else, in the shape in which an audit writes them.
+    #[must_use]
+    pub fn of_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     fn of_line(line: &str) -> Self {
         Self(sha256(&[b"tidegate/audit-line/v1\0", line.as_bytes()]))
     }
@@ -185,5 +193,7 @@ impl Recorded {
     }
 }
 
+#[cfg(test)]
+mod statements_tests;
 #[cfg(test)]
 mod tests;

@@ -101,6 +101,12 @@ impl Permit {
         self.opened.grant.as_ref()
     }
 
+    /// Names the channel, as the audit does.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.opened.channel
+    }
+
     /// The agent's number for the portal.
     #[must_use]
     pub fn portal(&self) -> u64 {

@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// Writes what waits and then `batch`, all or nothing. Blocks.
-    fn write(&mut self, batch: Vec<Job>) -> io::Result<()> {
+    pub(super) fn write(&mut self, batch: Vec<Job>) -> io::Result<()> {
         let mut jobs = std::mem::take(&mut self.waiting);
         jobs.extend(batch);
         if jobs.is_empty() {
@@ -129,6 +129,21 @@ impl Ledger {
                 Err(error)
             }
         }
+    }
+
+    /// Whether something was not taken by the disk yet.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Where the newest line is noted besides.
+    pub(super) fn tip(&self) -> std::path::PathBuf {
+        self.files.tip()
+    }
+
+    /// The newest durable line, once.
+    pub(super) fn newest(&mut self) -> Option<Tip> {
+        self.last.take()
     }
 
     fn sign(&mut self, jobs: &[Job]) -> (String, Vec<Appended>) {
@@ -243,7 +258,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(super) fn new(ledger: Ledger, queue: mpsc::Receiver<Job>) -> Self {
-        let newest = Newest::new(ledger.files.tip());
+        let newest = Newest::new(ledger.tip());
         Self {
             ledger,
             queue,
@@ -264,7 +279,7 @@ impl Writer {
                 return;
             };
             self.ledger = back;
-            if let Some(tip) = self.ledger.last.take() {
+            if let Some(tip) = self.ledger.newest() {
                 self.newest.is(tip);
             }
             if let Err(error) = result {

@@ -7,11 +7,15 @@ mod newest;
 mod proof;
 mod record;
 mod refusals;
+mod statements;
 
 pub(crate) use ledger::Writer;
 pub use proof::{Keeper, Proof, ProofError, verify};
 pub(crate) use record::OpenRecord;
 pub(crate) use refusals::{Listing, Refusals};
+pub(crate) use statements::{
+    Heard, NobodyWrites, Room, Speaker, StatementAudit, StatementWriter, Word,
+};
 
 use crate::clock;
 use crate::config::AuditPlace;

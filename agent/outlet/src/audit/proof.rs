@@ -3,6 +3,7 @@
 
 use super::AuditError;
 use super::files::{MAX_LINE, for_each_line, no_follow, tip_of};
+use super::statements::found_beside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -28,6 +29,8 @@ pub struct Proof {
     pub open: u64,
     /// Whether the end was compared with the tip.
     pub end_is_known: bool,
+    /// Lines of the chain of statements beside it, where there is one; it is proved too.
+    pub statements: Option<u64>,
 }
 
 /// Why an audit proves nothing, or not all.
@@ -49,6 +52,18 @@ pub enum ProofError {
 /// # Errors
 /// The first bad line, or why there is nothing to prove.
 pub fn verify(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
+    let proof = one_chain(path, keeper)?;
+    let Some(beside) = found_beside(path) else {
+        return Ok(proof);
+    };
+    let statements = one_chain(&beside, Some(proof.keeper.clone()))?;
+    Ok(Proof {
+        statements: Some(statements.events),
+        ..proof
+    })
+}
+
+fn one_chain(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ProofError::Nothing(path.to_owned()),
         kind => ProofError::Unreadable {
@@ -77,6 +92,7 @@ pub fn verify(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> 
         events,
         open,
         end_is_known: tip.is_some(),
+        statements: None,
     })
 }
 

@@ -2,7 +2,7 @@
 //! Whatever ends it, the target's socket and the record end with it, and the circuit too unless both sides had finished.
 
 use super::watch::Watch;
-use crate::audit::OpenRecord;
+use crate::audit::{OpenRecord, StatementAudit};
 use crate::config::{ServiceConfig, Target};
 use crate::dial::{self, Opened, Right, Way};
 use crate::postgres::{self, Beginning, PortalEnd, PostgresService};
@@ -21,11 +21,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn new(service: &ServiceConfig) -> Self {
+    /// `statements`: where what is asked of a database is recorded, where the owner wants that.
+    pub(crate) fn new(service: &ServiceConfig, statements: Option<StatementAudit>) -> Self {
         match &service.target {
             Target::Tcp(address) => Self::Tcp(address.clone()),
             Target::Postgres(target) => {
-                Self::Postgres(PostgresService::new(service.name.clone(), target.clone()))
+                let postgres = PostgresService::new(service.name.clone(), target.clone());
+                Self::Postgres(postgres.recording(statements))
             }
         }
     }

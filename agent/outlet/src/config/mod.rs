@@ -4,9 +4,11 @@
 mod mistake;
 mod reader;
 mod service;
+mod statements;
 
 pub use mistake::{ConfigMistake, Fix, Mistakes};
 pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
+pub use statements::{ParametersKept, StatementSettings, TextKept, WhenFull};
 
 use crate::clock::Zone;
 use mistake::Notes;

@@ -2,6 +2,7 @@
 //! The address is the owner's word; addresses that no database has (link-local, multicast) are refused here and again at each dial.
 
 use super::reader::Reader;
+use super::statements::StatementSettings;
 use crate::clock::Zone;
 use crate::login::LoginSource;
 use crate::target_tls::TargetTls;
@@ -40,6 +41,8 @@ pub struct PostgresTarget {
     pub any_database: bool,
     /// Weaker proofs than SCRAM that the owner allows.
     pub accepts: Accepts,
+    /// What is recorded of statements; without it, nothing.
+    pub statements: Option<StatementSettings>,
 }
 
 impl ServiceConfig {
@@ -97,6 +100,7 @@ fn postgres(table: &mut Reader<'_>) -> Option<Target> {
     let tls = TargetTls::read(table, address.as_ref());
     let any_database = table.flag("any_database");
     let accepts = accepts(table);
+    let statements = StatementSettings::read(table);
     Some(Target::Postgres(PostgresTarget {
         address,
         database,
@@ -104,6 +108,7 @@ fn postgres(table: &mut Reader<'_>) -> Option<Target> {
         tls: tls?,
         any_database,
         accepts,
+        statements,
     }))
 }
 

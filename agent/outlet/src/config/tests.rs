@@ -204,3 +204,45 @@ fn refuses_files_that_are_no_files() {
         "it is larger than 256 KiB"
     );
 }
+
+fn statements(said: &str) -> Option<StatementSettings> {
+    let with = good().replace(
+        "kind = \"postgres\"",
+        &format!("kind = \"postgres\"\n        {said}"),
+    );
+    let config = OutletConfig::from_toml(&with).unwrap();
+    let Target::Postgres(target) = &config.services[0].target else {
+        panic!("postgres")
+    };
+    target.statements
+}
+
+#[test]
+fn statements_are_recorded_only_as_the_owner_says() {
+    assert_eq!(statements(""), None);
+    assert_eq!(statements("statements = { record = \"none\" }"), None);
+    let plain = StatementSettings {
+        record: TextKept::Text,
+        parameters: ParametersKept::None,
+        when_full: WhenFull::Block,
+    };
+    assert_eq!(
+        statements("statements = { record = \"text\" }"),
+        Some(plain)
+    );
+    let all =
+        "statements = { record = \"redacted\", parameters = \"values\", when_full = \"gap\" }";
+    assert_eq!(
+        statements(all).unwrap().to_string(),
+        "record redacted, parameters values, when_full gap"
+    );
+    let wrong = "kind = \"postgres\"\n        statements = { record = \"all\", when_full = \"drop\", max = 1 }";
+    assert_eq!(
+        keys(&good().replace("kind = \"postgres\"", wrong)),
+        [
+            "service[0].statements.record",
+            "service[0].statements.when_full",
+            "service[0].statements.max"
+        ]
+    );
+}

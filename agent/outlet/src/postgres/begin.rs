@@ -16,9 +16,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::cancels::{Backend, Registered};
+use super::ear::Listened;
 use super::fault::{Fault, of_opening};
 use super::service::{Access, PostgresService, Ready};
-use super::stream::Stream;
 use crate::dial::Right;
 
 /// For the program's first packet.
@@ -51,7 +51,7 @@ impl From<Fault> for Stopped {
 
 /// A session at the database, with what is on its way in both directions.
 pub(super) struct Session {
-    pub(super) stream: Stream,
+    pub(super) stream: Listened,
     pub(super) backend: Option<Backend>,
     pub(super) registered: Registered,
     pub(super) inflow: Inflow,
@@ -215,7 +215,7 @@ async fn log_in(
     permit: Permit,
     access: Access,
 ) -> Result<Session, Fault> {
-    let person = permit.principal().sub.clone();
+    let (person, ear) = (permit.principal().sub.clone(), service.ear(&permit));
     let (startup, negotiated) = startup.negotiated();
     let version = startup.version();
     let database = database(&startup, &access, service.offers_other_databases())?;
@@ -253,7 +253,7 @@ async fn log_in(
         Outflow::starting_with(greeting),
     );
     Ok(Session {
-        stream,
+        stream: Listened::new(stream, ear),
         backend,
         registered,
         inflow,

@@ -5,6 +5,7 @@ mod backend;
 mod begin;
 mod binding;
 mod cancels;
+mod ear;
 mod fault;
 mod groups;
 mod program;
@@ -195,7 +196,13 @@ impl PostgresService {
                 close(&mut program).await;
             }
         };
-        join!(part, backend::end(self, server, backend, idle));
+        let (server, ear) = server.into_parts();
+        let last_words = async {
+            if let Some(ear) = ear {
+                ear.finish().await;
+            }
+        };
+        join!(part, backend::end(self, server, backend, idle), last_words);
         end
     }
 

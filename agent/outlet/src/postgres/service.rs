@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use tidegate_postgres::Accepts;
 use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::permit::Permit;
 use zeroize::Zeroizing;
 
 use super::cancels::Cancels;
+use super::ear::Ear;
 use super::fault::Fault;
 use super::groups::Groups;
 use super::route::Route;
+use crate::audit::StatementAudit;
 use crate::config::PostgresTarget;
 
 /// What all portals of one service share.
@@ -19,6 +22,7 @@ pub struct PostgresService {
     target: PostgresTarget,
     cancels: Cancels,
     groups: Arc<Groups>,
+    statements: Option<StatementAudit>,
 }
 
 /// What one connection needs, read while it was not yet sure that there will be one.
@@ -40,7 +44,19 @@ impl PostgresService {
             target,
             cancels: Cancels::new(),
             groups: Arc::default(),
+            statements: None,
         }
+    }
+
+    /// Records statements there from now on, where the target says what of them.
+    pub(crate) fn recording(self, statements: Option<StatementAudit>) -> Self {
+        Self { statements, ..self }
+    }
+
+    /// What hears a session, if anything does.
+    pub(super) fn ear(&self, permit: &Permit) -> Option<Box<Ear>> {
+        let (audit, settings) = self.statements.as_ref().zip(self.target.statements)?;
+        Some(Box::new(Ear::new(audit, settings, permit)))
     }
 
     #[must_use]

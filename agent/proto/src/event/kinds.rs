@@ -1,6 +1,7 @@
 //! What can happen that an audit keeps. A kind is added, never changed: files are kept for ever.
 //! Texts from outside are `Shown` here: whoever reads an audit must not be deceived by a group's name.
 
+use super::Statements;
 use crate::{
     channel::HandshakeHash,
     frame::Purpose,
@@ -97,6 +98,12 @@ pub enum EventKind {
     /// The first use: from here on its time runs.
     GrantUsed {
         grant: GrantId,
+    },
+    /// What was asked of a database, in a chain of its own.
+    Statements(Statements),
+    /// So many words about statements found no room at the end of their sessions, and were dropped.
+    StatementsNotListed {
+        count: u64,
     },
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 mod ending;
 mod faults;
 mod sessions;
+mod statements;
 
 use std::fs;
 use std::future::{Future, pending};
@@ -170,6 +171,7 @@ fn target(cluster: &Cluster, user: &str, password: &str) -> (PostgresTarget, Tem
         },
         any_database: false,
         accepts: Default::default(),
+        statements: None,
     };
     (target, dir)
 }

@@ -256,6 +256,7 @@ impl Database {
             },
             any_database: false,
             accepts: tidegate_postgres::Accepts::default(),
+            statements: None,
         };
         let service = Arc::new(PostgresService::new(warehouse(), target));
         Self {
