@@ -103,7 +103,7 @@ fn start(
         let mut others = tokio::task::JoinSet::new();
         others.spawn(looking);
         others.spawn(stop_when_told(inputs));
-        let start = async || { Agent::start(AgentConfig::for_user()?).await };
+        let start = async || Agent::start(AgentConfig::for_user()?).await;
         Box::pin(controller.run(start)).await;
         others.shutdown().await;
         everything_has_ended();

@@ -49,6 +49,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .await?;
     narrator
         .step(
+            "more_time_is_asked_for_and_given_while_a_query_runs",
+            extends(&world, &ana, &bob, &id),
+        )
+        .await?;
+    narrator
+        .step(
             "after_a_minute_nothing_begins_what_runs_may_finish_and_then_all_ends_with_a_word",
             ends(&world, &ana, &bob, agent),
         )
@@ -162,6 +168,53 @@ async fn goes_on(psql: &mut Process, given: Instant) -> Outcome<()> {
         Ok(())
     } else {
         Err(Trouble::new(format!("{status}: {}", psql.stderr())))
+    }
+}
+
+/// By the same rules and the same person; what runs goes on, and the end that follows is the one of the second approval.
+async fn extends(world: &World, ana: &Desk, bob: &Desk, id: &str) -> Outcome<()> {
+    let mut running = psql(world, ana, "running", "select pg_sleep(10), 'still'")?;
+    let because = "INC-42 goes on";
+    let more = [
+        "grant",
+        "extend",
+        id,
+        "--for",
+        "1m",
+        "--because",
+        because,
+        "--json",
+    ];
+    let asked: Value = serde_json::from_str(&ana.says("extend", &more).await?)?;
+    let requests = asked["requests"].as_array().doing("read the requests")?;
+    let longer = requests.iter().find(|one| one["extends"] == id);
+    let longer = longer.and_then(|one| one["id"].as_str());
+    let longer = longer.ok_or_else(|| Trouble::new(format!("not asked for: {asked}")))?;
+    let shown = bob.says("requests-again", &["requests"]).await?;
+    println!("{}", shown.trim_end());
+    if !shown.contains(because) {
+        return Err(Trouble::new(format!("bob does not see it: {shown}")));
+    }
+    bob.says("approve-more", &["approve", longer]).await?;
+    let status = running.ended(LIMIT).await?;
+    if !status.success() || !running.stdout().contains("still") {
+        return Err(Trouble::new(format!("it was cut: {}", running.stderr())));
+    }
+    let until = Instant::now() + LIMIT;
+    loop {
+        let held = ana.says("grants-both", &["grants", "--json"]).await?;
+        let held: Value = serde_json::from_str(&held)?;
+        let all = held["requests"].as_array().doing("read the grants")?;
+        let second = all.iter().find(|one| one["id"] == longer);
+        if second.is_some_and(|one| one["granted"]["in_use"] == true) {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Trouble::new(format!(
+                "the second one is not in use: {held}"
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -213,16 +213,7 @@ impl Grant {
                 seconds,
                 because,
                 common,
-            } => {
-                let action = |org, request| Action::Extend {
-                    org,
-                    request,
-                    seconds,
-                    reason: because,
-                };
-                let said = |_: &RequestShown| "Asked for more time.".to_owned();
-                common.act(&id, action, said).await
-            }
+            } => common.extend(&id, seconds, because).await,
         }
     }
 }
@@ -263,6 +254,39 @@ impl Common {
         action: impl FnOnce(OrgName, String) -> Action,
         said: impl FnOnce(&RequestShown) -> String,
     ) -> Result<(), Failure> {
+        let (org, before) = self.done(id, action).await?;
+        let mut all = org.requests.into_iter();
+        // One that was denied is no longer shown to who denied it.
+        let after = all.find(|one| one.id == before.id).unwrap_or(before);
+        self.out
+            .answer(&Answer::of(&org.name, [&after]), || said(&after))
+    }
+
+    /// More time is a request of its own, and that one is the answer.
+    async fn extend(&self, id: &str, seconds: Option<u64>, reason: String) -> Result<(), Failure> {
+        let action = |org, request| Action::Extend {
+            org,
+            request,
+            seconds,
+            reason,
+        };
+        let (org, before) = self.done(id, action).await?;
+        let asked = org.requests.into_iter().filter(|one| {
+            let extends = one.extends.as_ref();
+            one.mine && extends == Some(&before.id)
+        });
+        let asked = asked.max_by_key(|one| one.asked).ok_or_else(not_open)?;
+        self.out.answer(&Answer::of(&org.name, [&asked]), || {
+            pages::asked(&asked, now())
+        })
+    }
+
+    /// Does something about one; gives how things are then, and what the one was before.
+    async fn done(
+        &self,
+        id: &str,
+        action: impl FnOnce(OrgName, String) -> Action,
+    ) -> Result<(OrgSnapshot, RequestShown), Failure> {
         let mut seat = Seat::take(&self.seat).await?;
         let acted = async {
             let snapshot = self.fresh(&mut seat).await?;
@@ -271,18 +295,11 @@ impl Common {
             seat.act(action(org.name.clone(), request.id.clone()))
                 .await?;
             let after = seat.look(false).await?;
-            let known = after.org(&org.name).and_then(|org| {
-                let mut all = org.requests.iter();
-                all.find(|one| one.id == request.id).cloned()
-            });
-            // One that was denied is no longer shown to who denied it.
-            Ok::<_, Failure>((org.name.clone(), known.unwrap_or(request)))
+            Ok((self.org(&after)?.clone(), request))
         };
         let acted = acted.await;
         seat.leave().await;
-        let (org, request) = acted?;
-        self.out
-            .answer(&Answer::of(&org, [&request]), || said(&request))
+        acted
     }
 
     /// What the hub says now.

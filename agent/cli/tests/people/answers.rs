@@ -96,12 +96,22 @@ fn granted() -> RequestShown {
     }
 }
 
+/// More time for what was granted, which nobody has decided yet.
+fn longer() -> RequestShown {
+    RequestShown {
+        id: "Lo4g5Zk0bCwqkQ8m3n5fJdTtP1sV7uYhG2aRoLeN4iM".into(),
+        extends: Some(GRANTED.into()),
+        state: asked().state,
+        ..granted()
+    }
+}
+
 #[test]
 fn every_answer_is_as_the_committed_schema_says() {
     let home = Home::new();
     let mut open = with_warehouse(connected());
     open.orgs[0].devices = vec![device()];
-    open.orgs[0].requests = vec![asked(), granted()];
+    open.orgs[0].requests = vec![asked(), granted(), longer()];
     home.agent(open.clone(), None, open);
 
     for (verb, property) in ANSWERS {
@@ -109,6 +119,11 @@ fn every_answer_is_as_the_committed_schema_says() {
         assert!(!said.stdout.is_empty(), "{verb:?}: {}", text(&said.stderr));
         is_as_described(&said.stdout, property, verb);
     }
+    let extended = home.tidegate(&["grant", "extend", GRANTED, "--because", "on", "--json"]);
+    assert!(
+        text(&extended.stdout).contains(&longer().id),
+        "the answer is the request for more time"
+    );
     let followed = home.tidegate(&["status", "--follow", "--json"]);
     for line in text(&followed.stdout).lines() {
         is_as_described(line.as_bytes(), "event", &["status", "--follow"]);

@@ -37,6 +37,10 @@ pub(super) fn asked(request: &RequestShown, now: UnixTime) -> String {
             extent(request),
             left(*claim_by, now)
         ),
+        _ if request.extends.is_some() => format!(
+            "Asked for {} more of {service} ({id}). What is open goes on once it is approved.",
+            extent(request)
+        ),
         _ => format!(
             "Asked for {service} for {} ({id}). `tidegate connect {service}` goes on by itself once it is approved.",
             extent(request)
