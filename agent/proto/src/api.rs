@@ -268,6 +268,9 @@ pub(crate) mod bytes {
 }
 
 #[cfg(test)]
+mod bytes_on_the_wire;
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
