@@ -386,6 +386,29 @@ async fn a_provider_that_turned_its_key_is_asked_again_but_not_for_every_strange
 }
 
 #[tokio::test]
+async fn a_key_that_the_provider_removed_lets_nobody_in_after_the_next_fetch() {
+    let world = World::start().await;
+    let provider = &world.org.provider;
+    let asked = provider.asked();
+    provider.turn_key("k2");
+
+    // Not heard of yet: that takes ten minutes at most, and a day where nobody lets the outlet ask.
+    provider.sign_with_former(true);
+    let unheard = world.warm(&ana()).await;
+    assert_eq!(provider.asked(), asked);
+    provider.sign_with_former(false);
+    let heard = world.warm(&ana()).await;
+    assert_eq!(provider.asked(), asked + 1);
+
+    provider.sign_with_former(true);
+    let (_, said) = world.auth(&ana()).await;
+    assert_eq!(said, not_admitted());
+    assert_eq!(provider.asked(), asked + 1);
+    drop((unheard, heard));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_hub_that_signs_for_itself_is_not_believed() {
     let world = World::start().await;
     let impostor = Org::new();

@@ -12,6 +12,8 @@ const KEYS: &str = r#"{"keys":[]}"#;
 struct Provider {
     tls: Arc<rustls::ServerConfig>,
     answers: Vec<(&'static str, Vec<u8>)>,
+    /// One byte of an answer, then this long nothing.
+    pause: Duration,
     ca_pem: String,
 }
 
@@ -41,8 +43,14 @@ impl Provider {
         Self {
             tls: Arc::new(tls),
             answers: vec![(DISCOVERY, ok(&discovery)), (KEY_PATH, ok(KEYS))],
+            pause: Duration::ZERO,
             ca_pem: ca.pem(),
         }
+    }
+
+    fn pausing(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
     }
 
     fn answering(mut self, path: &'static str, answer: Vec<u8>) -> Self {
@@ -85,7 +93,7 @@ impl Way for Provider {
     async fn open(&self) -> Result<DuplexStream, FetchError> {
         let (near, far) = duplex(64 * 1024);
         let tls = tokio_rustls::TlsAcceptor::from(Arc::clone(&self.tls));
-        let answers = self.answers.clone();
+        let (answers, pause) = (self.answers.clone(), self.pause);
         tokio::spawn(async move {
             let Ok(mut stream) = tls.accept(far).await else {
                 return;
@@ -95,7 +103,13 @@ impl Way for Provider {
             let text = String::from_utf8_lossy(&request[..read]).into_owned();
             let path = text.split(' ').nth(1).unwrap_or_default();
             if let Some((_, answer)) = answers.iter().find(|(known, _)| *known == path) {
-                let _ = stream.write_all(answer).await;
+                let piece = if pause.is_zero() { answer.len() } else { 1 };
+                for some in answer.chunks(piece) {
+                    if stream.write_all(some).await.is_err() || stream.flush().await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
             }
             let _ = stream.shutdown().await;
         });
@@ -189,4 +203,16 @@ async fn a_silent_provider_is_given_up_in_time() {
         key_set(&Silent(std::sync::Mutex::default()), &idp).await,
         Err(FetchError::Silent)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_never_stops_answering_is_given_up_as_soon_as_one_that_is_silent() {
+    let slow = Provider::new("idp.test").pausing(Duration::from_secs(1));
+    let begun = tokio::time::Instant::now();
+
+    assert_eq!(key_set(&slow, &slow.idp()).await, Err(FetchError::Silent));
+    assert!(begun.elapsed() < PATIENCE + Duration::from_secs(1));
+
+    let quick = Provider::new("idp.test").pausing(Duration::from_millis(1));
+    assert!(key_set(&quick, &quick.idp()).await.is_ok());
 }

@@ -231,6 +231,28 @@ pub(super) fn no_follow() -> i32 {
 }
 
 #[cfg(test)]
+impl Files {
+    /// On a disk that takes every line and makes none durable: `/dev/null` knows how to write and not how to sync.
+    pub(super) fn that_never_sync() -> Self {
+        let path = PathBuf::from("/dev/null");
+        let current = Current {
+            file: OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .expect("every system has it"),
+            path: path.clone(),
+            length: 0,
+            dirty: false,
+        };
+        Self {
+            place: AuditPlace::File(path.clone()),
+            newest: Some(path),
+            current: Some(current),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
@@ -282,6 +304,17 @@ mod tests {
 
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert_eq!(current.length, 0);
+    }
+
+    #[test]
+    fn a_line_that_was_written_and_did_not_become_durable_is_an_error() {
+        let mut files = Files::that_never_sync();
+
+        let error = files.append("2026-01-30", "line\n").err().unwrap();
+
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        let current = files.current.unwrap();
+        assert_eq!((current.length, current.dirty), (0, true));
     }
 
     #[test]

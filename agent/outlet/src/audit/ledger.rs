@@ -317,3 +317,51 @@ impl Writer {
 fn nobody_waits(batch: &[Job]) -> bool {
     batch.iter().all(|job| job.done.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::private_dir;
+    use tidegate_proto::entropy::SystemEntropy;
+
+    fn ledger_on(files: Files) -> Ledger {
+        let dir = private_dir();
+        let keys = OutletKeys::load_or_make(&dir.path().join("keys"), &SystemEntropy);
+        let keys = Arc::new(keys.ok().unwrap());
+        let (org, identity): (OrgName, _) = ("acme".parse().unwrap(), keys.identity.verify_key());
+        Ledger {
+            files,
+            chain: Chain::start(&org, &identity),
+            keeper: Keeper { org, identity },
+            keys,
+            waiting: Vec::new(),
+            last: None,
+        }
+    }
+
+    fn job(done: Option<Done>) -> Job {
+        Job {
+            at: UnixTime(1),
+            what: EventKind::RefusalsNotListed { count: 1 },
+            done,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_and_not_synced_is_refused_to_whoever_waits_and_kept_where_nobody_does()
+     {
+        let mut ledger = ledger_on(Files::that_never_sync());
+        let (done, answer) = oneshot::channel();
+
+        let written = ledger.write(vec![job(Some(done)), job(None)]);
+
+        assert!(written.is_err());
+        assert_eq!(
+            answer.await.unwrap().err(),
+            Some(NotRecorded::Disk(io::ErrorKind::InvalidInput))
+        );
+        assert_eq!(ledger.waiting.len(), 1);
+        assert!(ledger.last.is_none(), "nothing new is noted as durable");
+    }
+}

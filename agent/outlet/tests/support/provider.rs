@@ -20,6 +20,9 @@ pub(crate) struct Inner {
     pub(crate) ca_pem: String,
     tls: Arc<rustls::ServerConfig>,
     key: Mutex<(String, EcdsaKeyPair)>,
+    /// The one before, which is published no more.
+    former: Mutex<Option<(String, EcdsaKeyPair)>>,
+    by_former: AtomicBool,
     asked: AtomicUsize,
     away: AtomicBool,
 }
@@ -55,6 +58,8 @@ impl Provider {
             ca_pem: ca.pem(),
             tls: Arc::new(tls),
             key: Mutex::new(fresh("k1")),
+            former: Mutex::new(None),
+            by_former: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             away: AtomicBool::new(false),
         };
@@ -63,7 +68,13 @@ impl Provider {
 
     /// Signs with a new key from now on, and publishes only that one.
     pub(crate) fn turn_key(&self, kid: &str) {
-        *self.key.lock().unwrap() = fresh(kid);
+        let former = std::mem::replace(&mut *self.key.lock().unwrap(), fresh(kid));
+        *self.former.lock().unwrap() = Some(former);
+    }
+
+    /// Whether the key that was taken away signs: somebody may have kept it.
+    pub(crate) fn sign_with_former(&self, former: bool) {
+        self.by_former.store(former, Ordering::SeqCst);
     }
 
     /// Answers nobody from now on.
@@ -77,7 +88,9 @@ impl Provider {
     }
 
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        let (kid, key) = &*self.key.lock().unwrap();
+        let (former, key) = (self.former.lock().unwrap(), self.key.lock().unwrap());
+        let by_former = self.by_former.load(Ordering::SeqCst);
+        let (kid, key) = former.as_ref().filter(|_| by_former).unwrap_or(&key);
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!(
             "{}.{}",

@@ -410,6 +410,24 @@ fn rejects_low_order_ephemeral_keys() {
     }
 }
 
+#[test]
+fn rejects_a_low_order_ephemeral_key_of_whoever_answers() {
+    for pair in suites() {
+        for weak in low_order() {
+            let (initiator, message_1) = pair.start();
+            let of_the_right_size = vec![7; pq::CIPHERTEXT];
+            let forged =
+                vectors::message_2_with(&pair.prologue, weak, (&message_1, &of_the_right_size));
+
+            assert_eq!(
+                initiator.finish(&forged).err(),
+                Some(ChannelError::WeakKey),
+                "{weak:02x?}"
+            );
+        }
+    }
+}
+
 fn low_order() -> Vec<[u8; 32]> {
     let first = |n: u8| std::array::from_fn(|i| if i == 0 { n } else { 0 });
     let near_p = |n: u8| {

@@ -160,16 +160,45 @@ pub(super) fn message_1_with(prologue: &Prologue, ephemeral: [u8; 32], payload: 
     message
 }
 
+/// A message 2 that is well made in every way but for its ephemeral key.
+pub(super) fn message_2_with(
+    prologue: &Prologue,
+    ephemeral: [u8; 32],
+    (message_1, payload): (&[u8], &[u8]),
+) -> Vec<u8> {
+    let secret = NoiseSecret::generate(&SystemEntropy);
+    let mut noise = build_as(prologue, &secret, Box::new(Forger(ephemeral)), |builder| {
+        builder.build_responder()
+    });
+    let mut message = vec![0; 65_535];
+    noise.read_message(message_1, &mut message).unwrap();
+    let length = noise.write_message(payload, &mut message).unwrap();
+    message.truncate(length);
+    assert_eq!(message[..32], ephemeral);
+    message
+}
+
 fn build(
     prologue: &Prologue,
     secret: &NoiseSecret,
     resolver: Box<dyn CryptoResolver + Send>,
 ) -> HandshakeState {
+    build_as(prologue, secret, resolver, |builder| {
+        builder.build_initiator()
+    })
+}
+
+fn build_as(
+    prologue: &Prologue,
+    secret: &NoiseSecret,
+    resolver: Box<dyn CryptoResolver + Send>,
+    role: impl FnOnce(Builder<'_>) -> Result<HandshakeState, snow::Error>,
+) -> HandshakeState {
     let (secret, prologue_bytes) = (secret.to_bytes(), prologue.encode());
     Builder::with_resolver(prologue.suite.noise_name().parse().unwrap(), resolver)
         .prologue(&prologue_bytes)
         .and_then(|builder| builder.local_private_key(&*secret))
-        .and_then(|builder| builder.build_initiator())
+        .and_then(role)
         .unwrap()
 }
 
