@@ -4,11 +4,11 @@
 
 mod support;
 
-use support::org::OWNER_POLICY;
+use support::org::{OWNER_POLICY, Org};
 use support::{Said, World, ana, hear, open, within};
 use tidegate_link::{Portal, Secure};
 use tidegate_proto::event::{EventKind, PortalClosed, PortalOpened};
-use tidegate_proto::frame::{Frame, Purpose};
+use tidegate_proto::frame::{Frame, Open, Purpose};
 use tidegate_proto::problem::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -183,6 +183,60 @@ async fn the_kill_switch_ends_a_circuit_that_carried_a_portal_before() {
         hear(&mut secure).await,
         Said::Reset(Code::KillSwitch.number())
     );
+    drop(secure);
+    world.end().await;
+}
+
+/// Somewhere that takes no connection and refuses none: its queue is full.
+fn stuck() -> (std::net::SocketAddr, impl Sized) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limit = std::time::Duration::from_millis(100);
+    let queued: Vec<_> =
+        std::iter::from_fn(|| std::net::TcpStream::connect_timeout(&address, limit).ok()).collect();
+    (address, (listener, queued))
+}
+
+#[tokio::test]
+async fn an_outlet_says_that_it_is_there_while_its_target_does_not_answer() {
+    let mut world = World::without_outlet(Org::new()).await;
+    let (address, _full) = stuck();
+    world.target.address = address.to_string().parse().unwrap();
+    world.start_outlet().await;
+    let mut secure = world.warm(&ana()).await;
+
+    for number in [1, 2] {
+        secure
+            .send(&Frame::Open(Open {
+                portal: number,
+                purpose: Purpose::Connect,
+                grant: None,
+                first: &[],
+            }))
+            .await
+            .unwrap();
+        for question in [7, 8] {
+            secure.send(&Frame::Ping(question)).await.unwrap();
+            assert_eq!(hear(&mut secure).await, Said::Pong(question));
+        }
+        let Said::Refused(code, _) = hear(&mut secure).await else {
+            panic!("it is not refused")
+        };
+        assert_eq!(code, Code::TargetSilent.number());
+    }
+
+    // What only a portal may say ends the circuit, and the record with it.
+    let opening = Open {
+        portal: 3,
+        purpose: Purpose::Connect,
+        grant: None,
+        first: &[],
+    };
+    secure.send(&Frame::Open(opening)).await.unwrap();
+    secure.send(&Frame::Fin { offset: 0 }).await.unwrap();
+    assert_eq!(hear(&mut secure).await, Said::Nothing);
     drop(secure);
     world.end().await;
 }

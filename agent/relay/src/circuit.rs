@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How long after it was given out a token is good.
-const TOKEN_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(10);
 /// How long fetching the provider's keys may take.
 const TUNNEL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a broken circuit's ends are given to hear why.

@@ -8,7 +8,7 @@ use crate::{
     circuit,
     registry::{Dismissed, Place, Taken},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tidegate_link::{Guest, LinkError, RecordReader, RecordWriter, Secure, respond, tune};
 use tidegate_proto::{
     channel::{CircuitToken, HandshakeHash, Prologue},
@@ -26,6 +26,8 @@ use tokio::{
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A peer that says nothing for this long is gone: it should ping every 10 s.
 const SILENCE_LIMIT: Duration = Duration::from_secs(35);
+/// An outlet whose machine takes nothing for this long is gone: whoever asks for it is told so, and does not wait.
+const VANISHED: Duration = Duration::from_secs(3);
 /// A peer that does not take what it is sent for this long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,6 +101,9 @@ async fn enter(
         return refuse(secure, RelayRefusal::Pass).await.map(|()| None);
     }
     secure.send_record(&FromRelay::Welcome.encode()).await?;
+    if pass.role == PassRole::Outlet {
+        secure.lose_after(VANISHED)?;
+    }
     let (peer, hash) = (secure.peer, secure.hash);
     let (reader, writer) = secure.into_split();
     let inner = Arc::clone(inner);
@@ -114,6 +119,7 @@ async fn enter(
         by,
         place,
         heard: now,
+        offered: Offered::default(),
     }))
 }
 
@@ -178,6 +184,23 @@ struct Link {
     /// What it may still say.
     budget: Budget,
     heard: Instant,
+    offered: Offered,
+}
+
+/// What an outlet was offered a moment ago: nobody waits for it any more when the outlet is gone.
+#[derive(Default)]
+struct Offered(VecDeque<(Instant, CircuitToken)>);
+
+impl Offered {
+    fn note(&mut self, offer: &FromRelay, now: Instant) {
+        if let FromRelay::Incoming { token, .. } = offer {
+            self.0.push_back((now, *token));
+        }
+        let is_over = |(at, _): &(Instant, CircuitToken)| now - *at > circuit::TOKEN_LIMIT;
+        while self.0.front().is_some_and(is_over) {
+            self.0.pop_front();
+        }
+    }
 }
 
 impl Link {
@@ -197,11 +220,25 @@ impl Link {
                     Ok(record) => self.hear(&record).await,
                     Err(error) => Err(error.into()),
                 },
-                Some(offer) = self.place.offers.recv() => self.say(&offer).await,
+                Some(offer) = self.place.offers.recv() => {
+                    self.offered.note(&offer, Instant::now());
+                    self.say(&offer).await
+                }
                 _ = look.tick() => self.look(),
             };
             if let Err(end) = step {
+                self.withdraw(end);
                 return end;
+            }
+        }
+    }
+
+    /// Circuits that a vanished outlet was to come for end now, and not when their tokens run out.
+    fn withdraw(&mut self, end: End) {
+        // One that was superseded is still there, and comes.
+        if end != End::Superseded {
+            for (_, token) in self.offered.0.drain(..) {
+                self.inner.circuits.withdraw(token);
             }
         }
     }

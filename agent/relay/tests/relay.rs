@@ -111,6 +111,48 @@ async fn a_token_works_once_for_each_side() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_an_outlet_that_is_gone_does_not_wait_for_its_token() {
+    let stage = Stage::start(Limits::default()).await;
+    let (agent, outlet) = (stage.agent("ana").await, stage.outlet("db").await);
+    let token = agent.open(WAREHOUSE).await.unwrap();
+    assert_eq!(outlet.incoming().await, Some((WAREHOUSE, token)));
+    let near = circuit(&stage.address, token, SOON).await.unwrap();
+    let begun = tokio::time::Instant::now();
+
+    outlet.shutdown().await;
+
+    assert!(is_closed(near).await);
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "a token lives ten"
+    );
+    assert_eq!(agent.open(WAREHOUSE).await, Err(ABSENT));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_outlet_whose_newer_link_took_over_still_comes_for_what_it_was_offered() {
+    let stage = Stage::start(Limits {
+        links_per_pseudonym: 1,
+        ..Limits::default()
+    })
+    .await;
+    let (agent, outlet) = (stage.agent("ana").await, stage.outlet("db").await);
+    let token = agent.open(WAREHOUSE).await.unwrap();
+    assert_eq!(outlet.incoming().await, Some((WAREHOUSE, token)));
+
+    let newer = stage.outlet("db").await;
+    outlet.closed().await;
+    let mut near = circuit(&stage.address, token, SOON).await.unwrap();
+    let mut far = circuit(&stage.address, token, SOON).await.unwrap();
+
+    near.write_all(b"x").await.unwrap();
+    far.read_exact(&mut [0]).await.unwrap();
+    drop(newer);
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_token_that_nobody_gave_out_is_refused() {
     let stage = Stage::start(Limits::default()).await;
 

@@ -16,11 +16,18 @@ use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::hub::access::{Access, Listing};
 use crate::problems;
 
 const DIAL_LIMIT: Duration = Duration::from_secs(8);
+/// An outlet that has said nothing for this long is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long the answer to that may take.
+const GONE: Duration = Duration::from_secs(2);
+/// What it is asked with: the number says nothing.
+const ARE_YOU_THERE: u64 = 0;
 
 /// Why a circuit did not come about or gave no portal.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +185,7 @@ impl Circuit {
             first,
         };
         self.secure.send(&Frame::Open(open)).await?;
-        while self.step().await? != Some(portal) {}
+        while self.heard().await? != Some(portal) {}
         match self.deadline {
             Some(_) => Ok(self),
             None => Err(LinkError::OutOfTurn.into()),
@@ -237,6 +244,20 @@ impl Circuit {
     /// Whether the link it was asked for on still stands: if not, the network has probably changed under it.
     pub(crate) fn link_is_up(&self) -> bool {
         *self.roots.link.borrow() == LinkState::Up
+    }
+
+    /// The next step, while the outlet answers at all. One that works on an OPEN says that it is there, also where its
+    /// target takes long; of one that has not admitted us yet only the handshake's own limit is known.
+    async fn heard(&mut self) -> Result<Option<u64>, CircuitError> {
+        if self.deadline.is_none() {
+            return self.step().await;
+        }
+        if let Ok(step) = timeout(QUIET, self.step()).await {
+            return step;
+        }
+        self.secure.send(&Frame::Ping(ARE_YOU_THERE)).await?;
+        let gone = Err(LinkError::TimedOut.into());
+        timeout(GONE, self.step()).await.unwrap_or(gone)
     }
 
     /// Handles one frame; gives the portal's number at OPENED. Safe to abandon while it waits for a frame.

@@ -236,7 +236,7 @@ impl Keeping {
     async fn keep_trying(&mut self) {
         let mut backoff = Backoff::new();
         loop {
-            self.publish.send_replace(Way::Connecting);
+            end(self.publish.send_replace(Way::Connecting)).await;
             let Ok(pass) = self
                 .pass
                 .wait_for(Option::is_some)
@@ -255,7 +255,11 @@ impl Keeping {
             let error = match connect.await {
                 Ok(link) => {
                     backoff.reset();
-                    self.hold(Arc::new(link)).await
+                    match self.hold(Arc::new(link)).await {
+                        Some(error) => error,
+                        // Nothing failed: whoever waits, waits for the new one.
+                        None => continue,
+                    }
                 }
                 Err(error) => error,
             };
@@ -268,20 +272,20 @@ impl Keeping {
         }
     }
 
-    /// Shows new passes over the link until it ends or the relay wants to be left.
-    async fn hold(&mut self, link: Arc<RelayLink>) -> LinkError {
+    /// Shows new passes over the link until it ends or the relay wants to be left; `None` when it is to be made anew.
+    async fn hold(&mut self, link: Arc<RelayLink>) -> Option<LinkError> {
         let mut gone = std::pin::pin!(gone(link.state()));
         self.publish.send_replace(Way::Up(Arc::clone(&link)));
         tracing::info!(relay = %self.relay.address, "relay link came up");
         loop {
             tokio::select! {
-                error = &mut gone => return error,
-                () = self.anew.notified() => return LinkError::Lost,
+                error = &mut gone => return Some(error),
+                () = self.anew.notified() => return None,
                 changed = self.pass.changed() => {
                     let pass = self.pass.borrow_and_update().clone();
-                    let (Ok(()), Some(pass)) = (changed, pass) else { return LinkError::Lost };
+                    let (Ok(()), Some(pass)) = (changed, pass) else { return Some(LinkError::Lost) };
                     if let Err(error) = link.new_pass(pass).await {
-                        return error;
+                        return Some(error);
                     }
                 }
             }

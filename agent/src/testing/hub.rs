@@ -53,6 +53,8 @@ pub(crate) enum Outlet {
     Dead,
     /// Takes OPEN and never answers it.
     Silent,
+    /// Works on OPEN until it is told to do something else, and says that it is there when it is asked.
+    Works,
 }
 
 /// How the hub treats whoever calls its API.
@@ -93,6 +95,8 @@ pub(crate) struct Count {
     pub(crate) reauths: usize,
     /// AUTHs that were refused, ever.
     pub(crate) not_admitted: usize,
+    /// Asked whether it is there while it worked on an OPEN.
+    pub(crate) pings: usize,
 }
 
 pub(crate) struct Inner {
@@ -515,6 +519,7 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
         if outlet == Outlet::Silent {
             return std::future::pending().await;
         }
+        work(&mut secure, inner).await?;
         if let Outlet::Refuses(code) = outlet {
             let text = inner.reason.lock().unwrap().clone();
             secure
@@ -545,6 +550,22 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
                 .await;
                 secure = returned.try_recv().map_err(|_| LinkError::Lost)?;
             }
+        }
+    }
+}
+
+/// What a target that takes long keeps an outlet at.
+async fn work(secure: &mut Secure, inner: &Inner) -> Result<(), LinkError> {
+    let mut outlet = inner.outlet.subscribe();
+    loop {
+        let record = tokio::select! {
+            biased;
+            _ = outlet.wait_for(|outlet| *outlet != Outlet::Works) => return Ok(()),
+            record = secure.recv() => record?,
+        };
+        if let Frame::Ping(number) = record.frame() {
+            inner.count.send_modify(|count| count.pings += 1);
+            secure.send(&Frame::Pong(number)).await?;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! No is said at once: what outlet or relay refuse reaches the program and the snapshot within 250 ms.
 //! The bar is on what the agent adds, on a machine that does other things too: the best of five tries counts.
+//! What is not said at all has a bound too.
 
 use std::time::{Duration, Instant};
 
@@ -62,4 +63,42 @@ async fn a_closed_target_reaches_program_and_snapshot_at_once() {
 #[tokio::test]
 async fn a_dead_outlet_reaches_program_and_snapshot_at_once() {
     is_known_at_once(Outlet::Dead, Code::OutletAbsent).await;
+}
+
+/// An outlet whose process hangs, or whose machine is gone and whose relay has not noticed.
+#[tokio::test]
+async fn an_outlet_that_says_nothing_is_given_up_after_some_seconds() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    world.hub.inner.outlet.send_replace(Outlet::Silent);
+    let begun = Instant::now();
+
+    let refused = agent.open(&world.echo()).await.err().unwrap();
+
+    assert_eq!(refused.code, Code::TimedOut);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_outlet_that_says_that_it_is_there_is_waited_for() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    world.hub.inner.outlet.send_replace(Outlet::Works);
+    let echo = world.echo();
+    let open = agent.open(&echo);
+    let asked = world.hub.count().asked;
+
+    let answers = async {
+        world.hub.counts(|count| count.pings >= 4).await;
+        world.hub.inner.outlet.send_replace(Outlet::Echoes);
+    };
+    let (portal, ()) = tokio::join!(open, answers);
+
+    assert!(portal.is_ok());
+    let of_spares = world.hub.count().asked - asked;
+    assert!(of_spares <= 1, "it went another way {of_spares} times");
+    drop(portal);
+    agent.shutdown().await;
 }

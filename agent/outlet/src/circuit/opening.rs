@@ -36,21 +36,30 @@ pub(super) async fn open(
     mut session: Session,
     open: &Open<'_>,
 ) -> After {
-    let turned = match permit(premises, service, watch, &mut session, open).await {
-        Err(turned) => turned,
-        Ok((permit, record, ready)) => match open.purpose {
-            Purpose::Probe => match probe(premises, (permit, ready), watch, &mut session).await {
-                Ok(()) => {
+    let permitted = permit(premises, service, watch, &mut session, open);
+    let turned = match awake(&mut secure, Box::pin(permitted)).await {
+        None => return After::Gone,
+        Some(Err(turned)) => turned,
+        Some(Ok((permit, record, ready))) => match open.purpose {
+            Purpose::Probe => match awake(
+                &mut secure,
+                Box::pin(probe(premises, (permit, ready), watch, &mut session)),
+            )
+            .await
+            {
+                None => return After::Gone,
+                Some(Ok(())) => {
                     record.close(Code::ClosedByProgram);
                     end_portal(premises, &mut session);
                     return after_probe(secure, session, open.portal).await;
                 }
-                Err(problem) => not_reached(record, &problem),
+                Some(Err(problem)) => not_reached(record, &problem),
             },
             Purpose::Connect => {
                 let reach = reach(premises, (permit, ready), watch, &mut session, open.first);
-                match Box::pin(reach).await {
-                    Ok(reached) => {
+                match awake(&mut secure, Box::pin(reach)).await {
+                    None => return After::Gone,
+                    Some(Ok(reached)) => {
                         let opened = Frame::Opened {
                             portal: open.portal,
                         };
@@ -65,7 +74,7 @@ pub(super) async fn open(
                         return back
                             .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
                     }
-                    Err(problem) => not_reached(record, &problem),
+                    Some(Err(problem)) => not_reached(record, &problem),
                 }
             }
         },
@@ -75,6 +84,28 @@ pub(super) async fn open(
         After::Refused(Box::new(secure), session)
     } else {
         After::Gone
+    }
+}
+
+/// Works, and says meanwhile that we are there when the agent asks: a target may take longer to answer than anybody believes in
+/// an outlet that says nothing. `None` when the agent says something else, for which it is too early.
+async fn awake<T>(secure: &mut Secure, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+    loop {
+        let heard = tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            heard = secure.recv() => heard,
+        };
+        let Ok(record) = heard else {
+            // Nobody is there to be told: what was begun goes to its end, and its record says how it was.
+            return Some(work.await);
+        };
+        match record.frame() {
+            Frame::Ping(number) => {
+                say(secure, &Frame::Pong(number)).await;
+            }
+            _ => return None,
+        }
     }
 }
 
