@@ -51,10 +51,13 @@ pub(crate) async fn bind(port: u16) -> Result<Listeners, BindError> {
         }
         Err(error) => return Err(error),
     };
-    for listener in [Some(&v4), v6.as_ref()].into_iter().flatten() {
-        prove(listener, port).await?;
-    }
-    Ok(Listeners { v4, v6 })
+    Ok(Listeners {
+        v4: v4.proven().await?,
+        v6: match v6 {
+            Some(v6) => Some(v6.proven().await?),
+            None => None,
+        },
+    })
 }
 
 /// Whether nobody listens there right now, on either address.
@@ -74,7 +77,13 @@ pub(crate) fn is_free(port: u16) -> bool {
         .any(taken)
 }
 
-fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, BindError> {
+/// A listener of which nobody knows yet whether calls to its address arrive there: some other program may redirect them.
+struct Unproven {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+fn listen(ip: IpAddr, port: u16) -> Result<Unproven, BindError> {
     let attempt = || {
         let socket = if ip.is_ipv4() {
             TcpSocket::new_v4()?
@@ -82,10 +91,12 @@ fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, BindError> {
             TcpSocket::new_v6()?
         };
         reusable(&socket)?;
-        socket.bind(SocketAddr::new(ip, port))?;
-        socket.listen(BACKLOG)
+        let address = SocketAddr::new(ip, port);
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        Ok(Unproven { listener, address })
     };
-    attempt().map_err(|error| match error.kind() {
+    attempt().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken {
             port,
             holder: holder_of(port),
@@ -103,27 +114,29 @@ fn has_no_ipv6(error: &BindError) -> bool {
     *kind == io::ErrorKind::AddrNotAvailable || !has_ipv6()
 }
 
-/// Calls the port and expects the very same connection to come out of our listener.
-async fn prove(listener: &TcpListener, port: u16) -> Result<(), BindError> {
-    let round = async {
-        let address = listener.local_addr()?;
-        let call = TcpStream::connect(address).await?;
-        let caller = call.local_addr()?;
-        loop {
-            // A program that was faster than our own call simply has to try again.
-            let (_stream, peer) = listener.accept().await?;
-            if peer == caller {
-                return Ok::<_, io::Error>(());
+impl Unproven {
+    /// Calls the address and expects the very same connection to come out of the listener. There is no other way to have it.
+    async fn proven(self) -> Result<TcpListener, BindError> {
+        let port = self.address.port();
+        let round = async {
+            let call = TcpStream::connect(self.address).await?;
+            let caller = call.local_addr()?;
+            loop {
+                // A program that was faster than our own call simply has to try again.
+                let (_stream, peer) = self.listener.accept().await?;
+                if peer == caller {
+                    return Ok::<_, io::Error>(());
+                }
             }
+        };
+        match timeout(PROOF_LIMIT, round).await {
+            Ok(Ok(())) => Ok(self.listener),
+            Ok(Err(error)) => Err(BindError::Io {
+                port,
+                kind: error.kind(),
+            }),
+            Err(_) => Err(BindError::NotOurs { port }),
         }
-    };
-    match timeout(PROOF_LIMIT, round).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(BindError::Io {
-            port,
-            kind: error.kind(),
-        }),
-        Err(_) => Err(BindError::NotOurs { port }),
     }
 }
 
@@ -172,6 +185,19 @@ mod tests {
             };
             assert_eq!(holder.pid, Some(std::process::id()), "{at}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_whose_calls_arrive_elsewhere_is_not_ours() {
+        let ours = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), free_port()).unwrap();
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = elsewhere.local_addr().unwrap();
+
+        let redirected = Unproven { address, ..ours };
+
+        let port = address.port();
+        let refused = redirected.proven().await.unwrap_err();
+        assert_eq!(refused, BindError::NotOurs { port });
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //! A program here is a plain socket; the inlet cannot tell it from psql.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use tidegate_proto::api::event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +55,29 @@ async fn a_spare_carries_the_next_portal_without_asking_the_relay() {
     portal.read_exact(&mut [0; 1]).await.unwrap();
 
     agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_program_opens_by_itself_needs_no_port() {
+    let world = World::new().await;
+    let agent = world.agent().await;
+
+    let mut portal = agent.open(&world.echo()).await.unwrap();
+    portal.write_all(b"x").await.unwrap();
+    portal.flush().await.unwrap();
+    portal.read_exact(&mut [0; 1]).await.unwrap();
+
+    assert!(crate::inlet::bind::is_free(world.port));
+    let snapshot = Arc::clone(&agent.snapshot().borrow());
+    assert_eq!(*state(&snapshot), ServiceState::Idle);
+    agent.shutdown().await;
+}
+
+#[test]
+fn the_example_that_opens_no_port_stays_short() {
+    let example = include_str!("../../examples/no_port.rs");
+
+    assert!(example.lines().count() <= 30);
 }
 
 /// A program that says something, hears it, and leaves in good order.
