@@ -49,30 +49,15 @@ pub(crate) fn tests_of(entry: &toml::Table) -> Vec<&str> {
     }
 }
 
-/// Names of all test functions, of the steps of plays, and of the window's tests.
+/// Names of all tests that run: functions, the steps of plays, and the window's.
 pub(crate) fn all_test_names() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in rust_files() {
         let text = read(&file);
         if file.starts_with("tests/tests/") {
-            names.extend(quoted(&text).filter(|words| words.matches('_').count() > 2));
+            names.extend(steps(&text));
         }
-        let mut after_attribute = false;
-        for line in text.lines().map(str::trim) {
-            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
-                after_attribute = true;
-            } else if after_attribute
-                && let Some(rest) = line
-                    .strip_prefix("async ")
-                    .unwrap_or(line)
-                    .strip_prefix("fn ")
-            {
-                names.insert(rest.split(['(', '<']).next().unwrap().to_owned());
-                after_attribute = false;
-            } else if line.starts_with("fn ") && text.contains("proptest!") {
-                names.insert(line[3..].split(['(', '<']).next().unwrap().to_owned());
-            }
-        }
+        names.extend(functions(&text));
     }
     for file in tracked().iter().filter(|file| file.ends_with(".test.ts")) {
         let text = read(file);
@@ -83,10 +68,69 @@ pub(crate) fn all_test_names() -> BTreeSet<String> {
     names
 }
 
-/// Whatever stands between quotation marks on one line: steps of plays are named so.
-fn quoted(text: &str) -> impl Iterator<Item = String> {
-    let lines = text
+/// Test functions, also those inside of `proptest!`; one that nobody runs unasked is none.
+fn functions(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let (mut is_test, mut is_ignored) = (false, false);
+    for line in text.lines().map(str::trim) {
+        is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        is_ignored |= line.starts_with("#[ignore");
+        let declared = line.strip_prefix("async ").unwrap_or(line);
+        if let Some(rest) = declared.strip_prefix("fn ") {
+            if is_test && !is_ignored {
+                names.push(rest.split(['(', '<']).next().unwrap().to_owned());
+            }
+            (is_test, is_ignored) = (false, false);
+        }
+    }
+    names
+}
+
+/// What a play calls its steps: the first thing that it hands to `step`.
+fn steps(text: &str) -> Vec<String> {
+    let code: Vec<&str> = text
         .lines()
-        .flat_map(|line| line.split('"').skip(1).step_by(2));
-    lines.map(str::to_owned)
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .collect();
+    let code = code.join("\n");
+    let calls = code.split(".step(").skip(1);
+    let name = |call: &str| {
+        Some(
+            call.trim_start()
+                .strip_prefix('"')?
+                .split('"')
+                .next()?
+                .to_owned(),
+        )
+    };
+    calls.filter_map(name).collect()
+}
+
+#[test]
+fn only_what_is_run_counts_as_a_test() {
+    let source = r#"
+        #[test]
+        fn runs() {}
+        #[tokio::test(start_paused = true)]
+        async fn runs_too() {}
+        #[test]
+        #[ignore = "started by another"]
+        fn waits_to_be_started() {}
+        fn helps_others_a_lot() {}
+    "#;
+    let play = r#"
+        // .step("only_in_a_comment", x)
+        let words = "not_a_step_at_all";
+        narrator
+            .step(
+                "she_connects_and_reads",
+                connects(world),
+            )
+            .await?;
+        let _ = narrator.step("on_one_line", quick(world)).await;
+    "#;
+
+    assert_eq!(functions(source), ["runs", "runs_too"]);
+    assert_eq!(steps(play), ["she_connects_and_reads", "on_one_line"]);
 }
