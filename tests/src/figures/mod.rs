@@ -7,6 +7,7 @@ mod memory;
 mod queries;
 mod ssh;
 mod table;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,14 +82,16 @@ pub async fn measure(figures: Figures) -> Outcome<()> {
             bytes::round_trips(&roads)?,
         ));
     }
-    rows.push(row(
+    let queries = queries::per_second(&warehouse, &ca, &ssh).await?;
+    for (what, rates) in [
         (
-            "new connection, one query, closed, in turn",
-            "per second",
-            0,
+            "new connection, one query, closed, in turn; direct and ssh by the database's Unix socket, without TLS",
+            queries.by_socket,
         ),
-        queries::per_second(&warehouse, ssh.database).await?,
-    ));
+        ("the same; all by TCP and verified TLS", queries.by_tls),
+    ] {
+        rows.push(row((what, "per second", 0), rates));
+    }
     rows.push(row(
         (
             "new connection, one byte and back, closed, 8 at a time",

@@ -14,8 +14,10 @@ use crate::warehouse::Warehouse;
 pub(super) struct Road {
     /// Where the forward to the server of plain bytes begins.
     pub(super) bytes: SocketAddr,
-    /// Where the forward to the database begins.
+    /// Where the forward to the database's Unix socket begins.
     pub(super) database: SocketAddr,
+    /// Where the forward to its port begins.
+    pub(super) database_tcp: SocketAddr,
     children: Vec<Child>,
 }
 
@@ -33,7 +35,8 @@ impl Road {
         }
         std::fs::copy(folder.join("user.pub"), folder.join("authorized"))?;
         let (jump, far) = (stage.port(0)?, stage.port(0)?);
-        let (bytes, database) = (stage.port(0)?, stage.port(0)?);
+        let (bytes, database, database_tcp) = (stage.port(0)?, stage.port(0)?, stage.port(0)?);
+        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let config = format!(
             "Host *\n User root\n IdentityFile {0}/user\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n\
              Host jump\n HostName 127.0.0.1\n Port {jump}\nHost far\n HostName 127.0.0.1\n Port {far}\n ProxyJump jump\n",
@@ -41,8 +44,9 @@ impl Road {
         );
         std::fs::write(folder.join("config"), config)?;
         let mut road = Self {
-            bytes: SocketAddr::from(([127, 0, 0, 1], bytes)),
-            database: SocketAddr::from(([127, 0, 0, 1], database)),
+            bytes: here(bytes),
+            database: here(database),
+            database_tcp: here(database_tcp),
             children: Vec::new(),
         };
         road.children.push(serve(&folder, jump)?);
@@ -55,11 +59,14 @@ impl Road {
                 warehouse.socket().display(),
                 warehouse.address.port()
             ),
+            format!("{database_tcp}:{}", warehouse.address),
         ];
         let client = quiet("ssh")
             .arg("-F")
             .arg(folder.join("config"))
-            .args(["-N", "-L", &forwards[0], "-L", &forwards[1], "far"])
+            .arg("-N")
+            .args(forwards.iter().flat_map(|forward| ["-L", forward]))
+            .arg("far")
             .spawn()?;
         road.children.push(client);
         road.open().await?;
@@ -69,7 +76,10 @@ impl Road {
     async fn open(&self) -> Outcome<()> {
         let until = Instant::now() + Duration::from_secs(15);
         let is_open = |entrance| std::net::TcpStream::connect(entrance).is_ok();
-        while !(is_open(self.bytes) && is_open(self.database)) {
+        while ![self.bytes, self.database, self.database_tcp]
+            .into_iter()
+            .all(is_open)
+        {
             if Instant::now() > until {
                 return Err(Trouble::new("ssh did not open its forwards"));
             }
