@@ -66,6 +66,9 @@ impl Stage {
         };
         stage.write_hosts()?;
         stage.show_the_checkout()?;
+        for line in stage.ground.in_words() {
+            println!("  {line}");
+        }
         Ok(Arc::new(stage))
     }
 

@@ -29,7 +29,7 @@ use tidegate_proto::entropy::SystemEntropy;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use company::{Company, acme, within};
@@ -187,6 +187,9 @@ async fn keep_coming(
 ) -> usize {
     let (mut latest, mut count) = (VecDeque::new(), 0);
     let mut pace = interval(PACE);
+    // They are made on the machine that they trouble. Where it is slow, ticks that were missed would come all at once, and the
+    // crowd would be the larger the less there is left to bear it.
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while enough.run_until_cancelled(pace.tick()).await.is_some() {
         latest.push_back(stranger(&company, &beginnings, count).await);
         if latest.len() > LATEST {

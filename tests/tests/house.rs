@@ -20,3 +20,5 @@ mod thefts;
 mod tree;
 #[path = "house/window.rs"]
 mod window;
+#[path = "house/words.rs"]
+mod words;

@@ -35,15 +35,38 @@ pub enum Ground {
 }
 
 /// What a loopback run leaves unproven, in the words that are printed.
-pub const LOOPBACK_DOES_NOT_PROVE: &[&str] = &[
+const LOOPBACK_DOES_NOT_PROVE: &[&str] = &[
     "that the database's network drops every inbound connection (there is no firewall here)",
     "that the provider's keys reach the outlet through the tunnel only (it could dial the provider directly)",
     "that it works 40 ms away (everything is on this machine)",
     "that the root key, hub, outlet and analyst are separate users (all run as you)",
     "that a port scan from the laptop finds nothing (there is one network)",
+    "that another user of the laptop is refused at her port (there is one user)",
 ];
 
 impl Ground {
+    /// What whoever looks at a play has to know of where it is played: printed before it begins, whatever it is.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<String> {
+        match self {
+            Self::Namespaces(_) => {
+                vec!["Network: three namespaces of our own; the café is 40 ms away.".to_owned()]
+            }
+            Self::Loopback(why) => {
+                let mut words = vec![
+                    format!("Network: plain loopback, because {why}"),
+                    "This run does NOT prove:".to_owned(),
+                ];
+                words.extend(
+                    LOOPBACK_DOES_NOT_PROVE
+                        .iter()
+                        .map(|line| format!("- {line}")),
+                );
+                words
+            }
+        }
+    }
+
     #[must_use]
     pub fn network(&self) -> Option<&Network> {
         match self {

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use crate::ca::CertificateAuthority;
 use crate::company::{Blueprint, Company};
-use crate::ground::{Ground, LOOPBACK_DOES_NOT_PROVE};
 use crate::laptop::{Laptop, Tray, Window};
 use crate::narrator::{Hands, Narrator};
 use crate::provider::Provider;
@@ -45,7 +44,6 @@ pub struct Desk {
 /// The step that failed, and what was seen instead.
 pub async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
-    say_what_this_proves(narrator, stage.ground());
     let world = narrator
         .step(
             "1. The stage is set",
@@ -145,22 +143,6 @@ impl World {
 /// When the folder cannot be made.
 pub fn narrator(hands: Hands, checkout: &Path) -> Outcome<Narrator> {
     Narrator::new(hands, &checkout.join("tests/out"))
-}
-
-fn say_what_this_proves(narrator: &Narrator, ground: &Ground) {
-    match ground {
-        Ground::Namespaces(_) => {
-            narrator.say("Network: three namespaces of our own; the café is 40 ms away.")
-        }
-        Ground::Loopback(why) => {
-            narrator.say(format!(
-                "Network: plain loopback, because {why}\nThis run does NOT prove:"
-            ));
-            for line in LOOPBACK_DOES_NOT_PROVE {
-                narrator.say(format!("- {line}"));
-            }
-        }
-    }
 }
 
 async fn take_down(narrator: &Narrator, world: World, desk: Desk) -> Outcome<()> {

@@ -40,6 +40,24 @@ pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
         .await;
     let _ = narrator
         .step(
+            "an_outlet_whose_computer_is_gone_is_a_sentence_within_seconds",
+            servers::vanished_outlet(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "rules_that_forbid_are_a_sentence_at_once",
+            servers::forbidden(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
+            "a_stopping_hub_ends_a_copy_with_a_reason",
+            servers::hub_stops_in_a_copy(world, ana),
+        )
+        .await;
+    let _ = narrator
+        .step(
             "a_stopping_outlet_ends_a_copy_with_a_reason",
             servers::outlet_stops_in_a_copy(world, ana),
         )

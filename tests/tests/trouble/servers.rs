@@ -1,4 +1,4 @@
-//! Trouble at the servers: an outlet that is dead, one that is told to stop, a key file that is open to others.
+//! Trouble at the servers: an outlet that is dead, one whose computer is gone, one that is told to stop, as the hub is; a key file that is open to others.
 //! After each of them the same connection must work again without anybody touching the laptop.
 
 use std::os::unix::fs::PermissionsExt;
@@ -9,10 +9,15 @@ use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::{Program, Site, User};
 
-use super::ana::{Ana, must_say};
+use super::ana::{Ana, at_most, must_say};
 use super::database::AT_ONCE;
 
 const LIMIT: Duration = Duration::from_secs(10);
+/// A computer that is gone says nothing; whoever waits for it is told after this long at most.
+const SILENCE: Duration = Duration::from_secs(8);
+/// How long it may take until both ends have noticed that a cable is back.
+const PLUGGED_IN: Duration = Duration::from_secs(60);
+const REFUSALS: usize = 3;
 
 pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
     let agent = ana.connect(world).await?;
@@ -26,10 +31,106 @@ pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
     println!("  program {told}");
 
     world.company.outlet.start_again().await?;
-    comes_back(world, ana).await?;
+    comes_back(world, ana, LIMIT).await?;
     drop(agent);
     let verdict = world.company.outlet.verify_audit().await?;
     must_say(&verdict, &["\"whole\":true"])
+}
+
+/// Not only the outlet's program: its computer is gone, and nothing that was connected to it ends.
+pub(crate) async fn vanished_outlet(world: &World, ana: &Ana) -> Outcome<()> {
+    let Some(network) = world.stage.ground().network() else {
+        println!("  not played: the outlet has no computer of its own here");
+        return Ok(());
+    };
+    let agent = ana.connect(world).await?;
+    ana.query(world, "select 1")
+        .await?
+        .answer
+        .map_err(Trouble::new)?;
+
+    let unplugged = network.unplug(Site::Private)?;
+    let first = ana.query(world, "select 1").await;
+    let second = ana.is_refused(world, "TG-1004", AT_ONCE).await;
+    drop(unplugged);
+
+    println!("  program {}", first?.must_refuse("TG-1004", SILENCE)?);
+    println!("  the next ones {}", second?);
+    comes_back(world, ana, PLUGGED_IN).await?;
+    drop(agent);
+    world.warehouse.is_left_alone(LIMIT).await?;
+    nothing_is_open(world).await
+}
+
+/// The owner's rules let her in no more while she is connected.
+pub(crate) async fn forbidden(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let before = world.company.outlet.read("owner.cedar")?;
+    let mut told = Vec::new();
+    for _ in 0..REFUSALS {
+        let agent = ana.connect(world).await?;
+        ana.query(world, "select 1")
+            .await?
+            .answer
+            .map_err(Trouble::new)?;
+        rules_are(world, &before.replace("Data Science", "Finance")).await?;
+        let refused = ana.query(world, "select 1").await;
+        rules_are(world, &before).await?;
+        told.push(refused?);
+        drop(agent);
+    }
+
+    println!("  program {}", at_most(told, "TG-2001", AT_ONCE)?);
+    comes_back_connected(world, ana).await
+}
+
+/// The outlet reads its owner's rules again without a stop, and writes down that they changed.
+async fn rules_are(world: &mut World, rules: &str) -> Outcome<()> {
+    let outlet = &mut world.company.outlet;
+    let changes = |events: Vec<serde_json::Value>| {
+        let of_owner = |event: &serde_json::Value| event["what"]["kind"] == "standing-changed";
+        events.into_iter().filter(of_owner).count()
+    };
+    let already = changes(outlet.events()?);
+    outlet.write("owner.cedar", rules)?;
+    outlet.process.signal(Signal::HUP)?;
+    let until = Instant::now() + LIMIT;
+    while changes(outlet.events()?) == already {
+        if Instant::now() > until {
+            return Err(Trouble::new("the outlet never took the new rules"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+async fn comes_back_connected(world: &World, ana: &Ana) -> Outcome<()> {
+    let agent = ana.connect(world).await?;
+    let answer = ana.query(world, "select 42").await?.answer;
+    drop(agent);
+    answer.map(drop).map_err(Trouble::new)
+}
+
+/// The hub is told to end, and the relay in it carries her copy.
+pub(crate) async fn hub_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outcome<()> {
+    let agent = ana.connect(world).await?;
+    let mut copy = ana.copy(world).await?;
+    let told = Instant::now();
+    world.company.hub.process.signal(Signal::TERM)?;
+
+    let status = world.company.hub.process.ended(LIMIT).await?;
+    println!("  the hub ended after {} ms", told.elapsed().as_millis());
+    copy.ended(LIMIT).await.doing("end the copy")?;
+    println!("  psql: {}", copy.stderr().trim());
+    must_say(&copy.stderr(), &["TG-"])?;
+    if !status.success() {
+        return Err(Trouble::new(format!("the hub ended with {status}")));
+    }
+    world.warehouse.is_left_alone(LIMIT).await?;
+    nothing_is_open(world).await?;
+    world.company.hub.start_again(&world.stage).await?;
+    comes_back(world, ana, PLUGGED_IN).await?;
+    drop(agent);
+    Ok(())
 }
 
 pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outcome<()> {
@@ -48,16 +149,22 @@ pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outc
         .warehouse
         .is_left_alone(Duration::from_secs(2))
         .await?;
+    nothing_is_open(world).await?;
     world.company.outlet.start_again().await?;
-    comes_back(world, ana).await?;
+    comes_back(world, ana, LIMIT).await?;
     drop(agent);
+    Ok(())
+}
+
+/// The record is whole, and says of every portal how it ended.
+async fn nothing_is_open(world: &World) -> Outcome<()> {
     let verdict = world.company.outlet.verify_audit().await?;
-    must_say(&verdict, &["\"whole\":true"])
+    must_say(&verdict, &["\"whole\":true", "\"open\":0"])
 }
 
 /// Nobody reconnects anything: the agent finds the outlet again by itself.
-async fn comes_back(world: &World, ana: &Ana) -> Outcome<()> {
-    let until = Instant::now() + LIMIT;
+async fn comes_back(world: &World, ana: &Ana, limit: Duration) -> Outcome<()> {
+    let until = Instant::now() + limit;
     loop {
         match ana.query(world, "select 42").await?.answer {
             Ok(_) => return Ok(()),
