@@ -70,18 +70,6 @@ pub fn tune(tcp: &TcpStream) -> io::Result<()> {
     SockRef::from(tcp).set_tcp_keepalive(&keepalive.with_retries(3))
 }
 
-/// A peer whose machine does not take what it is sent for this long is gone; without it the kernel tries for a quarter of an
-/// hour. Only Linux knows this, and only servers of ours ask for it.
-///
-/// # Errors
-/// When the socket is already broken.
-pub(crate) fn lose_after(tcp: &TcpStream, limit: Duration) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    return SockRef::from(tcp).set_tcp_user_timeout(Some(limit));
-    #[cfg(not(target_os = "linux"))]
-    return tcp.set_nodelay(true).map(|()| drop(limit));
-}
-
 /// Ends a plain TCP connection so that its peer sees a reset and not a clean end.
 pub fn abort(tcp: TcpStream) {
     // Nothing is left to do for a socket that refuses the option: dropping it closes it.

@@ -1,8 +1,8 @@
 //! A connection after its handshake, before anything flows: frames and records, one after the other.
 //! `peer` has proven that it holds its key; only the initiator has compared that key with anything.
 
-use crate::{LinkError, RecordReader, RecordWriter, SecureStream, dial::lose_after};
-use std::{sync::Arc, time::Duration};
+use crate::{LinkError, RecordReader, RecordWriter, SecureStream};
+use std::sync::Arc;
 use tidegate_proto::{
     channel::{Channel, HandshakeHash},
     frame::Frame,
@@ -84,12 +84,10 @@ impl Secure {
         self.reader.recv_record().await
     }
 
-    /// From now on the connection is lost when the peer's machine takes nothing for so long. Not everywhere: see there.
-    ///
-    /// # Errors
-    /// When the socket is already broken.
-    pub fn lose_after(&self, limit: Duration) -> Result<(), LinkError> {
-        Ok(lose_after(&self.writer.tcp(), limit)?)
+    /// What is under the channel, for its options: whoever reads or writes there breaks it.
+    #[must_use]
+    pub fn socket(&self) -> Arc<TcpStream> {
+        self.writer.tcp()
     }
 
     /// The two directions, for two tasks.

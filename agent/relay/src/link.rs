@@ -102,7 +102,7 @@ async fn enter(
     }
     secure.send_record(&FromRelay::Welcome.encode()).await?;
     if pass.role == PassRole::Outlet {
-        secure.lose_after(VANISHED)?;
+        lose_after(&secure.socket(), VANISHED)?;
     }
     let (peer, hash) = (secure.peer, secure.hash);
     let (reader, writer) = secure.into_split();
@@ -121,6 +121,16 @@ async fn enter(
         heard: now,
         offered: Offered::default(),
     }))
+}
+
+/// The connection is lost when the peer's machine has taken nothing for so long; without it the kernel tries for a quarter of
+/// an hour. Where a system does not know this, only silence tells.
+fn lose_after(tcp: &TcpStream, limit: Duration) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(tcp).set_tcp_user_timeout(Some(limit))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = (tcp, limit);
+    Ok(())
 }
 
 async fn refuse(mut secure: Secure, refusal: RelayRefusal) -> Result<(), LinkError> {
