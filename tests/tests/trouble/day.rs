@@ -52,12 +52,6 @@ pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
         .await;
     let _ = narrator
         .step(
-            "a_stopping_hub_ends_a_copy_with_a_reason",
-            servers::hub_stops_in_a_copy(world, ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
             "a_stopping_outlet_ends_a_copy_with_a_reason",
             servers::outlet_stops_in_a_copy(world, ana),
         )

@@ -1,4 +1,4 @@
-//! Trouble at the servers: an outlet that is dead, one whose computer is gone, one that is told to stop, as the hub is; a key file that is open to others.
+//! Trouble at the servers: an outlet that is dead, one whose computer is gone, one that is told to stop, a key file that is open to others.
 //! After each of them the same connection must work again without anybody touching the laptop.
 
 use std::os::unix::fs::PermissionsExt;
@@ -58,6 +58,14 @@ pub(crate) async fn vanished_outlet(world: &World, ana: &Ana) -> Outcome<()> {
     println!("  the next ones {}", second?);
     comes_back(world, ana, PLUGGED_IN).await?;
     drop(agent);
+    // That may have gone over a circuit from before, which slept through it: the relay's bell is another thing.
+    let since = Instant::now();
+    while let Err(trouble) = comes_back_connected(world, ana).await {
+        if since.elapsed() > PLUGGED_IN {
+            return Err(trouble);
+        }
+    }
+    println!("  connected {} ms later", since.elapsed().as_millis());
     world.warehouse.is_left_alone(LIMIT).await?;
     nothing_is_open(world).await
 }
@@ -83,24 +91,12 @@ pub(crate) async fn forbidden(world: &mut World, ana: &Ana) -> Outcome<()> {
     comes_back_connected(world, ana).await
 }
 
-/// The outlet reads its owner's rules again without a stop, and writes down that they changed.
+/// Rules of another day: the outlet starts with them. Nobody who was connected hears of it before they ask.
 async fn rules_are(world: &mut World, rules: &str) -> Outcome<()> {
     let outlet = &mut world.company.outlet;
-    let changes = |events: Vec<serde_json::Value>| {
-        let of_owner = |event: &serde_json::Value| event["what"]["kind"] == "standing-changed";
-        events.into_iter().filter(of_owner).count()
-    };
-    let already = changes(outlet.events()?);
     outlet.write("owner.cedar", rules)?;
-    outlet.process.signal(Signal::HUP)?;
-    let until = Instant::now() + LIMIT;
-    while changes(outlet.events()?) == already {
-        if Instant::now() > until {
-            return Err(Trouble::new("the outlet never took the new rules"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
+    outlet.process.kill();
+    outlet.start_again().await
 }
 
 async fn comes_back_connected(world: &World, ana: &Ana) -> Outcome<()> {
@@ -108,29 +104,6 @@ async fn comes_back_connected(world: &World, ana: &Ana) -> Outcome<()> {
     let answer = ana.query(world, "select 42").await?.answer;
     drop(agent);
     answer.map(drop).map_err(Trouble::new)
-}
-
-/// The hub is told to end, and the relay in it carries her copy.
-pub(crate) async fn hub_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outcome<()> {
-    let agent = ana.connect(world).await?;
-    let mut copy = ana.copy(world).await?;
-    let told = Instant::now();
-    world.company.hub.process.signal(Signal::TERM)?;
-
-    let status = world.company.hub.process.ended(LIMIT).await?;
-    println!("  the hub ended after {} ms", told.elapsed().as_millis());
-    copy.ended(LIMIT).await.doing("end the copy")?;
-    println!("  psql: {}", copy.stderr().trim());
-    must_say(&copy.stderr(), &["TG-"])?;
-    if !status.success() {
-        return Err(Trouble::new(format!("the hub ended with {status}")));
-    }
-    world.warehouse.is_left_alone(LIMIT).await?;
-    nothing_is_open(world).await?;
-    world.company.hub.start_again(&world.stage).await?;
-    comes_back(world, ana, PLUGGED_IN).await?;
-    drop(agent);
-    Ok(())
 }
 
 pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outcome<()> {
