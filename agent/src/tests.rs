@@ -13,6 +13,7 @@ mod keyring;
 mod killed;
 mod locked;
 mod orgs;
+mod peers;
 mod ports;
 mod sign_in;
 mod sign_in_again;

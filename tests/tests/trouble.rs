@@ -31,6 +31,8 @@ mod machine;
 mod servers;
 #[path = "trouble/startup.rs"]
 mod startup;
+#[path = "trouble/terminal.rs"]
+mod terminal;
 
 /// What is played on the one stage; each needs only a stage and Ana.
 const ACTS: [&str; 6] = ["machine", "account", "devices", "day", "doctor", "bundle"];

@@ -75,3 +75,25 @@ pub fn abort(tcp: TcpStream) {
     // Nothing is left to do for a socket that refuses the option: dropping it closes it.
     let _ = SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_of_ours_asks_a_silent_peer_whether_it_is_still_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+
+        let dialled = dial(&address.parse().unwrap(), Duration::from_secs(5)).await;
+
+        let tcp = dialled.unwrap();
+        let socket = SockRef::from(&tcp);
+        assert!(tcp.nodelay().unwrap() && socket.keepalive().unwrap());
+        let silence = socket.tcp_keepalive_time().unwrap();
+        let asking = socket.tcp_keepalive_interval().unwrap();
+        let patience = silence + asking * socket.tcp_keepalive_retries().unwrap();
+        assert!(patience <= Duration::from_secs(60), "{patience:?}");
+    }
+}

@@ -340,8 +340,14 @@ impl OpenBrowser for Browser {
 }
 
 impl Pages {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) async fn next(&mut self) -> Page {
-        let url = self.0.recv().await.unwrap();
+        let patience = std::time::Duration::from_secs(20);
+        let opened = tokio::time::timeout(patience, self.0.recv()).await;
+        let url = opened.expect("no page was opened").unwrap();
         Page(url.query_pairs().into_owned().collect())
     }
 }

@@ -64,6 +64,16 @@ impl Scene {
         scene
     }
 
+    /// The next page that the browser is given.
+    pub(super) async fn page(&mut self) -> Page {
+        self.pages.next().await
+    }
+
+    /// Whether the browser was given none since.
+    pub(super) fn no_page(&mut self) -> bool {
+        self.pages.is_empty()
+    }
+
     /// Begins a sign-in, up to the page in the browser.
     pub(super) async fn begin(&mut self) -> Page {
         self.agent

@@ -12,6 +12,7 @@ use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Laptop, Process, User};
 
 use super::ana::{Ana, must_say};
+use super::terminal::Terminal;
 
 const LIMIT: Duration = Duration::from_secs(40);
 /// The second laptop's own port for the warehouse: the café has one loopback.
@@ -97,7 +98,7 @@ impl Second {
         if ours != theirs {
             return Err(Trouble::new("the words differ"));
         }
-        terminal.types("y\n").await?;
+        terminal.types("y\n", 0).await?;
         login.says("Signed in as", LIMIT).await?;
         login.ended(LIMIT).await?;
         let list = devices(ana).await?;
@@ -232,46 +233,6 @@ impl Second {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok((agent, query))
-    }
-}
-
-/// A command at a real terminal of the first laptop, and what is typed there.
-struct Terminal {
-    process: Process,
-    keys: std::path::PathBuf,
-}
-
-impl Terminal {
-    fn open(world: &World, ana: &Ana, words: &[&str]) -> Outcome<Self> {
-        let keys = ana.laptop.home().join("run/keys");
-        let line = format!("{} {}", ana.tidegate.display(), words.join(" "));
-        let shell = "rm -f \"$0\"; mkfifo \"$0\"; exec script -qfec \"$1\" /dev/null <>\"$0\"";
-        let process = ana
-            .laptop
-            .program("first-terminal", "sh")
-            .args(["-c", shell])
-            .arg(&keys)
-            .arg(line)
-            .start(&world.stage)?;
-        Ok(Self { process, keys })
-    }
-
-    fn said(&self) -> String {
-        self.process.stdout()
-    }
-
-    async fn says(&mut self, words: &str) -> Outcome<()> {
-        self.process.says(words, LIMIT).await
-    }
-
-    /// And sees the command end well.
-    async fn types(mut self, keys: &str) -> Outcome<()> {
-        std::fs::write(&self.keys, keys)?;
-        let status = self.process.ended(LIMIT).await?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Trouble::new(format!("{status}: {}", self.said())))
     }
 }
 
