@@ -123,16 +123,33 @@ deny "the relay has ended" systemctl is-active tidegate-relay
 deny "the outlet has ended" systemctl is-active tidegate-outlet
 deny "the command is gone" command -v tidegate
 try "settings, keys and audit are still there" test -e /etc/tidegate/hub.toml -a -e /var/lib/tidegate-hub -a -e /var/lib/tidegate-outlet
+mkdir /root/kept && cp -r /etc/tidegate /var/lib/tidegate-hub /root/kept/
 purged=$(dpkg -P tidegate tidegate-desktop 2>&1)
 try "a purge says what it keeps" grep -q '/var/lib/tidegate-outlet is kept' <<< "$purged"
 left=$(find /usr /etc/systemd /lib/systemd -path '*tidegate*' -not -path '*/__pycache__/*' 2>/dev/null | grep -v -e '^/etc/systemd/system/tidegate-try')
 try "nothing else is left" test -z "$left" || echo "     $left"
 
-echo "# rpm"
-rpmroot=$(mktemp -d)
-try "the rpm packages install" rpm --root "$rpmroot" --nodeps --noscripts -i /try/old/*.rpm
-try "they are upgraded" rpm --root "$rpmroot" --nodeps --noscripts -U /try/new/*.rpm
-try "their command runs" "$rpmroot/usr/bin/tidegate" --version
-try "they are removed" rpm --root "$rpmroot" --nodeps --noscripts -e tidegate tidegate-desktop
-try "nothing is left of them" test -z "$(find "$rpmroot" -name '*tidegate*' -not -type d)"
+echo "# rpm, with its scripts, where the debs were: their settings and the hub's state are put back, their users are not"
+for user in tidegate-hub tidegate-relay tidegate-outlet; do userdel $user 2>/dev/null; done
+deny "no user of theirs is left" getent passwd tidegate-hub tidegate-relay tidegate-outlet
+rpms() { rpm --force-debian --nodeps "$@"; }
+try "the rpm packages install" rpms -i /try/old/*.rpm
+for user in tidegate-hub tidegate-relay tidegate-outlet; do try "and make the user $user" getent passwd $user; done
+deny "no server is enabled by itself" systemctl is-enabled tidegate-hub tidegate-relay tidegate-outlet
+mkdir -p /etc/tidegate /var/lib/tidegate-hub
+cp /root/kept/tidegate/* /etc/tidegate/ && cp -r /root/kept/tidegate-hub/. /var/lib/tidegate-hub/
+chown -R tidegate-hub: /var/lib/tidegate-hub && chmod 700 /var/lib/tidegate-hub
+try "the hub starts" systemctl enable --now tidegate-hub
+try "the hub listens, with all its locks on" says tidegate-hub 'hub is listening'
+before=$(pid tidegate-hub)
+try "they are upgraded" rpms -U /try/new/*.rpm
+try "the hub runs" systemctl is-active tidegate-hub
+deny "and it is the new one" test "$before" = "$(pid tidegate-hub)"
+try "the command runs" tidegate --version
+try "they are removed" rpms -e tidegate tidegate-desktop
+deny "the hub has ended" systemctl is-active tidegate-hub
+deny "and does not come back at the next start" test -e /etc/systemd/system/multi-user.target.wants/tidegate-hub.service
+try "settings and keys are still there" test -e /etc/tidegate/hub.toml -a -e /var/lib/tidegate-hub
+left=$(find /usr /lib/systemd -path '*tidegate*' -not -type d -not -path '*/__pycache__/*' 2>/dev/null)
+try "nothing else is left" test -z "$left" || echo "     $left"
 echo "# end"
