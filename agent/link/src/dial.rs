@@ -76,7 +76,7 @@ pub fn abort(tcp: TcpStream) {
     let _ = SockRef::from(&tcp).set_linger(Some(Duration::ZERO));
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, unix))]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;

@@ -8,7 +8,9 @@ use tidegate_proto::api::devices::{
 };
 use tidegate_proto::api::{CredentialRequest, event};
 use tidegate_proto::auth::prove;
+use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::introduction::{Introduced, commitment};
+use tidegate_proto::names::{OrgName, Subject};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::{DeviceChain, Statement, Vouch};
 use tidegate_proto::text::deceives;
@@ -140,12 +142,12 @@ impl Newcomer {
 
     /// Nothing depends on the vouch here, but one that does not hold means that the words were not compared.
     fn check(&self, vouch: &str, sponsor: &Sponsor) -> Result<(), Trouble> {
-        let vouch = Vouch::verify_for(vouch, &sponsor.key, &self.asker.hub.org);
-        let mine = vouch.is_ok_and(|vouch| {
-            vouch.key == self.asker.identity.verify_key()
-                && vouch.sub == self.session.claims.subject
-        });
-        if mine {
+        let me = Me {
+            org: &self.asker.hub.org,
+            key: self.asker.identity.verify_key(),
+            sub: &self.session.claims.subject,
+        };
+        if me.is_vouched_for(vouch, &sponsor.key) {
             Ok(())
         } else {
             Err(Trouble::Code(Code::IntroductionForged))
@@ -164,6 +166,20 @@ impl Newcomer {
     async fn say(&self, introducing: Introducing) {
         // Nobody listens only while the agent is going away.
         let _ = self.progress.send(introducing).await;
+    }
+}
+
+/// Whom the other device has to have vouched for.
+struct Me<'a> {
+    org: &'a OrgName,
+    key: VerifyKey,
+    sub: &'a Subject,
+}
+
+impl Me<'_> {
+    fn is_vouched_for(&self, vouch: &str, sponsor: &VerifyKey) -> bool {
+        let vouch = Vouch::verify_for(vouch, sponsor, self.org);
+        vouch.is_ok_and(|vouch| vouch.key == self.key && vouch.sub == *self.sub)
     }
 }
 
@@ -192,4 +208,51 @@ fn plain(label: &str) -> String {
         plain.push(c);
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tidegate_proto::identity::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_vouch_counts_only_for_this_key_this_person_and_this_org_and_from_the_device_that_was_compared()
+     {
+        let key = |n: u8| SigningKey::from_seed(&[n; 32]);
+        let (sponsor, mine) = (key(1), key(2));
+        let (org, sub): (OrgName, Subject) = ("acme".parse().unwrap(), "00uana".parse().unwrap());
+        let me = Me {
+            org: &org,
+            key: mine.verify_key(),
+            sub: &sub,
+        };
+        let vouch = Vouch {
+            org: org.clone(),
+            sub: sub.clone(),
+            key: mine.verify_key(),
+            at: UnixTime(1_800_000_000),
+            id: "v1".into(),
+        };
+        let counts = |vouch: &Vouch, by: &SigningKey| {
+            me.is_vouched_for(&vouch.sign(by), &sponsor.verify_key())
+        };
+        let changed = |change: fn(&mut Vouch)| {
+            let mut vouch = vouch.clone();
+            change(&mut vouch);
+            vouch
+        };
+
+        assert!(counts(&vouch, &sponsor));
+        assert!(!counts(&vouch, &key(9)), "another device");
+        for other in [
+            changed(|vouch| vouch.key = SigningKey::from_seed(&[9; 32]).verify_key()),
+            changed(|vouch| vouch.sub = "00ueve".parse().unwrap()),
+            changed(|vouch| vouch.org = "beta".parse().unwrap()),
+        ] {
+            assert!(!counts(&other, &sponsor), "{other:?}");
+        }
+        assert!(!me.is_vouched_for("", &sponsor.verify_key()));
+    }
 }

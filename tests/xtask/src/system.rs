@@ -34,6 +34,7 @@ const STAGE: &[&str] = &[
     "desktop-file-utils",
     "dunst",
     "faketime",
+    "fish",
     "fonts-dejavu-core",
     "gnome-keyring",
     "imagemagick",
@@ -41,6 +42,7 @@ const STAGE: &[&str] = &[
     "libnss3-tools",
     "libsecret-tools",
     "lintian",
+    "man-db",
     "nftables",
     "openbox",
     "openssh-client",
@@ -60,6 +62,7 @@ const STAGE: &[&str] = &[
     "xdg-utils",
     "xdotool",
     "xserver-xephyr",
+    "zsh",
     "xfce4-panel",
     "xvfb",
 ];

@@ -148,6 +148,19 @@ async fn a_certificate_of_another_ca_and_a_closed_port_are_told_apart() {
 }
 
 #[tokio::test]
+async fn an_outlets_damaged_memory_of_who_was_revoked_is_blamed() {
+    let home = Home::new();
+    let whole = home.finds("known").await;
+    home.write("data/known.json", "{");
+
+    let damaged = home.finds("known").await;
+
+    assert_ne!(whole.verdict, Verdict::Fail, "{whole:?}");
+    assert_eq!(damaged.verdict, Verdict::Fail, "{damaged:?}");
+    assert!(damaged.fix.is_some(), "{damaged:?}");
+}
+
+#[tokio::test]
 async fn files_in_the_wrong_hands_are_named_with_the_command_that_mends_them() {
     let home = Home::new();
     let mode = |name: &str, mode| {
