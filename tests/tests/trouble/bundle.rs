@@ -70,7 +70,12 @@ async fn no_secret(world: &World, ana: &Ana) -> Outcome<()> {
         if level == "full" {
             // On loopback the provider is this very computer, whose name says nothing about anybody.
             let provider = world.stage.host("login.acme.example");
-            let names = ["hub.acme.example", "ana@acme.example", "warehouse", &*provider];
+            let names = [
+                "hub.acme.example",
+                "ana@acme.example",
+                "warehouse",
+                &*provider,
+            ];
             must_say(&text, &names)?;
         } else {
             names_nobody(&text).doing(format!("read the level {level}"))?;
