@@ -25,6 +25,8 @@ pub struct Blueprint<'a> {
     pub outlet_by_ticket: bool,
     /// Nobody has standing access: it is asked for and approved.
     pub asking: bool,
+    /// What is asked of the warehouse is on record.
+    pub statements: bool,
 }
 
 /// What the servers printed of themselves, for the administrator's `org.toml`.
@@ -113,6 +115,7 @@ impl<'a> Blueprint<'a> {
             own_relay: false,
             outlet_by_ticket: false,
             asking: false,
+            statements: false,
         }
     }
 
@@ -148,6 +151,13 @@ impl<'a> Blueprint<'a> {
     #[must_use]
     pub fn where_people_ask(mut self) -> Self {
         self.asking = true;
+        self
+    }
+
+    /// With an outlet that records what is asked of the warehouse.
+    #[must_use]
+    pub fn where_statements_are_recorded(mut self) -> Self {
+        self.statements = true;
         self
     }
 
@@ -216,6 +226,10 @@ database = "{DATABASE}"
         let limits = self.circuits.map_or_else(String::new, |circuits| {
             format!("limits = {{ circuits = {circuits}, per_person = {circuits} }}\n")
         });
+        let statements = match self.statements {
+            true => "statements = { record = \"text\" }\n",
+            false => "",
+        };
         let mut settings = format!(
             r#"org = "{org}"
 root = "{root}"
@@ -231,7 +245,7 @@ target = "{host}:{port}"
 database = "{DATABASE}"
 login = {{ json_file = "login.json" }}
 tls = {{ ca_file = "acme-ca.pem" }}
-"#
+{statements}"#
         );
         for TcpService { name, target, .. } in &self.also {
             settings.push_str(&format!(

@@ -1,7 +1,7 @@
 //! The outlet beside the database: dials out only, holds the login, has the last word, keeps the record.
 //! Its login comes as the JSON file that a secrets manager would mount.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -148,20 +148,21 @@ impl Outlet {
     /// # Errors
     /// When it cannot be read.
     pub fn events(&self) -> Outcome<Vec<Value>> {
-        let folder = data(&self.stage, self.firm).join("audit");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        files.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
-        files.sort();
-        let mut events = Vec::new();
-        for file in files {
-            for line in std::fs::read_to_string(file)?.lines() {
-                events.push(payload(line)?);
-            }
-        }
-        Ok(events)
+        events_in(&data(&self.stage, self.firm).join("audit"))
+    }
+
+    /// Waits for a line of statements that fits.
+    ///
+    /// # Errors
+    /// When none comes within `limit`.
+    pub async fn statement(
+        &self,
+        what: &str,
+        limit: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Outcome<Value> {
+        let folder = data(&self.stage, self.firm).join("audit/statements");
+        one_of(what, limit, || events_in(&folder), fits).await
     }
 
     /// Waits for an event that fits.
@@ -174,21 +175,7 @@ impl Outlet {
         limit: Duration,
         fits: impl Fn(&Value) -> bool,
     ) -> Outcome<Value> {
-        let until = Instant::now() + limit;
-        loop {
-            let events = self.events()?;
-            if let Some(event) = events.iter().rev().find(|event| fits(event)) {
-                return Ok(event.clone());
-            }
-            if Instant::now() > until {
-                let all: Vec<String> = events.iter().map(Value::to_string).collect();
-                return Err(Trouble::new(format!(
-                    "the audit has no {what}; it has:\n{}",
-                    all.join("\n")
-                )));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        one_of(what, limit, || self.events(), fits).await
     }
 
     /// What `tidegate audit verify` says about the record, told who must have kept it.
@@ -210,6 +197,49 @@ impl Outlet {
             ])
             .arg(record);
         command.output(&self.stage, START).await
+    }
+}
+
+/// The lines of a record's files, in order. One without its end is being written.
+fn events_in(folder: &Path) -> Outcome<Vec<Value>> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "jsonl"));
+    files.sort();
+    let mut events = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file)?;
+        let whole = text.rfind('\n').unwrap_or(0);
+        for line in text[..whole].lines() {
+            events.push(payload(line)?);
+        }
+    }
+    Ok(events)
+}
+
+/// Waits for an event that fits.
+async fn one_of(
+    what: &str,
+    limit: Duration,
+    events: impl Fn() -> Outcome<Vec<Value>>,
+    fits: impl Fn(&Value) -> bool,
+) -> Outcome<Value> {
+    let until = Instant::now() + limit;
+    loop {
+        let events = events()?;
+        if let Some(event) = events.iter().rev().find(|event| fits(event)) {
+            return Ok(event.clone());
+        }
+        if Instant::now() > until {
+            let all: Vec<String> = events.iter().map(Value::to_string).collect();
+            return Err(Trouble::new(format!(
+                "the audit has no {what}; it has:\n{}",
+                all.join("\n")
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -47,7 +47,7 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
     let world = narrator
         .step(
             "1. The stage is set",
-            s1_stage::set(narrator, stage, |plan| plan),
+            s1_stage::set(narrator, stage, |plan| plan.where_statements_are_recorded()),
         )
         .await?;
     let desk = narrator

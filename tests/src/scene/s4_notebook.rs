@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Desk, World};
 use crate::company::{ORG, SERVICE_PORT};
 use crate::ground::Site;
@@ -44,11 +46,34 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
     desk.window
         .picture(&narrator.picture("window-7-used"))
         .await?;
+    its_statements_are_on_record(narrator, world).await?;
 
     if world.stage.ground().network().is_some() {
         strangers_are_refused(narrator, world, desk).await?;
     }
     no_secret_lies_about(narrator, world, desk).await
+}
+
+/// What the notebook asked, as it asked it, under her name and in the portal that was opened for it.
+async fn its_statements_are_on_record(narrator: &Narrator, world: &World) -> Outcome<()> {
+    let outlet = &world.company.outlet;
+    let statements = |event: &Value| event["what"]["said"].to_string();
+    let counted = outlet
+        .statement("count of flights", LIMIT, |event| {
+            statements(event).contains("select count(*) from flights")
+        })
+        .await?;
+    let (who, portal) = (&counted["what"]["sub"], &counted["what"]["portal"]);
+    let opened = outlet.events()?.into_iter().any(|event| {
+        let what = &event["what"];
+        let same = ["channel", "portal"].map(|key| what[key] == counted["what"][key]);
+        what["kind"] == "portal-opened" && same == [true, true] && what["peer"]["sub"] == *who
+    });
+    if !opened {
+        return Err(Trouble::new(format!("no portal was opened for {counted}")));
+    }
+    narrator.say(format!("statements: on record for {who}, portal {portal}"));
+    Ok(())
 }
 
 /// The database's login, her refresh token and the device's key: in her home, her temporary files, and what her programs
