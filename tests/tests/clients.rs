@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tidegate_tests::ca::CertificateAuthority;
 use tidegate_tests::company::{Blueprint, Company, SERVICE, SERVICE_PORT};
 use tidegate_tests::narrator::{Narrator, asked_for};
@@ -45,6 +46,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
             dialect(&road),
         )
         .await?;
+    narrator
+        .step(
+            "what_was_asked_through_portals_is_on_record",
+            recorded(&road),
+        )
+        .await?;
     narrator.step("nothing is left", road.end()).await
 }
 
@@ -75,7 +82,7 @@ impl Road {
         let owner = format!("alter database {DATABASE} owner to {LOGIN}");
         let place = format!("alter role {LOGIN} set search_path = suite");
         warehouse.order(&format!("{owner}; {place}")).await?;
-        let plan = Blueprint::new(&provider, &warehouse, &ca);
+        let plan = Blueprint::new(&provider, &warehouse, &ca).where_statements_are_recorded();
         let company = Company::found(&stage, &plan).await?;
         let laptop = Laptop::switch_on(&stage, &ca).await?;
         let roots = laptop.home().join("acme-ca.pem");
@@ -211,6 +218,21 @@ async fn benched(road: &Road, way: Way) -> Outcome<String> {
                 union all select sum(delta) from pgbench_history";
     told.push_str(&road.run(way, "psql", &["-XAt", "-c", sums]).await?);
     Ok(told)
+}
+
+/// One statement of each way to ask: simple, prepared by a driver, in a pipeline, of the suite.
+async fn recorded(road: &Road) -> Outcome<()> {
+    for text in [
+        "select sum(abalance) from pgbench_accounts",
+        "select $1::int * 2",
+        "copy kept to stdout",
+        "CREATE TABLE",
+        "notify news",
+    ] {
+        let fits = |line: &Value| line["what"]["said"].to_string().contains(text);
+        road.company.outlet.statement(text, START, fits).await?;
+    }
+    Ok(())
 }
 
 /// What SQLAlchemy expects of a dialect it says in its own tests; some of that PostgreSQL does not do, straight or not.
