@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_tests::ca::CertificateAuthority;
-use tidegate_tests::company::{Blueprint, Company, SERVICE, SERVICE_PORT};
+use tidegate_tests::company::{Blueprint, Company, SERVICE_PORT};
 use tidegate_tests::narrator::{Narrator, asked_for};
 use tidegate_tests::perform::perform;
 use tidegate_tests::provider::Provider;
@@ -87,15 +87,7 @@ impl Road {
         let laptop = Laptop::switch_on(&stage, &ca).await?;
         let roots = laptop.home().join("acme-ca.pem");
         stage.run().private_file(User::Analyst, &roots, ca.pem())?;
-        laptop
-            .join(&company.admin.ticket(&provider.ana).await?)
-            .await?;
-        let connect = laptop.program("agent", stage.binary("tidegate")?);
-        let mut agent = connect.args(["connect", SERVICE]).start(&stage)?;
-        let browser = laptop.browser().await?;
-        browser.sign_in(&provider.ana, None).await?;
-        agent.says(&SERVICE_PORT.to_string(), START).await?;
-        browser.let_go().await?;
+        let agent = laptop.arrive(&company, &provider.ana).await?;
         let road = Self {
             stage,
             provider,

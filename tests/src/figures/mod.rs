@@ -10,15 +10,13 @@ mod table;
 mod tls;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::ca::CertificateAuthority;
-use crate::company::{Blueprint, Company, SERVICE, SERVICE_PORT, TcpService};
+use crate::company::{Blueprint, Company, TcpService};
 use crate::laptop::Laptop;
-use crate::process::Process;
 use crate::provider::Provider;
 use crate::stage::Stage;
 use crate::trouble::Outcome;
@@ -66,7 +64,15 @@ pub async fn measure(figures: Figures) -> Outcome<()> {
     let settings = format!("max_connections = {CIRCUITS}\n");
     std::fs::write(config.join("tidegate/agent.toml"), settings)?;
     stage.run().give_tree(User::Analyst, &config)?;
-    let agent = connect(&stage, &laptop, &company, &provider).await?;
+    // One agent for both services: the second command finds the first one's.
+    let agent = laptop.arrive(&company, &provider.ana).await?;
+    laptop
+        .terminal(
+            "connect-bulk",
+            stage.binary("tidegate")?,
+            &["connect", BULK],
+        )
+        .await?;
     let ssh = ssh::Road::build(&stage, target, &warehouse).await?;
     let tidegate = SocketAddr::from(([127, 0, 0, 1], BULK_PORT));
     let roads = [target, ssh.bytes, tidegate];
@@ -132,28 +138,4 @@ fn row(
         ssh,
         tidegate,
     }
-}
-
-/// One agent for both services; the second command finds the first one's.
-async fn connect(
-    stage: &Arc<Stage>,
-    laptop: &Laptop,
-    company: &Company,
-    provider: &Provider,
-) -> Outcome<Process> {
-    let tidegate = stage.binary("tidegate")?;
-    let link = company.admin.ticket(&provider.ana).await?;
-    laptop.join(&link).await?;
-    let mut agent = laptop
-        .program("agent", &tidegate)
-        .args(["connect", SERVICE])
-        .start(stage)?;
-    let browser = laptop.browser().await?;
-    browser.sign_in(&provider.ana, None).await?;
-    agent.says(&SERVICE_PORT.to_string(), START).await?;
-    browser.let_go().await?;
-    laptop
-        .terminal("connect-bulk", &tidegate, &["connect", BULK])
-        .await?;
-    Ok(agent)
 }

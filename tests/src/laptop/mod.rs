@@ -1,6 +1,7 @@
 //! Ana's laptop in the café: a desktop session with screen, bus, keyring, panel and browser, all her own.
 //! Programs started on it join its PID namespace: they see each other, as on any laptop, and die with it.
 
+mod arrival;
 mod browser;
 mod cost;
 mod disk;
