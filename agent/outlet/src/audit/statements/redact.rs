@@ -3,19 +3,27 @@
 
 use sqlparser::ast::DollarQuotedString;
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Location, Token, Tokenizer, Whitespace};
 
 /// `None` when it is not sure what in it is a literal.
 pub(super) fn redacted(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
+    if may_hide_a_backslash(text) {
+        return None;
+    }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .with_unescape(false)
-        .tokenize()
+        .tokenize_with_location()
         .ok()?;
     let mut shown = String::with_capacity(text.len());
     let mut after_literal = false;
-    for token in &tokens {
+    let mut operators = Operators::default();
+    let mut source = Source::new(text);
+    for (at, located) in tokens.iter().enumerate() {
+        let token = &located.token;
+        let sent = source.until(tokens.get(at + 1).map(|next| next.span.start))?;
         let kept = kept(token)?;
+        operators.take(token, sent)?;
         // `0b101` to one of the two lexers is a number and a name to the other.
         if after_literal && matches!(token, Token::Word(_) | Token::Number(..)) {
             return None;
@@ -24,7 +32,8 @@ pub(super) fn redacted(text: &[u8]) -> Option<String> {
         match kept {
             Kept::Literal => shown.push('?'),
             Kept::Comment => shown.push(' '),
-            Kept::AsItIs => shown.push_str(&token.to_string()),
+            Kept::AsItIs if is_of(sent, token) => shown.push_str(sent),
+            Kept::AsItIs => return None,
         }
     }
     Some(shown)
@@ -74,13 +83,77 @@ fn kept(token: &Token) -> Option<Kept> {
         | Token::TripleDoubleQuotedRawStringLiteral(_)
         | Token::QuoteDelimitedStringLiteral(_)
         | Token::NationalQuoteDelimitedStringLiteral(_) => None,
-        Token::Word(_) | Token::Whitespace(_) => Some(Kept::AsItIs),
-        operator => {
-            // To PostgreSQL an operator ends where a comment begins in it.
-            let text = operator.to_string();
-            (!text.contains("--") && !text.contains("/*")).then_some(Kept::AsItIs)
-        }
+        _ => Some(Kept::AsItIs),
     }
+}
+
+/// Whether the token was made of this: pieces are counted in characters, and so does the lexer.
+fn is_of(sent: &str, token: &Token) -> bool {
+    let blank = matches!(token, Token::Whitespace(_)) && sent.trim().is_empty();
+    blank || sent.chars().all(|c| OPERATOR.contains(c)) || sent == token.to_string()
+}
+
+/// What PostgreSQL makes operators of.
+const OPERATOR: &str = "~!@#^&|`?+-*/%<>=";
+
+/// A text in the pieces of which tokens were made: what the lexer says of its tokens is not always what was sent.
+struct Source<'a> {
+    rest: &'a str,
+    line: u64,
+    column: u64,
+}
+
+impl<'a> Source<'a> {
+    fn new(rest: &'a str) -> Self {
+        let (line, column) = (1, 1);
+        Self { rest, line, column }
+    }
+
+    /// Up to there, or all of it.
+    fn until(&mut self, end: Option<Location>) -> Option<&'a str> {
+        let Some(end) = end else {
+            return Some(std::mem::take(&mut self.rest));
+        };
+        let (mut chars, mut length) = (self.rest.chars(), 0);
+        while (self.line, self.column) != (end.line, end.column) {
+            let c = chars.next()?;
+            length += c.len_utf8();
+            (self.line, self.column) = match c {
+                '\n' => (self.line + 1, 1),
+                _ => (self.line, self.column + 1),
+            };
+        }
+        let (piece, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        Some(piece)
+    }
+}
+
+/// Operators that stand together: to PostgreSQL all of them are one, and it ends where a comment begins in it, even
+/// where a name of an operator known to the other lexer ends later.
+#[derive(Default)]
+struct Operators(String);
+
+impl Operators {
+    fn take(&mut self, token: &Token, sent: &str) -> Option<()> {
+        match token {
+            // To PostgreSQL it begins with the end of what stands before it.
+            Token::Whitespace(Whitespace::SingleLineComment { .. }) if self.0.ends_with('-') => {
+                return None;
+            }
+            Token::Whitespace(_) => self.0.clear(),
+            _ if sent.chars().all(|c| OPERATOR.contains(c)) => self.0.push_str(sent),
+            _ => self.0.clear(),
+        }
+        let comment = self.0.contains("--") || self.0.contains("/*");
+        (!comment).then_some(())
+    }
+}
+
+/// Where the client's encoding is one of East Asia, a backslash after such a byte may be half of a character.
+fn may_hide_a_backslash(text: &str) -> bool {
+    let mut pairs = text.as_bytes().windows(2);
+    pairs.any(|pair| pair[0] >= 0x80 && pair[1] == b'\\')
 }
 
 /// Whether a plain string ends where it does both with `standard_conforming_strings` and without, and as the going on of
@@ -149,7 +222,42 @@ mod tests {
         "select $$not ended",
         "select b\"secret\"",
         "select 1 \\ secret",
+        // An operator to one lexer, and to the other an operator and a comment.
+        "select j ?--'\n $$k$$ from t; delete from pay; --'",
+        "select j &>--'\n ' 4111 1111 name ' --'",
+        "select j ?--'\n ' 4111 1111 name ' --'",
+        // In GBK two characters, and the end of the literal.
+        "select E'\u{3042}\\'; delete from pay; --'",
     ];
+
+    /// Every run of operator characters before a quote, as PostgreSQL cuts it: at the first comment in it.
+    #[test]
+    fn operators_that_stand_together_end_where_postgresql_ends_them() {
+        let all: Vec<char> = OPERATOR.chars().collect();
+        let some: Vec<char> = "?-/*<@#|".chars().collect();
+        let (mut runs, mut others) = (vec![String::new()], Vec::new());
+        for chars in [&all, &all, &all, &some] {
+            let longer = runs
+                .iter()
+                .flat_map(|run| chars.iter().map(move |c| format!("{run}{c}")));
+            runs = longer.collect();
+            for run in &runs {
+                let sent = format!("select j {run}'a' b");
+                let Some(shown) = redacted(sent.as_bytes()) else {
+                    continue;
+                };
+                let expected = match (run.find("--"), run.find("/*")) {
+                    (None, None) => format!("select j {run}? b"),
+                    (Some(at), _) => format!("select j {} ", &run[..at]),
+                    (None, Some(at)) => format!("select j {} ? b", &run[..at]),
+                };
+                if shown != expected {
+                    others.push((sent, shown));
+                }
+            }
+        }
+        assert!(others.is_empty(), "{others:?}");
+    }
 
     #[test]
     fn what_is_not_sure_is_not_given() {
