@@ -75,6 +75,10 @@ fn not_proved(error: &ProofError) -> Failure {
             "look at the disk and at who owns the files, and run this again as the outlet's own user",
         ),
         ProofError::UnknownKeeper => ("the audit was not proved", "add --identity and --org"),
+        ProofError::NoStatements(_) => (
+            "statements are missing",
+            "look for who took them away; what the audit itself says is proved",
+        ),
         ProofError::Audit(_) => (
             "the audit is not whole",
             "keep it as it is: what comes before that line still proves what it says",
@@ -82,7 +86,9 @@ fn not_proved(error: &ProofError) -> Failure {
     };
     let exit = match error {
         ProofError::Nothing(_) | ProofError::UnknownKeeper => Exit::Usage,
-        ProofError::Audit(_) | ProofError::Unreadable { .. } => Exit::ThisComputer,
+        ProofError::Audit(_) | ProofError::NoStatements(_) | ProofError::Unreadable { .. } => {
+            Exit::ThisComputer
+        }
     };
     Failure::new(exit, title, error.to_string(), next)
 }

@@ -86,7 +86,6 @@ impl Outlet {
         let recorded = StatementAudit::said_of(&opened.config.services);
         let outlet = opened.run();
         for what in recorded {
-            let what = EventKind::StandingChanged { what };
             if let Err(error) = outlet.audit.record(what).await {
                 tracing::error!(%error, "what is recorded of statements was not recorded");
             }

@@ -31,7 +31,9 @@ mod swallow;
 
 pub use boundary::Boundary;
 pub use cancel::{BackendKey, CancelKey, CancelTable, CancelTableFull};
-pub use follow::{Began, End, Ended, Event, Follower, How, Keep, Parameter, Parameters, Text};
+pub use follow::{
+    Began, End, Ended, Event, Follower, How, Keep, NOT_KNOWN, Parameter, Parameters, Text,
+};
 pub use hold::{Early, Hold};
 pub use inflow::Inflow;
 pub use login::{Accepts, Credentials, LoggedIn, Login, LoginFault, LoginStep, Next};

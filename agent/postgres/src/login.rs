@@ -86,11 +86,20 @@ pub struct LoggedIn {
     ready: Vec<u8>,
 }
 
+/// A `ReadyForQuery` with its status, in bytes.
+const READY: usize = 6;
+
 impl LoggedIn {
     /// The database's own cancel key. Poolers may give none.
     #[must_use]
     pub fn key(&self) -> Option<&BackendKey> {
         self.key.as_ref()
+    }
+
+    /// What the server said after it was ready: nothing that was asked for.
+    #[must_use]
+    pub fn after_ready(&self) -> &[u8] {
+        self.ready.get(READY..).unwrap_or_default()
     }
 
     /// What the client is told: it is in, the server's parameters, a cancel key of ours, ready.

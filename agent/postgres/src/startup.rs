@@ -110,6 +110,25 @@ impl Startup {
             .map(|(_, value)| value.as_slice())
     }
 
+    /// Its parameters but one, for a reader: names, and values in quotes. Quotes and backslashes have a backslash before.
+    #[must_use]
+    pub fn told_without(&self, one: &str) -> Vec<u8> {
+        let others = self.parameters.iter();
+        let others = others.filter(|(name, _)| !name.eq_ignore_ascii_case(one.as_bytes()));
+        let quoted = |value: &[u8]| {
+            let escaped = value.iter().flat_map(|byte| match byte {
+                b'\'' | b'\\' => vec![b'\\', *byte],
+                byte => vec![*byte],
+            });
+            escaped.collect::<Vec<u8>>()
+        };
+        let pair = |(name, value): &(Vec<u8>, Vec<u8>)| {
+            [&quoted(name)[..], b"='", &quoted(value), b"'"].concat()
+        };
+        let all: Vec<_> = others.map(pair).collect();
+        all.join(&b' ')
+    }
+
     /// Sets a parameter, in place of whatever the program said under that name in any case.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -205,6 +224,19 @@ mod tests {
         assert_eq!(
             named.encode()[4..],
             *b"\0\x03\0\0application_name\0tidegate:00uana\0\0"
+        );
+    }
+
+    #[test]
+    fn what_is_told_of_it_has_an_end_for_every_value() {
+        let startup = Startup::new(Version::V3_0)
+            .with("USER", "ana")
+            .with("database", "nyc")
+            .with("options", r"-c role=a' user='b\");
+
+        assert_eq!(
+            String::from_utf8(startup.told_without("user")).unwrap(),
+            r"database='nyc' options='-c role=a\' user=\'b\\'"
         );
     }
 

@@ -14,7 +14,7 @@ pub use proof::{Keeper, Proof, ProofError, verify};
 pub(crate) use record::OpenRecord;
 pub(crate) use refusals::{Listing, Refusals};
 pub(crate) use statements::{
-    Heard, NobodyWrites, Room, Speaker, StatementAudit, StatementWriter, Word,
+    Heard, NobodyWrites, Place, Room, Speaker, StatementAudit, StatementWriter, VALUE, Word,
 };
 
 use crate::clock;

@@ -3,7 +3,7 @@
 
 use super::AuditError;
 use super::files::{MAX_LINE, for_each_line, no_follow, tip_of};
-use super::statements::found_beside;
+use super::statements::place_beside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -27,7 +27,7 @@ pub struct Proof {
     pub events: u64,
     /// Portals whose record was opened and not closed: open now, or left so by a crash.
     pub open: u64,
-    /// Whether the end was compared with the tip.
+    /// Whether the end was compared with the tip; and that of the statements, where there are any.
     pub end_is_known: bool,
     /// Lines of the chain of statements beside it, where there is one; it is proved too.
     pub statements: Option<u64>,
@@ -42,6 +42,8 @@ pub enum ProofError {
     Unreadable { path: PathBuf, kind: io::ErrorKind },
     #[error("who kept the audit is not noted beside it; give the outlet's identity and the org")]
     UnknownKeeper,
+    #[error("the audit says that statements are recorded, and their chain is not at {}", .0.display())]
+    NoStatements(PathBuf),
     #[error(transparent)]
     Audit(#[from] AuditError),
 }
@@ -52,18 +54,25 @@ pub enum ProofError {
 /// # Errors
 /// The first bad line, or why there is nothing to prove.
 pub fn verify(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
-    let proof = one_chain(path, keeper)?;
-    let Some(beside) = found_beside(path) else {
+    let (proof, recorded) = one_chain(path, keeper)?;
+    let beside = place_beside(path);
+    if !recorded && !beside.exists() {
         return Ok(proof);
-    };
-    let statements = one_chain(&beside, Some(proof.keeper.clone()))?;
+    }
+    let proved = one_chain(&beside, Some(proof.keeper.clone()));
+    let (statements, _) = proved.map_err(|error| match error {
+        ProofError::Nothing(beside) if recorded => ProofError::NoStatements(beside),
+        error => error,
+    })?;
     Ok(Proof {
         statements: Some(statements.events),
+        end_is_known: proof.end_is_known && statements.end_is_known,
         ..proof
     })
 }
 
-fn one_chain(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
+/// And whether it says that statements are recorded beside it.
+fn one_chain(path: &Path, keeper: Option<Keeper>) -> Result<(Proof, bool), ProofError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ProofError::Nothing(path.to_owned()),
         kind => ProofError::Unreadable {
@@ -87,13 +96,14 @@ fn one_chain(path: &Path, keeper: Option<Keeper>) -> Result<Proof, ProofError> {
         tip.check(&keeper, &walked, path)?;
     }
     let (events, open) = (walked.verifier.head().seq, walked.open.len() as u64);
-    Ok(Proof {
+    let proof = Proof {
         keeper,
         events,
         open,
         end_is_known: tip.is_some(),
         statements: None,
-    })
+    };
+    Ok((proof, walked.recorded))
 }
 
 /// A portal whose record is open.
@@ -108,6 +118,8 @@ pub(super) struct OpenPortal {
 pub(super) struct Walked {
     pub(super) verifier: Verifier,
     pub(super) open: Vec<OpenPortal>,
+    /// Statements are recorded beside it.
+    recorded: bool,
     /// Heads after every line, by number; only the newest are needed.
     heads: BTreeMap<u64, Head>,
 }
@@ -118,6 +130,7 @@ const HEADS: usize = 4096;
 /// Checks every line of the files, in order.
 pub(super) fn walk(mut verifier: Verifier, paths: &[PathBuf]) -> Result<Walked, AuditError> {
     let mut open = BTreeMap::new();
+    let mut recorded = false;
     let mut heads = BTreeMap::new();
     heads.insert(verifier.head().seq, verifier.head());
     for path in paths {
@@ -130,6 +143,7 @@ pub(super) fn walk(mut verifier: Verifier, paths: &[PathBuf]) -> Result<Walked, 
                     ..bad
                 })
             })?;
+            recorded |= matches!(event.what, EventKind::StatementsRecorded { .. });
             note(&mut open, event);
             heads.insert(verifier.head().seq, verifier.head());
             if heads.len() > HEADS {
@@ -166,6 +180,7 @@ pub(super) fn walk(mut verifier: Verifier, paths: &[PathBuf]) -> Result<Walked, 
     Ok(Walked {
         verifier,
         open: open.into_values().collect(),
+        recorded,
         heads,
     })
 }

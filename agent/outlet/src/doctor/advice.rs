@@ -49,9 +49,11 @@ pub(super) fn of_database(sick: &Sick) -> Check {
         }
         Fault::Io(_) => "The server closed the connection: look into its log.".into(),
         Fault::Login(fault) => of_login(*fault, &user, &name),
-        Fault::TooMany | Fault::OtherDatabase | Fault::LongStartup | Fault::VisitRefused => {
-            "Look into the outlet's log.".into()
-        }
+        Fault::TooMany
+        | Fault::OtherDatabase
+        | Fault::LongStartup
+        | Fault::NotRecorded
+        | Fault::VisitRefused => "Look into the outlet's log.".into(),
     };
     Check::fail(NAME, &capital(&format!("{fault}.")), &fix)
 }

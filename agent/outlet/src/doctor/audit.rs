@@ -72,7 +72,7 @@ fn whole(config: &OutletConfig, keys: Option<&OutletKeys>, path: &Path) -> Check
             &capital(&format!("{error}.")),
             "Run this as the outlet's own user.",
         ),
-        Err(error @ ProofError::Audit(_)) => Check::fail(
+        Err(error @ (ProofError::Audit(_) | ProofError::NoStatements(_))) => Check::fail(
             NAME,
             &capital(&format!("{error}.")),
             "Keep it as evidence, move it away, and find out who changed it.",

@@ -215,7 +215,7 @@ async fn log_in(
     permit: Permit,
     access: Access,
 ) -> Result<Session, Fault> {
-    let (person, ear) = (permit.principal().sub.clone(), service.ear(&permit));
+    let (person, mut ear) = (permit.principal().sub.clone(), service.ear(&permit)?);
     let (startup, negotiated) = startup.negotiated();
     let version = startup.version();
     let database = database(&startup, &access, service.offers_other_databases())?;
@@ -226,6 +226,7 @@ async fn log_in(
     if startup.clone().with("user", &access.user).encode().len() > Startup::LONGEST {
         return Err(Fault::LongStartup);
     }
+    let told = startup.told_without("user");
     let (login, first) = Login::start(
         credentials(&access),
         service.accepts(),
@@ -236,6 +237,9 @@ async fn log_in(
         .route
         .log_in(Right::Portal(permit), login, first)
         .await?;
+    if let Some(ear) = &mut ear {
+        ear.begins(told, logged_in.after_ready());
+    }
     let route = Arc::clone(&access.route);
     let backend = logged_in.key().map(|key| Backend {
         key: key.clone(),

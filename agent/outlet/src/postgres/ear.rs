@@ -1,21 +1,21 @@
 //! Hears both directions of a session at the database's side and brings what it heard to the audit of statements.
 //! It never changes a byte. Where the owner said `block`, a session whose words find no room waits; nothing is dropped in silence.
 
-use std::future::poll_fn;
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tidegate_postgres::{Event, Follower, Keep};
+use tidegate_postgres::{Began, Event, Follower, How, Keep, Text};
 use tidegate_proto::permit::Permit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::timeout;
 
+use super::fault::Fault;
 use super::stream::Stream;
-use crate::audit::{Heard, NobodyWrites, Room, Speaker, StatementAudit, Word};
+use crate::audit::{Heard, NobodyWrites, Place, Room, Speaker, StatementAudit, VALUE, Word};
 use crate::config::{ParametersKept, StatementSettings, WhenFull};
 
 /// Most of one text that is kept, in bytes. Of a longer one its beginning, its length and its hash.
@@ -24,10 +24,10 @@ const TEXT: usize = 64 * 1024;
 const PARAMETERS: usize = 8 * 1024;
 /// Most that one session holds back while the queue is full, in bytes; one more reading of its sockets comes on top.
 const HELD: usize = 128 * 1024;
+/// Most of one bundle, in bytes, and one word more.
+const BUNDLE: usize = 128 * 1024;
 /// What a word takes besides its text.
-const WORD: usize = 160;
-/// How long a session that is over waits for room.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const WORD: usize = size_of::<Word>();
 
 /// Hears one session.
 pub(super) struct Ear {
@@ -35,24 +35,33 @@ pub(super) struct Ear {
     speaker: Arc<Speaker>,
     audit: StatementAudit,
     room: Room,
+    /// For the end of the session, whatever the queue looks like then.
+    last: Option<Place>,
     begun: Instant,
     events: Vec<Event>,
     /// Heard, and on its way to the queue.
-    held: Heard,
+    held: VecDeque<Word>,
     held_bytes: usize,
-    /// Dropped after what is held.
+    /// Dropped before what is held, and after it.
+    missed_before: u64,
     missed: u64,
 }
 
 impl Ear {
+    /// None where nothing may be missed and there is no place for a session's last words.
     pub(super) fn new(
         audit: &StatementAudit,
         settings: StatementSettings,
         permit: &Permit,
-    ) -> Self {
-        let parameters = match settings.parameters {
-            ParametersKept::None => 0,
-            ParametersKept::Types | ParametersKept::Values => PARAMETERS,
+    ) -> Result<Self, Fault> {
+        let last = audit.last_place();
+        if last.is_none() && settings.when_full == WhenFull::Block {
+            return Err(Fault::NotRecorded);
+        }
+        let (parameters, value) = match settings.parameters {
+            ParametersKept::None => (0, 0),
+            ParametersKept::Types => (PARAMETERS, 0),
+            ParametersKept::Values => (PARAMETERS, VALUE),
         };
         let speaker = Arc::new(Speaker {
             channel: permit.channel().to_owned(),
@@ -62,36 +71,41 @@ impl Ear {
             grant: permit.grant().map(|used| used.id),
             settings,
         });
-        Self {
+        Ok(Self {
             follower: Follower::new(Keep {
                 text: TEXT,
                 parameters,
+                value,
             }),
-            held: nothing(&speaker),
             speaker,
             room: audit.room(),
+            last,
             audit: audit.clone(),
             begun: Instant::now(),
             events: Vec::new(),
+            held: VecDeque::new(),
             held_bytes: 0,
+            missed_before: 0,
             missed: 0,
-        }
+        })
     }
 
-    /// The session is over. Waits for room where the owner wants nothing missed, but not for ever.
-    pub(super) async fn finish(mut self) {
-        self.over();
-        if !self.drops() {
-            let said = poll_fn(|cx| {
-                self.bring(cx);
-                match self.is_empty() {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
-                }
-            });
-            // What finds no room is counted when this is dropped.
-            let _ = timeout(LAST_WORDS, said).await;
-        }
+    /// The session begins with these parameters, and the server has already said so much of it.
+    pub(super) fn begins(&mut self, told: Vec<u8>, after_ready: &[u8]) {
+        let text = Text {
+            bytes: told.len() as u64,
+            kept: told,
+            sha256: None,
+        };
+        self.events.push(Event::Began(Began {
+            n: 0,
+            how: How::Startup,
+            of: None,
+            name: Vec::new(),
+            text: Some(text),
+            parameters: None,
+        }));
+        self.answered(after_ready);
     }
 
     fn asked(&mut self, bytes: &[u8]) {
@@ -123,7 +137,7 @@ impl Ear {
                 continue;
             }
             self.held_bytes += weight(&event);
-            self.held.words.push(Word { at, event });
+            self.held.push_back(Word { at, event });
         }
     }
 
@@ -141,7 +155,7 @@ impl Ear {
         while !self.is_empty() {
             match self.room.poll(cx) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(place)) => drop(place.send(self.next())),
+                Poll::Ready(Ok(place)) => place.send(self.next(BUNDLE)),
                 // The writer has broken, and said so itself. Where nothing may be missed, nothing goes on.
                 Poll::Ready(Err(NobodyWrites)) if self.drops() => return self.count_as_unsaid(),
                 Poll::Ready(Err(NobodyWrites)) => return,
@@ -155,26 +169,50 @@ impl Ear {
     }
 
     fn is_empty(&self) -> bool {
-        self.held.words.is_empty() && self.held.missed == 0 && self.missed == 0
+        self.held.is_empty() && self.missed_before == 0 && self.missed == 0
     }
 
-    fn next(&mut self) -> Heard {
-        self.held_bytes = 0;
-        let next = Heard {
-            missed: mem::take(&mut self.missed),
-            ..nothing(&self.speaker)
+    /// What is held, or so much of it.
+    fn next(&mut self, most: usize) -> Heard {
+        let mut heard = Heard {
+            speaker: Arc::clone(&self.speaker),
+            missed: mem::take(&mut self.missed_before),
+            words: Vec::new(),
+            bytes: 0,
         };
-        let mut heard = mem::replace(&mut self.held, next);
+        while heard.bytes < most
+            && let Some(word) = self.held.pop_front()
+        {
+            heard.bytes += weight(&word.event);
+            heard.words.push(word);
+        }
+        self.held_bytes -= heard.bytes;
+        if self.held.is_empty() {
+            self.missed_before = mem::take(&mut self.missed);
+        }
         if heard.words.is_empty() {
-            heard.missed += mem::take(&mut self.held.missed);
+            heard.missed += mem::take(&mut self.missed_before);
         }
         heard
     }
 
+    fn use_the_last_place(&mut self) {
+        let Some(place) = self.last.take() else {
+            return self.count_as_unsaid();
+        };
+        // A gap at the end belongs to the words before it: there are none after it.
+        let gap = mem::take(&mut self.missed);
+        let heard = self.next(usize::MAX);
+        place.send(heard);
+        if gap > 0 {
+            self.audit.left_unsaid(&self.speaker, gap);
+        }
+    }
+
     fn count_as_unsaid(&mut self) {
-        let heard = self.next();
-        let count = heard.missed + heard.words.len() as u64 + mem::take(&mut self.held.missed);
-        self.audit.left_unsaid(count);
+        let heard = self.next(usize::MAX);
+        let count = heard.missed + heard.words.len() as u64 + mem::take(&mut self.missed_before);
+        self.audit.left_unsaid(&self.speaker, count);
     }
 }
 
@@ -183,19 +221,13 @@ impl Drop for Ear {
     fn drop(&mut self) {
         self.over();
         while !self.is_empty() {
-            let Poll::Ready(Ok(place)) = self.room.now() else {
-                return self.count_as_unsaid();
+            let place = match self.room.now() {
+                Poll::Ready(Ok(place)) => place,
+                Poll::Ready(Err(NobodyWrites)) => return self.count_as_unsaid(),
+                Poll::Pending => return self.use_the_last_place(),
             };
-            place.send(self.next());
+            place.send(self.next(BUNDLE));
         }
-    }
-}
-
-fn nothing(speaker: &Arc<Speaker>) -> Heard {
-    Heard {
-        speaker: Arc::clone(speaker),
-        missed: 0,
-        words: Vec::new(),
     }
 }
 
@@ -282,3 +314,7 @@ impl AsyncWrite for Listened {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+#[path = "ear_tests.rs"]
+mod tests;

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     OtherDatabase,
     #[error("the startup is longer than PostgreSQL takes")]
     LongStartup,
+    #[error("there is no room to record the session's statements; look at the disk of the audit")]
+    NotRecorded,
     #[error("the database refused to look for a backend")]
     VisitRefused,
 }
@@ -64,6 +66,7 @@ impl Fault {
             Self::TooMany => Code::TooManyConnections,
             Self::OtherDatabase => Code::DatabaseNotOffered,
             Self::LongStartup => Code::ClientAsksTooMuch,
+            Self::NotRecorded => Code::NotRecorded,
         }
     }
 }

@@ -197,12 +197,9 @@ impl PostgresService {
             }
         };
         let (server, ear) = server.into_parts();
-        let last_words = async {
-            if let Some(ear) = ear {
-                ear.finish().await;
-            }
-        };
-        join!(part, backend::end(self, server, backend, idle), last_words);
+        // Brings its last words.
+        drop(ear);
+        join!(part, backend::end(self, server, backend, idle));
         end
     }
 

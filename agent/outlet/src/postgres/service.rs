@@ -54,9 +54,11 @@ impl PostgresService {
     }
 
     /// What hears a session, if anything does.
-    pub(super) fn ear(&self, permit: &Permit) -> Option<Box<Ear>> {
-        let (audit, settings) = self.statements.as_ref().zip(self.target.statements)?;
-        Some(Box::new(Ear::new(audit, settings, permit)))
+    pub(super) fn ear(&self, permit: &Permit) -> Result<Option<Box<Ear>>, Fault> {
+        let wanted = self.statements.as_ref().zip(self.target.statements);
+        wanted
+            .map(|(audit, settings)| Ear::new(audit, settings, permit).map(Box::new))
+            .transpose()
     }
 
     #[must_use]

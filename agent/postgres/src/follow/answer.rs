@@ -1,4 +1,5 @@
-//! What is kept of a server's message: of a CommandComplete its count, of an ErrorResponse its code, of all others the header.
+//! What is kept of a server's message: of a CommandComplete its count and what it did to names, of an ErrorResponse its code,
+//! of a ReadyForQuery its status, of all others the header.
 //! Rows are counted by their headers and never looked into.
 
 use super::pieces::{Piece, Pieces};
@@ -11,10 +12,25 @@ const KEPT: usize = 128;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// A CommandComplete with the rows it names.
-    Complete(Option<u64>),
+    Complete(Option<u64>, Command),
+    /// Whether it is in no transaction.
+    Ready {
+        idle: bool,
+    },
     Error(SqlState),
     Row,
     Other(u8),
+}
+
+/// What SQL has done to the names of the protocol, which it can use too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Names of prepared statements are free again.
+    Deallocate,
+    Prepare,
+    Declare,
+    Rollback,
+    Other,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +48,7 @@ impl Answers {
                     self.tag = tag;
                     self.body.clear();
                 }
-                Piece::Part(part) if matches!(self.tag, b'C' | b'E') => {
+                Piece::Part(part) if matches!(self.tag, b'C' | b'E' | b'Z') => {
                     let room = KEPT - self.body.len();
                     self.body.extend_from_slice(&part[..part.len().min(room)]);
                 }
@@ -48,11 +64,24 @@ impl Answers {
 
     fn whole(&self) -> Answer {
         match self.tag {
-            b'C' => Answer::Complete(rows(&self.body)),
+            b'C' => Answer::Complete(rows(&self.body), command(&self.body)),
+            b'Z' => Answer::Ready {
+                idle: self.body.first() == Some(&b'I'),
+            },
             b'E' => Answer::Error(code_of(&self.body)),
             b'D' => Answer::Row,
             tag => Answer::Other(tag),
         }
+    }
+}
+
+fn command(tag: &[u8]) -> Command {
+    match tag.split(|byte| *byte == 0).next() {
+        Some(b"DEALLOCATE" | b"DEALLOCATE ALL" | b"DISCARD ALL") => Command::Deallocate,
+        Some(b"PREPARE") => Command::Prepare,
+        Some(b"DECLARE CURSOR") => Command::Declare,
+        Some(b"ROLLBACK") => Command::Rollback,
+        _ => Command::Other,
     }
 }
 

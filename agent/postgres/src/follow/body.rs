@@ -21,8 +21,10 @@ pub struct Text {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     pub text: usize,
-    /// Of bind parameters and function arguments.
+    /// Of bind parameters and function arguments, to be looked at.
     pub parameters: usize,
+    /// Of each of them, to be kept.
+    pub value: usize,
 }
 
 /// Fields of a message, in order. A name and a text end with a zero byte.
@@ -50,6 +52,7 @@ fn fields(tag: u8) -> &'static [Field] {
 /// What is known of the message under way.
 pub(super) struct Body {
     pub(super) tag: u8,
+    pub(super) length: u64,
     pub(super) kind: u8,
     names: Vec<Vec<u8>>,
     /// The name under way.
@@ -69,6 +72,7 @@ impl Body {
         let long = left.contains(&Field::Text) && length > keep.text as u64;
         Self {
             tag,
+            length,
             kind: 0,
             names: Vec::new(),
             name: Vec::new(),

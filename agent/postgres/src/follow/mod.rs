@@ -18,17 +18,22 @@ use std::sync::Arc;
 use answer::Answers;
 use body::Body;
 pub use body::{Keep, Text};
-use names::{Names, Portal, Prepared};
+use names::{Bound, Names, Portal, Prepared};
 use op::{Kind, Op};
 pub use parameters::{Parameter, Parameters};
 use pieces::{Piece, Pieces};
-use queue::Queue;
+use queue::{FailedEnd, Queue};
 
 use crate::report::SqlState;
+
+/// Stands for a statement of which it is not known which one it was.
+pub const NOT_KNOWN: u64 = 0;
 
 /// How a statement came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
+    /// Told by whoever logged in, before anything that is followed; as 0.
+    Startup,
     /// A simple query: all statements of its text.
     Query,
     /// A text that is kept by the server to be run later, or never.
@@ -48,7 +53,7 @@ pub struct Began {
     /// Counts a session's events of this sort from 1.
     pub n: u64,
     pub how: How,
-    /// What is run, by the number under which it was told.
+    /// What is run, by the number under which it was told; of a `Sync`, where its batch began.
     pub of: Option<u64>,
     /// Of a prepared statement or a portal; empty where it has none.
     pub name: Vec<u8>,
@@ -64,8 +69,14 @@ pub struct Ended {
     pub took: u64,
     pub rows: Option<u64>,
     pub end: End,
-    /// What was run after all, where it is not what was expected when it began.
+    /// What was run after all, where it is not what was expected when it began; or `NOT_KNOWN`.
     pub of: Option<u64>,
+    /// With which parameters, where they are not those that were told.
+    pub parameters: Option<Arc<Parameters>>,
+    /// So many statements of a query were done before it failed; what they did may have come to stay.
+    pub completed: u64,
+    /// The last that was done was a ROLLBACK, by name or because a COMMIT was not possible.
+    pub rolled_back: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +109,8 @@ pub struct Follower {
     /// As they will be if the server takes everything that was sent.
     hoped: Names,
     n: u64,
+    /// Of Binds that are not told by themselves.
+    serial: u64,
 }
 
 impl Follower {
@@ -111,6 +124,7 @@ impl Follower {
             queue: Queue::default(),
             hoped: Names::default(),
             n: 0,
+            serial: 0,
         }
     }
 
@@ -142,8 +156,11 @@ impl Follower {
             if let Some(failed) = self.queue.failed_end() {
                 self.failed_sync(failed, now, events);
             }
-            if let Some(names) = self.queue.names_after_an_error() {
+            if let Some(names) = self.queue.settled_names() {
                 self.hoped = names;
+            }
+            if self.queue.portals_ended() {
+                self.hoped.forget_portals();
             }
         }
         if self.answers.is_lost() {
@@ -158,6 +175,13 @@ impl Follower {
 
     fn message(&mut self, mut body: Body, now: u64, events: &mut Vec<Event>) {
         let (tag, one) = (body.tag, body.take_name(0));
+        // PostgreSQL refuses these with a body, and then passes over what follows, though nothing is owed for a Flush.
+        if matches!(tag, b'H' | b'S') && body.length > 0 {
+            self.queue.give_up(now, events);
+        }
+        if self.queue.is_lost() {
+            self.hoped = Names::default();
+        }
         match tag {
             b'Q' => self.query(body, now, events),
             b'P' => self.parse((one, body), now, events),
@@ -201,8 +225,11 @@ impl Follower {
     fn bind(&mut self, (portal, mut body): (Vec<u8>, Body), now: u64, events: &mut Vec<Event>) {
         let statement = body.take_name(1);
         let prepared = self.hoped.prepared(&statement);
-        let parameters = Parameters::read(&body.rest, &prepared.types).map(Arc::new);
-        let began = (!portal.is_empty()).then(|| Began {
+        let read = Parameters::read(&body.rest, &prepared.types, self.keep.value);
+        let parameters = read.map(Arc::new);
+        // What runs it will not say which one it was, once the thread is lost.
+        let is_told = !portal.is_empty() || self.queue.is_lost();
+        let began = is_told.then(|| Began {
             of: prepared.of,
             name: portal.clone(),
             parameters: parameters.clone(),
@@ -210,8 +237,10 @@ impl Follower {
         });
         let bound = Portal {
             of: began.as_ref().map(|began| began.n).or(prepared.of),
-            // Told by the Bind, where that is told.
-            parameters: parameters.filter(|_| began.is_none()),
+            bound: match is_told {
+                true => Bound::default(),
+                false => self.bound(parameters),
+            },
         };
         if self.queue.will_run() {
             self.hoped.bind(portal.clone(), bound.clone());
@@ -219,7 +248,7 @@ impl Follower {
         let kind = Kind::Bind {
             portal,
             statement,
-            parameters: bound.parameters,
+            bound: bound.bound,
         };
         match began {
             Some(began) => self.tell(began, kind, now, events),
@@ -227,21 +256,32 @@ impl Follower {
         }
     }
 
+    fn bound(&mut self, parameters: Option<Arc<Parameters>>) -> Bound {
+        self.serial += 1;
+        Bound {
+            serial: self.serial,
+            parameters,
+        }
+    }
+
     fn execute(&mut self, portal: Vec<u8>, now: u64, events: &mut Vec<Event>) {
-        let Portal { of, parameters } = self.hoped.portal(&portal);
+        let Portal { of, bound } = self.hoped.portal(&portal);
         let began = Began {
             of,
-            parameters,
+            parameters: bound.parameters,
             name: portal.clone(),
             ..self.began(How::Execute)
         };
-        self.tell(began, Kind::Execute(portal), now, events);
+        let mut op = Op::new(Kind::Execute(portal), now).told(began.n, of);
+        op.bound = bound.serial;
+        events.push(Event::Began(began));
+        self.queue.push(op, now, events);
     }
 
     fn function(&mut self, body: &Body, now: u64, events: &mut Vec<Event>) {
         let (oid, arguments) = body.rest.split_first_chunk().unwrap_or((&[0; 4], &[]));
         let began = Began {
-            parameters: Parameters::read(arguments, &[]).map(Arc::new),
+            parameters: Parameters::read(arguments, &[], self.keep.value).map(Arc::new),
             ..self.began(How::Function(u32::from_be_bytes(*oid)))
         };
         self.tell(began, Kind::Function, now, events);
@@ -255,11 +295,18 @@ impl Follower {
     }
 
     /// What was done in a batch is undone at its end, as by a constraint that is checked only then.
-    fn failed_sync(&mut self, code: SqlState, now: u64, events: &mut Vec<Event>) {
-        let began = self.began(How::Sync);
+    fn failed_sync(&mut self, failed: FailedEnd, now: u64, events: &mut Vec<Event>) {
+        let began = Began {
+            of: failed.batch,
+            ..self.began(How::Sync)
+        };
         let n = began.n;
         events.push(Event::Began(began));
-        events.push(Event::Ended(self.queue.ended(n, End::Failed(code), now)));
+        events.push(Event::Ended(self.queue.ended(
+            n,
+            End::Failed(failed.code),
+            now,
+        )));
     }
 
     fn began(&mut self, how: How) -> Began {

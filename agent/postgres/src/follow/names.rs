@@ -7,12 +7,20 @@ use std::sync::Arc;
 use super::Parameters;
 
 /// Most names of one sort that are remembered.
-const MOST: usize = 4096;
+pub(super) const MOST: usize = 4096;
 
 /// What a portal runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Portal {
     pub(super) of: Option<u64>,
+    pub(super) bound: Bound,
+}
+
+/// The Bind of a portal that was not told by itself, and its parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// Counts from 1; 0 where the Bind was told, or is not known.
+    pub(super) serial: u64,
     pub(super) parameters: Option<Arc<Parameters>>,
 }
 
@@ -45,6 +53,21 @@ impl Names {
 
     pub(super) fn portal(&self, name: &[u8]) -> Portal {
         self.portals.get(name).cloned().unwrap_or_default()
+    }
+
+    /// SQL may have put others under these names.
+    pub(super) fn forget_statements(&mut self) {
+        self.statements.clear();
+    }
+
+    /// SQL can use every name of a portal but the empty one.
+    pub(super) fn forget_cursors(&mut self) {
+        self.portals.retain(|name, _| name.is_empty());
+    }
+
+    /// They end with their transaction.
+    pub(super) fn forget_portals(&mut self) {
+        self.portals.clear();
     }
 
     pub(super) fn close(&mut self, kind: u8, name: &[u8]) {

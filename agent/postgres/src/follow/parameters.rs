@@ -25,10 +25,15 @@ pub struct Parameter {
 const LISTED: usize = 64;
 
 impl Parameters {
-    /// From the body of a Bind after its names, or of a FunctionCall after its OID. `None` when it is no list.
-    pub(super) fn read(mut bytes: &[u8], types: &[u32]) -> Option<Self> {
-        let formats = list_of_formats(&mut bytes)?;
-        let count = u16_of(&mut bytes)?;
+    /// From the body of a Bind after its names, or of a FunctionCall after its OID, with so many bytes of each value.
+    /// `None` when it is no list.
+    pub(super) fn read(mut bytes: &[u8], types: &[u32], value: usize) -> Option<Self> {
+        let announced = u16_of(&mut bytes)?;
+        let formats = formats(announced, &mut bytes);
+        // Formats that were cut off are as many as there are values, or PostgreSQL refuses them.
+        let Some((formats, count)) = formats.zip(u16_of(&mut bytes)) else {
+            return Some(Self::only_counted(announced));
+        };
         let mut listed = Vec::new();
         for at in 0..usize::from(count).min(LISTED) {
             let Some(length) = u32_of(&mut bytes) else {
@@ -42,13 +47,26 @@ impl Parameters {
                 oid: types.get(at).copied().unwrap_or(0),
                 binary: is_binary(&formats, at),
                 length,
-                kept: kept.to_vec(),
+                kept: kept[..kept.len().min(value)].to_vec(),
             });
             if kept.len() < whole {
                 break;
             }
         }
         Some(Self { count, listed })
+    }
+
+    /// None of them by itself.
+    pub(super) fn only_counted(count: u16) -> Self {
+        let listed = Vec::new();
+        Self { count, listed }
+    }
+
+    /// What it takes in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let each = self.listed.iter();
+        each.map(|one| size_of::<Parameter>() + one.kept.len())
+            .sum()
     }
 }
 
@@ -58,13 +76,8 @@ pub(super) fn types(mut bytes: &[u8]) -> Vec<u32> {
     (0..count).map_while(|_| u32_of(&mut bytes)).collect()
 }
 
-fn list_of_formats(bytes: &mut &[u8]) -> Option<Vec<u16>> {
-    let count = usize::from(u16_of(bytes)?);
-    let mut formats = Vec::new();
-    for _ in 0..count {
-        formats.push(u16_of(bytes)?);
-    }
-    Some(formats)
+fn formats(count: u16, bytes: &mut &[u8]) -> Option<Vec<u16>> {
+    (0..count).map(|_| u16_of(bytes)).collect()
 }
 
 /// None given: all text. One given: it counts for all.

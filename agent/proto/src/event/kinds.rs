@@ -101,9 +101,21 @@ pub enum EventKind {
     },
     /// What was asked of a database, in a chain of its own.
     Statements(Statements),
-    /// So many words about statements found no room at the end of their sessions, and were dropped.
+    /// So many words about statements found no room at the end of a session, and were dropped.
     StatementsNotListed {
         count: u64,
+        /// The session, as in the record of its portal's opening; nothing of it where too many were counted together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        portal: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sub: Option<Subject>,
+    },
+    /// From here on a service's statements are recorded, in a chain beside this one that must be there.
+    StatementsRecorded {
+        service: ServiceName,
+        how: String,
     },
 }
 

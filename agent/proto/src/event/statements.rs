@@ -35,7 +35,7 @@ fn is_zero(count: &u64) -> bool {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
-    /// Counts the portal's statements from 1.
+    /// Counts the portal's statements from 1; 0 is its startup.
     pub n: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
@@ -50,6 +50,8 @@ pub struct Said {
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
+    /// What the session began with, as the database was told, without the user: database, options, encoding.
+    Startup,
     /// A simple query: all statements of its text.
     Query,
     /// A text to be run later, or never.
@@ -70,7 +72,7 @@ pub struct Asked {
     /// Milliseconds since 1970-01-01 00:00 UTC.
     pub at: u64,
     pub how: How,
-    /// What it runs: the number of a Parse or Bind of this portal.
+    /// What it runs: the number of a Parse or Bind of this portal. Of a Sync: the first of its batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
     /// Of a prepared statement or portal, where it has one.
@@ -129,9 +131,18 @@ pub struct Ended {
     /// SQLSTATE, when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Shown>,
-    /// What it ran after all, where that is not what `asked` says.
+    /// What it ran after all, where that is not what `asked` says; 0 where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
+    /// With which parameters, where they were not those in `asked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Parameters>,
+    /// So many statements of a text were done before one of them failed; what they did may have come to stay.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub completed: u64,
+    /// It ended with a ROLLBACK: its own, or the answer to a COMMIT that was not possible.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
 }
 
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

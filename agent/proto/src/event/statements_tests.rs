@@ -41,6 +41,9 @@ fn done() -> Ended {
         rows: Some(1),
         code: None,
         of: None,
+        parameters: None,
+        completed: 0,
+        rolled_back: false,
     }
 }
 
@@ -109,6 +112,12 @@ fn everything_that_can_be_said_has_its_name() {
         code: Some(Shown::new("22012")),
         of: Some(2),
         rows: None,
+        parameters: Some(Parameters {
+            count: 3,
+            listed: vec![],
+        }),
+        completed: 5,
+        rolled_back: true,
         ..done()
     };
     let said = vec![
@@ -151,11 +160,15 @@ fn everything_that_can_be_said_has_its_name() {
                     ]},
                 }},
                 {"n": 4, "more": " from t"},
-                {"n": 4, "ended": {"how": "failed", "microseconds": 250, "code": "22012", "of": 2}},
+                {"n": 4, "ended": {
+                    "how": "failed", "microseconds": 250, "code": "22012", "of": 2,
+                    "parameters": {"count": 3, "listed": []}, "completed": 5, "rolled_back": true,
+                }},
             ],
         })
     );
     for (how, word) in [
+        (How::Startup, "startup"),
         (How::Query, "query"),
         (How::Parse, "parse"),
         (How::Bind, "bind"),
@@ -175,10 +188,43 @@ fn everything_that_can_be_said_has_its_name() {
     ] {
         assert_eq!(serde_json::to_value(how).unwrap(), word);
     }
-    assert_eq!(
-        serde_json::to_value(EventKind::StatementsNotListed { count: 3 }).unwrap(),
-        json!({"kind": "statements-not-listed", "count": 3})
-    );
+}
+
+#[test]
+fn what_is_said_about_the_record_itself_has_its_names_and_an_older_mark_is_still_read() {
+    let unnamed = EventKind::StatementsNotListed {
+        count: 3,
+        channel: None,
+        portal: None,
+        sub: None,
+    };
+    let named = EventKind::StatementsNotListed {
+        count: 3,
+        channel: Some("c".into()),
+        portal: Some(7),
+        sub: Some("00uana".parse().unwrap()),
+    };
+    let recorded = EventKind::StatementsRecorded {
+        service: warehouse(),
+        how: "record text".into(),
+    };
+    for (kind, value) in [
+        (
+            unnamed,
+            json!({"kind": "statements-not-listed", "count": 3}),
+        ),
+        (
+            named,
+            json!({"kind": "statements-not-listed", "count": 3, "channel": "c", "portal": 7, "sub": "00uana"}),
+        ),
+        (
+            recorded,
+            json!({"kind": "statements-recorded", "service": "warehouse", "how": "record text"}),
+        ),
+    ] {
+        assert_eq!(serde_json::to_value(&kind).unwrap(), value);
+        assert_eq!(serde_json::from_value::<EventKind>(value).unwrap(), kind);
+    }
 }
 
 #[test]

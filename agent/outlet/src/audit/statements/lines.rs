@@ -9,7 +9,7 @@ use tidegate_proto::event::{
 use tidegate_proto::text::Shown;
 
 use super::redact::redacted;
-use super::{Heard, Speaker, Word};
+use super::{Heard, Speaker, VALUE, Word};
 use crate::config::{ParametersKept, TextKept};
 
 /// Most of one line that words take, in bytes of JSON: a line carries them in base64, with who and where around them.
@@ -18,8 +18,6 @@ const WORDS: usize = MAX_LINE / 2;
 const TEXT: usize = MAX_LINE / 4;
 /// Most of the parameters of one word, as JSON.
 const VALUES: usize = MAX_LINE / 8;
-/// Most of one value, in bytes.
-const VALUE: usize = 256;
 
 /// One session's words as events, in order.
 pub(super) fn events(heard: Vec<Heard>) -> Vec<EventKind> {
@@ -28,6 +26,7 @@ pub(super) fn events(heard: Vec<Heard>) -> Vec<EventKind> {
         speaker,
         missed,
         words,
+        ..
     } in heard
     {
         if missed > 0 {
@@ -90,7 +89,7 @@ fn said(speaker: &Speaker, Word { at, event }: Word) -> Vec<Said> {
             n: ended.n,
             asked: None,
             more: None,
-            ended: Some(outcome(&ended)),
+            ended: Some(outcome(&ended, speaker.settings.parameters)),
         }],
     }
 }
@@ -98,7 +97,12 @@ fn said(speaker: &Speaker, Word { at, event }: Word) -> Vec<Said> {
 fn began_words(speaker: &Speaker, at: u64, began: pg::Began) -> Vec<Said> {
     let (n, how, function) = (began.n, how(began.how), function(began.how));
     let name = String::from_utf8_lossy(&began.name);
-    let told = began.text.map(|text| told(text, speaker.settings.record));
+    let record = match began.how {
+        // Nothing in it was written by a program's user, and what it says decides what every text means.
+        pg::How::Startup => TextKept::Text,
+        _ => speaker.settings.record,
+    };
+    let told = began.text.map(|text| told(text, record));
     let Told {
         text,
         redacted,
@@ -240,6 +244,7 @@ fn parameter(one: &pg::Parameter, values: bool) -> Parameter {
 
 fn how(how: pg::How) -> How {
     match how {
+        pg::How::Startup => How::Startup,
         pg::How::Query => How::Query,
         pg::How::Parse => How::Parse,
         pg::How::Bind => How::Bind,
@@ -256,7 +261,7 @@ fn function(how: pg::How) -> Option<u32> {
     }
 }
 
-fn outcome(ended: &pg::Ended) -> Ended {
+fn outcome(ended: &pg::Ended, kept: ParametersKept) -> Ended {
     let (how, code) = match ended.end {
         pg::End::Done => (Outcome::Done, None),
         pg::End::Suspended => (Outcome::Suspended, None),
@@ -271,6 +276,12 @@ fn outcome(ended: &pg::Ended) -> Ended {
         rows: ended.rows,
         code,
         of: ended.of,
+        parameters: ended
+            .parameters
+            .as_ref()
+            .and_then(|all| parameters(all, kept)),
+        completed: ended.completed,
+        rolled_back: ended.rolled_back,
     }
 }
 

@@ -51,6 +51,9 @@ fn ended(n: u64) -> pg::Event {
         rows: Some(1),
         end: pg::End::Done,
         of: None,
+        parameters: None,
+        completed: 0,
+        rolled_back: false,
     })
 }
 
@@ -63,6 +66,7 @@ fn heard(speaker: &Arc<Speaker>, events: Vec<pg::Event>) -> Heard {
         speaker: Arc::clone(speaker),
         missed: 0,
         words,
+        bytes: 0,
     }
 }
 

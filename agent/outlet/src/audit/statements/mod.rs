@@ -4,27 +4,29 @@
 mod lines;
 mod redact;
 mod room;
+mod unsaid;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_postgres::Event;
+use tidegate_proto::event::EventKind;
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
 use tidegate_proto::statement::GrantId;
-use tokio::sync::mpsc;
 
 use super::AuditError;
 use super::ledger::Ledger;
 use crate::config::{AuditPlace, OutletConfig, ServiceConfig, StatementSettings, Target};
 use crate::keys::OutletKeys;
-use room::Bell;
-pub(crate) use room::{NobodyWrites, Room};
+use room::Rooms;
+pub(crate) use room::{NobodyWrites, Place, Room};
+use unsaid::Unsaid;
 pub(crate) use writer::StatementWriter;
 
-/// Bundles of words that wait to be written. Each holds at most what one session may hold back.
-const WAITING: usize = 64;
+/// Most of one value that is kept, in bytes.
+pub(crate) const VALUE: usize = 256;
 
 /// Whose statements they are, and how they are kept.
 #[derive(Debug)]
@@ -50,14 +52,17 @@ pub(crate) struct Heard {
     /// So many words before these were dropped.
     pub(crate) missed: u64,
     pub(crate) words: Vec<Word>,
+    /// What the words take, about.
+    pub(crate) bytes: usize,
 }
 
 /// Where sessions bring what they heard.
 #[derive(Clone)]
 pub(crate) struct StatementAudit {
-    queue: mpsc::Sender<Heard>,
-    unsaid: Arc<AtomicU64>,
-    bell: Bell,
+    rooms: Rooms,
+    unsaid: Arc<Unsaid>,
+    /// The disk did not take the last words.
+    behind: Arc<AtomicBool>,
 }
 
 impl StatementAudit {
@@ -70,48 +75,55 @@ impl StatementAudit {
             .services
             .iter()
             .any(|service| settings(service).is_some());
-        any.then(|| Self::open(&config.audit, &config.org, Arc::clone(keys)))
+        // A session that is over may still have its last words in the queue when the next one begins.
+        let sessions = 2 * config.limits.circuits;
+        any.then(|| Self::open(&config.audit, &config.org, Arc::clone(keys), sessions))
             .transpose()
     }
 
     /// What is recorded, for the audit itself: whoever takes the chain of statements away cannot say that there was none.
-    pub(crate) fn said_of(services: &[ServiceConfig]) -> Vec<String> {
-        let sentence = |service: &ServiceConfig| {
-            let settings = settings(service)?;
-            Some(format!(
-                "statements of {} are recorded: {settings}",
-                service.name
-            ))
+    pub(crate) fn said_of(services: &[ServiceConfig]) -> Vec<EventKind> {
+        let recorded = |service: &ServiceConfig| {
+            let how = settings(service)?.to_string();
+            let service = service.name.clone();
+            Some(EventKind::StatementsRecorded { service, how })
         };
-        services.iter().filter_map(sentence).collect()
+        services.iter().filter_map(recorded).collect()
     }
 
-    /// Continues the chain beside the audit at `place`, or begins it; blocks on files.
+    /// Continues the chain beside the audit at `place`, or begins it, for so many sessions at once; blocks on files.
     pub(crate) fn open(
         place: &AuditPlace,
         org: &OrgName,
         keys: Arc<OutletKeys>,
+        sessions: usize,
     ) -> Result<(Self, StatementWriter), AuditError> {
         let ledger = Ledger::open(beside(place), org, keys)?;
-        let (queue, heard) = mpsc::channel(WAITING);
-        let (unsaid, bell) = (Arc::default(), Bell::default());
-        let writer = StatementWriter::new(ledger, heard, (Arc::clone(&unsaid), bell.clone()));
+        let (rooms, brought, bell) = Rooms::new(sessions);
         let audit = Self {
-            queue,
-            unsaid,
-            bell,
+            rooms,
+            unsaid: Arc::default(),
+            behind: Arc::default(),
         };
+        let shared = (Arc::clone(&audit.unsaid), Arc::clone(&audit.behind));
+        let writer = StatementWriter::new(ledger, (brought, bell), shared);
         Ok((audit, writer))
     }
 
     /// A session's way to the queue.
     pub(crate) fn room(&self) -> Room {
-        Room::new(self.queue.clone(), self.bell.clone())
+        self.rooms.room()
+    }
+
+    /// A place for the last words of a session that begins now. None while the disk takes nothing.
+    pub(crate) fn last_place(&self) -> Option<Place> {
+        let place = self.rooms.last_place();
+        place.filter(|_| !self.behind.load(Ordering::Relaxed))
     }
 
     /// So many words of a session that is over found no room.
-    pub(crate) fn left_unsaid(&self, count: u64) {
-        self.unsaid.fetch_add(count, Ordering::Relaxed);
+    pub(crate) fn left_unsaid(&self, speaker: &Speaker, count: u64) {
+        self.unsaid.add(speaker, count);
     }
 }
 
@@ -130,13 +142,13 @@ fn beside(place: &AuditPlace) -> AuditPlace {
 }
 
 /// Where the statements beside an audit are, if there are any.
-pub(super) fn found_beside(audit: &std::path::Path) -> Option<PathBuf> {
+pub(super) fn place_beside(audit: &std::path::Path) -> PathBuf {
     let place = match audit.is_dir() {
         true => AuditPlace::Daily(audit.to_owned()),
         false => AuditPlace::File(audit.to_owned()),
     };
     let (AuditPlace::Daily(path) | AuditPlace::File(path)) = beside(&place);
-    path.exists().then_some(path)
+    path
 }
 
 #[cfg(test)]

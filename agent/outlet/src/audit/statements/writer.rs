@@ -2,22 +2,25 @@
 //! What the disk does not take is kept and tried again, and meanwhile nothing more is taken: the queue fills, and says so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate_proto::event::EventKind;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::Heard;
 use super::lines::events;
-use super::room::Bell;
-use super::{Heard, WAITING};
+use super::room::{Bell, Brought};
+use super::unsaid::Unsaid;
 use crate::audit::ledger::{Job, Ledger};
 use crate::audit::newest::Newest;
 use crate::clock;
 
 /// How long words wait for others to be made durable with them. An outlet that is killed loses about as much.
 const GATHER: Duration = Duration::from_millis(100);
+/// Most that is written in one go, in bytes of words, and one bundle more: all of it has to fit on the disk, or none does.
+const PIECE: usize = 1 << 20;
 /// How often what the disk did not take is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often at the end.
@@ -25,24 +28,42 @@ const LAST_TRIES: u32 = 3;
 
 pub(crate) struct StatementWriter {
     ledger: Ledger,
-    heard: mpsc::Receiver<Heard>,
-    unsaid: Arc<AtomicU64>,
-    bell: Bell,
+    queue: Queue,
+    unsaid: Arc<Unsaid>,
+    behind: Arc<AtomicBool>,
     newest: Newest,
+}
+
+/// What sessions bring, and how they hear that there is room again.
+struct Queue {
+    brought: mpsc::Receiver<Brought>,
+    bell: Bell,
+}
+
+impl Queue {
+    async fn next(&mut self) -> Option<Heard> {
+        let Brought { heard, .. } = self.brought.recv().await?;
+        self.bell.ring();
+        Some(heard)
+    }
+
+    fn is_over(&self) -> bool {
+        self.brought.is_closed() && self.brought.is_empty()
+    }
 }
 
 impl StatementWriter {
     pub(super) fn new(
         ledger: Ledger,
-        heard: mpsc::Receiver<Heard>,
-        (unsaid, bell): (Arc<AtomicU64>, Bell),
+        (brought, bell): (mpsc::Receiver<Brought>, Bell),
+        (unsaid, behind): (Arc<Unsaid>, Arc<AtomicBool>),
     ) -> Self {
         let newest = Newest::new(ledger.tip());
         Self {
             ledger,
-            heard,
+            queue: Queue { brought, bell },
             unsaid,
-            bell,
+            behind,
             newest,
         }
     }
@@ -56,7 +77,9 @@ impl StatementWriter {
                 return tracing::error!("statement audit writer broke");
             };
             self = back;
-            if self.ledger.is_behind() {
+            let is_behind = self.ledger.is_behind();
+            self.behind.store(is_behind, Ordering::Relaxed);
+            if is_behind {
                 last_tries -= u32::from(ended);
                 if last_tries > 0 {
                     sleep(RETRY).await;
@@ -74,44 +97,47 @@ impl StatementWriter {
 
     /// What to write next, and whether it is the last. Nothing while something is still to be written.
     async fn collect(&mut self) -> (Vec<Heard>, bool) {
-        let mut heard = Vec::new();
+        let mut all = Vec::new();
         if self.ledger.is_behind() {
-            return (heard, self.heard.is_closed() && self.heard.is_empty());
+            return (all, self.queue.is_over());
         }
-        let mut ended = loop {
+        let mut next = loop {
             tokio::select! {
                 biased;
-                taken = self.heard.recv_many(&mut heard, WAITING) => break taken == 0,
+                heard = self.queue.next() => break heard,
+                () = self.unsaid.added() => return (all, false),
                 () = self.newest.step() => {}
             }
         };
-        self.bell.ring();
         let until = Instant::now() + GATHER;
-        while !ended && heard.len() < WAITING / 2 {
-            match timeout_at(until, self.heard.recv_many(&mut heard, WAITING)).await {
-                Ok(taken) => ended = taken == 0,
-                Err(_) => break,
+        let mut bytes = 0;
+        while let Some(heard) = next {
+            bytes += heard.bytes;
+            all.push(heard);
+            if bytes >= PIECE {
+                return (all, false);
             }
-            self.bell.ring();
+            next = match timeout_at(until, self.queue.next()).await {
+                Ok(heard) => heard,
+                Err(_) => return (all, false),
+            };
         }
-        (heard, ended)
+        (all, true)
     }
 
     /// Writes; `None` after a panic.
     async fn write(self, heard: Vec<Heard>) -> Option<Self> {
         let Self {
             mut ledger,
-            heard: queue,
+            queue,
             unsaid,
-            bell,
+            behind,
             mut newest,
         } = self;
-        let left = unsaid.swap(0, Ordering::Relaxed);
+        let left = unsaid.take();
         let written = tokio::task::spawn_blocking(move || {
             let mut what = events(heard);
-            if left > 0 {
-                what.push(EventKind::StatementsNotListed { count: left });
-            }
+            what.extend(left);
             let written = ledger.write(what.into_iter().map(job).collect());
             (ledger, written)
         });
@@ -124,9 +150,9 @@ impl StatementWriter {
         }
         Some(Self {
             ledger,
-            heard: queue,
+            queue,
             unsaid,
-            bell,
+            behind,
             newest,
         })
     }

@@ -106,6 +106,51 @@ fn a_queue_without_answers_is_bounded() {
     assert_eq!(story_of_ends(&events), 100_000);
 }
 
+/// The server answers, and the program does not read: what waits is bounded by its bytes, and so are the values in it.
+#[test]
+fn what_waits_takes_no_more_than_its_bound_whatever_is_in_it() {
+    let keep = Keep {
+        text: 64,
+        parameters: 8192,
+        value: 256,
+    };
+    let long = "v".repeat(8000);
+    let mut body = vec![0, 0, 0, 0, 0, 1];
+    body.extend_from_slice(&8000_u32.to_be_bytes());
+    body.extend_from_slice(long.as_bytes());
+    let bind = message(b'B', &body);
+    let mut follower = Follower::new(keep);
+    let mut events = Vec::new();
+
+    for _ in 0..65_536 {
+        follower.asked(&bind, 0, &mut events);
+        let (weight, values) = follower.queue.held();
+        assert!(
+            weight <= queue::MOST && values <= queue::VALUES,
+            "{weight} {values}"
+        );
+    }
+
+    assert!(follower.queue.is_lost() && follower.queue.held() == (0, 0));
+    let few = Follower::new(Keep { value: 0, ..keep });
+    assert_eq!(kept_by(few, &bind), 0);
+    assert_eq!(kept_by(Follower::new(keep), &bind), 256);
+}
+
+fn kept_by(mut follower: Follower, bind: &[u8]) -> usize {
+    let mut events = Vec::new();
+    follower.asked(&[bind, &execute("")].concat(), 0, &mut events);
+    let Some(Event::Began(Began {
+        parameters: Some(all),
+        ..
+    })) = events.first()
+    else {
+        panic!("parameters")
+    };
+    assert_eq!(all.listed[0].length, Some(8000));
+    all.listed[0].kept.len()
+}
+
 fn story_of_ends(events: &[Event]) -> usize {
     events
         .iter()

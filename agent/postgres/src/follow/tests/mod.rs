@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod any;
+mod attacks;
 mod limits;
 mod stories;
 
@@ -11,6 +12,7 @@ use crate::message::{push, push_text, simple_query};
 const KEEP: Keep = Keep {
     text: 64,
     parameters: 64,
+    value: 64,
 };
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -54,6 +56,10 @@ fn done(tag: &str) -> Vec<u8> {
 
 fn ready() -> Vec<u8> {
     message(b'Z', b"I")
+}
+
+fn ready_in_transaction() -> Vec<u8> {
+    message(b'Z', b"T")
 }
 
 fn error(code: &str) -> Vec<u8> {
@@ -125,5 +131,9 @@ fn told(began: &Began, events: &[Event]) -> String {
         end => format!("{end:?}"),
     };
     let rows = end.rows.map_or(String::new(), |rows| format!(" {rows}"));
-    format!("{:?} {what}: {ended}{rows}", began.how)
+    let after = match end.completed {
+        0 => String::new(),
+        count => format!(" after {count}"),
+    };
+    format!("{:?} {what}: {ended}{rows}{after}", began.how)
 }

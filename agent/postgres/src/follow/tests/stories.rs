@@ -133,7 +133,7 @@ fn an_error_in_a_pipeline_ends_one_and_skips_the_rest_up_to_its_sync() {
             "Execute of 6: Done 0",
             "Parse late: 42601",
             "Execute of 8: Skipped",
-            "Execute of 6: Skipped",
+            "Execute ?: Skipped",
         ]
     );
 }
@@ -258,7 +258,7 @@ fn a_copys_data_is_no_statement_and_its_ends_belong_to_it() {
             "Query select 1: Done 1",
             "Execute ?: Done 1",
             "Query copy t to stdout: Done 1",
-            "Query copy a from stdin; copy b from stdin: 22P02 1",
+            "Query copy a from stdin; copy b from stdin: 22P02 1 after 1",
             "Query drop table t: Done",
         ]
     );
@@ -338,7 +338,7 @@ fn a_batch_that_fails_at_its_end_and_a_function_call_are_told() {
             "Parse insert: Done",
             "Execute of 1: Done 1",
             "Function(1598) ?: Done",
-            "Sync ?: 23503"
+            "Sync of 1: 23503"
         ]
     );
 }

@@ -69,11 +69,11 @@ async fn a_full_queue_lets_a_session_go_on_where_the_owner_says_so_and_every_wor
         match event {
             EventKind::Statements(statements) => {
                 missed += statements.missed;
-                for said in statements.said {
+                for said in statements.said.into_iter().filter(|said| said.n > 0) {
                     words += u64::from(said.asked.is_some()) + u64::from(said.ended.is_some());
                 }
             }
-            EventKind::StatementsNotListed { count } => missed += count,
+            EventKind::StatementsNotListed { count, .. } => missed += count,
             _ => {}
         }
     }

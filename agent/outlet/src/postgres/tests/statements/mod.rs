@@ -77,6 +77,7 @@ impl Desk {
             &self.place(),
             &"acme".parse().unwrap(),
             Arc::clone(&self.keys),
+            8,
         );
         let (audit, writer) = opened.unwrap();
         let service = Arc::into_inner(stage.service).unwrap();
@@ -104,7 +105,7 @@ impl Desk {
                 (statements.sub.as_str(), statements.service.as_str()),
                 ("00uana", "warehouse")
             );
-            for said in statements.said {
+            for said in statements.said.into_iter().filter(|said| said.n > 0) {
                 let story = stories.entry(said.n).or_default();
                 let text = said
                     .asked
@@ -117,6 +118,16 @@ impl Desk {
             }
         }
         stories
+    }
+
+    /// How the database was asked for a session.
+    fn startup(&self) -> String {
+        let said = self.events().into_iter().filter_map(|event| match event {
+            EventKind::Statements(statements) => Some(statements.said),
+            _ => None,
+        });
+        let startup = said.flatten().find(|said| said.n == 0).unwrap();
+        startup.asked.unwrap().text.unwrap()
     }
 
     fn in_short(&self) -> Vec<String> {

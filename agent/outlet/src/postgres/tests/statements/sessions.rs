@@ -39,6 +39,11 @@ async fn simple_prepared_and_pipelined_statements_and_errors_are_recorded() {
             "Query SELECT 1 WHERE false: Done 0",
         ]
     );
+    let startup = desk.startup();
+    for told in ["database='nyc'", "application_name='tidegate:00uana'"] {
+        assert!(startup.contains(told), "{startup}");
+    }
+    assert!(!startup.contains("user="), "{startup}");
 }
 
 #[tokio::test]
