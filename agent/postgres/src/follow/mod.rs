@@ -159,8 +159,8 @@ impl Follower {
             if let Some(names) = self.queue.settled_names() {
                 self.hoped = names;
             }
-            if self.queue.portals_ended() {
-                self.hoped.forget_portals();
+            if let Some(names) = self.queue.settled_portals() {
+                self.hoped.take_portals(names);
             }
         }
         if self.answers.is_lost() {

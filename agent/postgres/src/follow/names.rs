@@ -65,6 +65,11 @@ impl Names {
         self.portals.retain(|name, _| name.is_empty());
     }
 
+    /// As they are there.
+    pub(super) fn take_portals(&mut self, names: &Self) {
+        self.portals.clone_from(&names.portals);
+    }
+
     /// They end with their transaction.
     pub(super) fn forget_portals(&mut self) {
         self.portals.clear();

@@ -134,9 +134,10 @@ impl Queue {
         })
     }
 
-    /// Whether no portal is left, once, when everything is answered.
-    pub(super) fn portals_ended(&mut self) -> bool {
-        self.waiting.is_empty() && mem::take(&mut self.portals_ended)
+    /// Which portals are left after a transaction's end, once, when everything is answered.
+    pub(super) fn settled_portals(&mut self) -> Option<&Names> {
+        let settled = self.waiting.is_empty() && mem::take(&mut self.portals_ended);
+        settled.then_some(&self.sure)
     }
 
     /// From now on nobody knows what becomes of anything.

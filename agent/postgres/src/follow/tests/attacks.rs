@@ -317,6 +317,25 @@ fn a_portal_ends_with_its_transaction_and_a_cursor_may_have_its_name_then() {
 }
 
 #[test]
+fn a_portal_that_was_bound_before_the_last_transactions_end_was_heard_of_is_known() {
+    let turns = [
+        Q(vec![parse("s", "select 1"), sync()]),
+        A(vec![bare(b"1"), ready()]),
+        Q(vec![simple_query("select 2"), bind("c", "s"), bare(b"H")]),
+        A(vec![done("SELECT 1"), ready(), bare(b"2")]),
+        Q(vec![execute("c"), sync()]),
+        A(vec![done("SELECT 1"), ready()]),
+    ];
+    let events = follow(&turns);
+
+    assert_eq!(story(&events).last().unwrap(), "Execute of 3: Done 1");
+    let Some(Event::Ended(last)) = events.last() else {
+        panic!("an end")
+    };
+    assert_eq!(last.of, None, "it was known when it began");
+}
+
+#[test]
 fn a_failed_text_says_how_many_of_its_statements_were_done_before() {
     let turns = [
         Q(vec![simple_query("delete from pay; commit; select 1/0")]),
