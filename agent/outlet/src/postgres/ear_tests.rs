@@ -1,4 +1,5 @@
 //! One session's words and the queue, without a database: bursts, a queue that is full, the moments at both ends.
+//! No writer runs here unless a test says so: what is in the queue stays there.
 #![allow(clippy::unwrap_used)]
 
 use tempfile::TempDir;
