@@ -167,6 +167,10 @@ fn everything_that_can_be_said_has_its_name() {
             ],
         })
     );
+}
+
+#[test]
+fn every_way_to_come_and_to_end_has_its_word() {
     for (how, word) in [
         (How::Startup, "startup"),
         (How::Query, "query"),
