@@ -6,22 +6,13 @@ use std::time::{Duration, Instant};
 
 use tidegate_proto::api::event;
 use tidegate_proto::statement::IdpStatement;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use super::sign_in::{Scene, signed_in, signed_out};
+use super::sign_in::{Scene, echoes, signed_in, signed_out};
 use crate::testing::hub::{Manner, Outlet};
 use crate::testing::keyring::Keyring;
 use crate::testing::org::name;
 use crate::testing::{World, acme, failed, state, until};
 use crate::{Action, Agent, Code, HubState, Problem, ServiceState, Snapshot};
-
-async fn echoes(program: &mut TcpStream) {
-    program.write_all(b"still here").await.unwrap();
-    let mut echoed = [0; 10];
-    program.read_exact(&mut echoed).await.unwrap();
-    assert_eq!(&echoed, b"still here");
-}
 
 #[tokio::test]
 async fn connect_after_the_end_of_a_session_signs_in_again_and_opens() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_proto::api::event;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::keys::SecretStore;
 use crate::testing::keyring::Keyring;
@@ -486,4 +487,12 @@ async fn a_person_disabled_at_the_provider_is_out_with_her_portals() {
     assert!(signed_out(&snapshot));
     assert!(scene.world.call().await.is_err());
     scene.close().await;
+}
+
+/// A program that is inside still is.
+pub(super) async fn echoes(program: &mut TcpStream) {
+    program.write_all(b"still here").await.unwrap();
+    let mut echoed = [0; 10];
+    program.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"still here");
 }

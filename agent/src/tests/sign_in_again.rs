@@ -2,10 +2,10 @@
 //! A newcomer would sign out first: that ends every connection, which is what people complain about.
 
 use tidegate_proto::api::event;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::sign_in::{Scene, again, signed_in, signed_out, waiting};
+use super::sign_in::{Scene, again, echoes, signed_in, signed_out, waiting};
 use crate::testing::org::name;
 use crate::testing::{acme, state, until};
 use crate::{AccountView, Action, Agent, Code, Snapshot, UnixTime};
@@ -25,13 +25,6 @@ async fn inside() -> (Scene, TcpStream, UnixTime) {
     echoes(&mut program).await;
     let before = ends(&scene.agent.snapshot().borrow()).unwrap();
     (scene, program, before)
-}
-
-async fn echoes(program: &mut TcpStream) {
-    program.write_all(b"still here").await.unwrap();
-    let mut echoed = [0; 10];
-    program.read_exact(&mut echoed).await.unwrap();
-    assert_eq!(&echoed, b"still here");
 }
 
 #[tokio::test]

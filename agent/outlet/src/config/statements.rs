@@ -124,6 +124,14 @@ impl StatementSettings {
             "parameters = \"none\", \"types\" or \"values\"",
         );
         let when_full = table.optional_parsed("when_full", "when_full = \"block\" or \"gap\"");
+        let nothing = matches!(record, Some(Record(None)));
+        if nothing && (parameters.is_some() || when_full.is_some()) {
+            table.note(
+                "record",
+                "nothing is recorded, and what is beside it asks for more",
+                "record = \"text\" or \"redacted\", or nothing beside it",
+            );
+        }
         table.finish();
         let Record(record) = record?;
         Some(Self {

@@ -245,4 +245,11 @@ fn statements_are_recorded_only_as_the_owner_says() {
             "service[0].statements.max"
         ]
     );
+    let both =
+        "kind = \"postgres\"\n        statements = { record = \"none\", parameters = \"values\" }";
+    assert_eq!(
+        keys(&good().replace("kind = \"postgres\"", both)),
+        ["service[0].statements.record"],
+        "values without texts is no choice that is kept"
+    );
 }
