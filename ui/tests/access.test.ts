@@ -29,6 +29,22 @@ test("a service that has to be asked for says so and leads to the form", async (
   expect(sent).toEqual([{ do: "ask_for", org: "acme", what: { is: "service", service: "warehouse" } }]);
 });
 
+/** A service whose approval is gone; the problem itself offers to ask again. */
+function endedByPeople(must_ask: boolean) {
+  const failed = gallery["port-taken"]?.view.orgs[0]?.services.find((service) => service.state.is === "failed");
+  if (failed?.state.is !== "failed") throw new Error("no service of that picture failed");
+  const intent: Intent = { do: "ask_for", org: "acme", what: { is: "service", service: "warehouse" } };
+  const problem = { ...failed.state.problem, button: { label: "Ask again", intent } };
+  return withAccess([{ ...warehouse({ is: "failed", problem }), must_ask }], {});
+}
+
+test.each([true, false])("whoever has to ask again has one button for it, not two (the row's own: %s)", async (own) => {
+  await stage(endedByPeople(own));
+
+  const ways = [...document.querySelectorAll("button")].filter((button) => button.textContent.trim().startsWith("Ask"));
+  expect(ways).toHaveLength(1);
+});
+
 test("asks by the keyboard alone, for the usual time unless another is chosen", async () => {
   const user = userEvent.setup();
   const { asked: sent } = await stage(withAccess([gated], {}, askSheet));
