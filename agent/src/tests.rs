@@ -13,6 +13,7 @@ mod keyring;
 mod killed;
 mod locked;
 mod orgs;
+mod overtaken;
 mod peers;
 mod ports;
 mod sign_in;

@@ -13,12 +13,13 @@ pub(crate) use judge::Judge;
 pub(crate) use news::Told;
 pub(crate) use record::{Access, Asked, Given};
 pub(crate) use room::Room;
-pub(crate) use view::{is_own, views_for};
+pub(crate) use view::{is_own, told_to};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tidegate_proto::{statement::GrantId, time::UnixTime};
+use tidegate_proto::{api::turn::Turn, entropy::Entropy, statement::GrantId, time::UnixTime};
 use tokio::sync::watch;
 
 use crate::{
@@ -41,11 +42,28 @@ pub(crate) struct Accesses {
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Counts changes.
     changed: watch::Sender<u64>,
+    /// Drawn at the start, and how often all were looked at since: no two lists that are told have the same turn.
+    run: u64,
+    looks: AtomicU64,
+}
+
+/// How everything stood at one moment, and which moment that was.
+pub(crate) struct Moment<T> {
+    pub(crate) turn: Turn,
+    pub(crate) all: Vec<Arc<Access>>,
+    /// What else was read then.
+    pub(crate) beside: T,
 }
 
 impl Accesses {
     /// What the store has.
-    pub(crate) async fn load(store: &dyn Store, now: UnixTime) -> Result<Self, StoreError> {
+    pub(crate) async fn load(
+        store: &dyn Store,
+        entropy: &dyn Entropy,
+        now: UnixTime,
+    ) -> Result<Self, StoreError> {
+        let mut run = [0; 8];
+        entropy.fill(&mut run);
         let (mut all, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for doc in store.accesses(now).await? {
             if let Ok(access) = serde_json::from_str::<Access>(&doc.doc) {
@@ -63,6 +81,7 @@ impl Accesses {
         Ok(Self {
             all: Mutex::new(all),
             unreadable,
+            run: u64::from_be_bytes(run),
             ..Self::default()
         })
     }
@@ -73,6 +92,21 @@ impl Accesses {
 
     pub(crate) fn all(&self) -> Vec<Arc<Access>> {
         self.lock().values().cloned().collect()
+    }
+
+    /// All, to be told, with what `beside` reads in the same moment: a later turn never shows an older state of either.
+    pub(crate) fn moment<T>(&self, beside: impl FnOnce() -> T) -> Moment<T> {
+        let all = self.lock();
+        // The lock orders it; the count is all that others read.
+        let number = self.looks.fetch_add(1, Ordering::Relaxed);
+        Moment {
+            turn: Turn {
+                run: self.run,
+                number,
+            },
+            all: all.values().cloned().collect(),
+            beside: beside(),
+        }
     }
 
     /// Keeps a new one, or the next version of one, and tells all who listen.

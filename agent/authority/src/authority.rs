@@ -109,7 +109,7 @@ impl Authority {
         let in_force = InForce::take(bundle, &config.anchor, &keys, &*store, now).await?;
         let signs = make_signs(&keys, &in_force, &*store, now).await?;
         let shut_out = pseudonyms_shut_out(&config.anchor, &keys, &*store, now).await?;
-        let accesses = Accesses::load(&*store, now).await?;
+        let accesses = Accesses::load(&*store, &*entropy, now).await?;
         let core = Arc::new(Core {
             anchor: config.anchor,
             keys,

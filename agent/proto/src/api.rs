@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod devices;
+pub mod turn;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,7 @@ pub mod event {
     pub const SHUT_OUT: &str = "shut-out";
     /// The data is a JSON list of [`super::devices::Introduction`]: all that concern the listener. Sent when it is not empty, and on change.
     pub const INTRODUCTIONS: &str = "introductions";
-    /// For agents. The data is a JSON list of [`super::access::RequestView`]: all that concern the listener. Sent when it is not empty, and on change.
+    /// For agents. The data is a JSON list of [`super::access::RequestView`]: all that concern the listener; the id is its [`super::turn::Turn`]. Sent when it is not empty, and on change.
     pub const ACCESS: &str = "access";
     /// For outlets. The data is [`super::access::GrantNews`] about the services that the outlet serves. Sent when it is not empty, and on change.
     pub const GRANTS: &str = "grants";

@@ -1,5 +1,5 @@
 //! Server-sent events, as the authority sends them: bytes in, events out (WHATWG HTML, section 9.2).
-//! Only `event` and `data` matter here, and every length is bounded; a stream that exceeds a bound is not read on.
+//! Only `event`, `data` and `id` matter here, an id for its own event alone, and every length is bounded; a stream that exceeds a bound is not read on.
 
 /// The longest line, in bytes; a beacon is one line.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -10,6 +10,8 @@ pub struct ServerEvent {
     /// `message` when the stream names none.
     pub name: String,
     pub data: String,
+    /// Empty where the stream says none.
+    pub id: String,
 }
 
 /// Why a stream is not read on.
@@ -27,6 +29,7 @@ pub struct EventParser {
     line: Vec<u8>,
     name: String,
     data: Option<String>,
+    id: String,
     /// The line before ended with CR: a LF now belongs to it.
     after_cr: bool,
 }
@@ -61,6 +64,7 @@ impl EventParser {
         match field {
             "event" => value.clone_into(&mut self.name),
             "data" => self.add_data(value)?,
+            "id" => value.clone_into(&mut self.id),
             _ => {}
         }
         Ok(None)
@@ -79,14 +83,14 @@ impl EventParser {
     }
 
     fn dispatch(&mut self) -> Option<ServerEvent> {
-        let name = std::mem::take(&mut self.name);
+        let (name, id) = (std::mem::take(&mut self.name), std::mem::take(&mut self.id));
         let data = self.data.take()?;
         let name = if name.is_empty() {
             "message".to_owned()
         } else {
             name
         };
-        Some(ServerEvent { name, data })
+        Some(ServerEvent { name, data, id })
     }
 }
 
@@ -95,20 +99,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn event(name: &str, data: &str) -> ServerEvent {
+    fn event(name: &str, data: &str, id: &str) -> ServerEvent {
         ServerEvent {
             name: name.into(),
             data: data.into(),
+            id: id.into(),
         }
     }
 
     #[test]
     fn reads_the_same_events_however_the_bytes_are_cut() {
-        let stream = b": hello\r\n\r\nevent: beacon\ndata: a.b.c\n\nevent:changed\r\ndata\r\rdata:x\ndata: y\nid: 7\n\n";
+        let stream = b": hello\r\n\r\nevent: beacon\ndata: a.b.c\n\nevent:changed\r\ndata\r\rdata:x\ndata: y\nid: 7\n\ndata: z\n\n";
         let expected = [
-            event("beacon", "a.b.c"),
-            event("changed", ""),
-            event("message", "x\ny"),
+            event("beacon", "a.b.c", ""),
+            event("changed", "", ""),
+            event("message", "x\ny", "7"),
+            event("message", "z", ""),
         ];
 
         for size in 1..stream.len() {

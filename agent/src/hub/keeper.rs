@@ -11,6 +11,7 @@ use tidegate_proto::api::{CredentialAnswer, CredentialRequest, event};
 use tidegate_proto::auth::prove;
 use tidegate_proto::identity::{NoiseSecret, SigningKey, VerifyKey};
 use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::sse::ServerEvent;
 use tidegate_proto::statement::{
     Beacon, Credential, DeviceChain, IdpStatement, Statement, StatementError,
 };
@@ -319,7 +320,7 @@ impl HubKeeper {
                             }
                             Sign::None => {}
                         },
-                        event::ACCESS => self.requested(&event.data).await,
+                        event::ACCESS => self.requested(&event).await,
                         event::INTRODUCTIONS => self.introduced(&event.data).await,
                         _ => {}
                     }
@@ -349,9 +350,10 @@ impl HubKeeper {
         }
     }
 
-    async fn requested(&self, data: &str) {
-        match serde_json::from_str(data) {
-            Ok(requests) => self.report(HubReport::Requests(requests)).await,
+    async fn requested(&self, event: &ServerEvent) {
+        let turn = event.id.parse().ok();
+        match serde_json::from_str(&event.data) {
+            Ok(requests) => self.report(HubReport::Requests(turn, requests)).await,
             Err(_) => tracing::warn!("requests could not be read"),
         }
     }

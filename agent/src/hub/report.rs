@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::api::access::RequestView;
 use tidegate_proto::api::devices::{DeviceInfo, Introduction};
+use tidegate_proto::api::turn::Turn;
 use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::statement::IdpStatement;
@@ -23,8 +24,8 @@ pub(crate) enum HubReport {
     Withheld(Problem),
     /// New devices of the person that ask to be let in.
     Introductions(Vec<Introduction>),
-    /// Requests for access that concern the person.
-    Requests(Vec<RequestView>),
+    /// Requests for access that concern the person, and where that list stands among those that were said.
+    Requests(Option<Turn>, Vec<RequestView>),
     /// The person's devices.
     Devices(Vec<DeviceInfo>),
     /// To be kept on disk.

@@ -2,6 +2,7 @@
 //! Whoever ordered it is answered when the hub has: only then is it known whether anybody was asked.
 
 pub(super) mod ending;
+pub(super) mod order;
 pub(super) mod standing;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::span;
 use tidegate_proto::statement::{AccessRequest, Extent, GrantId};
 use tidegate_proto::time::{SKEW, UnixTime};
+
+use order::AskedAt;
 
 use super::orders::{Answered, TaskNews, TaskReport};
 use super::owner::Owner;
@@ -30,6 +33,8 @@ pub(crate) struct Asked {
     pub(super) answer: Option<Answered>,
     /// What was fetched.
     pub(super) fetched: Option<GrantId>,
+    /// When the hub was asked.
+    pub(super) asked: AskedAt,
 }
 
 impl Owner {
@@ -76,6 +81,8 @@ impl Owner {
         answer: Option<Answered>,
         fetched: Option<GrantId>,
     ) {
+        let home = self.state.home.as_ref();
+        let asked = home.map(|home| home.heard.asks()).unwrap_or_default();
         let reports = self.tools.task_reports.clone();
         self.farewells.spawn(async move {
             let result = clerk.call(act).await;
@@ -83,6 +90,7 @@ impl Owner {
                 result,
                 answer,
                 fetched,
+                asked,
             }));
             let _ = reports.send(TaskReport { attempt: 0, news }).await;
         });
@@ -249,7 +257,10 @@ impl Owner {
     pub(super) fn on_asked(&mut self, asked: Asked) {
         let result = match asked.result {
             Ok(AccessAnswer {
-                requests, grant, ..
+                requests,
+                grant,
+                turn,
+                ..
             }) => {
                 if let (Some(id), Some(grant), Some(home)) =
                     (asked.fetched, grant, &mut self.state.home)
@@ -259,7 +270,7 @@ impl Owner {
                         home.held.insert(id, Arc::new(grant));
                     }
                 }
-                self.on_requests(requests);
+                self.on_requests(requests, |heard| heard.takes_answer(turn, asked.asked));
                 Ok(())
             }
             Err(problem) => {

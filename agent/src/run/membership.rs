@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tidegate_proto::identity::SigningKey;
 
+use super::access::order::Heard;
 use super::account::Input;
 use super::owner::Owner;
 use super::state::Home;
@@ -88,6 +89,7 @@ impl Owner {
             devices: Vec::new(),
             requests: Requests::default(),
             asked: Vec::new(),
+            heard: Heard::default(),
             askable: Vec::new(),
             held: BTreeMap::new(),
             fetching: BTreeSet::new(),

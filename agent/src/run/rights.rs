@@ -69,7 +69,9 @@ impl Owner {
             HubReport::Granted(access) => self.happens(Input::Granted(access)).await,
             HubReport::Withheld(why) => self.happens(Input::Withheld(why)).await,
             HubReport::Introductions(seen) => self.on_introductions(seen),
-            HubReport::Requests(requests) => self.on_requests(requests),
+            HubReport::Requests(turn, requests) => {
+                self.on_requests(requests, |heard| heard.takes_event(turn));
+            }
             HubReport::Devices(devices) => self.on_devices(Ok(devices)),
             HubReport::Learned(learned) => self.learned(*learned),
             HubReport::Ended(problem) => self.happens(Input::Ended(problem)).await,
@@ -156,6 +158,7 @@ impl Owner {
             home.requests.clear();
             home.devices.clear();
             home.asked.clear();
+            home.heard.forget();
             home.askable.clear();
             home.held.clear();
             home.fetching.clear();

@@ -15,6 +15,7 @@ use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::access::order::Heard;
 use super::access::standing::Told;
 use super::account::Account;
 use super::door::DoorHandle;
@@ -77,6 +78,8 @@ pub(super) struct Home {
     pub(super) requests: Requests,
     /// Requests for access that concern the person, as the hub said last.
     pub(super) asked: Vec<Told>,
+    /// Which of its lists that was.
+    pub(super) heard: Heard,
     pub(super) askable: Vec<Askable>,
     /// What was granted to this device, to present it.
     pub(super) held: BTreeMap<GrantId, Arc<Grant>>,

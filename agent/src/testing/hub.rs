@@ -116,6 +116,8 @@ pub(crate) struct Inner {
     pub(crate) refuse: Mutex<Option<Code>>,
     /// Of the credentials that are given.
     pub(crate) epoch: AtomicU64,
+    /// What it answers about access, and when it is told to.
+    pub(crate) about_access: Mutex<VecDeque<oneshot::Receiver<String>>>,
     events: broadcast::Sender<(&'static str, String)>,
     pub(crate) count: watch::Sender<Count>,
     tokens: Mutex<VecDeque<CircuitToken>>,
@@ -149,6 +151,7 @@ impl Hub {
             services: Mutex::default(),
             refuse: Mutex::default(),
             epoch: AtomicU64::default(),
+            about_access: Mutex::default(),
             events: broadcast::Sender::new(64),
             count: watch::Sender::default(),
             tokens: Mutex::default(),
@@ -200,6 +203,13 @@ impl Hub {
 
     pub(crate) fn say(&self, event: &'static str, data: String) {
         let _ = self.inner.events.send((event, data));
+    }
+
+    /// Its next answer about access, which it gives when it is told what.
+    pub(crate) fn answers_about_access(&self) -> oneshot::Sender<String> {
+        let (say, said) = oneshot::channel();
+        self.inner.about_access.lock().unwrap().push_back(said);
+        say
     }
 
     pub(crate) fn count(&self) -> Count {
@@ -339,6 +349,10 @@ async fn answer(
                 return std::future::pending().await;
             }
             answer
+        }
+        path::ACCESS => {
+            let next = inner.about_access.lock().unwrap().pop_front();
+            whole(200, next.unwrap().await.unwrap())
         }
         path::EVENTS => {
             let events = inner.events.subscribe();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tidegate_proto::{
     api::access::{MAX_VIEWS, NamedAt, RequestView},
+    api::turn::Turn,
     grant::is_one_person,
     names::ServiceName,
     principal::Principal,
@@ -14,8 +15,8 @@ use tidegate_proto::{
     time::UnixTime,
 };
 
-use super::Access;
-use crate::in_force::InForce;
+use super::{Access, Moment};
+use crate::{core::Core, in_force::InForce};
 
 /// Bytes of a list, at most: an event holds no more. What must be in it may use all of them, the rest leaves room.
 const MOST_BYTES: usize = 60 * 1024;
@@ -36,8 +37,31 @@ enum Rank {
     Other,
 }
 
+/// What somebody is told, and when.
+pub(crate) struct ToldTo {
+    pub(crate) turn: Turn,
+    pub(crate) now: UnixTime,
+    pub(crate) all: Vec<Arc<Access>>,
+    pub(crate) requests: Vec<RequestView>,
+}
+
+/// How things are now for this person: requests, rules and the time are of one moment.
+pub(crate) fn told_to(core: &Core, who: &Principal) -> ToldTo {
+    let Moment { turn, all, beside } = core
+        .accesses
+        .moment(|| (core.in_force.borrow().clone(), core.now()));
+    let (in_force, now) = beside;
+    let requests = views_for(&all, who, &in_force, now);
+    ToldTo {
+        turn,
+        now,
+        all,
+        requests,
+    }
+}
+
 /// Those that concern this person.
-pub(crate) fn views_for(
+fn views_for(
     all: &[Arc<Access>],
     who: &Principal,
     in_force: &InForce,

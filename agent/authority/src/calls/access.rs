@@ -21,7 +21,7 @@ use tidegate_proto::{
 
 use super::{Answer, Connection, Shared, Strict};
 use crate::{
-    access::{Access, is_own, views_for},
+    access::{Access, is_own, told_to},
     core::Core,
     in_force::InForce,
     refusal::Refusal,
@@ -111,10 +111,11 @@ impl Desk {
             AccessAct::Deny { id, because } => self.deny(id, &because).await?,
             AccessAct::TakeBack { id, because } => self.take_back(id, &because).await?,
         }
-        let all = self.core.accesses.all();
+        let told = told_to(&self.core, &self.who);
         Ok(AccessAnswer {
             id,
-            requests: views_for(&all, &self.who, &self.in_force, self.core.now()),
+            turn: Some(told.turn),
+            requests: told.requests,
             grant,
         })
     }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use super::{Connection, Shared};
 use crate::{
-    access::{Told, views_for},
+    access::{Told, told_to},
     caller::{Caller, Who},
     core::Core,
     in_force::InForce,
@@ -65,7 +65,7 @@ struct Listener {
     shut_out: watch::Receiver<Arc<BTreeSet<String>>>,
     accesses: watch::Receiver<u64>,
     /// What an agent was told about access last, and when time will have changed that.
-    told: Option<Bytes>,
+    told: Option<String>,
     look_again: UnixTime,
     /// What an outlet was told about grants.
     news: Told,
@@ -173,18 +173,19 @@ impl Listener {
     }
 
     fn views(&mut self, principal: &Principal) -> Option<Bytes> {
-        let (all, now) = (self.core.accesses.all(), self.core.now());
-        let in_force = self.core.in_force.borrow().clone();
-        let turns = all.iter().filter_map(|access| access.turns(now)).min();
+        let told = told_to(&self.core, principal);
+        let now = told.now;
+        let turns = told.all.iter().filter_map(|access| access.turns(now)).min();
         let by_rules = now.plus(RULES_AGAIN);
         self.look_again = turns.map_or(by_rules, |at| at.min(by_rules));
-        let views = views_for(&all, principal, &in_force, now);
-        let event = line(event::ACCESS, &serde_json::to_string(&views).ok()?);
-        if self.told.as_ref() == Some(&event) || (self.told.is_none() && views.is_empty()) {
+        let data = serde_json::to_string(&told.requests).ok()?;
+        if self.told.as_ref() == Some(&data) || (self.told.is_none() && told.requests.is_empty()) {
             return None;
         }
-        self.told = Some(event.clone());
-        Some(event)
+        let (name, turn) = (event::ACCESS, told.turn);
+        let event = format!("id: {turn}\nevent: {name}\ndata: {data}\n\n");
+        self.told = Some(data);
+        Some(event.into())
     }
 
     /// What the outlet was not told yet on this connection, a piece at a time.

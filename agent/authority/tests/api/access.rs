@@ -17,6 +17,7 @@ use tidegate_proto::{
             AccessAct, AccessAnswer, AccessCall, FirstUse, GrantNews, RequestState, RequestView,
         },
         event, path,
+        turn::Turn,
     },
     auth::prove,
     event::EventKind,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes;
+use super::{bytes, turn::Turn};
 use crate::{
     grant::Grant,
     identity::VerifyKey,
@@ -75,6 +75,9 @@ pub struct AccessAnswer {
     /// The request that the call was about, if it was about one: which one an `Ask` became, merged or new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<GrantId>,
+    /// Where this list stands among all that the authority has said; one that does not say is believed as it comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// All that concern the caller.
     pub requests: Vec<RequestView>,
     /// For `Fetch`.

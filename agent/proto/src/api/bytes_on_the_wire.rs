@@ -14,6 +14,7 @@ use super::{
         DeviceInfo, DevicesAnswer, DevicesRequest, InquiryRequest, Introduction, IntroductionEnd,
         IntroductionRequest, IntroductionStep, Revealed, Sponsor, Step,
     },
+    turn::Turn,
     *,
 };
 use crate::{
@@ -27,6 +28,10 @@ use crate::{
     wire::chain::OutletChain,
 };
 
+const TURN: Turn = Turn {
+    run: 0x0123_4567_89ab_cdef,
+    number: 7,
+};
 const GRANT: GrantId = StatementHash([8; 32]);
 
 /// The bodies, one a line, each under its name.
@@ -420,6 +425,7 @@ fn every_word_about_access_is_these_bytes() {
     for state in states() {
         let answer = AccessAnswer {
             id: None,
+            turn: Some(TURN),
             requests: vec![view(state)],
             grant: None,
         };
@@ -427,6 +433,7 @@ fn every_word_about_access_is_these_bytes() {
     }
     let fetched = AccessAnswer {
         id: Some(GRANT),
+        turn: None,
         requests: vec![],
         grant: Some(grant()),
     };

@@ -14,6 +14,7 @@ use tidegate_proto::time::UnixTime;
 
 use super::super::owner::Owner;
 use super::super::state::Home;
+use super::order::Heard;
 use crate::circuit::Ask;
 
 /// A grant with less left than this gives way to a newer one, in seconds: running programs are carried over.
@@ -85,12 +86,20 @@ impl Told {
 }
 
 impl Owner {
-    /// The hub says how things are.
-    pub(in crate::run) fn on_requests(&mut self, requests: Vec<RequestView>) {
+    /// The hub says how things are, or how they were before what it has said already: then `takes` says no.
+    pub(in crate::run) fn on_requests(
+        &mut self,
+        requests: Vec<RequestView>,
+        takes: impl FnOnce(&mut Heard) -> bool,
+    ) {
         let now = self.tools.kit.clock.now();
         let Some(home) = &mut self.state.home else {
             return;
         };
+        if !takes(&mut home.heard) {
+            tracing::info!("an older list of requests was left");
+            return self.settle_asks();
+        }
         let org = &home.membership.org;
         let told = requests.into_iter();
         let told = told.filter_map(|view| Told::of(view, org, now)).collect();

@@ -263,3 +263,31 @@ async fn the_rules_of_the_approval_say_how_many_must_approve() {
     assert!(matches!(two.state, RequestState::Granted { .. }));
     stage.end().await;
 }
+
+#[tokio::test]
+async fn what_is_said_later_has_a_later_turn_however_it_is_said() {
+    let stage = Stage::new().await;
+    let ana = person(&stage, "ana", "analysts").await;
+    let mut at_ana = ana.events(&stage).await;
+    let request = ana.request(&stage, "r1").sign(&ana.device.identity);
+
+    let asked = ana.call(&stage, AccessAct::Ask { request }).await.unwrap();
+    let event = loop {
+        let event = at_ana.next().await.unwrap();
+        if event.name == event::ACCESS {
+            break event;
+        }
+    };
+    let looked = ana.call(&stage, AccessAct::Look {}).await.unwrap();
+    let of_event: Turn = event.id.parse().unwrap();
+    let (first, last) = (asked.turn.unwrap(), looked.turn.unwrap());
+    drop(at_ana);
+    let stage = stage.restart().await;
+    let after = ana.call(&stage, AccessAct::Look {}).await.unwrap();
+
+    // The event comes by itself: beside the answer, in either order.
+    assert!(first != of_event && first.is_before(last) && of_event.is_before(last));
+    assert_eq!(event.data, serde_json::to_string(&asked.requests).unwrap());
+    assert_ne!(after.turn.unwrap().run, last.run, "started again");
+    stage.end().await;
+}
