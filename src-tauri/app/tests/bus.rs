@@ -105,6 +105,75 @@ async fn a_panel_that_only_restarts_is_no_news() {
     watching.abort();
 }
 
+/// A watcher that takes icons, and says whether anybody draws them.
+struct Watcher {
+    has_host: bool,
+}
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Watcher {
+    // Panels say it by signals, not as a changed property.
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn is_status_notifier_host_registered(&self) -> bool {
+        self.has_host
+    }
+}
+
+const WATCHER: &str = "/StatusNotifierWatcher";
+
+async fn watcher(bus: &Bus, has_host: bool) -> Connection {
+    let watcher = bus.builder().name(TRAY_HOST).unwrap();
+    let watcher = watcher.serve_at(WATCHER, Watcher { has_host }).unwrap();
+    watcher.build().await.unwrap()
+}
+
+async fn host_is(watcher: &Connection, there: bool) {
+    let served = watcher.object_server();
+    let served = served.interface::<_, Watcher>(WATCHER).await.unwrap();
+    served.get_mut().await.has_host = there;
+    let said = match there {
+        true => "StatusNotifierHostRegistered",
+        false => "StatusNotifierHostUnregistered",
+    };
+    let nobody = None::<&str>;
+    watcher
+        .emit_signal(nobody, WATCHER, TRAY_HOST, said, &())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_watcher_without_a_host_is_no_tray_until_somebody_draws_icons() {
+    let (bus, notes) = (Bus::start(), tempfile::tempdir().unwrap());
+    let watcher = watcher(&bus, false).await;
+    let (mut told, watching) = watching(&bus, &notes).await;
+    assert_eq!(next(&mut told).await, Input::NoTray { news: true });
+
+    host_is(&watcher, true).await;
+    assert_eq!(next(&mut told).await, Input::TrayIsThere);
+    host_is(&watcher, false).await;
+    assert_eq!(next(&mut told).await, Input::NoTray { news: false });
+    host_is(&watcher, true).await;
+    assert_eq!(next(&mut told).await, Input::TrayIsThere);
+
+    watching.abort();
+}
+
+#[tokio::test]
+async fn a_host_that_only_restarts_is_no_news() {
+    let (bus, notes) = (Bus::start(), tempfile::tempdir().unwrap());
+    let watcher = watcher(&bus, true).await;
+    let (mut told, watching) = watching(&bus, &notes).await;
+    assert_eq!(next(&mut told).await, Input::TrayIsThere);
+
+    host_is(&watcher, false).await;
+    host_is(&watcher, true).await;
+    let said = timeout(Duration::from_secs(4), told.recv()).await;
+
+    assert!(said.is_err(), "{said:?}");
+    watching.abort();
+}
+
 /// A session manager as GNOME's: it knows its clients by a path, and tells each by itself.
 struct Manager(mpsc::Sender<String>);
 
