@@ -1,5 +1,6 @@
 //! No is said at once: what outlet or relay refuse reaches the program and the snapshot within 250 ms.
-//! The bar is on what the agent adds, on a machine that does other things too: the best of five tries counts.
+//! The bar is on what the agent adds, on a machine that does other things too: all five tries must be refused with the code,
+//! and the median of each way counts.
 //! What is not said at all has a bound too.
 
 use std::time::{Duration, Instant};
@@ -39,15 +40,17 @@ async fn refused(outlet: Outlet, code: Code) -> (Duration, Duration) {
 }
 
 async fn is_known_at_once(outlet: Outlet, code: Code) {
-    let mut best = (Duration::MAX, Duration::MAX);
+    let (mut program, mut snapshot) = (Vec::new(), Vec::new());
     for _ in 0..TRIES {
-        let (program, snapshot) = refused(outlet, code).await;
-        best = (best.0.min(program), best.1.min(snapshot));
-        if best.0 < AT_ONCE && best.1 < AT_ONCE {
-            return;
-        }
+        let took = refused(outlet, code).await;
+        program.push(took.0);
+        snapshot.push(took.1);
     }
-    panic!("{code} was known to program and snapshot after {best:?}");
+    for (way, mut took) in [("program", program), ("snapshot", snapshot)] {
+        took.sort();
+        let median = took[took.len() / 2];
+        assert!(median < AT_ONCE, "{code} reached the {way} after {took:?}");
+    }
 }
 
 #[tokio::test]
