@@ -255,6 +255,48 @@ fn following_prints_one_object_a_line_and_says_when_the_agent_has_ended() {
     assert_eq!(followed.status.code(), Some(5));
 }
 
+/// Tells whoever asks that the hub went away this moment, and then nothing.
+fn loses_its_hub(client: UnixStream) {
+    let mut client = BufReader::new(client);
+    let mut asked = String::new();
+    while client.read_line(&mut asked).is_ok_and(|bytes| bytes > 0) {
+        let mut snapshot = with_warehouse(ServiceState::Idle);
+        let away = Problem::new(Code::HubUnreachable).since(tidegate_link::now());
+        snapshot.orgs[0].problems.push(away);
+        let reply = json!({ "snapshot": snapshot });
+        writeln!(client.get_mut(), "{reply}").unwrap();
+    }
+}
+
+#[test]
+fn a_problem_that_lasts_is_told_although_nothing_else_changes() {
+    let home = Home::new();
+    let dir = home.path().join("run/tidegate");
+    fs::create_dir_all(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+    let listener = UnixListener::bind(dir.join("agent.sock")).unwrap();
+    let mut follow = home.command(&["status", "--follow", "--json"]);
+    let mut follow = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
+
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            std::thread::spawn(move || loses_its_hub(client));
+        }
+    });
+    let lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    let told: Vec<Value> = lines
+        .take(2)
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect();
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+
+    assert_eq!(told[0]["status"]["problems"], json!([]));
+    assert_eq!(told[1]["event"], "problem");
+    assert_eq!(told[1]["problem"]["code"], "TG-1001");
+}
+
 #[test]
 fn connecting_prints_every_form_and_disconnecting_says_what() {
     let home = Home::new();

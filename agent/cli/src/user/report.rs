@@ -9,7 +9,8 @@ use tidegate_agent::{
     AccountView, ConnectStep, Follower, Form, GrantHere, HubState, KeyHome, NameOf, OrgName,
     OrgSnapshot, Problem, ServiceKind, ServiceState, ServiceView, SignInStep, Snapshot, words,
 };
-use tidegate_proto::problem::{Actor, Severity, shown};
+use tidegate_proto::problem::{Actor, Severity};
+use tidegate_proto::time::UnixTime;
 
 /// Counts up when a field is taken away or changes its meaning; new ones come without.
 pub(crate) const VERSION: u32 = 1;
@@ -145,14 +146,12 @@ pub(crate) struct Done {
 impl Status {
     /// Without problems that another one explains or that may yet go away by themselves.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let now = tidegate_link::now();
+        Self::at(snapshot, tidegate_link::now())
+    }
+
+    /// As it is then: the window and the tray show these problems too, and no others.
+    fn at(snapshot: &Snapshot, now: UnixTime) -> Self {
         let services = snapshot.services();
-        let here = shown(&snapshot.problems, now).into_iter();
-        let here = here.map(|problem| (None, problem));
-        let there = snapshot.orgs.iter().flat_map(|org| {
-            let named = move |problem| (Some(&org.name), problem);
-            shown(&org.problems, now).into_iter().map(named)
-        });
         Self {
             version: VERSION,
             joining: snapshot.joining,
@@ -166,8 +165,9 @@ impl Status {
             services: services
                 .map(|(org, service)| Service::of(&org.name, service))
                 .collect(),
-            problems: here
-                .chain(there)
+            problems: snapshot
+                .shown(now)
+                .into_iter()
                 .map(|(org, problem)| Trouble::of(org, problem))
                 .collect(),
         }
@@ -335,5 +335,49 @@ impl Trouble {
             cause: words.cause.to_string(),
             next: words.next.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_agent::{Code, UnixTime};
+
+    use super::*;
+    use crate::user::samples::two_orgs;
+
+    #[test]
+    fn what_is_wrong_with_the_computer_explains_what_is_wrong_with_an_org_as_in_the_window() {
+        let now = UnixTime(1_000_000);
+        let long = |code| Problem::new(code).since(UnixTime(0));
+        let mut snapshot = two_orgs();
+        snapshot.problems = vec![long(Code::ClockOff)];
+        snapshot.orgs[0].problems = vec![long(Code::HubUnreachable), long(Code::HubNotTrusted)];
+        snapshot.orgs[1].problems = vec![
+            long(Code::KillSwitch),
+            Problem::new(Code::HubBusy).since(now),
+        ];
+        let told = |snapshot: &Snapshot| {
+            let problems = Status::at(snapshot, now).problems.into_iter();
+            let one = |trouble: Trouble| (trouble.org.unwrap_or_default(), trouble.code);
+            problems.map(one).collect::<Vec<_>>()
+        };
+
+        let with_the_clock = told(&snapshot);
+        let here = std::mem::take(&mut snapshot.problems);
+        let without = told(&snapshot);
+
+        let of = |org: &str, code: Code| (org.to_owned(), code.to_string());
+        assert_eq!(
+            with_the_clock,
+            [of("", here[0].code), of("beta", Code::KillSwitch)]
+        );
+        assert_eq!(
+            without,
+            [
+                of("acme", Code::HubUnreachable),
+                of("acme", Code::HubNotTrusted),
+                of("beta", Code::KillSwitch)
+            ]
+        );
     }
 }

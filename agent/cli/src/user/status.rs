@@ -1,10 +1,13 @@
 //! `tidegate status`: says what the agent holds open.
 //! A table for people; with `--json` everything, which is what scripts should read; with `--follow` each change as it comes.
 
+use std::time::Duration;
+
 use tidegate_agent::{AccountView, HubState, OrgSnapshot, Snapshot};
 use tidegate_link::now;
-use tidegate_proto::problem::Code;
+use tidegate_proto::problem::{Code, next_shown};
 use tidegate_proto::time::UnixTime;
+use tokio::time::sleep;
 
 use super::events::{Event, Line, between};
 use super::ls::{left, services_table};
@@ -56,37 +59,52 @@ impl Status {
     async fn follow(&self, mut watch: Watch) -> Result<(), Failure> {
         let mut signals = Signals::listen()
             .map_err(|error| Failure::internal("signals cannot be heard", &error))?;
-        let mut before: Option<Report> = None;
+        let mut told: Option<(Snapshot, Report)> = None;
         loop {
-            let snapshot = tokio::select! {
-                snapshot = watch.next() => snapshot,
-                signal = signals.next() => match signal {
-                    Signal::End => return Ok(()),
-                    Signal::Reload => continue,
-                },
-                () = reader_gone() => return Ok(()),
+            let mut next = std::pin::pin!(watch.next());
+            let snapshot = loop {
+                tokio::select! {
+                    snapshot = &mut next => break snapshot,
+                    signal = signals.next() => match signal {
+                        Signal::End => return Ok(()),
+                        Signal::Reload => {}
+                    },
+                    () = reader_gone() => return Ok(()),
+                    // Time passes between snapshots: what may have gone away by itself has not.
+                    () = one_more_is_shown(told.as_ref()) => if let Some((snapshot, before)) = &mut told {
+                        *before = self.changes(Some(before), snapshot)?;
+                    },
+                }
             };
-            let snapshot = match snapshot {
-                Ok(snapshot) => snapshot,
+            match snapshot {
+                Ok(snapshot) => {
+                    let before = told.as_ref().map(|(_, report)| report);
+                    let after = self.changes(before, &snapshot)?;
+                    told = Some((snapshot, after));
+                }
                 Err(failure) => {
                     self.tell(Event::Ended)?;
                     return Err(failure);
                 }
-            };
-            let after = Report::of(&snapshot);
-            match &before {
-                Some(before) => {
-                    for event in between(before, &after) {
-                        self.tell(event)?;
-                    }
-                }
-                None if self.out.json => self.tell(Event::Status {
-                    status: Box::new(after.clone()),
-                })?,
-                None => data(&page(&snapshot, &after.problems, Screen::out(), now())),
             }
-            before = Some(after);
         }
+    }
+
+    /// Says what is different now; the first time how everything is.
+    fn changes(&self, before: Option<&Report>, snapshot: &Snapshot) -> Result<Report, Failure> {
+        let after = Report::of(snapshot);
+        match before {
+            Some(before) => {
+                for event in between(before, &after) {
+                    self.tell(event)?;
+                }
+            }
+            None if self.out.json => self.tell(Event::Status {
+                status: Box::new(after.clone()),
+            })?,
+            None => data(&page(snapshot, &after.problems, Screen::out(), now())),
+        }
+        Ok(after)
     }
 
     fn tell(&self, event: Event) -> Result<(), Failure> {
@@ -96,6 +114,15 @@ impl Status {
         }
         data(&sentence(&event));
         Ok(())
+    }
+}
+
+/// Waits until a problem that is there already is old enough to be shown.
+async fn one_more_is_shown(told: Option<&(Snapshot, Report)>) {
+    let wait = told.and_then(|(snapshot, _)| next_shown(snapshot.all_problems(), now()));
+    match wait {
+        Some(seconds) => sleep(Duration::from_secs(seconds)).await,
+        None => std::future::pending().await,
     }
 }
 

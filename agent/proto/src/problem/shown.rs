@@ -129,6 +129,18 @@ mod tests {
             .collect()
     }
 
+    /// Window, tray, `tidegate status` and the events of it: what is hidden behind what, in all of them.
+    #[test]
+    fn which_problem_explains_which() {
+        let explained = Code::ALL.iter().filter_map(|effect| {
+            let causes = Code::ALL.iter().filter(|cause| explains(**cause, *effect));
+            let causes: Vec<_> = causes.map(|cause| format!("{cause:?}")).collect();
+            (!causes.is_empty()).then(|| format!("{effect:?}: {}", causes.join(", ")))
+        });
+
+        insta::assert_snapshot!("explained", explained.collect::<Vec<_>>().join("\n"));
+    }
+
     #[test]
     fn a_hub_that_is_away_for_two_seconds_is_no_news() {
         let away = [Problem::new(Code::HubUnreachable).since(NOON)];
