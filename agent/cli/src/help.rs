@@ -117,6 +117,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_time_with_a_minus_is_told_what_fits() {
+        for verb in [
+            &["request", "vault", "--because", "x"][..],
+            &["approve", "Xy3f"],
+            &["grant", "extend", "Xy3f", "--because", "x"],
+        ] {
+            let words = ["tidegate"].iter().chain(verb).chain(&["--for", "-1h"]);
+            let error = command().try_get_matches_from(words).expect_err("a minus");
+            let said = mistaken(&error).to_string();
+
+            assert!(said.contains("such as 90m, 2h or 1h30m"), "{said}");
+            assert!(!said.contains("-- -1"), "{said}");
+        }
+    }
+
+    #[test]
     fn every_verb_is_in_one_group_and_on_the_page() {
         let command = command();
         let listed: Vec<_> = GROUPS.iter().flat_map(|(_, verbs)| *verbs).collect();

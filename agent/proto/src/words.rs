@@ -470,7 +470,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::ForeignProgram => [
             "Somebody else's program",
             "{program|A program} cannot use this connection because it does not run under your account.",
-            "If you did not expect this, tell your administrator.",
+            "If it is yours, start it under your account; if it is not, it was kept out and nothing needs to be done.",
         ],
         Code::ConfigWrong => [
             "Settings are wrong",

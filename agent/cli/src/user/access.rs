@@ -19,6 +19,7 @@ pub(crate) use asking::Request;
 pub(crate) use shapes::Requests as Answer;
 
 /// A length of time such as `2h`, in seconds.
+/// What begins with a minus comes here too: it is told what fits, and not how to get it past the parser.
 fn seconds(text: &str) -> Result<u64, String> {
     span::parse(text).map_err(|_| "write a length of time such as 90m, 2h or 1h30m".to_owned())
 }
@@ -65,7 +66,7 @@ pub(crate) struct Approve {
     #[arg(allow_hyphen_values = true)]
     id: String,
     /// For less time than was asked for.
-    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds, allow_hyphen_values = true)]
     seconds: Option<u64>,
     /// Only to read.
     #[arg(long)]
@@ -127,7 +128,7 @@ enum GrantVerb {
         #[arg(allow_hyphen_values = true)]
         id: String,
         /// For how long after that.
-        #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+        #[arg(long = "for", value_name = "TIME", value_parser = seconds, allow_hyphen_values = true)]
         seconds: Option<u64>,
         /// Why, in one line.
         #[arg(long, value_name = "REASON")]

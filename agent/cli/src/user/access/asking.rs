@@ -26,7 +26,7 @@ pub(crate) struct Request {
     /// The service: `warehouse`, or `acme/warehouse`.
     service: String,
     /// For how long, from the first use on; the usual time of the service if you do not say.
-    #[arg(long = "for", value_name = "TIME", value_parser = seconds)]
+    #[arg(long = "for", value_name = "TIME", value_parser = seconds, allow_hyphen_values = true)]
     seconds: Option<u64>,
     /// Why, in one line: whoever decides reads it, and it is kept on record.
     #[arg(long, value_name = "REASON")]
