@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -141,6 +141,19 @@ impl Window {
     /// When it does not appear.
     pub async fn shows(&self, id: &str) -> Outcome<()> {
         self.driver.find(&css(id), self.patience).await.map(drop)
+    }
+
+    /// # Errors
+    /// When it does not go away.
+    pub async fn lacks(&self, id: &str) -> Outcome<()> {
+        let until = Instant::now() + self.patience;
+        while self.has(id).await {
+            if Instant::now() > until {
+                return Err(Trouble::new(format!("{id} does not go away")));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Whether it is there right now.

@@ -1,6 +1,7 @@
 //! The café scene: the main job of Tidegate from an empty laptop to the first query and the closed door, on real parts.
 //! One file for each step. A step says on the terminal what it saw; what it did not see is an error.
 
+mod away;
 pub mod prepared;
 mod s1_stage;
 mod s2_first_start;
@@ -44,7 +45,7 @@ pub struct Desk {
 /// The step that failed, and what was seen instead.
 pub async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
-    let world = narrator
+    let mut world = narrator
         .step(
             "1. The stage is set",
             s1_stage::set(narrator, stage, |plan| plan.where_statements_are_recorded()),
@@ -63,6 +64,12 @@ pub async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "4. Her notebook reads the warehouse",
             s4_notebook::play(narrator, &world, &desk),
+        )
+        .await?;
+    narrator
+        .step(
+            "4b. The database is away for a moment",
+            away::play(narrator, &mut world, &desk),
         )
         .await?;
     narrator
