@@ -9,10 +9,15 @@ use crate::trouble::Outcome;
 
 /// Plays without a person; a success only if the play and every step of it went well.
 pub fn perform(play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -> ExitCode {
+    perform_in("tests/out", play)
+}
+
+/// The same with pictures in a folder of its own.
+pub fn perform_in(out: &str, play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let out = stage::checkout().map(|checkout| checkout.join("tests/out"));
+    let out = stage::checkout().map(|checkout| checkout.join(out));
     let (Ok(runtime), Ok(out)) = (runtime, out) else {
         return ExitCode::FAILURE;
     };

@@ -44,7 +44,14 @@ pub struct Desk {
 /// # Errors
 /// The step that failed, and what was seen instead.
 pub async fn play(narrator: &Narrator) -> Outcome<()> {
-    let stage = Stage::set()?;
+    play_on(narrator, Stage::set()?).await
+}
+
+/// The same on a stage that is already there.
+///
+/// # Errors
+/// As `play`.
+pub async fn play_on(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<()> {
     let mut world = narrator
         .step(
             "1. The stage is set",
