@@ -5,6 +5,7 @@ use crate::config::may_be_target;
 use crate::doctor::Look;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::permit::Permit;
@@ -14,6 +15,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// Most addresses of one name that are tried.
 const MOST: usize = 8;
+/// How long what a name resolved to is believed without asking again.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// By what right a target is dialled.
 #[allow(clippy::large_enum_variant)] // moved once on its way to be used up, never stored
@@ -38,6 +41,33 @@ pub struct Way<'a> {
     pub loopback_only: bool,
     /// For all addresses of the name together.
     pub limit: Duration,
+    /// Where what answered last is remembered for a moment; without it the name is asked for each time.
+    pub recent: Option<&'a Recent>,
+}
+
+/// What answered a moment ago under the name of one target, so that programs that come one after the other do not ask for it
+/// each time. Looked at like any other address before it is dialled, and forgotten when it does not answer.
+#[derive(Debug, Default)]
+pub struct Recent(Mutex<Option<Answered>>);
+
+#[derive(Debug)]
+struct Answered {
+    name: HubAddress,
+    at: SocketAddr,
+    resolved: Instant,
+}
+
+impl Recent {
+    /// What to try before the name is asked for.
+    fn first(&self, name: &HubAddress) -> Option<SocketAddr> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.take_if(|last| last.name != *name || last.resolved.elapsed() >= MOMENT);
+        last.as_ref().map(|last| last.at)
+    }
+
+    fn note(&self, answered: Option<Answered>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answered;
+    }
 }
 
 /// A connected socket.
@@ -94,17 +124,42 @@ pub async fn open(right: Right, way: &Way<'_>) -> Result<Opened, DialError> {
     Ok(Opened { socket, spent })
 }
 
-/// Every address gets its share of the time that is left: one that swallows packets must not hide the next.
 async fn dial_each(way: &Way<'_>) -> Result<TcpStream, DialError> {
     let until = Instant::now() + way.limit;
+    if let Some((recent, at)) = way.recent.and_then(|r| Some((r, r.first(way.address)?))) {
+        // It leaves half of the time for what the name says now.
+        let share = Instant::now() + way.limit / 2;
+        if let Ok((socket, _)) = dial_first(&[at], way, share).await {
+            return Ok(socket);
+        }
+        recent.note(None);
+    }
+    let resolved = Instant::now();
+    let (socket, at) = dial_first(&look_up(way, until).await?, way, until).await?;
+    if let Some(recent) = way.recent {
+        let name = way.address.clone();
+        recent.note(Some(Answered { name, at, resolved }));
+    }
+    Ok(socket)
+}
+
+async fn look_up(way: &Way<'_>, until: Instant) -> Result<Vec<SocketAddr>, DialError> {
     let name = (way.address.host(), way.address.port());
     let found = timeout_at(until, lookup_host(name))
         .await
         .map_err(|_| DialError::Silent)?;
-    let candidates: Vec<_> = found
+    Ok(found
         .map_err(|_| DialError::Unresolved)?
         .take(MOST)
-        .collect();
+        .collect())
+}
+
+/// Every address gets its share of the time that is left: one that swallows packets must not hide the next.
+async fn dial_first(
+    candidates: &[SocketAddr],
+    way: &Way<'_>,
+    until: Instant,
+) -> Result<(TcpStream, SocketAddr), DialError> {
     let mut failure = DialError::Unresolved;
     for (n, candidate) in candidates.iter().enumerate() {
         let others = u32::try_from(candidates.len() - n).unwrap_or(1);
@@ -113,7 +168,7 @@ async fn dial_each(way: &Way<'_>) -> Result<TcpStream, DialError> {
             .await
             .unwrap_or(Err(DialError::Silent))
         {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => return Ok((socket, *candidate)),
             Err(error) => failure = error,
         }
     }
@@ -149,6 +204,7 @@ mod tests {
                 address: &address,
                 loopback_only,
                 limit,
+                recent: None,
             },
         )
         .await
@@ -165,6 +221,7 @@ mod tests {
             address: &address,
             loopback_only: true,
             limit: Duration::from_secs(1),
+            recent: None,
         };
 
         assert!(open(Right::Ending(opened.spent), &way).await.is_ok());
@@ -202,5 +259,84 @@ mod tests {
         assert_eq!(closed.code(), Code::TargetClosed);
         let unknown = dialled("nowhere.invalid:1", false).await.err().unwrap();
         assert_eq!(unknown.code(), Code::TargetSilent);
+    }
+
+    fn answered(name: &str, at: SocketAddr, resolved: Instant) -> Recent {
+        let name = name.parse().unwrap();
+        Recent(Mutex::new(Some(Answered { name, at, resolved })))
+    }
+
+    async fn dialled_by(name: &str, recent: &Recent) -> Result<TcpStream, DialError> {
+        let right = Right::Portal(rehearsal::permit("00uana", 1, Purpose::Connect));
+        let way = Way {
+            address: &name.parse().unwrap(),
+            loopback_only: false,
+            limit: Duration::from_secs(2),
+            recent: Some(recent),
+        };
+        Ok(open(right, &way).await?.socket)
+    }
+
+    /// A name that nobody can look up: whoever is reached by it was remembered.
+    const NAME: &str = "nowhere.invalid:5432";
+
+    #[tokio::test]
+    async fn what_answered_a_moment_ago_is_dialled_without_asking_for_its_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let recent = Recent::default();
+        let name = format!("localhost:{}", at.port());
+
+        dialled_by(&name, &recent).await.unwrap();
+
+        assert_eq!(recent.first(&name.parse().unwrap()), Some(at));
+        let recent = answered(NAME, at, Instant::now());
+        let socket = dialled_by(NAME, &recent).await.unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), at);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_asked_for_again_after_a_moment_and_for_another_target() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let before = Instant::now().checked_sub(MOMENT).unwrap();
+
+        for recent in [
+            answered(NAME, at, before),
+            answered("elsewhere.invalid:5432", at, Instant::now()),
+            answered("nowhere.invalid:5433", at, Instant::now()),
+        ] {
+            let unknown = dialled_by(NAME, &recent).await.err();
+            assert_eq!(unknown, Some(DialError::Unresolved));
+            assert!(recent.0.lock().unwrap().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_answer_any_more_is_forgotten_and_its_name_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (was, name) = (
+            gone.local_addr().unwrap(),
+            format!("localhost:{}", at.port()),
+        );
+        drop(gone);
+        let recent = answered(&name, was, Instant::now());
+
+        let socket = dialled_by(&name, &recent).await.unwrap();
+
+        assert_eq!(socket.peer_addr().unwrap(), at);
+        assert_eq!(recent.first(&name.parse().unwrap()), Some(at));
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_is_looked_at_like_any_other_address() {
+        let metadata = "169.254.169.254:80".parse().unwrap();
+        let recent = answered(NAME, metadata, Instant::now());
+
+        let error = dialled_by(NAME, &recent).await.err();
+
+        assert_eq!(error, Some(DialError::Unresolved));
     }
 }

@@ -19,6 +19,7 @@ mod cancel;
 mod follow;
 mod hold;
 mod inflow;
+mod keys;
 mod login;
 mod message;
 mod opening;
@@ -36,6 +37,7 @@ pub use follow::{
 };
 pub use hold::{Early, Hold};
 pub use inflow::Inflow;
+pub use keys::KeptKeys;
 pub use login::{Accepts, Credentials, LoggedIn, Login, LoginFault, LoginStep, Next};
 pub use message::{simple_query, terminate};
 pub use opening::{Asked, Opening, OpeningError, Side};

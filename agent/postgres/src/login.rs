@@ -1,10 +1,13 @@
 //! The outlet logs in at the database, with a login that never leaves the outlet.
 //! A server that asks for less than SCRAM may be an impostor after the password: it gets nothing.
 
+use std::sync::Arc;
+
 use postgres_protocol::authentication::md5_hash;
 use zeroize::Zeroizing;
 
 use crate::cancel::BackendKey;
+use crate::keys::KeptKeys;
 use crate::message::{Message, MessageError, first, push, push_authentication_ok, push_text};
 use crate::report::{SqlState, code_of};
 use crate::scram::{self, Binding, Nonce, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, Scram};
@@ -20,6 +23,8 @@ pub struct Credentials {
     pub user: String,
     pub password: Zeroizing<String>,
     pub nonce: Nonce,
+    /// Where the keys of the last login are; of one service and its logins only.
+    pub kept: Arc<KeptKeys>,
 }
 
 /// Weaker ways in that the owner allows. By default none: SCRAM, where the server proves itself too.
@@ -326,9 +331,12 @@ impl Login {
             return Err(LoginFault::UnknownMethod);
         }
         let Credentials {
-            password, nonce, ..
+            password,
+            nonce,
+            kept,
+            ..
         } = &self.credentials;
-        let scram = Scram::begin(*nonce, password.as_bytes(), binding);
+        let scram = Scram::begin(*nonce, password.as_bytes(), binding, Arc::clone(kept));
         let message = scram.message();
         push(send, b'p', |body| {
             push_text(body, mechanism.as_bytes());

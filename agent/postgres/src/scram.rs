@@ -2,12 +2,13 @@
 //! The server proves itself too: whoever does not ask for `finish` has logged in to somebody who may know nothing.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
+
+use crate::keys::{KeptKeys, Keys};
 
 pub(crate) const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
 pub(crate) const SCRAM_SHA_256_PLUS: &str = "SCRAM-SHA-256-PLUS";
@@ -54,6 +55,7 @@ pub(crate) struct Unproven;
 /// The first message is out.
 pub(crate) struct Scram {
     password: Zeroizing<Vec<u8>>,
+    kept: Arc<KeptKeys>,
     binding: Binding,
     nonce: String,
     /// Without the header.
@@ -62,20 +64,32 @@ pub(crate) struct Scram {
 
 /// The second message is out; the server's own proof is awaited.
 pub(crate) struct Proven {
-    server_key: hmac::Key,
+    keys: Arc<Keys>,
+    kept: Arc<KeptKeys>,
     conversation: String,
 }
 
 impl Scram {
     /// Begins with a nonce that nobody has seen.
-    pub(crate) fn begin(nonce: Nonce, password: &[u8], binding: Binding) -> Self {
+    pub(crate) fn begin(
+        nonce: Nonce,
+        password: &[u8],
+        binding: Binding,
+        kept: Arc<KeptKeys>,
+    ) -> Self {
         // PostgreSQL takes the name from the startup.
-        Self::with("", STANDARD.encode(nonce), password, binding)
+        Self::with("", STANDARD.encode(nonce), (password, kept), binding)
     }
 
-    fn with(name: &str, nonce: String, password: &[u8], binding: Binding) -> Self {
+    fn with(
+        name: &str,
+        nonce: String,
+        (password, kept): (&[u8], Arc<KeptKeys>),
+        binding: Binding,
+    ) -> Self {
         Self {
             password: prepared(password),
+            kept,
             first: format!("n={name},r={nonce}"),
             binding,
             nonce,
@@ -99,30 +113,16 @@ impl Scram {
         if !nonce.starts_with(&self.nonce) || nonce.len() == self.nonce.len() {
             return Err(Unproven);
         }
-        let mut salted = Zeroizing::new([0; SHA256_OUTPUT_LEN]);
-        pbkdf2::derive(
-            pbkdf2::PBKDF2_HMAC_SHA256,
-            rounds,
-            &salt,
-            &self.password,
-            &mut *salted,
-        );
-        let salted = hmac::Key::new(hmac::HMAC_SHA256, &*salted);
-        let client_key = hmac::sign(&salted, b"Client Key");
-        let server_key = hmac::sign(&salted, b"Server Key");
-        let stored_key = digest(&SHA256, client_key.as_ref());
-
+        let keys = self.kept.keys(&self.password, &salt, rounds);
         let bare = format!("c={},r={nonce}", self.binding.encoded());
         let conversation = format!("{},{challenge},{bare}", self.first);
-        let stored_key = hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref());
-        let signature = hmac::sign(&stored_key, conversation.as_bytes());
-        let pairs = client_key.as_ref().iter().zip(signature.as_ref());
-        let proof: Vec<u8> = pairs.map(|(key, signed)| key ^ signed).collect();
+        let proof = STANDARD.encode(keys.proof(&conversation));
         let proven = Proven {
-            server_key: hmac::Key::new(hmac::HMAC_SHA256, server_key.as_ref()),
+            keys,
+            kept: self.kept,
             conversation,
         };
-        Ok((proven, format!("{bare},p={}", STANDARD.encode(proof))))
+        Ok((proven, format!("{bare},p={proof}")))
     }
 }
 
@@ -131,8 +131,11 @@ impl Proven {
     pub(crate) fn finish(self, last: &[u8]) -> Result<(), Unproven> {
         let verifier = last.strip_prefix(b"v=").ok_or(Unproven)?;
         let verifier = STANDARD.decode(verifier).map_err(|_| Unproven)?;
-        hmac::verify(&self.server_key, self.conversation.as_bytes(), &verifier)
-            .map_err(|_| Unproven)
+        if !self.keys.verifies(&self.conversation, &verifier) {
+            return Err(Unproven);
+        }
+        self.kept.keep(self.keys);
+        Ok(())
     }
 }
 
@@ -182,7 +185,16 @@ mod tests {
 
     /// The example of RFC 7677 section 3.
     fn example() -> Scram {
-        Scram::with("user", NONCE_OF_RFC.into(), b"pencil", Binding::Unsupported)
+        example_with(&kept())
+    }
+
+    fn example_with(kept: &Arc<KeptKeys>) -> Scram {
+        let secret = (&b"pencil"[..], Arc::clone(kept));
+        Scram::with("user", NONCE_OF_RFC.into(), secret, Binding::Unsupported)
+    }
+
+    fn kept() -> Arc<KeptKeys> {
+        Arc::new(KeptKeys::new(&[1; 32]))
     }
 
     #[test]
@@ -199,6 +211,28 @@ mod tests {
         );
         let last = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
         assert_eq!(proven.finish(last), Ok(()));
+    }
+
+    #[test]
+    fn only_a_server_that_proved_itself_leaves_keys_for_the_next_login_which_says_the_same() {
+        let kept = kept();
+        let login = |last: &[u8]| {
+            let (proven, second) = example_with(&kept).prove(CHALLENGE.as_bytes()).unwrap();
+            let keys = Arc::downgrade(&proven.keys);
+            (second, keys, proven.finish(last))
+        };
+
+        let (first, of_liar, refused) = login(b"v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        assert_eq!(refused, Err(Unproven));
+        assert!(of_liar.upgrade().is_none());
+
+        let last = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+        let (second, keys, done) = login(last);
+        assert_eq!(done, Ok(()));
+        let (third, again, done) = login(last);
+        assert_eq!(done, Ok(()));
+        assert!(keys.ptr_eq(&again) && keys.upgrade().is_some());
+        assert_eq!([&first, &second], [&second, &third]);
     }
 
     #[test]
@@ -241,7 +275,8 @@ mod tests {
     #[test]
     fn binds_to_the_certificate_and_says_when_it_could_have() {
         let said = |binding| {
-            let scram = Scram::with("", NONCE_OF_RFC.into(), b"pencil", binding);
+            let secret = (&b"pencil"[..], kept());
+            let scram = Scram::with("", NONCE_OF_RFC.into(), secret, binding);
             let first = scram.message();
             (first, scram.prove(CHALLENGE.as_bytes()).unwrap().1)
         };

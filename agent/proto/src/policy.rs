@@ -2,6 +2,7 @@
 //! Cedar skips a `forbid` that cannot be evaluated and then allows: an answer counts only if there were no errors at all.
 
 mod question;
+mod same;
 mod screen;
 mod terms;
 
@@ -15,6 +16,7 @@ use cedar_policy::{
     ValidationMode, Validator,
 };
 use question::{Asked, Question};
+use same::SameAgain;
 use std::{collections::HashSet, sync::LazyLock};
 
 /// The published schema, `schema/tidegate.cedarschema`.
@@ -285,6 +287,7 @@ fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Policy
 pub struct Policies {
     org: Rules,
     owner: Rules,
+    same_again: SameAgain,
 }
 
 impl Policies {
@@ -295,7 +298,7 @@ impl Policies {
     pub fn compile(org: &str, owner: &str) -> Result<Self, PolicyError> {
         let org = Rules::compile(Side::Org, org)?;
         let owner = Rules::compile(Side::Owner, owner)?;
-        Ok(Self { org, owner })
+        Ok(Self::new(org, owner))
     }
 
     /// Joins two that were compiled apart.
@@ -309,7 +312,11 @@ impl Policies {
             side: Side::Owner,
             ..owner
         };
-        Self { org, owner }
+        Self {
+            org,
+            owner,
+            same_again: SameAgain::default(),
+        }
     }
 
     /// Whether both permit.
@@ -359,9 +366,14 @@ impl Policies {
     }
 
     fn both(&self, asked: &Asked<'_>) -> Result<(), Denied> {
+        if self.same_again.was_allowed(asked) {
+            return Ok(());
+        }
         let question = question::ask(asked).ok_or_else(|| self.org.denied(Ground::Error))?;
         self.org.answer(&question)?;
-        self.owner.answer(&question).map(drop)
+        self.owner.answer(&question)?;
+        self.same_again.allowed(asked);
+        Ok(())
     }
 
     /// The org's terms of asking: see `Rules::terms`.

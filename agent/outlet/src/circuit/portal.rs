@@ -95,6 +95,7 @@ async fn tcp_target(
         address,
         loopback_only: false,
         limit,
+        recent: None,
     };
     dial::open(Right::Portal(permit), &way)
         .await

@@ -21,6 +21,7 @@ pub(super) async fn check(service: &ServiceConfig, limits: &Limits) -> Check {
                 address,
                 loopback_only: false,
                 limit: limits.dial.max(Duration::from_secs(1)),
+                recent: None,
             };
             match dial::open(Right::Looking(Look(())), &way).await {
                 Ok(_) => Check::ok("target", &format!("{address} takes connections.")),

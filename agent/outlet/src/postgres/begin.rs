@@ -273,6 +273,7 @@ pub(super) fn credentials(access: &Access) -> Credentials {
         user: access.user.to_string(),
         password: access.password.clone(),
         nonce,
+        kept: Arc::clone(&access.kept),
     }
 }
 

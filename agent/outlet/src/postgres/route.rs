@@ -17,7 +17,7 @@ use super::binding;
 use super::fault::Fault;
 use super::groups::Groups;
 use super::stream::Stream;
-use crate::dial::{self, Opened, Right, Spent, Way};
+use crate::dial::{self, Opened, Recent, Right, Spent, Way};
 use crate::target_tls::{TargetTls, TrustError};
 
 /// For connecting, all addresses together.
@@ -29,6 +29,7 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 pub(super) struct Route {
     address: HubAddress,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    recent: Arc<Recent>,
 }
 
 impl Route {
@@ -36,7 +37,7 @@ impl Route {
     pub(super) fn new(
         address: HubAddress,
         trusted: &TargetTls,
-        groups: Arc<Groups>,
+        (groups, recent): (Arc<Groups>, Arc<Recent>),
     ) -> Result<Self, Fault> {
         let tls = match trusted {
             TargetTls::Off => None,
@@ -49,7 +50,11 @@ impl Route {
                 Some((Arc::new(config), name))
             }
         };
-        Ok(Self { address, tls })
+        Ok(Self {
+            address,
+            tls,
+            recent,
+        })
     }
 
     pub(super) fn address(&self) -> &HubAddress {
@@ -112,6 +117,7 @@ impl Route {
             address: &self.address,
             loopback_only: !self.uses_tls(),
             limit: CONNECT_LIMIT,
+            recent: Some(&self.recent),
         };
         Ok(dial::open(right, &way).await?)
     }

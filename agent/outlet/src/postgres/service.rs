@@ -1,9 +1,10 @@
 //! One service of kind `postgres` at an outlet: its settings, and all cancel keys that are out.
-//! The login is read anew for each connection and dropped when it is used.
+//! The login is read anew for each connection and dropped when it is used; what stays is the keys that its password came to.
 
 use std::sync::Arc;
 
-use tidegate_postgres::Accepts;
+use tidegate_postgres::{Accepts, KeptKeys};
+use tidegate_proto::entropy::{Entropy as _, SystemEntropy};
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::permit::Permit;
 use zeroize::Zeroizing;
@@ -15,14 +16,35 @@ use super::groups::Groups;
 use super::route::Route;
 use crate::audit::StatementAudit;
 use crate::config::PostgresTarget;
+use crate::dial::Recent;
 
 /// What all portals of one service share.
 pub struct PostgresService {
     name: ServiceName,
     target: PostgresTarget,
     cancels: Cancels,
-    groups: Arc<Groups>,
+    lasting: Lasting,
     statements: Option<StatementAudit>,
+}
+
+/// What one connection leaves for the next.
+#[derive(Clone)]
+struct Lasting {
+    groups: Arc<Groups>,
+    keys: Arc<KeptKeys>,
+    recent: Arc<Recent>,
+}
+
+impl Lasting {
+    fn new() -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        SystemEntropy.fill(&mut *seed);
+        Self {
+            groups: Arc::default(),
+            keys: Arc::new(KeptKeys::new(&seed)),
+            recent: Arc::default(),
+        }
+    }
 }
 
 /// What one connection needs, read while it was not yet sure that there will be one.
@@ -34,6 +56,7 @@ pub(super) struct Access {
     pub(super) user: Zeroizing<String>,
     pub(super) password: Zeroizing<String>,
     pub(super) database: String,
+    pub(super) kept: Arc<KeptKeys>,
 }
 
 impl PostgresService {
@@ -43,7 +66,7 @@ impl PostgresService {
             name,
             target,
             cancels: Cancels::new(),
-            groups: Arc::default(),
+            lasting: Lasting::new(),
             statements: None,
         }
     }
@@ -85,13 +108,13 @@ impl PostgresService {
 
     /// The login and the trust settings as they are now.
     pub(super) async fn access(&self) -> Result<Access, Fault> {
-        let (target, groups) = (self.target.clone(), Arc::clone(&self.groups));
-        let read = tokio::task::spawn_blocking(move || access(&target, groups));
+        let (target, lasting) = (self.target.clone(), self.lasting.clone());
+        let read = tokio::task::spawn_blocking(move || access(&target, lasting));
         read.await.map_err(|_| Fault::NoAddress)?
     }
 }
 
-fn access(target: &PostgresTarget, groups: Arc<Groups>) -> Result<Access, Fault> {
+fn access(target: &PostgresTarget, lasting: Lasting) -> Result<Access, Fault> {
     let login = target.login.load()?;
     let stored = login
         .host
@@ -101,7 +124,11 @@ fn access(target: &PostgresTarget, groups: Arc<Groups>) -> Result<Access, Fault>
         (None, Some(stored)) => stored.map_err(|_| Fault::NoAddress)?,
         (None, None) => return Err(Fault::NoAddress),
     };
-    let route = Arc::new(Route::new(address, &target.tls, groups)?);
+    let route = Arc::new(Route::new(
+        address,
+        &target.tls,
+        (lasting.groups, lasting.recent),
+    )?);
     // As PostgreSQL itself: who names no database means the one named like the user.
     let named = target.database.clone().or(login.database);
     let database = named.unwrap_or_else(|| login.user.to_string());
@@ -110,5 +137,6 @@ fn access(target: &PostgresTarget, groups: Arc<Groups>) -> Result<Access, Fault>
         user: login.user,
         password: login.password,
         database,
+        kept: lasting.keys,
     })
 }

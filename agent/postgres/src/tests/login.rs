@@ -27,6 +27,7 @@ fn login(accepts: Accepts, tls: bool) -> (Login, Vec<u8>) {
         user: "loader".into(),
         password: Zeroizing::new("pencil".into()),
         nonce: [7; 18],
+        kept: Arc::new(KeptKeys::new(&[1; 32])),
     };
     let startup = Startup::new(Version::V3_2)
         .with("user", "ana")

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 mod low;
+mod same;
 
 use super::*;
 use crate::testing::{ALLOWING, NOW, at, org, warehouse};
