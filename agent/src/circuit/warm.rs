@@ -13,7 +13,7 @@ use super::admitted::Circuit;
 /// Spares made ahead for each connected service.
 pub(crate) const SPARES: usize = 2;
 /// Circuits kept for each connected service, used ones included: what a program that opens and closes a few at a time uses again.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 /// The spares of all connected services. A service that is not connected has no shelf.
 #[derive(Default)]

@@ -23,12 +23,11 @@ pub struct PostgresService {
     name: ServiceName,
     target: PostgresTarget,
     cancels: Cancels,
-    lasting: Lasting,
+    lasting: Arc<Lasting>,
     statements: Option<StatementAudit>,
 }
 
 /// What one connection leaves for the next.
-#[derive(Clone)]
 struct Lasting {
     groups: Arc<Groups>,
     keys: Arc<KeptKeys>,
@@ -66,7 +65,7 @@ impl PostgresService {
             name,
             target,
             cancels: Cancels::new(),
-            lasting: Lasting::new(),
+            lasting: Arc::new(Lasting::new()),
             statements: None,
         }
     }
@@ -108,13 +107,13 @@ impl PostgresService {
 
     /// The login and the trust settings as they are now.
     pub(super) async fn access(&self) -> Result<Access, Fault> {
-        let (target, lasting) = (self.target.clone(), self.lasting.clone());
-        let read = tokio::task::spawn_blocking(move || access(&target, lasting));
+        let (target, lasting) = (self.target.clone(), Arc::clone(&self.lasting));
+        let read = tokio::task::spawn_blocking(move || access(&target, &lasting));
         read.await.map_err(|_| Fault::NoAddress)?
     }
 }
 
-fn access(target: &PostgresTarget, lasting: Lasting) -> Result<Access, Fault> {
+fn access(target: &PostgresTarget, lasting: &Lasting) -> Result<Access, Fault> {
     let login = target.login.load()?;
     let stored = login
         .host
@@ -127,7 +126,7 @@ fn access(target: &PostgresTarget, lasting: Lasting) -> Result<Access, Fault> {
     let route = Arc::new(Route::new(
         address,
         &target.tls,
-        (lasting.groups, lasting.recent),
+        (Arc::clone(&lasting.groups), Arc::clone(&lasting.recent)),
     )?);
     // As PostgreSQL itself: who names no database means the one named like the user.
     let named = target.database.clone().or(login.database);
@@ -137,6 +136,6 @@ fn access(target: &PostgresTarget, lasting: Lasting) -> Result<Access, Fault> {
         user: login.user,
         password: login.password,
         database,
-        kept: lasting.keys,
+        kept: Arc::clone(&lasting.keys),
     })
 }
