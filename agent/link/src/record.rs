@@ -81,6 +81,12 @@ impl RecordReader {
         self.buffer.as_ref().map_or(&[], |buffer| &buffer[range])
     }
 
+    /// Whether the next record is here already. A length that cannot be counts as one: it is found out when it is opened.
+    pub(crate) fn has_record(&self) -> bool {
+        let buffer = self.buffer.as_ref();
+        buffer.is_some_and(|buffer| whole(&buffer[self.filled.clone()]) != Ok(None))
+    }
+
     fn fail(&mut self, error: LinkError) -> LinkError {
         self.failed = Some(error);
         error

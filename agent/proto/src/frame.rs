@@ -48,7 +48,11 @@ pub struct Open<'a> {
     pub first: &'a [u8],
 }
 
-/// Asks to go on with a suspended portal (PROTOCOL section 10). Decoded, refused for now.
+/// The most that a sender may keep of what its peer has not acknowledged, in bytes: a receiver takes in so much without
+/// waiting for its reader, so that acknowledgements behind it are never stuck.
+pub const MAX_WINDOW: u64 = 64 << 20;
+
+/// Asks to go on with a suspended portal (PROTOCOL section 10).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// The outlet instance that holds the portal.
@@ -56,7 +60,7 @@ pub struct Resume {
     pub portal: u64,
     /// Higher than any before: fences older circuits.
     pub generation: u64,
-    /// Bytes the sender of this frame has received.
+    /// Places the sender of this frame has received: bytes, and one for FIN.
     pub received: u64,
 }
 
@@ -84,7 +88,7 @@ pub enum Frame<'a> {
         offset: u64,
         bytes: &'a [u8],
     },
-    /// Everything before `offset` has been received.
+    /// Everything before `offset` has been received and taken. FIN counts as one place behind the last byte.
     Ack {
         offset: u64,
     },
@@ -106,6 +110,14 @@ pub enum Frame<'a> {
     /// A newer `auth::Auth` under the same handshake hash.
     Reauth(&'a [u8]),
     Resume(Resume),
+    /// Outlet to agent: the portal goes on from here, on this circuit. `received` as in [`Resume`].
+    Resumed {
+        received: u64,
+    },
+    /// The sender keeps so many bytes at most before it waits for an acknowledgement: the peer acknowledges each quarter.
+    Window {
+        bytes: u64,
+    },
 }
 
 const AUTH: u8 = 0x01;
@@ -122,6 +134,8 @@ const PONG: u8 = 0x0b;
 const NOTICE: u8 = 0x0c;
 const REAUTH: u8 = 0x0d;
 const RESUME: u8 = 0x0e;
+const RESUMED: u8 = 0x0f;
+const WINDOW: u8 = 0x10;
 
 impl<'a> Frame<'a> {
     /// The frame that `record` is, all of it.
@@ -155,6 +169,10 @@ impl<'a> Frame<'a> {
             NOTICE => text(body).map(|(code, text)| Self::Notice { code, text }),
             REAUTH => Ok(Self::Reauth(auth(body)?)),
             RESUME => resume(body).map(Self::Resume),
+            RESUMED => Ok(Self::Resumed {
+                received: number(body)?,
+            }),
+            WINDOW => window(body),
             _ => Err(FrameError::Type),
         }
     }
@@ -185,6 +203,8 @@ impl<'a> Frame<'a> {
                     &r.received.to_be_bytes(),
                 ],
             ),
+            Self::Resumed { received } => put(out, RESUMED, &[&received.to_be_bytes()]),
+            Self::Window { bytes } => put(out, WINDOW, &[&bytes.to_be_bytes()]),
         }
     }
 }
@@ -215,6 +235,14 @@ fn data(body: &[u8]) -> Result<Frame<'_>, FrameError> {
         .checked_add(bytes.len() as u64)
         .ok_or(FrameError::Field)?;
     Ok(Frame::Data { offset, bytes })
+}
+
+fn window(body: &[u8]) -> Result<Frame<'_>, FrameError> {
+    match number(body)? {
+        0 => Err(FrameError::Field),
+        bytes if bytes > MAX_WINDOW => Err(FrameError::Field),
+        bytes => Ok(Frame::Window { bytes }),
+    }
 }
 
 fn text(body: &[u8]) -> Result<(u16, &str), FrameError> {

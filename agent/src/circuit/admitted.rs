@@ -288,7 +288,9 @@ impl Circuit {
             | Frame::Ack { .. }
             | Frame::Fin { .. }
             | Frame::Reauth(_)
-            | Frame::Resume(_) => return Err(LinkError::OutOfTurn.into()),
+            | Frame::Resume(_)
+            | Frame::Resumed { .. }
+            | Frame::Window { .. } => return Err(LinkError::OutOfTurn.into()),
         }
         Ok(None)
     }

@@ -3,13 +3,13 @@
 
 use super::{Shared, Traffic};
 use crate::PortalError;
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 use tidegate_proto::{frame::Frame, time::UnixTime};
 use tokio::sync::watch;
 
 /// A handle on a portal, for as many tasks as need one.
 #[derive(Clone)]
-pub struct PortalControl(Arc<Shared>);
+pub struct PortalControl(pub(super) Arc<Shared>);
 
 impl PortalControl {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
@@ -70,9 +70,10 @@ impl PortalControl {
     /// Payload bytes so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
+        let out = self.0.out();
         Traffic {
-            sent: self.0.out().sent(),
-            received: self.0.received.load(Ordering::Relaxed),
+            sent: out.sent(),
+            received: out.intake.bytes(),
         }
     }
 

@@ -1,20 +1,31 @@
-//! The sending direction of a portal, shared by the stream and its controls: what is sealed stays in order.
-//! Nothing here waits while it holds the lock.
+//! What a portal's stream and its controls share, under one lock: the sending direction, and the account of the other.
+//! What is sealed stays in order, and nothing here waits while it holds the lock.
 
-use crate::{PortalError, RecordWriter, pool};
+use super::{
+    NO_REASON,
+    intake::Intake,
+    replay::{FIRST_LIMIT, Piece, Replay},
+};
+use crate::{LinkError, PortalError, RecordReader, RecordWriter, pool, secure::Facts};
+use socket2::SockRef;
 use std::{
+    net::Shutdown,
     sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 use tidegate_proto::frame::{Frame, MAX_DATA};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::watch, time::Instant};
 
 /// What is said to whoever still holds a portal whose circuit has gone on.
-const OVER: PortalError = PortalError::Withdrawn(0);
+const OVER: PortalError = PortalError::Withdrawn(NO_REASON);
+/// Most payload of one write to the socket.
+const AT_ONCE: usize = 4 * MAX_DATA;
 
 pub(super) struct Out {
     /// Gone once the circuit was handed back: what is left of this portal cannot say anything on it any more.
+    /// Gone too while a portal that can be resumed has no line.
     writer: Option<RecordWriter>,
+    is_home: bool,
     /// Payload bytes sealed so far.
     offset: u64,
     fin: bool,
@@ -25,12 +36,52 @@ pub(super) struct Out {
     pong: Option<u64>,
     reading: Option<Waker>,
     writing: Option<Waker>,
+    pub(super) intake: Intake,
+    /// What the peer may not have, if the portal outlives its line.
+    pub(super) kept: Option<Kept>,
+}
+
+/// Whether something carries a portal that can be resumed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    Up,
+    /// Nothing carries it since then; it waits for another line.
+    Lost {
+        since: Instant,
+    },
+    /// The portal has ended.
+    Over,
+}
+
+/// The part of a portal that can be resumed.
+pub(super) struct Kept {
+    pub(super) replay: Replay,
+    /// Which limit the peer was told on this line.
+    told: usize,
+    /// Lines so far: what an older one still brings is not heard.
+    pub(super) line: u32,
+    /// The reading half of a line that the reading task has not taken up yet.
+    pub(super) arriving: Option<(Facts, RecordReader)>,
+    pub(super) stands: watch::Sender<Line>,
+}
+
+impl Kept {
+    pub(super) fn new() -> Self {
+        Self {
+            replay: Replay::new(),
+            told: FIRST_LIMIT,
+            line: 0,
+            arriving: None,
+            stands: watch::Sender::new(Line::Up),
+        }
+    }
 }
 
 impl Out {
-    pub(super) fn new(writer: RecordWriter) -> Self {
+    pub(super) fn new(writer: RecordWriter, kept: Option<Kept>) -> Self {
         Self {
             writer: Some(writer),
+            is_home: false,
             offset: 0,
             fin: false,
             ended: None,
@@ -38,6 +89,8 @@ impl Out {
             pong: None,
             reading: None,
             writing: None,
+            intake: Intake::new(),
+            kept,
         }
     }
 
@@ -49,9 +102,17 @@ impl Out {
         self.ended
     }
 
-    /// Whether FIN has been sealed and the socket has taken everything.
+    pub(super) fn has_said_fin(&self) -> bool {
+        self.fin
+    }
+
+    /// Whether FIN has been sealed and the socket has taken everything; if it may be asked for again, whether the peer has it too.
     pub(super) fn is_through(&mut self) -> bool {
-        self.fin && self.ended.is_none() && self.try_flush() == Ok(true)
+        let is_known = match &self.kept {
+            None => true,
+            Some(kept) => kept.replay.is_over() && self.intake.is_all_said(),
+        };
+        self.fin && is_known && self.ended.is_none() && self.try_flush() == Ok(true)
     }
 
     /// The writer, for the circuit's next user; none once somebody has said why it ends, which must not be sent to the next
@@ -59,11 +120,15 @@ impl Out {
     pub(super) fn give_up_writer(&mut self) -> Option<RecordWriter> {
         match self.ended {
             Some(_) => None,
-            None => self.writer.take(),
+            None => {
+                self.is_home = true;
+                self.writer.take()
+            }
         }
     }
 
     pub(super) fn take_back_writer(&mut self, writer: RecordWriter) {
+        self.is_home = false;
         self.writer = Some(writer);
     }
 
@@ -74,11 +139,20 @@ impl Out {
     }
 
     fn writer(&self) -> Result<&RecordWriter, PortalError> {
-        self.writer.as_ref().ok_or(OVER)
+        self.writer.as_ref().ok_or(self.without_line())
     }
 
     fn writer_mut(&mut self) -> Result<&mut RecordWriter, PortalError> {
-        self.writer.as_mut().ok_or(OVER)
+        let without = self.without_line();
+        self.writer.as_mut().ok_or(without)
+    }
+
+    fn without_line(&self) -> PortalError {
+        if self.is_home {
+            OVER
+        } else {
+            PortalError::CircuitLost
+        }
     }
 
     /// The end, if there is one; else the reading task is woken when there is.
@@ -90,12 +164,23 @@ impl Out {
     /// Ends the portal; the first reason stays. Wakes whoever waits on it.
     pub(super) fn end(&mut self, error: PortalError) -> PortalError {
         let first = *self.ended.get_or_insert(error);
-        self.reading
-            .take()
-            .into_iter()
-            .chain(self.writing.take())
-            .for_each(Waker::wake);
+        self.stands(Line::Over);
+        self.wake();
         first
+    }
+
+    /// Both tasks look again.
+    pub(super) fn wake(&mut self) {
+        self.wake_reader();
+        self.wake_writer();
+    }
+
+    pub(super) fn wake_reader(&mut self) {
+        self.reading.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_writer(&mut self) {
+        self.writing.take().into_iter().for_each(Waker::wake);
     }
 
     /// Says RESET if the socket takes it, and ends the portal.
@@ -105,7 +190,9 @@ impl Out {
                 .push(&Frame::Reset { code })
                 .and_then(|()| Ok(self.writer_mut()?.try_flush()?));
             let _ = told;
-            self.end(self.broken.unwrap_or(PortalError::Withdrawn(code)));
+            // One that can be resumed was not ended by its line.
+            let broken = self.broken.filter(|_| self.kept.is_none());
+            self.end(broken.unwrap_or(PortalError::Withdrawn(code)));
         }
     }
 
@@ -154,18 +241,21 @@ impl Out {
         self.ended.map_or(Ok(()), Err)
     }
 
-    /// Seals as much of `bytes` as one write to the socket should carry.
+    /// Seals as much of `bytes` as one write to the socket should carry. Of what is kept for a resume, only so much fits:
+    /// then whoever writes must see to it that acknowledgements are read.
     pub(super) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize, PortalError>> {
+        if self.kept.is_some() {
+            return self.poll_kept(cx, bytes);
+        }
         ready!(self.poll_flush(cx))?;
         if self.fin {
             return Poll::Ready(Err(OVER));
         }
-        let most = 4 * MAX_DATA;
-        let taken = &bytes[..bytes.len().min(most)];
+        let taken = &bytes[..bytes.len().min(AT_ONCE)];
         for bytes in taken.chunks(MAX_DATA) {
             self.push(&Frame::Data {
                 offset: self.offset,
@@ -177,22 +267,257 @@ impl Out {
         Poll::Ready(Ok(taken.len()))
     }
 
+    fn poll_kept(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, PortalError>> {
+        remember(&mut self.writing, cx);
+        self.alive()?;
+        if self.fin {
+            return Poll::Ready(Err(OVER));
+        }
+        // Without a line there is only the memory, as long as it has room.
+        if self.writer.is_some() {
+            ready!(self.poll_line(cx))?;
+        }
+        let Some(kept) = &mut self.kept else {
+            return Poll::Ready(Err(OVER));
+        };
+        let taken = &bytes[..kept.replay.room(bytes.len().min(AT_ONCE))];
+        if taken.is_empty() {
+            return Poll::Pending;
+        }
+        for bytes in taken.chunks(MAX_DATA) {
+            kept.replay.keep(bytes);
+        }
+        self.offset += taken.len() as u64;
+        if self.writer.is_some() {
+            self.carry(taken);
+        }
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    /// Seals `bytes`, which have just been kept and are all that the line lacks.
+    fn carry(&mut self, bytes: &[u8]) {
+        let offset = self.offset - bytes.len() as u64;
+        let sealed = self.acknowledge().and_then(|()| {
+            bytes
+                .chunks(MAX_DATA)
+                .enumerate()
+                .try_for_each(|(n, bytes)| {
+                    let offset = offset + (n * MAX_DATA) as u64;
+                    self.push(&Frame::Data { offset, bytes })?;
+                    self.went(bytes.len());
+                    Ok(())
+                })
+        });
+        if let Err(error) = sealed.and_then(|()| self.try_flush().map(drop)) {
+            self.line_failed(error);
+        }
+    }
+
+    fn went(&mut self, places: usize) {
+        if let Some(kept) = &mut self.kept {
+            kept.replay.went(places);
+        }
+    }
+
+    /// Says what the peer should know in front of whatever is sealed next.
+    pub(super) fn acknowledge(&mut self) -> Result<(), PortalError> {
+        let Some(kept) = &mut self.kept else {
+            return Ok(());
+        };
+        if self.writer.is_none() {
+            return Err(PortalError::CircuitLost);
+        }
+        let limit = kept.replay.limit();
+        if kept.told != limit {
+            kept.told = limit;
+            let bytes = limit as u64;
+            self.push(&Frame::Window { bytes })?;
+        }
+        match self.intake.say() {
+            Some(offset) => self.push(&Frame::Ack { offset }),
+            None => Ok(()),
+        }
+    }
+
+    /// Acknowledges now, if the line takes it.
+    pub(super) fn acknowledge_now(&mut self) {
+        if self.ended.is_none() && self.writer.is_some() && !self.intake.is_all_said() {
+            let said = self.acknowledge().and_then(|()| self.try_flush());
+            if let Err(error) = said {
+                self.line_failed(error);
+            }
+        }
+    }
+
+    /// The peer has everything before `place`.
+    pub(super) fn acknowledged(&mut self, place: u64) -> Result<(), PortalError> {
+        // A portal that dies with its line keeps nothing, so nobody has a reason to tell it.
+        let Some(kept) = &mut self.kept else {
+            return Ok(());
+        };
+        let has_room = kept.replay.ack(place).map_err(|_| LinkError::OutOfTurn)?;
+        if has_room {
+            self.wake_writer();
+        }
+        Ok(())
+    }
+
+    /// Brings the line up to what was written, and flushes. Ready without a line: then there is nothing to wait for here.
+    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
+        loop {
+            let Some(writer) = &mut self.writer else {
+                return Poll::Ready(Ok(()));
+            };
+            if let Err(error) = ready!(writer.poll_flush(cx)) {
+                self.line_failed(error.into());
+                return Poll::Ready(Ok(()));
+            }
+            match self.seal_missing() {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(Ok(())),
+                Err(error) => self.line_failed(error),
+            }
+        }
+    }
+
+    /// Seals what the line lacks, as much as one write should carry; whether there was anything.
+    fn seal_missing(&mut self) -> Result<bool, PortalError> {
+        self.push_pong()?;
+        let mut sealed = self.waiting() > 0;
+        while self.waiting() < AT_ONCE {
+            if self.kept.as_ref().is_none_or(|k| k.replay.is_caught_up()) {
+                break;
+            }
+            self.acknowledge()?;
+            self.seal_piece()?;
+            sealed = true;
+        }
+        Ok(sealed)
+    }
+
+    fn seal_piece(&mut self) -> Result<(), PortalError> {
+        let (Some(kept), Some(writer)) = (&mut self.kept, &mut self.writer) else {
+            return Ok(());
+        };
+        let (frame, places) = match kept.replay.piece() {
+            None => return Ok(()),
+            Some(Piece::Data { offset, bytes }) => (Frame::Data { offset, bytes }, bytes.len()),
+            Some(Piece::Fin { offset }) => (Frame::Fin { offset }, 1),
+        };
+        writer.push(|out| frame.encode_into(out))?;
+        kept.replay.went(places);
+        Ok(())
+    }
+
+    /// Nothing more goes onto this line. The reader finds its end, and what the peer said before.
+    fn line_failed(&mut self, error: PortalError) {
+        if let Some(writer) = self.writer.take() {
+            self.broken = Some(error);
+            let _ = SockRef::from(&*writer.tcp()).shutdown(Shutdown::Both);
+        }
+    }
+
+    /// The line is gone for good; the portal waits for another one.
+    pub(super) fn cut(&mut self) {
+        self.line_failed(PortalError::CircuitLost);
+        self.pong = None;
+        if let Some(kept) = &mut self.kept {
+            kept.line += 1;
+            kept.arriving = None;
+        }
+        if self.ended.is_none() {
+            let since = Instant::now();
+            self.stands(Line::Lost { since });
+        }
+        self.wake();
+    }
+
+    /// Goes on with another line, on which the peer has everything before `place`.
+    pub(super) fn connect(
+        &mut self,
+        reader: (Facts, RecordReader),
+        writer: RecordWriter,
+        place: u64,
+    ) -> Result<(), PortalError> {
+        self.alive()?;
+        let Some(kept) = &mut self.kept else {
+            return Err(PortalError::CircuitLost);
+        };
+        if kept.replay.rewind(place).is_err() {
+            return Err(self.end(PortalError::Broken(LinkError::OutOfTurn)));
+        }
+        kept.told = FIRST_LIMIT;
+        kept.line += 1;
+        kept.arriving = Some(reader);
+        self.writer = Some(writer);
+        self.broken = None;
+        self.stands(Line::Up);
+        self.acknowledge_now();
+        self.wake();
+        Ok(())
+    }
+
+    fn stands(&self, line: Line) {
+        if let Some(kept) = &self.kept {
+            // One that was lost twice has been lost since the first time.
+            let same = |now: &Line| std::mem::discriminant(now) == std::mem::discriminant(&line);
+            kept.stands.send_if_modified(|now| {
+                let news = !same(now);
+                if news {
+                    *now = line;
+                }
+                news
+            });
+        }
+    }
+
+    /// Whether a writer waits for acknowledgements, which somebody must read.
+    pub(super) fn is_held_back(&self) -> bool {
+        let kept = self.kept.as_ref();
+        self.ended.is_none() && kept.is_some_and(|kept| kept.replay.is_held_back())
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
         remember(&mut self.writing, cx);
         self.alive()?;
+        if self.kept.is_some() {
+            ready!(self.poll_line(cx))?;
+            return match self.writer {
+                Some(_) => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            };
+        }
         self.push_pong()?;
         let flushed = ready!(self.writer_mut()?.poll_flush(cx));
         Poll::Ready(flushed.map_err(|error| *self.broken.insert(error.into())))
+    }
+
+    /// Helps a line that lacks something along, for a reader that nobody who writes keeps company.
+    pub(super) fn push_on(&mut self, cx: &mut Context<'_>) {
+        let lacks = self
+            .kept
+            .as_ref()
+            .is_some_and(|k| !k.replay.is_caught_up() || self.waiting() > 0);
+        if lacks && self.poll_line(cx).is_ready() {
+            self.wake_writer();
+        }
     }
 
     /// Seals FIN once, and flushes.
     pub(super) fn poll_fin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
         self.alive()?;
         if !self.fin {
-            self.push(&Frame::Fin {
-                offset: self.offset,
-            })?;
             self.fin = true;
+            match &mut self.kept {
+                Some(kept) => kept.replay.finish(),
+                None => self.push(&Frame::Fin {
+                    offset: self.offset,
+                })?,
+            }
         }
         self.poll_flush(cx)
     }

@@ -85,6 +85,8 @@ fn every_frame_has_these_bytes_on_the_wire() {
         ),
         (Frame::Reauth(b"y"), "0d79"),
         (Frame::Resume(resume), resume_hex.as_str()),
+        (Frame::Resumed { received: 3 }, "0f0000000000000003"),
+        (Frame::Window { bytes: 1 << 20 }, "100000000000100000"),
     ];
 
     for (frame, bytes) in table {
@@ -123,6 +125,8 @@ fn refuses_one_byte_too_few_or_too_many() {
             generation: 2,
             received: 3,
         }),
+        Frame::Resumed { received: 3 },
+        Frame::Window { bytes: 3 },
     ];
 
     for frame in fixed {
@@ -140,10 +144,13 @@ fn refuses_one_byte_too_few_or_too_many() {
 #[test]
 fn refuses_what_no_encoder_writes() {
     let open = |purpose, granted| [&[OPEN][..], &[0; 8], &[purpose, granted]].concat();
-    let bad: [(Vec<u8>, FrameError); 12] = [
+    let window = |bytes: u64| [&[WINDOW][..], &bytes.to_be_bytes()].concat();
+    let bad: [(Vec<u8>, FrameError); 14] = [
         (vec![], FrameError::Length),
         (vec![0], FrameError::Type),
-        (vec![0x0f], FrameError::Type),
+        (vec![0x11], FrameError::Type),
+        (window(0), FrameError::Field),
+        (window(MAX_WINDOW + 1), FrameError::Field),
         (vec![AUTH], FrameError::Length),
         (vec![REAUTH; MAX_AUTH + 2], FrameError::Length),
         (open(2, 0), FrameError::Field),

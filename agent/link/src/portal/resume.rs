@@ -1,0 +1,51 @@
+//! A portal's second line: cutting the old one, saying what came, going on with the new one.
+//! Who may do so is decided elsewhere: this only makes sure that every byte arrives once.
+
+use super::{Line, PortalControl};
+use crate::{PortalError, Secure};
+use tokio::sync::watch;
+
+impl PortalControl {
+    /// Whether something carries the portal. `Over` for one that ends with its circuit anyway.
+    #[must_use]
+    pub fn line(&self) -> watch::Receiver<Line> {
+        match &self.0.out().kept {
+            Some(kept) => kept.stands.subscribe(),
+            None => watch::Sender::new(Line::Over).subscribe(),
+        }
+    }
+
+    /// Cuts the present line, if there is one, and says what has come so far: the places that the peer must not send again.
+    /// Nothing more is heard until [`Self::attach`].
+    ///
+    /// # Errors
+    /// When the portal has ended, or ends with its circuit.
+    pub fn detach(&self) -> Result<u64, PortalError> {
+        let mut out = self.0.out();
+        if let Some(error) = out.ended() {
+            return Err(error);
+        }
+        if out.kept.is_none() {
+            return Err(PortalError::CircuitLost);
+        }
+        out.cut();
+        Ok(out.intake.begin())
+    }
+
+    /// Whether a line can begin where the peer says that it stands. One that says otherwise lies.
+    #[must_use]
+    pub fn can_go_on_from(&self, place: u64) -> bool {
+        let out = self.0.out();
+        let kept = out.kept.as_ref();
+        kept.is_some_and(|kept| kept.replay.can_rewind(place))
+    }
+
+    /// Goes on over `secure`, whose peer has everything before `place`. To be called after [`Self::detach`].
+    ///
+    /// # Errors
+    /// When the portal has ended, or ends now because the peer lies.
+    pub fn attach(&self, secure: Secure, place: u64) -> Result<(), PortalError> {
+        let (facts, reader, writer) = secure.into_parts();
+        self.0.out().connect((facts, reader), writer, place)
+    }
+}
