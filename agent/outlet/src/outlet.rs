@@ -3,7 +3,7 @@
 
 use crate::audit::{Audit, AuditError, StatementAudit, StatementWriter, Writer};
 use crate::authority::{Follower, Teller};
-use crate::circuit;
+use crate::circuit::{self, Berths};
 use crate::clock;
 use crate::config::{OutletConfig, ServiceConfig, Target};
 use crate::control::Control;
@@ -299,6 +299,7 @@ impl Opened {
             ask_again,
             limits: config.limits,
             gates: Arc::new(Gates::new(&config.limits)),
+            berths: Berths::new(&SystemEntropy),
             stop: stop.clone(),
             refusals: Flood::new(Instant::now()),
         };

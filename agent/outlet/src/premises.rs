@@ -2,7 +2,7 @@
 //! Nothing here is changed by a circuit but the counts of what is in use.
 
 use crate::audit::{Audit, Listing, Refusals, StatementAudit};
-use crate::circuit::Kind;
+use crate::circuit::{Berths, Kind};
 use crate::clock::Zone;
 use crate::config::{Limits, ServiceConfig};
 use crate::grants::Clocks;
@@ -63,6 +63,7 @@ pub(crate) struct Premises {
     pub(crate) ask_again: AskAgain,
     pub(crate) limits: Limits,
     pub(crate) gates: Arc<Gates>,
+    pub(crate) berths: Arc<Berths>,
     pub(crate) stop: CancellationToken,
     pub(crate) refusals: Flood,
 }

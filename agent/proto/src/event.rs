@@ -6,7 +6,8 @@ mod statements;
 mod verify;
 
 pub use kinds::{
-    AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused, Used,
+    AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused,
+    PortalResumed, Used,
 };
 pub use statements::{Asked, Ended, How, Outcome, Parameter, Parameters, Said, Statements};
 pub use verify::{FirstBad, Head, Verifier, Why, verify};

@@ -30,6 +30,8 @@ pub enum FrameError {
 pub enum Purpose {
     /// Carry a connection.
     Connect,
+    /// Carry a connection, and keep it when its circuit dies: its agent may come back on another one.
+    Resumable,
     /// Dial the target, say whether it answered, and close: what stands behind "Connected".
     Probe,
 }
@@ -82,6 +84,11 @@ pub enum Frame<'a> {
     Refused {
         code: u16,
         text: &'a str,
+    },
+    /// As `Opened`, and the portal can be resumed: by this process of an outlet, which has no other name.
+    Berth {
+        portal: u64,
+        instance: [u8; 16],
     },
     /// Payload; `offset` is the stream position of its first byte.
     Data {
@@ -136,6 +143,7 @@ const REAUTH: u8 = 0x0d;
 const RESUME: u8 = 0x0e;
 const RESUMED: u8 = 0x0f;
 const WINDOW: u8 = 0x10;
+const BERTH: u8 = 0x11;
 
 impl<'a> Frame<'a> {
     /// The frame that `record` is, all of it.
@@ -173,6 +181,7 @@ impl<'a> Frame<'a> {
                 received: number(body)?,
             }),
             WINDOW => window(body),
+            BERTH => berth(body),
             _ => Err(FrameError::Type),
         }
     }
@@ -185,6 +194,9 @@ impl<'a> Frame<'a> {
             Self::Open(open) => put_open(out, &open),
             Self::Opened { portal } => put(out, OPENED, &[&portal.to_be_bytes()]),
             Self::Refused { code, text } => put_text(out, REFUSED, code, text),
+            Self::Berth { portal, instance } => {
+                put(out, BERTH, &[&portal.to_be_bytes(), &instance]);
+            }
             Self::Data { offset, bytes } => put(out, DATA, &[&offset.to_be_bytes(), bytes]),
             Self::Ack { offset } => put(out, ACK, &[&offset.to_be_bytes()]),
             Self::Fin { offset } => put(out, FIN, &[&offset.to_be_bytes()]),
@@ -237,6 +249,14 @@ fn data(body: &[u8]) -> Result<Frame<'_>, FrameError> {
     Ok(Frame::Data { offset, bytes })
 }
 
+fn berth(body: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let (portal, instance) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    Ok(Frame::Berth {
+        portal: u64::from_be_bytes(*portal),
+        instance: exact(instance)?,
+    })
+}
+
 fn window(body: &[u8]) -> Result<Frame<'_>, FrameError> {
     match number(body)? {
         0 => Err(FrameError::Field),
@@ -263,6 +283,7 @@ fn open(body: &[u8]) -> Result<Open<'_>, FrameError> {
     let purpose = match purpose {
         0 => Purpose::Connect,
         1 => Purpose::Probe,
+        2 => Purpose::Resumable,
         _ => return Err(FrameError::Field),
     };
     let (grant, first) = match granted {
@@ -305,6 +326,7 @@ fn put_open(out: &mut Vec<u8>, open: &Open<'_>) {
     let purpose = match open.purpose {
         Purpose::Connect => 0,
         Purpose::Probe => 1,
+        Purpose::Resumable => 2,
     };
     let flags = [purpose, u8::from(open.grant.is_some())];
     let grant = open.grant.as_ref().map_or(&[][..], |grant| &grant[..]);

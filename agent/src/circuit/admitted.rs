@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Secure, circuit, initiate};
+use tidegate_link::{
+    LinkError, LinkState, Portal, RelayLink, Returned, Secure, circuit, initiate,
+};
 use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Pinned, Prologue, Suite};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
-use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, ServiceName};
@@ -18,6 +20,7 @@ use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::revive::{Mooring, Resumed};
 use crate::hub::access::{Access, Listing};
 use crate::problems;
 
@@ -85,6 +88,14 @@ impl<'a> Wish<'a> {
             first,
         }
     }
+
+    /// As `portal`; somebody sees to it that it is resumed when its circuit dies.
+    pub(crate) fn kept(first: &'a [u8]) -> Self {
+        Self {
+            purpose: Purpose::Resumable,
+            first,
+        }
+    }
 }
 
 /// A circuit whose AUTH was sent.
@@ -93,6 +104,16 @@ pub(crate) struct Circuit {
     roots: Roots,
     /// Known once ADMITTED has arrived.
     deadline: Option<UnixTime>,
+    /// Where the portal lies that was opened last, if it can be resumed.
+    mooring: Option<Mooring>,
+}
+
+/// What came of one frame, as far as somebody waits for it.
+#[derive(PartialEq, Eq)]
+enum Step {
+    Nothing,
+    Opened(u64),
+    Resumed(u64),
 }
 
 /// What a circuit stands on, also while a portal has it.
@@ -109,6 +130,7 @@ pub(crate) struct OpenPortal {
     pub(crate) portal: Portal,
     pub(crate) hash: HandshakeHash,
     pub(crate) deadline: UnixTime,
+    pub(crate) mooring: Option<Mooring>,
 }
 
 impl Plan<'_> {
@@ -159,6 +181,7 @@ impl Plan<'_> {
             secure,
             roots,
             deadline: None,
+            mooring: None,
         })
     }
 }
@@ -185,11 +208,29 @@ impl Circuit {
             first,
         };
         self.secure.send(&Frame::Open(open)).await?;
-        while self.heard().await? != Some(portal) {}
+        self.mooring = None;
+        while self.heard().await? != Step::Opened(portal) {}
         match self.deadline {
             Some(_) => Ok(self),
             None => Err(LinkError::OutOfTurn.into()),
         }
+    }
+
+    /// Asks to carry on a portal that lost its circuit.
+    pub(super) async fn resume(mut self, resume: Resume) -> Result<Resumed, CircuitError> {
+        self.secure.send(&Frame::Resume(resume)).await?;
+        let received = loop {
+            if let Step::Resumed(received) = self.step().await? {
+                break received;
+            }
+        };
+        let deadline = self.deadline.ok_or(LinkError::OutOfTurn)?;
+        Ok(Resumed {
+            received,
+            deadline,
+            hash: self.secure.hash,
+            secure: self.secure,
+        })
     }
 
     /// The portal that was opened. When it has ended cleanly on both sides, `home` gets the circuit, or gives it back to be closed.
@@ -201,18 +242,26 @@ impl Circuit {
             secure,
             roots,
             deadline,
+            mooring,
         } = self;
+        let hash = secure.hash;
+        let home = move |returned: Returned| {
+            let circuit = Self {
+                secure: returned.circuit,
+                roots,
+                deadline: returned.admitted.or(deadline),
+                mooring: None,
+            };
+            home(circuit).map(|unwanted| unwanted.secure)
+        };
         OpenPortal {
-            hash: secure.hash,
+            hash,
             deadline: deadline.unwrap_or_default(),
-            portal: Portal::lent(secure, move |returned| {
-                let circuit = Self {
-                    secure: returned.circuit,
-                    roots,
-                    deadline: returned.admitted.or(deadline),
-                };
-                home(circuit).map(|unwanted| unwanted.secure)
-            }),
+            mooring,
+            portal: match mooring {
+                Some(_) => Portal::resumable(secure, home),
+                None => Portal::lent(secure, home),
+            },
         }
     }
 
@@ -234,7 +283,7 @@ impl Circuit {
     pub(crate) fn is_alive(&mut self) -> bool {
         while let Some(step) = self.step().now_or_never() {
             // An OPENED that nobody asked for ends it as surely as an error.
-            if step != Ok(None) {
+            if step != Ok(Step::Nothing) {
                 return false;
             }
         }
@@ -248,7 +297,7 @@ impl Circuit {
 
     /// The next step, while the outlet answers at all. One that works on an OPEN says that it is there, also where its
     /// target takes long; of one that has not admitted us yet only the handshake's own limit is known.
-    async fn heard(&mut self) -> Result<Option<u64>, CircuitError> {
+    async fn heard(&mut self) -> Result<Step, CircuitError> {
         if self.deadline.is_none() {
             return self.step().await;
         }
@@ -260,12 +309,17 @@ impl Circuit {
         timeout(GONE, self.step()).await.unwrap_or(gone)
     }
 
-    /// Handles one frame; gives the portal's number at OPENED. Safe to abandon while it waits for a frame.
-    async fn step(&mut self) -> Result<Option<u64>, CircuitError> {
+    /// Handles one frame. Safe to abandon while it waits for a frame.
+    async fn step(&mut self) -> Result<Step, CircuitError> {
         let record = self.secure.recv().await?;
         match record.frame() {
             Frame::Admitted { deadline } => self.deadline = Some(deadline),
-            Frame::Opened { portal } => return Ok(Some(portal)),
+            Frame::Opened { portal } => return Ok(Step::Opened(portal)),
+            Frame::Berth { portal, instance } => {
+                self.mooring = Some(Mooring { portal, instance });
+                return Ok(Step::Opened(portal));
+            }
+            Frame::Resumed { received } => return Ok(Step::Resumed(received)),
             Frame::Refused { code, text } => {
                 return Err(CircuitError::Refused(problems::of_refusal(
                     code,
@@ -289,10 +343,9 @@ impl Circuit {
             | Frame::Fin { .. }
             | Frame::Reauth(_)
             | Frame::Resume(_)
-            | Frame::Resumed { .. }
             | Frame::Window { .. } => return Err(LinkError::OutOfTurn.into()),
         }
-        Ok(None)
+        Ok(Step::Nothing)
     }
 }
 

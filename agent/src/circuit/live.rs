@@ -14,6 +14,7 @@ use tidegate_proto::time::UnixTime;
 use tokio::time::timeout;
 
 use super::Asks;
+use super::revive::Mooring;
 use crate::hub::access::Access;
 use crate::snapshot::Traffic;
 
@@ -41,6 +42,8 @@ struct Entry {
     deadline: UnixTime,
     /// It stands on a grant: a renewal without one would end it, also where what runs may still finish.
     granted: bool,
+    /// Where it lies at its outlet, if it can be resumed.
+    mooring: Option<Mooring>,
 }
 
 /// What the snapshot shows of one service.
@@ -59,6 +62,7 @@ impl Live {
         control: PortalControl,
         hash: HandshakeHash,
         (deadline, granted): (UnixTime, bool),
+        mooring: Option<Mooring>,
     ) {
         let mut ledgers = self.lock();
         let ledger = ledgers.entry(service.clone()).or_default();
@@ -69,7 +73,42 @@ impl Live {
             hash,
             deadline,
             granted,
+            mooring,
         });
+    }
+
+    /// Where a portal lies, if it can be resumed.
+    pub(super) fn mooring(
+        &self,
+        service: &ServiceName,
+        control: &PortalControl,
+    ) -> Option<Mooring> {
+        let mut ledgers = self.lock();
+        ledgers.get_mut(service)?.entry(control)?.mooring
+    }
+
+    /// A portal goes on over another channel, until another deadline.
+    pub(super) fn resumed(
+        &self,
+        service: &ServiceName,
+        control: &PortalControl,
+        hash: HandshakeHash,
+        deadline: UnixTime,
+    ) {
+        let mut ledgers = self.lock();
+        let ledger = ledgers.get_mut(service);
+        if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
+            (entry.hash, entry.deadline) = (hash, deadline);
+        }
+    }
+
+    /// After a sleep no circuit is trusted: those of portals that can be resumed are given up for new ones.
+    pub(super) fn distrust(&self) {
+        for ledger in self.lock().values() {
+            for entry in ledger.open.iter().filter(|entry| entry.mooring.is_some()) {
+                let _ = entry.control.detach();
+            }
+        }
     }
 
     pub(crate) fn tally(&self, service: &ServiceName) -> Tally {
@@ -139,6 +178,11 @@ impl Live {
 }
 
 impl Ledger {
+    fn entry(&mut self, control: &PortalControl) -> Option<&mut Entry> {
+        let mut open = self.open.iter_mut();
+        open.find(|entry| entry.control.is_of_the_same(control))
+    }
+
     fn prune(&mut self) {
         let past = &mut self.past;
         self.open.retain(|entry| {

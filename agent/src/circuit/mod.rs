@@ -5,6 +5,7 @@ mod admitted;
 mod asks;
 mod links;
 mod live;
+mod revive;
 mod stoker;
 mod warm;
 
@@ -21,7 +22,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::{LinkError, Portal};
+use tidegate_link::{LinkError, Portal, PortalControl};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
@@ -117,6 +118,16 @@ impl Circuits {
         self.within_limit(service, carry).await
     }
 
+    /// As `open_portal`, for somebody who polls [`Self::keep`] beside it.
+    pub(crate) async fn open_kept(
+        &self,
+        service: &ServiceName,
+        first: &[u8],
+    ) -> Result<Portal, Problem> {
+        let carry = self.carry(service, Wish::kept(first));
+        self.within_limit(service, carry).await
+    }
+
     /// Asks the outlet for a permitted, audited probe of the target. The circuit it went over can carry a portal next.
     pub(crate) async fn probe(&self, service: &ServiceName) -> Result<Spare, Problem> {
         let probe = async { self.fresh(service, Wish::PROBE).await.map(Spare) };
@@ -167,7 +178,7 @@ impl Circuits {
         let mut asks = self.asks.subscribe();
         loop {
             let before = asks.borrow_and_update().clone();
-            let refused = match self.open_portal(service, first).await {
+            let refused = match self.open_kept(service, first).await {
                 Err(problem) if waits_for_approval(problem.code) => problem,
                 opened => return opened,
             };
@@ -203,6 +214,7 @@ impl Circuits {
             tracing::info!("computer woke up");
             self.warm.drop_spares();
             self.links.distrust();
+            self.live.distrust();
             self.hurry.notify_one();
         }
         slept
@@ -221,6 +233,7 @@ impl Circuits {
             opened.portal.control(),
             opened.hash,
             (opened.deadline, granted),
+            opened.mooring,
         );
         // Access may have been taken back while the outlet was asked: what ended everything then did not see this one.
         match &*self.admission.borrow() {
@@ -431,7 +444,15 @@ impl Opener for Circuits {
         service: &'a ServiceName,
         first: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
-        Box::pin(self.open_portal(service, first))
+        Box::pin(self.open_kept(service, first))
+    }
+
+    fn keep<'a>(
+        &'a self,
+        service: &'a ServiceName,
+        portal: &'a PortalControl,
+    ) -> Pin<Box<dyn Future<Output = Problem> + Send + 'a>> {
+        Box::pin(self.keep(service, portal))
     }
 
     fn open_when_approved<'a>(

@@ -1,9 +1,10 @@
 //! What the front of an inlet may use while it serves one program: open the portal, know what is awaited, learn why it ends.
 //! A front never sees the agent behind it, and it never decides who is served: whoever reaches it was admitted.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use tidegate_link::Portal;
+use tidegate_link::{Portal, PortalControl};
 use tokio::sync::watch;
 
 use crate::circuit::Asks;
@@ -17,20 +18,29 @@ pub(crate) trait Opener: Send + Sync + 'static {
         &'a self,
         service: &'a ServiceName,
         first: &'a [u8],
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>>;
+    ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>>;
 
     /// As `open`, and where somebody has to approve first, waits for that, within the agent's limits.
     fn open_when_approved<'a>(
         &'a self,
         service: &'a ServiceName,
         first: &'a [u8],
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Portal, Problem>> + Send + 'a>> {
         self.open(service, first)
     }
 
     /// How things stand with approvals, as it changes.
     fn asks(&self) -> Option<watch::Receiver<Asks>> {
         None
+    }
+
+    /// Sees to it that a portal to `service` outlives its circuits; resolves when that cannot be done any more.
+    fn keep<'a>(
+        &'a self,
+        _service: &'a ServiceName,
+        _portal: &'a PortalControl,
+    ) -> Pin<Box<dyn Future<Output = Problem> + Send + 'a>> {
+        Box::pin(std::future::pending())
     }
 }
 
@@ -108,6 +118,15 @@ impl Host {
     pub(crate) fn asks(&self) -> watch::Receiver<Asks> {
         let nothing = || watch::channel(Asks::default()).1;
         self.opener.asks().unwrap_or_else(nothing)
+    }
+
+    /// As `closed`, and keeps the portal alive meanwhile: when its circuit dies, it goes on over another one.
+    pub(crate) async fn keeping(&self, portal: &PortalControl) -> Problem {
+        tokio::select! {
+            biased;
+            why = self.closed() => why,
+            why = self.opener.keep(&self.service, portal) => why.service(&self.service),
+        }
     }
 
     /// What is awaited right now, as it changes; `None` when nothing is.

@@ -89,8 +89,9 @@ async fn serve_held(mut held: Held, host: &Host) -> VisitEnd {
 
 async fn carry_on(line: Line, portal: Portal, outflow: Outflow, host: &Host) -> VisitEnd {
     let inflow = Inflow::starting_with(Vec::new());
+    let control = portal.control();
     let mut carry = Carry::new(line, portal, inflow, outflow);
-    let carried = carry.run(host.closed()).await;
+    let carried = carry.run(host.keeping(&control)).await;
     let end = match carried {
         Carried::ProgramLost => return VisitEnd::Finished,
         Carried::ServerEnded => end_of_portal(&mut carry, host).await,

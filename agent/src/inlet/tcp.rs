@@ -21,7 +21,9 @@ pub(crate) async fn serve(mut program: TcpStream, host: &Host) -> VisitEnd {
             return VisitEnd::Refused(problem);
         }
     };
-    let end = pipe(&mut program, &mut portal, &Meter::new(), host.closed()).await;
+    let control = portal.control();
+    let keeping = host.keeping(&control);
+    let end = pipe(&mut program, &mut portal, &Meter::new(), keeping).await;
     match end {
         PipeEnd::Finished => return VisitEnd::Finished,
         PipeEnd::Withdrawn(_) | PipeEnd::Plain(_) | PipeEnd::Portal(_) => abort(program),

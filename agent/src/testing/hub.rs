@@ -551,7 +551,7 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
             .await?;
         match open.purpose {
             Purpose::Probe => inner.count.send_modify(|count| count.probes += 1),
-            Purpose::Connect => {
+            Purpose::Connect | Purpose::Resumable => {
                 carried += 1;
                 inner.count.send_modify(|count| {
                     count.most_on_one_circuit = count.most_on_one_circuit.max(carried);

@@ -67,6 +67,12 @@ impl PortalControl {
         self.0.out().ended()
     }
 
+    /// Whether both control the same portal.
+    #[must_use]
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Payload bytes so far.
     #[must_use]
     pub fn traffic(&self) -> Traffic {

@@ -170,6 +170,7 @@ impl Portal {
             Frame::Auth(_)
             | Frame::Open(_)
             | Frame::Opened { .. }
+            | Frame::Berth { .. }
             | Frame::Refused { .. }
             | Frame::Resume(_)
             | Frame::Resumed { .. } => return Err(PortalError::Broken(LinkError::OutOfTurn)),

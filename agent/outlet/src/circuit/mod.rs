@@ -2,11 +2,14 @@
 //! Every step has a limit in time and number, and every way out of it gives back what it held.
 
 mod admission;
+mod berths;
 mod opening;
 mod portal;
+mod resume;
 mod warm;
 mod watch;
 
+pub(crate) use berths::Berths;
 pub(crate) use portal::Kind;
 
 use crate::premises::Premises;

@@ -1,7 +1,8 @@
 //! OPEN on an admitted circuit: policy, durable record, permit, target. In this order, and nothing is skipped.
 //! A refusal leaves the circuit warm: the person may sign in again or ask for something else on it.
 
-use super::portal::{self, Ready};
+use super::berths::Berth;
+use super::portal::{self, Ready, Voyage};
 use super::watch::Watch;
 use super::{Turned, say, turn_away};
 use crate::audit::OpenRecord;
@@ -55,21 +56,25 @@ pub(super) async fn open(
                 }
                 Some(Err(problem)) => not_reached(record, &problem),
             },
-            Purpose::Connect => {
+            Purpose::Connect | Purpose::Resumable => {
                 let reach = reach(premises, (permit, ready), watch, &mut session, open.first);
                 match awake(&mut secure, Box::pin(reach)).await {
                     None => return After::Gone,
                     Some(Ok(reached)) => {
-                        let opened = Frame::Opened {
-                            portal: open.portal,
-                        };
-                        if !say(&mut secure, &opened).await {
+                        let berth = berth(premises, &session, open);
+                        if !say(&mut secure, &opened(open.portal, berth.as_ref())).await {
                             record.close(Code::CircuitLost);
                             return After::Gone;
                         }
-                        let back =
-                            Box::pin(portal::carry(secure, reached, record, watch, &mut session))
-                                .await;
+                        let voyage = Voyage {
+                            premises,
+                            watch,
+                            session: &mut session,
+                            record,
+                            berth,
+                            portal: open.portal,
+                        };
+                        let back = Box::pin(voyage.carry(secure, reached)).await;
                         end_portal(premises, &mut session);
                         return back
                             .map_or(After::Gone, |secure| After::Warm(Box::new(secure), session));
@@ -106,6 +111,26 @@ async fn awake<T>(secure: &mut Secure, mut work: impl Future<Output = T> + Unpin
             }
             _ => return None,
         }
+    }
+}
+
+/// Where the portal lies when its circuit is lost, if its agent would come for it.
+fn berth(premises: &Premises, session: &Session, open: &Open<'_>) -> Option<Berth> {
+    if open.purpose != Purpose::Resumable {
+        return None;
+    }
+    let device = session.principal()?.device;
+    let berths = &premises.berths;
+    berths.take(device, open.portal, session.service(), open.grant)
+}
+
+fn opened(portal: u64, berth: Option<&Berth>) -> Frame<'static> {
+    match berth {
+        None => Frame::Opened { portal },
+        Some(berth) => Frame::Berth {
+            portal,
+            instance: berth.instance(),
+        },
     }
 }
 

@@ -1,13 +1,16 @@
 //! A running portal: bytes between the circuit and the target until one side ends, or the right to it does.
 //! Whatever ends it, the target's socket and the record end with it, and the circuit too unless both sides had finished.
 
+use super::berths::Berth;
+use super::resume::{self, Keeping};
 use super::watch::Watch;
 use crate::audit::{OpenRecord, StatementAudit};
 use crate::config::{ServiceConfig, Target};
 use crate::dial::{self, Opened, Right, Way};
 use crate::postgres::{self, Beginning, PortalEnd, PostgresService};
+use crate::premises::Premises;
 use std::time::Duration;
-use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Secure, abort, pipe};
+use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Returned, Secure, abort, pipe};
 use tidegate_proto::names::HubAddress;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
@@ -105,26 +108,66 @@ async fn tcp_target(
         })
 }
 
-/// Carries the portal to its end and closes its record. Gives the circuit back if it may carry the next one.
-pub(super) async fn carry(
-    secure: Secure,
-    reached: Reached<'_>,
-    mut record: OpenRecord,
-    watch: &mut Watch,
-    session: &mut Session,
-) -> Option<Secure> {
-    let (home, mut returned) = oneshot::channel();
-    let portal = Portal::lent(secure, |back| home.send(back.circuit).err());
-    record.count(portal.control());
-    let Ended { reason, clean } = match reached {
-        Reached::Tcp(opened) => tcp(portal, opened, watch, session).await,
-        Reached::Postgres(service, beginning) => {
-            postgres(portal, service, beginning, watch, session).await
+/// A portal under way, and all that it has to do with.
+pub(super) struct Voyage<'a> {
+    pub(super) premises: &'a Premises,
+    pub(super) watch: &'a mut Watch,
+    pub(super) session: &'a mut Session,
+    pub(super) record: OpenRecord,
+    /// For one that can be resumed.
+    pub(super) berth: Option<Berth>,
+    pub(super) portal: u64,
+}
+
+impl Voyage<'_> {
+    /// Carries the portal to its end and closes its record. Gives the circuit back if it may carry the next one.
+    pub(super) async fn carry(self, secure: Secure, reached: Reached<'_>) -> Option<Secure> {
+        let Self {
+            premises,
+            watch,
+            session,
+            mut record,
+            mut berth,
+            portal: number,
+        } = self;
+        let channel = resume::channel_of(&secure);
+        let (home, mut returned) = oneshot::channel();
+        let home = |back: Returned| home.send(back.circuit).err();
+        let portal = match berth {
+            Some(_) => Portal::resumable(secure, home),
+            None => Portal::lent(secure, home),
+        };
+        let control = portal.control();
+        record.count(portal.control());
+        let keeping = Keeping {
+            premises,
+            watch,
+            session,
+            control: &control,
+            berth: berth.as_mut(),
+            channel,
+            portal: number,
+            grace: reached.grace(premises),
+        };
+        let Ended { reason, clean } = match reached {
+            Reached::Tcp(opened) => tcp(portal, opened, keeping).await,
+            Reached::Postgres(service, beginning) => {
+                postgres(portal, service, beginning, keeping).await
+            }
+        };
+        record.close(reason);
+        // Both sides may have finished a moment before the right ended: such a circuit ends all the same.
+        returned.try_recv().ok().filter(|_| clean)
+    }
+}
+
+impl Reached<'_> {
+    fn grace(&self, premises: &Premises) -> Duration {
+        match self {
+            Self::Tcp(_) => premises.limits.grace,
+            Self::Postgres(..) => premises.limits.grace_postgres,
         }
-    };
-    record.close(reason);
-    // Both sides may have finished a moment before the right ended: such a circuit ends all the same.
-    returned.try_recv().ok().filter(|_| clean)
+    }
 }
 
 /// How a portal ended, and whether nobody had to end it.
@@ -137,13 +180,12 @@ async fn postgres(
     portal: Portal,
     service: &PostgresService,
     beginning: Beginning,
-    watch: &mut Watch,
-    session: &mut Session,
+    keeping: Keeping<'_>,
 ) -> Ended {
     let control = portal.control();
     let last_call = watch.last_call();
     let ended = async {
-        let code = watch.ended(session, Some(&control)).await;
+        let code = keeping.until_over().await;
         Problem::new(code).service(service.name())
     };
     let served = service.serve(portal, beginning, (ended, last_call));
@@ -160,17 +202,11 @@ fn lost(how: Option<PortalError>) -> Code {
     how.map_or(Code::CircuitLost, by_portal)
 }
 
-async fn tcp(
-    mut portal: Portal,
-    opened: Opened,
-    watch: &mut Watch,
-    session: &mut Session,
-) -> Ended {
+async fn tcp(mut portal: Portal, opened: Opened, keeping: Keeping<'_>) -> Ended {
     let control = portal.control();
     let mut socket = opened.socket;
     let meter = Meter::new();
-    let ended = watch.ended(session, Some(&control));
-    let end = pipe(&mut socket, &mut portal, &meter, ended).await;
+    let end = pipe(&mut socket, &mut portal, &meter, keeping.until_over()).await;
     let reason = reason(&end);
     let clean = end == PipeEnd::Finished;
     if !clean {

@@ -4,14 +4,14 @@
 use super::admission::Admitted;
 use super::opening::{self, After};
 use super::watch::Watch;
-use super::{Turned, say, turn_away};
+use super::{resume, say, turn_away};
 use crate::clock;
 use crate::known::Footing;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
 use tidegate_link::{LinkError, Record, Secure};
 use tidegate_proto::frame::Frame;
-use tidegate_proto::problem::{Code, Problem};
+use tidegate_proto::problem::Code;
 use tidegate_proto::session::Session;
 
 /// Refusals on one circuit, before it is ended: asking again and again is no way in.
@@ -52,13 +52,8 @@ pub(super) async fn serve(premises: &Arc<Premises>, service: &Arc<Service>, admi
                     return;
                 }
             }
-            Frame::Resume(_) => {
-                let turned = Turned::by_us(
-                    &Problem::new(Code::NotSupportedYet),
-                    "resume is not supported yet",
-                );
-                turn_away(premises, &mut secure, &session, turned).await;
-                return;
+            Frame::Resume(resume) => {
+                return resume::offer(premises, service, &watch, secure, session, resume).await;
             }
             Frame::Pong(_) | Frame::Notice { .. } => refused += 1,
             _ => {

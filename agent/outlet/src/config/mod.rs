@@ -119,6 +119,10 @@ pub struct Limits {
     pub warm_idle: Duration,
     /// How long a target may take to accept a connection.
     pub dial: Duration,
+    /// How long a portal waits for its agent after its circuit was lost, by kind of its service: a database holds locks
+    /// for it.
+    pub grace: Duration,
+    pub grace_postgres: Duration,
 }
 
 impl Default for Limits {
@@ -130,6 +134,8 @@ impl Default for Limits {
             per_person: 128,
             warm_idle: Duration::from_secs(600),
             dial: Duration::from_secs(5),
+            grace: Duration::from_secs(600),
+            grace_postgres: Duration::from_secs(60),
         }
     }
 }
@@ -236,6 +242,14 @@ fn limits(top: &mut Reader<'_>) -> Limits {
     }
     if let Some(ms) = table.number("dial_milliseconds", 10..=60_000) {
         limits.dial = Duration::from_millis(ms);
+    }
+    for (key, grace) in [
+        ("resume_within_seconds", &mut limits.grace),
+        ("resume_within_seconds_postgres", &mut limits.grace_postgres),
+    ] {
+        if let Some(seconds) = table.number(key, 1..=3600) {
+            *grace = Duration::from_secs(seconds);
+        }
     }
     table.finish();
     limits

@@ -142,6 +142,16 @@ impl World {
         self.outlet = Some(outlet);
     }
 
+    /// As `start_outlet`, with one more limit.
+    pub(crate) async fn start_outlet_with(&mut self, limit: &str) {
+        let text = self.config_text();
+        let text = text.replace("per_person = 8", &format!("per_person = 8, {limit}"));
+        let config = OutletConfig::from_toml(&text).unwrap();
+        let outlet = Outlet::start(config).await.unwrap();
+        within(outlet.ready()).await;
+        self.outlet = Some(outlet);
+    }
+
     pub(crate) async fn stop_outlet(&mut self) {
         within(self.outlet.take().unwrap().shutdown()).await;
     }
@@ -257,6 +267,8 @@ fn events_in(path: &Path, keys: &OutletKeys) -> Vec<EventKind> {
 pub(crate) enum Said {
     Admitted(UnixTime),
     Opened(u64),
+    Berth(u64, [u8; 16]),
+    Resumed(u64),
     Refused(u16, String),
     Reset(u16),
     Pong(u64),
@@ -274,6 +286,8 @@ fn said(record: &Record) -> Said {
     match record.frame() {
         Frame::Admitted { deadline } => Said::Admitted(deadline),
         Frame::Opened { portal } => Said::Opened(portal),
+        Frame::Berth { portal, instance } => Said::Berth(portal, instance),
+        Frame::Resumed { received } => Said::Resumed(received),
         Frame::Refused { code, text } => Said::Refused(code, text.to_owned()),
         Frame::Reset { code } => Said::Reset(code),
         Frame::Pong(number) => Said::Pong(number),

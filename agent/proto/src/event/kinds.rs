@@ -32,6 +32,14 @@ pub enum EventKind {
     PortalOpened(PortalOpened),
     PortalClosed(PortalClosed),
     PortalRefused(PortalRefused),
+    /// Its circuit was lost; it waits for its agent.
+    PortalSuspended {
+        channel: String,
+        portal: u64,
+        service: ServiceName,
+    },
+    /// The same device came back, proved everything again, and was allowed again. Written and synced before the next byte flows.
+    PortalResumed(PortalResumed),
     /// Found at a start: the outlet ended before it could close this portal's record. Its bytes are not known.
     PortalAbandoned {
         channel: String,
@@ -238,10 +246,25 @@ impl PortalOpened {
     #[must_use]
     pub fn purpose_name(purpose: Purpose) -> &'static str {
         match purpose {
-            Purpose::Connect => "connect",
+            Purpose::Connect | Purpose::Resumable => "connect",
             Purpose::Probe => "probe",
         }
     }
+}
+
+/// A portal goes on over another channel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortalResumed {
+    /// As in its opening.
+    pub channel: String,
+    pub portal: u64,
+    pub service: ServiceName,
+    /// The channel that carries it now.
+    pub over: String,
+    pub generation: u64,
+    /// The credential's `jti`.
+    pub credential: String,
 }
 
 /// A portal has ended.

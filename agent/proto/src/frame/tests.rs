@@ -41,6 +41,13 @@ fn every_frame_has_these_bytes_on_the_wire() {
         generation: 2,
         received: 3,
     };
+    let kept = Open {
+        portal: 7,
+        purpose: Purpose::Resumable,
+        grant: None,
+        first: &[],
+    };
+    let berth_hex = format!("110000000000000007{}", "aa".repeat(16));
     let grant_hex = format!("0300000000000000070001{}", "ee".repeat(32));
     let resume_hex = format!(
         "0e{}000000000000000100000000000000020000000000000003",
@@ -87,6 +94,14 @@ fn every_frame_has_these_bytes_on_the_wire() {
         (Frame::Resume(resume), resume_hex.as_str()),
         (Frame::Resumed { received: 3 }, "0f0000000000000003"),
         (Frame::Window { bytes: 1 << 20 }, "100000000000100000"),
+        (Frame::Open(kept), "0300000000000000070200"),
+        (
+            Frame::Berth {
+                portal: 7,
+                instance: [0xaa; 16],
+            },
+            berth_hex.as_str(),
+        ),
     ];
 
     for (frame, bytes) in table {
@@ -127,6 +142,10 @@ fn refuses_one_byte_too_few_or_too_many() {
         }),
         Frame::Resumed { received: 3 },
         Frame::Window { bytes: 3 },
+        Frame::Berth {
+            portal: 7,
+            instance: [1; 16],
+        },
     ];
 
     for frame in fixed {
@@ -148,12 +167,12 @@ fn refuses_what_no_encoder_writes() {
     let bad: [(Vec<u8>, FrameError); 14] = [
         (vec![], FrameError::Length),
         (vec![0], FrameError::Type),
-        (vec![0x11], FrameError::Type),
+        (vec![0x12], FrameError::Type),
         (window(0), FrameError::Field),
         (window(MAX_WINDOW + 1), FrameError::Field),
         (vec![AUTH], FrameError::Length),
         (vec![REAUTH; MAX_AUTH + 2], FrameError::Length),
-        (open(2, 0), FrameError::Field),
+        (open(3, 0), FrameError::Field),
         (open(0, 2), FrameError::Field),
         ([open(0, 1), vec![0; 31]].concat(), FrameError::Length),
         ([&[DATA][..], &[0; 8]].concat(), FrameError::Length),

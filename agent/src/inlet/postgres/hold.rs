@@ -93,9 +93,10 @@ impl Held {
         host: &Host,
     ) -> Result<(Line, Outflow), (Line, Problem)> {
         let Self { line, hold } = self;
+        let control = portal.control();
         let answered = select! {
             biased;
-            why = host.closed() => Err(why),
+            why = host.keeping(&control) => Err(why),
             answered = timeout(OUTLET_LIMIT, ask(portal, hold.go_on(), host)) => {
                 answered.unwrap_or_else(|_| Err(Problem::new(Code::TargetSilent).service(host.service())))
             }

@@ -1,0 +1,274 @@
+//! Portals that lost their circuit: who may go on with one, who may not, and what ends one that nobody comes back for.
+//! The target behind the portal must notice nothing, and the audit must hold everything.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::org::Person;
+use support::{Said, World, ana, hear, open, within};
+use tidegate_link::{Line, Portal, PortalControl, PortalError, Secure};
+use tidegate_proto::event::{EventKind, PortalClosed, PortalResumed};
+use tidegate_proto::frame::{Frame, Purpose, Resume};
+use tidegate_proto::problem::Code;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A portal that can be resumed, and what it is named by.
+async fn portal(world: &World, person: &Person, number: u64) -> (Portal, Resume) {
+    let mut secure = world.warm(person).await;
+    let opened = open(&mut secure, number, Purpose::Resumable).await;
+    let Said::Berth(portal, instance) = opened else {
+        panic!("{opened:?}")
+    };
+    let resume = Resume {
+        instance,
+        portal,
+        generation: 1,
+        received: 0,
+    };
+    (Portal::resumable(secure, |back| Some(back.circuit)), resume)
+}
+
+async fn echoes(portal: &mut Portal) {
+    portal.write_all(b"hello").await.unwrap();
+    portal.flush().await.unwrap();
+    let mut answer = [0; 5];
+    within(portal.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"hello");
+}
+
+/// Asks to go on, on a circuit of this person's own.
+async fn ask(world: &World, person: &Person, resume: Resume) -> (Secure, Said) {
+    let mut secure = world.warm(person).await;
+    secure.send(&Frame::Resume(resume)).await.unwrap();
+    let said = hear(&mut secure).await;
+    (secure, said)
+}
+
+/// Cuts the circuit and goes on over another one.
+async fn go_on(world: &World, person: &Person, control: &PortalControl, resume: Resume) {
+    let received = control.detach().unwrap();
+    let resume = Resume { received, ..resume };
+    let (secure, said) = ask(world, person, resume).await;
+    let Said::Resumed(theirs) = said else {
+        panic!("{said:?}")
+    };
+    control.attach(secure, theirs).unwrap();
+}
+
+fn closed(event: &EventKind) -> Option<PortalClosed> {
+    match event {
+        EventKind::PortalClosed(closed) => Some(closed.clone()),
+        _ => None,
+    }
+}
+
+fn suspended(event: &EventKind) -> Option<String> {
+    match event {
+        EventKind::PortalSuspended { channel, .. } => Some(channel.clone()),
+        _ => None,
+    }
+}
+
+fn resumed(event: &EventKind) -> Option<PortalResumed> {
+    match event {
+        EventKind::PortalResumed(resumed) => Some(resumed.clone()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn the_same_device_goes_on_and_the_target_notices_nothing() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    let control = portal.control();
+    echoes(&mut portal).await;
+
+    for generation in 1..=5 {
+        let resume = Resume {
+            generation,
+            ..resume
+        };
+        go_on(&world, &person, &control, resume).await;
+        echoes(&mut portal).await;
+    }
+    portal.shutdown().await.unwrap();
+    let mut rest = String::new();
+    within(portal.read_to_string(&mut rest)).await.unwrap();
+
+    assert_eq!((rest.as_str(), world.target.came()), ("goodbye", 1));
+    let record = world.event(closed).await;
+    assert_eq!(
+        (record.sent, record.received, record.reason),
+        (30, 37, Code::ClosedByProgram)
+    );
+    let events = world.events();
+    let resumed: Vec<_> = events.iter().filter_map(resumed).collect();
+    assert_eq!(resumed.len(), 5);
+    for (generation, resumed) in (1..).zip(&resumed) {
+        assert_eq!(
+            (resumed.generation, &resumed.channel),
+            (generation, &record.channel)
+        );
+    }
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_else_goes_on_and_all_hear_the_same() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    let control = portal.control();
+    echoes(&mut portal).await;
+    // Another device of the same person, with everything that a thief could read on the wire or in memory but the key.
+    let other = ana();
+
+    let refused = [
+        ("a stolen number", &other, resume),
+        (
+            "another process",
+            &person,
+            Resume {
+                instance: [0; 16],
+                ..resume
+            },
+        ),
+        (
+            "another portal",
+            &person,
+            Resume {
+                portal: 2,
+                ..resume
+            },
+        ),
+        (
+            "a place beyond",
+            &person,
+            Resume {
+                received: 6,
+                ..resume
+            },
+        ),
+        ("the same again", &person, resume),
+        (
+            "no generation",
+            &person,
+            Resume {
+                generation: 0,
+                ..resume
+            },
+        ),
+    ];
+    let mut texts = Vec::new();
+    for (what, who, resume) in refused {
+        let (_, said) = ask(&world, who, resume).await;
+        let Said::Refused(code, text) = said else {
+            panic!("{what}: {said:?}")
+        };
+        assert_eq!(code, Code::CircuitLost.number(), "{what}");
+        texts.push(text);
+    }
+    assert!(texts.windows(2).all(|pair| pair[0] == pair[1]));
+
+    // The portal itself has noticed none of them.
+    assert_eq!(*control.line().borrow(), Line::Up);
+    echoes(&mut portal).await;
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_revocation_ends_a_portal_that_waits_for_its_agent() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    let control = portal.control();
+    echoes(&mut portal).await;
+    control.detach().unwrap();
+    let channel = world.event(suspended).await;
+
+    world.revoke("00uana", 1);
+
+    let record = world.event(closed).await;
+    assert_eq!((record.reason, record.channel), (Code::RevokedByAdmin, channel));
+    within(world.target.idle()).await;
+    let (_, said) = world.auth(&person).await;
+    assert!(matches!(said, Said::Refused(..)));
+    let anew = Person { epoch: 1, ..ana() };
+    let (_, said) = ask(&world, &anew, resume).await;
+    assert!(matches!(said, Said::Refused(code, _) if code == Code::CircuitLost.number()));
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_portal_that_nobody_comes_back_for_ends_after_its_grace() {
+    let mut world = World::start().await;
+    world.stop_outlet().await;
+    world.start_outlet_with("resume_within_seconds = 1").await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    echoes(&mut portal).await;
+    portal.control().detach().unwrap();
+
+    let record = world.event(closed).await;
+
+    assert_eq!(record.reason, Code::CircuitLost);
+    within(world.target.idle()).await;
+    let (_, said) = ask(&world, &person, resume).await;
+    assert!(matches!(said, Said::Refused(..)));
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_outlet_that_stops_ends_what_waits_and_leaves_no_open_record() {
+    let mut world = World::start().await;
+    let (mut portal, _) = portal(&world, &ana(), 1).await;
+    echoes(&mut portal).await;
+    portal.control().detach().unwrap();
+    world.event(suspended).await;
+
+    world.stop_outlet().await;
+
+    assert_eq!(world.event(closed).await.reason, Code::OutletStopping);
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_higher_generation_closes_the_circuit_before_it() {
+    let world = World::start().await;
+    let person = ana();
+    let mut first = world.warm(&person).await;
+    let Said::Berth(portal, instance) = open(&mut first, 1, Purpose::Resumable).await else {
+        panic!()
+    };
+    let resume = Resume {
+        instance,
+        portal,
+        generation: 7,
+        received: 0,
+    };
+
+    let (second, said) = ask(&world, &person, resume).await;
+
+    assert_eq!(said, Said::Resumed(0));
+    assert_eq!(hear(&mut first).await, Said::Nothing);
+    let mut portal = Portal::resumable(second, |back| Some(back.circuit));
+    echoes(&mut portal).await;
+    let control = portal.control();
+    control.reset(Code::DisconnectedByYou.number());
+    drop(portal);
+    assert_eq!(
+        control.ended(),
+        Some(PortalError::Withdrawn(Code::DisconnectedByYou.number()))
+    );
+    assert_eq!(
+        world.event(closed).await.reason,
+        Code::DisconnectedByYou
+    );
+    world.end().await;
+}
