@@ -164,7 +164,7 @@ impl Ana {
         first.ok_or_else(|| "no row".to_owned())
     }
 
-    async fn enter(
+    pub(crate) async fn enter(
         &self,
         world: &World,
     ) -> Result<(Client, Connection<TcpStream, NoTlsStream>), String> {
