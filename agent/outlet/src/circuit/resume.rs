@@ -112,14 +112,14 @@ impl Keeping<'_> {
         let mut line = self.control.line();
         let mut lost = None;
         loop {
-            if let Line::Lost { since } = *line.borrow_and_update() {
-                if lost.is_none() {
-                    self.suspended().await;
-                }
-                lost = Some(since);
-            } else {
-                lost = None;
+            let now = *line.borrow_and_update();
+            if matches!(now, Line::Lost { .. }) && lost.is_none() {
+                self.suspended().await;
             }
+            lost = match now {
+                Line::Lost { since } => Some(since),
+                Line::Up | Line::Over => None,
+            };
             tokio::select! {
                 biased;
                 code = self.watch.ended(self.session, Some(self.control)) => return code,
