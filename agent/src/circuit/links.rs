@@ -33,6 +33,8 @@ pub(crate) struct Links {
     noise: Arc<NoiseSecret>,
     pass: watch::Sender<Option<String>>,
     keepers: Mutex<BTreeMap<HubAddress, Keeper>>,
+    /// Counts links that broke: whatever went over the same network may be dead without knowing it.
+    broken: watch::Sender<u64>,
 }
 
 /// The task that keeps one link up.
@@ -54,7 +56,13 @@ impl Links {
             noise,
             pass: watch::Sender::new(None),
             keepers: Mutex::default(),
+            broken: watch::Sender::default(),
         }
+    }
+
+    /// Changes when a link broke.
+    pub(crate) fn broken(&self) -> watch::Receiver<u64> {
+        self.broken.subscribe()
     }
 
     /// Takes a new pass, and keeps links to exactly these relays.
@@ -164,6 +172,7 @@ impl Links {
             publish: way.clone(),
             hurry: Arc::clone(&hurry),
             anew: Arc::clone(&anew),
+            broken: self.broken.clone(),
         };
         let task = tokio::spawn(keeping.run(stop.clone()));
         Keeper {
@@ -220,6 +229,7 @@ struct Keeping {
     publish: watch::Sender<Way>,
     hurry: Arc<Notify>,
     anew: Arc<Notify>,
+    broken: watch::Sender<u64>,
 }
 
 impl Keeping {
@@ -255,7 +265,9 @@ impl Keeping {
             let error = match connect.await {
                 Ok(link) => {
                     backoff.reset();
-                    match self.hold(Arc::new(link)).await {
+                    let ended = self.hold(Arc::new(link)).await;
+                    self.broken.send_modify(|links| *links += 1);
+                    match ended {
                         Some(error) => error,
                         // Nothing failed: whoever waits, waits for the new one.
                         None => continue,

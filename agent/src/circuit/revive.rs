@@ -21,6 +21,8 @@ use crate::backoff::Backoff;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// For one attempt.
 const ATTEMPT: Duration = Duration::from_secs(20);
+/// How long the other end of a portal may take to answer, when the way to a relay has just broken.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Other outlets of the service, or other processes, that may answer in place of the one that has the portal.
 const STRANGERS: u32 = 6;
 
@@ -47,13 +49,24 @@ impl Circuits {
         };
         let mut line = control.line();
         let mut generation = 0;
+        let mut broken = self.links.broken();
         loop {
-            let Some(since) = lost(&mut line).await else {
+            let lost = tokio::select! {
+                lost = lost(&mut line) => lost,
+                Ok(()) = broken.changed() => {
+                    if !control.answers(ANSWER).await {
+                        let _ = control.detach();
+                    }
+                    continue;
+                }
+            };
+            let Some(since) = lost else {
                 return pending().await;
             };
             tracing::info!(%service, portal = mooring.portal, "portal lost its circuit");
+            // Boxed: a portal that nothing happens to carries only the wait for it.
             let revived = self.revive(service, control, mooring, since, &mut generation);
-            if let Err(problem) = revived.await {
+            if let Err(problem) = Box::pin(revived).await {
                 tracing::info!(%service, portal = mooring.portal, code = %problem.code, "portal was not resumed");
                 return problem;
             }

@@ -3,9 +3,9 @@
 
 use super::{Shared, Traffic};
 use crate::PortalError;
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Duration};
 use tidegate_proto::{frame::Frame, time::UnixTime};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 /// A handle on a portal, for as many tasks as need one.
 #[derive(Clone)]
@@ -81,6 +81,18 @@ impl PortalControl {
             sent: out.sent(),
             received: out.intake.bytes(),
         }
+    }
+
+    /// Whether the peer answers a PING within `limit`. While one side's reader takes nothing, it does not.
+    pub async fn answers(&self, limit: Duration) -> bool {
+        let asking = async {
+            let mut pong = pin!(self.0.ponged.notified());
+            pong.as_mut().enable();
+            self.send(&Frame::Ping(0)).await?;
+            pong.await;
+            Ok::<_, PortalError>(())
+        };
+        matches!(timeout(limit, asking).await, Ok(Ok(())))
     }
 
     async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {

@@ -162,7 +162,7 @@ impl Portal {
             Frame::Window { bytes } => out.intake.peer_keeps(bytes),
             Frame::Reset { code } => return Err(PortalError::Reset(code)),
             Frame::Ping(number) => out.pong(number),
-            Frame::Pong(_) => {}
+            Frame::Pong(_) => self.shared.ponged.notify_waiters(),
             // A full queue drops: its reader is behind, and what it misses is said again.
             Frame::Notice { code, text } => drop(self.notices.try_send((code, text.to_owned()))),
             Frame::Reauth(record) => drop(self.reauths.try_send(record.to_vec())),

@@ -29,7 +29,7 @@ use std::{
 use tidegate_proto::time::UnixTime;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{Mutex as AsyncMutex, mpsc, watch},
+    sync::{Mutex as AsyncMutex, Notify, mpsc, watch},
     time::Sleep,
 };
 
@@ -53,6 +53,8 @@ struct Shared {
     reauths: AsyncMutex<mpsc::Receiver<Vec<u8>>>,
     notices: AsyncMutex<mpsc::Receiver<(u16, String)>>,
     admitted: watch::Receiver<Option<UnixTime>>,
+    /// Rings at each PONG.
+    ponged: Notify,
 }
 
 impl Shared {
@@ -136,6 +138,7 @@ impl Portal {
             reauths: AsyncMutex::new(reauths_in),
             notices: AsyncMutex::new(notices_in),
             admitted: admitted_in,
+            ponged: Notify::new(),
         };
         Self {
             shared: Arc::new(shared),

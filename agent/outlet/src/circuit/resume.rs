@@ -123,7 +123,8 @@ impl Keeping<'_> {
             tokio::select! {
                 biased;
                 code = self.watch.ended(self.session, Some(self.control)) => return code,
-                comer = berth.next() => self.go_on(comer).await,
+                // Boxed: a portal that nothing happens to carries only the wait for it.
+                comer = berth.next() => Box::pin(self.go_on(comer)).await,
                 Ok(()) = line.changed() => {}
                 () = over(lost, self.grace) => return Code::CircuitLost,
             }

@@ -53,7 +53,8 @@ pub(super) async fn serve(premises: &Arc<Premises>, service: &Arc<Service>, admi
                 }
             }
             Frame::Resume(resume) => {
-                return resume::offer(premises, service, &watch, secure, session, resume).await;
+                let offer = resume::offer(premises, service, &watch, secure, session, resume);
+                return Box::pin(offer).await;
             }
             Frame::Pong(_) | Frame::Notice { .. } => refused += 1,
             _ => {
