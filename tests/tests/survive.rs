@@ -48,8 +48,7 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
             deaths::transaction(&mut world, &ana),
         )
         .await?;
-    drop((agent, ana));
     narrator
-        .step("nothing is left", deaths::nothing_is_left(world))
+        .step("nothing is left", deaths::nothing_is_left(world, agent, ana))
         .await
 }
