@@ -49,6 +49,9 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         )
         .await?;
     narrator
-        .step("nothing is left", deaths::nothing_is_left(world, agent, ana))
+        .step(
+            "nothing is left",
+            deaths::nothing_is_left(world, agent, ana),
+        )
         .await
 }

@@ -264,10 +264,7 @@ async fn a_peer_that_acknowledges_nothing_is_sent_no_more_than_is_kept() {
 
     assert!(control.traffic().sent <= 256 * 1024);
     drop(agent);
-    assert_eq!(
-        mute.recv().await.unwrap().frame(),
-        Frame::Reset { code: 0 }
-    );
+    assert_eq!(mute.recv().await.unwrap().frame(), Frame::Reset { code: 0 });
 }
 
 #[tokio::test]
@@ -342,10 +339,7 @@ async fn the_circuit_goes_home_when_both_know_that_both_have_finished() {
         .unwrap();
     assert!(got == bytes);
 
-    let (mut agent, mut outlet) = (
-        home.await.unwrap().circuit,
-        far_home.await.unwrap().circuit,
-    );
+    let (mut agent, mut outlet) = (home.await.unwrap().circuit, far_home.await.unwrap().circuit);
     // Nothing of the portal is left on the wire.
     agent.send(&Frame::Ping(1)).await.unwrap();
     assert_eq!(outlet.recv().await.unwrap().frame(), Frame::Ping(1));

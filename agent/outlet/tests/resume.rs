@@ -192,7 +192,10 @@ async fn a_revocation_ends_a_portal_that_waits_for_its_agent() {
     world.revoke("00uana", 1);
 
     let record = world.event(closed).await;
-    assert_eq!((record.reason, record.channel), (Code::RevokedByAdmin, channel));
+    assert_eq!(
+        (record.reason, record.channel),
+        (Code::RevokedByAdmin, channel)
+    );
     within(world.target.idle()).await;
     let (_, said) = world.auth(&person).await;
     assert!(matches!(said, Said::Refused(..)));
@@ -266,9 +269,6 @@ async fn a_higher_generation_closes_the_circuit_before_it() {
         control.ended(),
         Some(PortalError::Withdrawn(Code::DisconnectedByYou.number()))
     );
-    assert_eq!(
-        world.event(closed).await.reason,
-        Code::DisconnectedByYou
-    );
+    assert_eq!(world.event(closed).await.reason, Code::DisconnectedByYou);
     world.end().await;
 }

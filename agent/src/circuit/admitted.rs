@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tidegate_link::{
-    LinkError, LinkState, Portal, RelayLink, Returned, Secure, circuit, initiate,
-};
+use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Returned, Secure, circuit, initiate};
 use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Pinned, Prologue, Suite};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Open, Purpose, Resume};

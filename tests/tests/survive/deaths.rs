@@ -82,9 +82,14 @@ pub(crate) async fn transaction(world: &mut World, ana: &Ana) -> Outcome<()> {
     let (client, connection) = ana.enter(world).await.map_err(Trouble::new)?;
     let carrying = tokio::spawn(connection);
     client
-        .batch_execute("begin; create temp table here (n int) on commit drop; insert into here values (1)")
+        .batch_execute(
+            "begin; create temp table here (n int) on commit drop; insert into here values (1)",
+        )
         .await?;
-    let before: i32 = client.query_one("select pg_backend_pid()", &[]).await?.get(0);
+    let before: i32 = client
+        .query_one("select pg_backend_pid()", &[])
+        .await?
+        .get(0);
 
     let died = Instant::now();
     relay_dies(world).await?;

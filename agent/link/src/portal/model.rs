@@ -252,7 +252,11 @@ fn a_peer_that_lies_is_found_out_and_changes_nothing() {
     let mut replay = Replay::with_cap(FIRST_LIMIT);
     replay.keep(&[7; 1000]);
     replay.went(600);
-    assert_eq!(replay.ack(601), Err(Lie), "it acknowledges what was not sent");
+    assert_eq!(
+        replay.ack(601),
+        Err(Lie),
+        "it acknowledges what was not sent"
+    );
     assert_eq!(replay.ack(400), Ok(false));
     assert_eq!(replay.ack(10), Ok(false), "an old word is no lie");
 
