@@ -22,9 +22,9 @@ fn main() -> ExitCode {
 
 async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
-    let setting = scene::set_on(narrator, stage, |plan| plan.with_its_own_relay());
+    let setting = scene::set_on(narrator, stage, |plan| plan);
     let mut world = narrator
-        .step("the stage is set, with a relay of its own", setting)
+        .step("the stage is set, with the relay in the hub", setting)
         .await?;
     let ana = narrator
         .step("ana joins and signs in", ana::Ana::arrive(&world))

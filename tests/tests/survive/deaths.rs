@@ -1,12 +1,12 @@
 //! Each death: what ran when the relay was killed, and what came of it.
-//! The relay is killed without a word; a new process at the same address takes its place.
+//! The hub, and the relay in it, is killed without a word; a new process at the same address takes its place.
 
 use std::time::{Duration, Instant};
 
 use tidegate_tests::Process;
 use tidegate_tests::company::SERVICE_PORT;
 use tidegate_tests::scene::World;
-use tidegate_tests::trouble::{Doing, Outcome, Trouble};
+use tidegate_tests::trouble::{Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
 
 use super::ana::{Ana, must_say};
@@ -18,9 +18,9 @@ const ROWS: &str = "select g, md5(g::text) from generate_series(1, 3000000) g";
 /// Killed, gone for a moment, and there again.
 async fn relay_dies(world: &mut World) -> Outcome<()> {
     let stage = world.stage.clone();
-    let relay = world.company.relay.as_mut().doing("find the relay")?;
-    relay.process.kill();
-    relay.start_again(&stage).await
+    let hub = &mut world.company.hub;
+    hub.process.kill();
+    hub.start_again(&stage).await
 }
 
 /// Runs psql in one session while the relay dies as often as said; gives what psql said.
