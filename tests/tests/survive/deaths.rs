@@ -15,8 +15,32 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// What is copied: numbers and what follows from them, some 130 MB.
 const ROWS: &str = "select g, md5(g::text) from generate_series(1, 3000000) g";
 
-/// Killed, gone for a moment, and there again.
+/// Killed, gone for a moment, and there again; the portal that it carried goes on before this returns.
 async fn relay_dies(world: &mut World) -> Outcome<()> {
+    let before = recorded(world, "portal-resumed")?;
+    let died = Instant::now();
+    kill_relay(world).await?;
+    while recorded(world, "portal-resumed")? == before {
+        if died.elapsed() > LIMIT {
+            return Err(Trouble::new("the portal was not resumed"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!(
+        "  resumed {} ms after the death",
+        died.elapsed().as_millis()
+    );
+    Ok(())
+}
+
+/// How many of these the outlet has written down.
+fn recorded(world: &World, kind: &str) -> Outcome<usize> {
+    let events = world.company.outlet.events()?;
+    let of = events.iter().filter(|event| event["what"]["kind"] == kind);
+    Ok(of.count())
+}
+
+async fn kill_relay(world: &mut World) -> Outcome<()> {
     let stage = world.stage.clone();
     let hub = &mut world.company.hub;
     hub.process.kill();
@@ -129,18 +153,11 @@ pub(crate) async fn nothing_is_left(world: World, agent: Process, ana: Ana) -> O
         .await?;
     // Not before: an agent that is killed over an open session could still come back for it.
     drop((agent, ana));
-    let events = world.company.outlet.events()?;
-    let count = |kind: &str| {
-        let of = events.iter().filter(|event| event["what"]["kind"] == kind);
-        of.count()
-    };
-    println!(
-        "  {} suspended, {} resumed",
-        count("portal-suspended"),
-        count("portal-resumed")
-    );
-    if count("portal-resumed") < 5 {
-        return Err(Trouble::new("not every death was survived"));
+    let suspended = recorded(&world, "portal-suspended")?;
+    let resumed = recorded(&world, "portal-resumed")?;
+    println!("  {suspended} suspended, {resumed} resumed");
+    if (suspended, resumed) != (5, 5) {
+        return Err(Trouble::new("not each of five deaths was survived once"));
     }
     let verdict = world.company.outlet.verify_audit().await?;
     must_say(&verdict, &["\"whole\":true", "\"open\":0"])?;
