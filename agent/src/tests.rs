@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod adrift;
 mod at_once;
 mod devices;
 mod doors;

@@ -1,4 +1,4 @@
-//! A relay dies under running connections, and programs notice nothing but a pause (PROTOCOL section 6).
+//! A relay dies under running connections, and programs notice nothing but a pause (PROTOCOL section 10).
 //! Bytes are compared by their checksums, a transaction by the backend that still holds it.
 
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 
 async fn play(narrator: &Narrator) -> Outcome<()> {
     let stage = Stage::set()?;
-    let setting = scene::set_on(narrator, stage, |plan| plan);
+    let setting = scene::set_on(narrator, stage, |plan| plan.keeps_portals());
     let mut world = narrator
         .step("the stage is set, with the relay in the hub", setting)
         .await?;
@@ -46,6 +46,18 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "an_idle_session_goes_on_in_its_transaction",
             deaths::transaction(&mut world, &ana),
+        )
+        .await?;
+    narrator
+        .step(
+            "a_program_that_leaves_meanwhile_leaves_no_session",
+            deaths::left_meanwhile(&mut world, &ana),
+        )
+        .await?;
+    let agent = narrator
+        .step(
+            "an_agent_that_was_killed_leaves_no_session_once_it_is_back",
+            deaths::agent_dies(&mut world, &ana, agent),
         )
         .await?;
     narrator

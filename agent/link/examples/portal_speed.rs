@@ -2,7 +2,7 @@
 //! Both ends and a plain middle share this computer, so only the ratio means anything.
 
 use std::time::{Duration, Instant};
-use tidegate_link::{Meter, Portal, Secure, initiate, join, respond, tune};
+use tidegate_link::{Budget, Meter, Portal, Secure, initiate, join, respond, tune};
 use tidegate_proto::{
     channel::{CircuitToken, Prologue, Suite},
     entropy::SystemEntropy,
@@ -46,7 +46,7 @@ async fn pair(resumable: bool) -> Result<(Portal, Portal)> {
         respond(far, prologue, &theirs)
     );
     let portal = |secure: Secure| match resumable {
-        true => Portal::resumable(secure, |back| Some(back.circuit)),
+        true => Portal::resumable(secure, &Budget::new(64 << 20), |back| Some(back.circuit)),
         false => Portal::lent(secure, |back| Some(back.circuit)),
     };
     Ok((portal(near?), portal(far?)))

@@ -36,7 +36,7 @@ pub use error::{LinkError, PortalError};
 pub use flow::Meter;
 pub use handshake::{HANDSHAKE_LIMIT, initiate, respond};
 pub use pipe::{PipeEnd, join, pipe};
-pub use portal::{Line, Portal, PortalControl, Returned, SecureStream, Traffic};
+pub use portal::{Budget, Line, Portal, PortalControl, Returned, SecureStream, Traffic};
 pub use preface::{Preface, preface, read_preface};
 pub use record::{RecordReader, RecordWriter};
 pub use relay_link::{LinkState, RelayLink};

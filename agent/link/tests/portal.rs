@@ -23,6 +23,7 @@ async fn frames_pass_before_a_portal_exists() {
     let (mut agent, mut outlet) = secure_pair().await;
     let open = Frame::Open(Open {
         portal: 1,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: &[],
@@ -247,6 +248,7 @@ async fn frames_out_of_turn_end_the_portal() {
         Frame::Auth(b"again"),
         Frame::Open(Open {
             portal: 2,
+            process: 9,
             purpose: Purpose::Connect,
             grant: None,
             first: &[],

@@ -7,9 +7,13 @@ mod common;
 use common::{handshake, pattern, secure_pair, tcp_pair};
 use std::{io, time::Duration};
 use tidegate_link::{
-    Line, LinkError, Meter, PipeEnd, Portal, PortalControl, PortalError, Secure, join, pipe,
+    Budget, Line, LinkError, Meter, PipeEnd, Portal, PortalControl, PortalError, Secure, join, pipe,
 };
-use tidegate_proto::{channel::Suite, frame::Frame};
+use tidegate_proto::{
+    channel::Suite,
+    frame::{Frame, MAX_DATA, MAX_WINDOW},
+    problem::Code,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::oneshot,
@@ -20,7 +24,7 @@ use tokio::{
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn resumable(secure: Secure) -> Portal {
-    Portal::resumable(secure, |back| Some(back.circuit))
+    Portal::resumable(secure, &Budget::new(64 << 20), |back| Some(back.circuit))
 }
 
 async fn pair() -> (Portal, Portal) {
@@ -317,8 +321,13 @@ async fn what_is_left_unsaid_is_said_before_long() {
 async fn the_circuit_goes_home_when_both_know_that_both_have_finished() {
     let (agent, outlet) = secure_pair().await;
     let ((near, home), (far, far_home)) = (oneshot::channel(), oneshot::channel());
-    let mut agent = Portal::resumable(agent, |back| near.send(back).map_err(|b| b.circuit).err());
-    let mut outlet = Portal::resumable(outlet, |back| far.send(back).map_err(|b| b.circuit).err());
+    let budget = Budget::new(64 << 20);
+    let mut agent = Portal::resumable(agent, &budget, |back| {
+        near.send(back).map_err(|b| b.circuit).err()
+    });
+    let mut outlet = Portal::resumable(outlet, &budget, |back| {
+        far.send(back).map_err(|b| b.circuit).err()
+    });
     let bytes = pattern(700_001);
 
     let asking = async {
@@ -406,4 +415,134 @@ async fn a_reset_is_the_end_and_no_loss() {
     let error = agent.read(&mut [0; 8]).await.unwrap_err();
     assert_eq!(PortalError::of(&error), Some(PortalError::Reset(7002)));
     assert_eq!(*agent.control().line().borrow(), Line::Over);
+}
+
+/// Sends so many bytes of a stream, or as many as the peer lets.
+async fn pour(peer: &mut Secure, bytes: usize) -> Result<(), LinkError> {
+    for offset in (0..bytes).step_by(MAX_DATA) {
+        let piece = vec![7; MAX_DATA.min(bytes - offset)];
+        let (offset, bytes) = (offset as u64, piece.as_slice());
+        peer.send(&Frame::Data { offset, bytes }).await?;
+    }
+    Ok(())
+}
+
+/// How a write ends that the peer never acknowledges, while `peer` does something else.
+async fn end_of_writing(mut portal: Portal, peer: impl Future) -> Option<PortalError> {
+    // Dropped with its end: its peer hears nothing more.
+    let writing = async move { portal.write_all(&vec![7; 4_000_000]).await };
+    let all = async { tokio::join!(writing, peer).0 };
+    let error = timeout(LIMIT, all).await.unwrap().unwrap_err();
+    PortalError::of(&error)
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_more_than_it_said_that_it_keeps_is_not_listened_to() {
+    for (said, sends, end) in [
+        (None, 256 * 1024 + 1, LinkError::OutOfTurn),
+        (Some(300_000), 300_001, LinkError::OutOfTurn),
+    ] {
+        let (mut liar, outlet) = secure_pair().await;
+        let outlet = resumable(outlet);
+        let end = Some(PortalError::Broken(end));
+
+        let pouring = async {
+            if let Some(bytes) = said {
+                liar.send(&Frame::Window { bytes }).await.unwrap();
+            }
+            let _ = pour(&mut liar, sends).await;
+            while liar.recv().await.is_ok() {}
+        };
+
+        assert_eq!(end_of_writing(outlet, pouring).await, end, "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_peers_send_and_nobody_takes_is_bounded_for_all_portals_together() {
+    const MOST: usize = 4 << 20;
+    let budget = Budget::new(MOST);
+    let mut portals = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (mut liar, outlet) = secure_pair().await;
+        let outlet = Portal::resumable(outlet, &budget, |back| Some(back.circuit));
+        let (budget, control) = (budget.clone(), outlet.control());
+        portals.spawn(async move {
+            let pouring = async {
+                let bytes = MAX_WINDOW;
+                liar.send(&Frame::Window { bytes }).await.unwrap();
+                let _ = pour(&mut liar, 2_000_000).await;
+                assert!(budget.used() <= MOST);
+                while liar.recv().await.is_ok() {}
+            };
+            let end = end_of_writing(outlet, pouring).await;
+            assert_eq!(control.ended(), end);
+            end
+        });
+        // Those that found room would wait for ever.
+        if portals.len() == 8 {
+            let end = timeout(LIMIT, portals.join_next()).await.unwrap();
+            let full = PortalError::Withdrawn(Code::TooManyConnections.number());
+            assert_eq!(end.unwrap().unwrap(), Some(full));
+        }
+    }
+
+    assert!(budget.used() > MOST / 2 && budget.used() <= MOST);
+    portals.shutdown().await;
+    assert_eq!(budget.used(), 0, "everything was given back");
+}
+
+#[tokio::test]
+async fn an_end_that_no_line_carries_is_told_another_way() {
+    let heard = |portal: &Portal| {
+        let (tell, told) = oneshot::channel();
+        let tell = |code, came| tell.send((code, came)).unwrap();
+        portal.control().when_unheard(tell);
+        told
+    };
+    let (agent, mut outlet) = secure_pair().await;
+    let agent = resumable(agent);
+    let told = heard(&agent);
+    agent.control().reset(7003);
+    let said = outlet.recv().await.unwrap();
+    assert_eq!(said.frame(), Frame::Reset { code: 7003 });
+    drop(agent);
+    assert!(told.await.is_err(), "the peer knows");
+
+    let (agent, mut outlet) = secure_pair().await;
+    let mut agent = resumable(agent);
+    let (offset, bytes) = (0, b"abc".as_slice());
+    outlet.send(&Frame::Data { offset, bytes }).await.unwrap();
+    agent.read_exact(&mut [0; 3]).await.unwrap();
+    let told = heard(&agent);
+    agent.control().detach().unwrap();
+    agent.control().reset(7003);
+    assert_eq!(told.await, Ok((7003, 3)));
+
+    let (agent, _outlet) = secure_pair().await;
+    let agent = resumable(agent);
+    let told = heard(&agent);
+    agent.control().detach().unwrap();
+    drop(agent);
+    assert_eq!(told.await, Ok((0, 0)), "who leaves ends it too");
+}
+
+#[tokio::test]
+async fn a_peer_that_is_busy_answers_by_whatever_it_says() {
+    let (agent, mut outlet) = secure_pair().await;
+    let mut agent = resumable(agent);
+    let control = agent.control();
+    let reading = tokio::spawn(async move { agent.read(&mut [0; 8]).await });
+
+    let answering = async {
+        let ping = outlet.recv().await.unwrap();
+        assert_eq!(ping.frame(), Frame::Ping(0));
+        let (offset, bytes) = (0, b"data".as_slice());
+        outlet.send(&Frame::Data { offset, bytes }).await.unwrap();
+    };
+    let (answered, ()) = tokio::join!(control.answers(LIMIT), answering);
+
+    assert!(answered);
+    assert_eq!(reading.await.unwrap().unwrap(), 4);
+    assert!(!control.answers(Duration::from_millis(20)).await);
 }

@@ -28,6 +28,7 @@ fn lent(secure: Secure) -> (Portal, Receiver<Returned>) {
 async fn open(agent: &mut Secure, outlet: &mut Secure, portal: u64) {
     let open = Frame::Open(Open {
         portal,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: &[],

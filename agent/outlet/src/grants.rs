@@ -13,6 +13,7 @@ use tidegate_proto::session::Session;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{Mutex, watch};
+use tokio_util::task::TaskTracker;
 
 /// Starts the clocks of this outlet.
 pub(crate) struct Clocks {
@@ -23,6 +24,8 @@ pub(crate) struct Clocks {
     running: Mutex<BTreeSet<GrantId>>,
     /// Counts starts: whoever tells the authority looks again.
     started: watch::Sender<u64>,
+    /// Starts under way: one that has begun is written down and told, whoever waited for it.
+    starting: TaskTracker,
 }
 
 /// The clock does not run, so nothing may go on: the grant counts no more, or its first use could not be written down.
@@ -37,19 +40,32 @@ impl Clocks {
             audit,
             running: Mutex::default(),
             started: watch::Sender::new(0),
+            starting: TaskTracker::new(),
         }
     }
 
-    /// Sees to it that the clock of what `session` carries its portal under is running.
-    pub(crate) async fn run_for(&self, session: &Session) -> Result<(), NotStarted> {
+    /// Sees to it that the clock of what `session` carries its portal under is running. Safe to abandon: it starts all the same.
+    pub(crate) async fn run_for(self: &Arc<Self>, session: &Session) -> Result<(), NotStarted> {
         let now = clock::now();
         let footing = self.known.footing().borrow().clone();
         let footing = footing.ok_or(NotStarted(Code::Internal))?;
         let grant = session.grant_in_use(&footing.standing, now);
         match grant.map_err(|refusal| NotStarted(refusal.code))? {
             None => Ok(()),
-            Some(grant) => self.run(grant, now).await,
+            Some(grant) => {
+                let this = Arc::clone(self);
+                let start = self
+                    .starting
+                    .spawn(async move { this.run(grant, now).await });
+                start.await.unwrap_or(Err(NotStarted(Code::Internal)))
+            }
         }
+    }
+
+    /// Waits until what was begun has ended. To be called when nobody begins anything any more.
+    pub(crate) async fn shutdown(&self) {
+        self.starting.close();
+        self.starting.wait().await;
     }
 
     async fn run(&self, grant: GrantId, now: UnixTime) -> Result<(), NotStarted> {

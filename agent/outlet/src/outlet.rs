@@ -67,6 +67,7 @@ pub struct Outlet {
     policy: Source,
     data: PathBuf,
     audit: Audit,
+    clocks: Arc<Clocks>,
     tasks: JoinSet<()>,
     circuits: JoinHandle<()>,
     writer: JoinHandle<()>,
@@ -145,10 +146,13 @@ impl Outlet {
             known,
             links,
             data,
+            clocks,
             ..
         } = self;
         drop(stop);
         let _ = circuits.await;
+        clocks.shutdown().await;
+        drop(clocks);
         while tasks.join_next().await.is_some() {}
         drop(links);
         // A shutdown may have interrupted whoever was keeping the newest.
@@ -268,6 +272,7 @@ impl Opened {
             known: Arc::clone(&known),
             clocks: Arc::clone(&clocks),
         };
+        let starting = Arc::clone(&clocks);
         let follower = Follower {
             hub: config.hub,
             org: config.org.clone(),
@@ -315,6 +320,7 @@ impl Opened {
             stop: stop.drop_guard(),
             known,
             links,
+            clocks: starting,
             policy,
             data: config.data,
             audit,

@@ -13,11 +13,16 @@ use crate::provider_keys::AskAgain;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tidegate_link::Doorstep;
+use tidegate_link::{Budget, Doorstep};
 use tidegate_proto::event::{EventKind, PortalRefused};
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+
+/// What kept portals may hold in memory beyond the quarter of a MiB that each direction has of its own, in bytes: all of
+/// them, and those of one person.
+const MEMORY: usize = 256 << 20;
+const MEMORY_OF_ONE: usize = 32 << 20;
 
 /// One service, as configured, and what stands behind it.
 pub(crate) struct Service {
@@ -137,7 +142,14 @@ pub(crate) struct Gates {
     pub(crate) doorstep: Arc<Doorstep>,
     pub(crate) warm: Arc<Semaphore>,
     per_person: usize,
-    persons: Mutex<HashMap<Subject, usize>>,
+    persons: Mutex<HashMap<Subject, InUse>>,
+    memory: Arc<Budget>,
+}
+
+/// What one person uses.
+struct InUse {
+    circuits: usize,
+    memory: Arc<Budget>,
 }
 
 impl Gates {
@@ -148,21 +160,32 @@ impl Gates {
             warm: Arc::new(Semaphore::new(limits.warm)),
             per_person: limits.per_person,
             persons: Mutex::default(),
+            memory: Budget::new(MEMORY),
         }
     }
 
     /// A place for one more circuit of this person, given back when it is dropped.
     pub(crate) fn person(self: &Arc<Self>, sub: &Subject) -> Option<PersonSlot> {
         let mut persons = self.persons.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = persons.entry(sub.clone()).or_default();
-        if *count >= self.per_person {
+        let in_use = persons.entry(sub.clone()).or_insert_with(|| InUse {
+            circuits: 0,
+            memory: self.memory.part(MEMORY_OF_ONE),
+        });
+        if in_use.circuits >= self.per_person {
             return None;
         }
-        *count += 1;
+        in_use.circuits += 1;
         Some(PersonSlot {
             gates: Arc::clone(self),
             sub: sub.clone(),
         })
+    }
+
+    /// What all portals of this person may hold in memory together.
+    pub(crate) fn memory(&self, sub: &Subject) -> Arc<Budget> {
+        let persons = self.persons.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_one = persons.get(sub).map(|in_use| Arc::clone(&in_use.memory));
+        of_one.unwrap_or_else(|| self.memory.part(MEMORY_OF_ONE))
     }
 
     /// Nothing is in use.
@@ -190,9 +213,9 @@ impl Drop for PersonSlot {
             .persons
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = persons.get_mut(&self.sub) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(in_use) = persons.get_mut(&self.sub) {
+            in_use.circuits -= 1;
+            if in_use.circuits == 0 {
                 persons.remove(&self.sub);
             }
         }

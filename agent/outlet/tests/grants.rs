@@ -11,7 +11,7 @@ use tidegate_link::{Portal, PortalError, Secure, now};
 use tidegate_proto::api::access::{FirstUse, GrantNews, TakenBack};
 use tidegate_proto::channel::Suite;
 use tidegate_proto::event::EventKind;
-use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::grant::{Approval, Grant};
 use tidegate_proto::problem::Code;
 use tidegate_proto::statement::{
@@ -104,6 +104,7 @@ async fn presented(world: &World, person: &Person, grant: &Grant) -> Secure {
 async fn open_under(secure: &mut Secure, portal: u64, grant: &Grant) -> Said {
     let open = Open {
         portal,
+        process: 9,
         purpose: Purpose::Connect,
         grant: Some(grant.id().0),
         first: &[],
@@ -331,6 +332,7 @@ async fn a_probe_starts_no_clock() {
 
     let probe = Open {
         portal: 1,
+        process: 9,
         purpose: Purpose::Probe,
         grant: Some(grant.id().0),
         first: &[],
@@ -456,5 +458,130 @@ async fn however_many_are_used_what_is_taken_back_ends_at_once() {
 
     assert!(took < Duration::from_secs(1), "{took:?}");
     drop(portal);
+    world.end().await;
+}
+
+/// Opens a portal that is kept, under `grant`; gives the outlet's instance.
+async fn kept_portal(secure: &mut Secure, grant: &Grant) -> [u8; 16] {
+    let open = Open {
+        portal: 1,
+        process: 9,
+        purpose: Purpose::Resumable,
+        grant: Some(grant.id().0),
+        first: &[],
+    };
+    secure.send(&Frame::Open(open)).await.unwrap();
+    match hear(secure).await {
+        Said::Berth(1, instance) => instance,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Takes what comes until the outlet has the largest window there is. From then on it fills every buffer on the way.
+async fn widen(secure: &mut Secure) -> u64 {
+    loop {
+        let record = secure.recv().await.unwrap();
+        match record.frame() {
+            Frame::Data { offset, bytes } => {
+                let offset = offset + bytes.len() as u64;
+                secure.send(&Frame::Ack { offset }).await.unwrap();
+                if offset > 80_000_000 {
+                    return offset;
+                }
+            }
+            Frame::Window { .. } | Frame::Ack { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_while_a_renewal_is_judged_does_not_stop_its_clock() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let first = grant(&world, &ana, &ben, MINUTE);
+    let longer = Extent {
+        seconds: 120,
+        ..MINUTE
+    };
+    let second = grant(&world, &ana, &ben, longer);
+    let mut secure = presented(&world, &ana, &first).await;
+    let instance = kept_portal(&mut secure, &first).await;
+    let (offset, bytes) = (0, b"flood".as_slice());
+    secure.send(&Frame::Data { offset, bytes }).await.unwrap();
+    within(widen(&mut secure)).await;
+    within(world.target.is_stuck()).await;
+    let mut comers = [
+        presented(&world, &ana, &second).await,
+        presented(&world, &ana, &second).await,
+    ];
+
+    // Nothing can be said to her now; meanwhile somebody comes who is turned away.
+    let mut auth = ana.auth(&world.org, &secure.hash);
+    auth.grant = Some(second.clone());
+    let auth = auth.encode().unwrap();
+    secure.send(&Frame::Reauth(&auth)).await.unwrap();
+    for (generation, comer) in (1..).zip(&mut comers) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let resume = Resume {
+            instance,
+            portal: 1,
+            generation,
+            received: u64::MAX,
+        };
+        comer.send(&Frame::Resume(resume)).await.unwrap();
+        assert!(matches!(hear(comer).await, Said::Refused(1005, _)));
+    }
+
+    let runs = |event: &EventKind| match event {
+        EventKind::GrantUsed { grant } if *grant == second.id() => Some(()),
+        _ => None,
+    };
+    world.event(runs).await;
+    assert!(kept(&world).contains(&second.id().to_string()));
+    drop((secure, comers));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_portal_goes_on_under_a_newer_grant_whose_clock_runs_before() {
+    let world = asking().await;
+    let (ana, ben) = (ana(), ben());
+    let first = grant(&world, &ana, &ben, MINUTE);
+    let longer = Extent {
+        seconds: 120,
+        ..MINUTE
+    };
+    let second = grant(&world, &ana, &ben, longer);
+    let mut secure = presented(&world, &ana, &first).await;
+    let instance = kept_portal(&mut secure, &first).await;
+    drop(secure);
+
+    let resume = |generation| Resume {
+        instance,
+        portal: 1,
+        generation,
+        received: 0,
+    };
+    let mut plain = world.warm(&ana).await;
+    plain.send(&Frame::Resume(resume(1))).await.unwrap();
+    assert!(
+        matches!(hear(&mut plain).await, Said::Refused(..)),
+        "without one"
+    );
+    let mut comer = presented(&world, &ana, &second).await;
+    comer.send(&Frame::Resume(resume(2))).await.unwrap();
+
+    assert_eq!(hear(&mut comer).await, Said::Resumed(0));
+    assert!(
+        kept(&world).contains(&second.id().to_string()),
+        "on disk before it is answered"
+    );
+    let resumed = |event: &EventKind| match event {
+        EventKind::PortalResumed(resumed) => resumed.grant.as_ref().map(|grant| grant.id),
+        _ => None,
+    };
+    assert_eq!(world.event(resumed).await, second.id());
+    drop((plain, comer));
     world.end().await;
 }

@@ -53,6 +53,7 @@ async fn first_bytes_that_nobody_would_read_are_refused_and_not_lost() {
     let mut secure = world.warm(&ana()).await;
     let open = Open {
         portal: 1,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: b"hello",
@@ -223,6 +224,7 @@ async fn asking_again_and_again_ends_the_circuit() {
 async fn open_or_nothing(secure: &mut Secure) -> Said {
     let open = tidegate_proto::frame::Open {
         portal: 1,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: &[],
@@ -239,6 +241,7 @@ async fn frames_out_of_turn_open_nothing() {
     for frame in [
         Frame::Open(tidegate_proto::frame::Open {
             portal: 1,
+            process: 9,
             purpose: Purpose::Connect,
             grant: None,
             first: &[],

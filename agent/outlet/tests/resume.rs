@@ -6,9 +6,9 @@ mod support;
 
 use support::org::Person;
 use support::{Said, World, ana, hear, open, within};
-use tidegate_link::{Line, Portal, PortalControl, PortalError, Secure};
+use tidegate_link::{Budget, Line, Portal, PortalControl, PortalError, Secure};
 use tidegate_proto::event::{EventKind, PortalClosed, PortalResumed};
-use tidegate_proto::frame::{Frame, Purpose, Resume};
+use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::problem::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -25,7 +25,11 @@ async fn portal(world: &World, person: &Person, number: u64) -> (Portal, Resume)
         generation: 1,
         received: 0,
     };
-    (Portal::resumable(secure, |back| Some(back.circuit)), resume)
+    (resumable(secure), resume)
+}
+
+fn resumable(secure: Secure) -> Portal {
+    Portal::resumable(secure, &Budget::new(64 << 20), |back| Some(back.circuit))
 }
 
 async fn echoes(portal: &mut Portal) {
@@ -260,7 +264,7 @@ async fn a_higher_generation_closes_the_circuit_before_it() {
 
     assert_eq!(said, Said::Resumed(0));
     assert_eq!(hear(&mut first).await, Said::Nothing);
-    let mut portal = Portal::resumable(second, |back| Some(back.circuit));
+    let mut portal = resumable(second);
     echoes(&mut portal).await;
     let control = portal.control();
     control.reset(Code::DisconnectedByYou.number());
@@ -270,5 +274,107 @@ async fn a_higher_generation_closes_the_circuit_before_it() {
         Some(PortalError::Withdrawn(Code::DisconnectedByYou.number()))
     );
     assert_eq!(world.event(closed).await.reason, Code::DisconnectedByYou);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_same_key_in_another_name_or_proved_weaker_does_not_go_on() {
+    let world = World::start().await;
+    let mut person = ana();
+    // The rules let her in either way.
+    person.claims["groups"] = ["data-science", "field"].as_slice().into();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    let control = portal.control();
+    echoes(&mut portal).await;
+    let (sub, claims) = (person.sub.clone(), person.claims.clone());
+
+    person.sub = "00uben".into();
+    person.claims["sub"] = "00uben".into();
+    let (_, other) = ask(&world, &person, resume).await;
+    (person.sub, person.claims) = (sub, claims.clone());
+    let mut person = person.by_device_code();
+    let resume = Resume {
+        generation: 2,
+        ..resume
+    };
+    let (_, weaker) = ask(&world, &person, resume).await;
+
+    for said in [other, weaker] {
+        assert!(matches!(said, Said::Refused(1005, _)), "{said:?}");
+    }
+    assert_eq!(*control.line().borrow(), Line::Up);
+    echoes(&mut portal).await;
+    person.claims = claims;
+    let resume = Resume {
+        generation: 3,
+        ..resume
+    };
+    go_on(&world, &person, &control, resume).await;
+    echoes(&mut portal).await;
+    let opened = |event: &EventKind| match event {
+        EventKind::PortalOpened(opened) => Some(opened.peer.clone()),
+        _ => None,
+    };
+    let by = world.event(resumed).await;
+    assert_eq!(by.peer, world.event(opened).await, "the audit says who");
+    assert_eq!(by.grant, None);
+    drop(portal);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_process_left_behind_ends_when_another_one_of_its_device_comes() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut lost, _) = portal(&world, &person, 1).await;
+    echoes(&mut lost).await;
+    let (mut other, _) = portal(&world, &ana(), 1).await;
+    echoes(&mut other).await;
+    other.control().detach().unwrap();
+    world.event(suspended).await;
+    let (mut stays, _) = portal(&world, &person, 2).await;
+    lost.control().detach().unwrap();
+    echoes(&mut stays).await;
+
+    let mut secure = world.warm(&person).await;
+    let probe = Open {
+        portal: 3,
+        process: 10,
+        purpose: Purpose::Probe,
+        grant: None,
+        first: &[],
+    };
+    secure.send(&Frame::Open(probe)).await.unwrap();
+    assert_eq!(hear(&mut secure).await, Said::Opened(3));
+
+    let record = world.event(closed).await;
+    assert_eq!((record.portal, record.reason), (1, Code::CircuitLost));
+    // Neither what still has its circuit, nor what lies there for another device.
+    echoes(&mut stays).await;
+    let ends =
+        |event: &EventKind| matches!(event, EventKind::PortalClosed(closed) if closed.sent > 0);
+    assert_eq!(world.events().iter().filter(|event| ends(event)).count(), 1);
+    drop((lost, other, stays, secure));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_that_only_says_farewell_ends_what_waited_for_it() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    echoes(&mut portal).await;
+    let received = portal.control().detach().unwrap();
+    world.event(suspended).await;
+
+    let resume = Resume { received, ..resume };
+    let (mut secure, said) = ask(&world, &person, resume).await;
+    assert_eq!(said, Said::Resumed(5));
+    let code = Code::DisconnectedByYou.number();
+    secure.send(&Frame::Reset { code }).await.unwrap();
+
+    assert_eq!(world.event(closed).await.reason, Code::DisconnectedByYou);
+    within(world.target.idle()).await;
+    drop((portal, secure));
     world.end().await;
 }

@@ -211,6 +211,7 @@ async fn an_outlet_says_that_it_is_there_while_its_target_does_not_answer() {
         secure
             .send(&Frame::Open(Open {
                 portal: number,
+                process: 9,
                 purpose: Purpose::Connect,
                 grant: None,
                 first: &[],
@@ -230,6 +231,7 @@ async fn an_outlet_says_that_it_is_there_while_its_target_does_not_answer() {
     // What only a portal may say ends the circuit, and the record with it.
     let opening = Open {
         portal: 3,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: &[],

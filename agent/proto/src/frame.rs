@@ -41,6 +41,8 @@ pub enum Purpose {
 pub struct Open<'a> {
     /// The agent's number for this portal, never used twice by one identity.
     pub portal: u64,
+    /// Drawn by the agent at its start: what another process of the same identity left behind has nobody any more.
+    pub process: u64,
     pub purpose: Purpose,
     /// Which grant to use (SHA-256 of its JWS), when access was asked for. Not issued yet.
     pub grant: Option<[u8; 32]>,
@@ -52,7 +54,7 @@ pub struct Open<'a> {
 
 /// The most that a sender may keep of what its peer has not acknowledged, in bytes: a receiver takes in so much without
 /// waiting for its reader, so that acknowledgements behind it are never stuck.
-pub const MAX_WINDOW: u64 = 64 << 20;
+pub const MAX_WINDOW: u64 = 16 << 20;
 
 /// Asks to go on with a suspended portal (PROTOCOL section 10).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -279,6 +281,7 @@ fn text(body: &[u8]) -> Result<(u16, &str), FrameError> {
 
 fn open(body: &[u8]) -> Result<Open<'_>, FrameError> {
     let (portal, rest) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let (process, rest) = rest.split_first_chunk().ok_or(FrameError::Length)?;
     let ([purpose, granted], rest) = rest.split_first_chunk().ok_or(FrameError::Length)?;
     let purpose = match purpose {
         0 => Purpose::Connect,
@@ -299,6 +302,7 @@ fn open(body: &[u8]) -> Result<Open<'_>, FrameError> {
     }
     Ok(Open {
         portal: u64::from_be_bytes(*portal),
+        process: u64::from_be_bytes(*process),
         purpose,
         grant,
         first,
@@ -330,8 +334,8 @@ fn put_open(out: &mut Vec<u8>, open: &Open<'_>) {
     };
     let flags = [purpose, u8::from(open.grant.is_some())];
     let grant = open.grant.as_ref().map_or(&[][..], |grant| &grant[..]);
-    let portal = open.portal.to_be_bytes();
-    put(out, OPEN, &[&portal, &flags, grant, open.first]);
+    let (portal, process) = (open.portal.to_be_bytes(), open.process.to_be_bytes());
+    put(out, OPEN, &[&portal, &process, &flags, grant, open.first]);
 }
 
 fn put_text(out: &mut Vec<u8>, kind: u8, code: u16, text: &str) {

@@ -37,6 +37,7 @@ pub fn permit(sub: &str, portal: u64, purpose: Purpose) -> Permit {
         .unwrap();
     let open = Open {
         portal,
+        process: 9,
         purpose,
         grant: None,
         first: &[],

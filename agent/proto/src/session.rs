@@ -2,6 +2,7 @@
 //! It holds no socket and no clock, and it never changes its mind by itself: the outlet asks again whenever `Standing` changes.
 
 mod checks;
+mod resume;
 mod standing;
 
 pub use standing::Standing;
@@ -176,8 +177,12 @@ impl Session {
     /// Who is at the other end, once it is proved.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
+        self.proof().map(|proof| &proof.principal)
+    }
+
+    fn proof(&self) -> Option<&Proof> {
         match &self.state {
-            State::Warm(proof) | State::Carrying(proof, _) => Some(&proof.principal),
+            State::Warm(proof) | State::Carrying(proof, _) => Some(proof),
             State::AwaitingAuth { .. } | State::Ended => None,
         }
     }

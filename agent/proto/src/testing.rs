@@ -297,6 +297,7 @@ pub(crate) fn set(claims: &mut Value, name: &str, value: Value) {
 pub(crate) fn open(portal: u64) -> Open<'static> {
     Open {
         portal,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: &[],

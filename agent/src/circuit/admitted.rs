@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tidegate_link::{LinkError, LinkState, Portal, RelayLink, Returned, Secure, circuit, initiate};
+use tidegate_link::{
+    Budget, LinkError, LinkState, Portal, RelayLink, Returned, Secure, circuit, initiate,
+};
 use tidegate_proto::channel::{ChannelError, CircuitToken, HandshakeHash, Pinned, Prologue, Suite};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
 use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::grant::Grant;
-use tidegate_proto::identity::NoiseSecret;
+use tidegate_proto::identity::{NoisePublic, NoiseSecret};
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -64,6 +67,16 @@ pub(crate) struct Plan<'a> {
     pub(crate) relay: &'a HubAddress,
     pub(crate) link: &'a Arc<RelayLink>,
     pub(crate) grant: Option<Arc<Grant>>,
+    /// The only outlet that will do, where it matters which.
+    pub(crate) only: Option<NoisePublic>,
+    /// As outlets are told.
+    pub(crate) process: u64,
+}
+
+/// A way through a relay that an outlet was offered, too.
+pub(crate) struct Offered {
+    tcp: TcpStream,
+    token: CircuitToken,
 }
 
 /// What a circuit is asked for.
@@ -118,9 +131,11 @@ enum Step {
 struct Roots {
     service: ServiceName,
     access: Arc<Access>,
+    relay: HubAddress,
     link: watch::Receiver<LinkState>,
     /// What was presented on it.
     grant: Option<GrantId>,
+    process: u64,
 }
 
 /// A portal and what its registration needs.
@@ -128,17 +143,25 @@ pub(crate) struct OpenPortal {
     pub(crate) portal: Portal,
     pub(crate) hash: HandshakeHash,
     pub(crate) deadline: UnixTime,
-    pub(crate) mooring: Option<Mooring>,
+    pub(crate) mooring: Option<(Mooring, HubAddress)>,
 }
 
 impl Plan<'_> {
-    /// Asks the relay, dials, handshakes with whichever of the service's outlets answers, and sends AUTH.
-    pub(crate) async fn circuit(&self) -> Result<Circuit, CircuitError> {
+    /// Asks the relay and dials it: what goes wrong here is between us and the relay.
+    pub(crate) async fn reach(&self) -> Result<Offered, CircuitError> {
+        let token = self.link.open(self.listing.handle).await?;
+        let tcp = circuit(self.relay, token, DIAL_LIMIT).await?;
+        Ok(Offered { tcp, token })
+    }
+
+    /// Handshakes with whichever of the service's outlets answers, and sends AUTH.
+    pub(crate) async fn circuit(&self, offered: Offered) -> Result<Circuit, CircuitError> {
         let service = &self.listing.statement.service;
-        match self.handshake(service).await {
+        match self.handshake(service, offered).await {
             Ok(secure) => self.authenticate(service, secure).await,
             Err(error) => {
-                if error == LinkError::Channel(ChannelError::UnexpectedPeer) {
+                if error == LinkError::Channel(ChannelError::UnexpectedPeer) && self.only.is_none()
+                {
                     tracing::warn!(%service, "outlet answered with another key");
                 }
                 Err(error.into())
@@ -146,12 +169,17 @@ impl Plan<'_> {
         }
     }
 
-    /// The relay gives one of several outlets, each in turn: all of their keys are as good.
-    async fn handshake(&self, service: &ServiceName) -> Result<Secure, LinkError> {
-        let token = self.link.open(self.listing.handle).await?;
-        let tcp = circuit(self.relay, token, DIAL_LIMIT).await?;
+    /// The relay gives one of several outlets, each in turn: all of their keys are as good, unless one has what is wanted.
+    async fn handshake(
+        &self,
+        service: &ServiceName,
+        Offered { tcp, token }: Offered,
+    ) -> Result<Secure, LinkError> {
         let outlets = self.listing.statement.outlets.iter();
-        let pinned: Pinned = outlets.map(|outlet| outlet.noise).collect();
+        let keys = outlets.map(|outlet| outlet.noise);
+        let pinned: Pinned = keys
+            .filter(|key| self.only.is_none_or(|only| only == *key))
+            .collect();
         initiate(tcp, &self.prologue(service, token), self.noise, pinned).await
     }
 
@@ -172,8 +200,10 @@ impl Plan<'_> {
         let roots = Roots {
             service: service.clone(),
             access: Arc::clone(self.access),
+            relay: self.relay.clone(),
             link: self.link.state(),
             grant: self.grant.as_ref().map(|grant| grant.id()),
+            process: self.process,
         };
         Ok(Circuit {
             secure,
@@ -201,6 +231,7 @@ impl Circuit {
         let portal = number();
         let open = Open {
             portal,
+            process: self.roots.process,
             purpose,
             grant: self.roots.grant.map(|grant| grant.0),
             first,
@@ -228,12 +259,15 @@ impl Circuit {
             deadline,
             hash: self.secure.hash,
             secure: self.secure,
+            relay: self.roots.relay,
+            access: self.roots.access,
         })
     }
 
     /// The portal that was opened. When it has ended cleanly on both sides, `home` gets the circuit, or gives it back to be closed.
     pub(crate) fn into_portal(
         self,
+        memory: &Arc<Budget>,
         home: impl FnOnce(Self) -> Option<Self> + Send + Sync + 'static,
     ) -> OpenPortal {
         let Self {
@@ -243,6 +277,7 @@ impl Circuit {
             mooring,
         } = self;
         let hash = secure.hash;
+        let mooring = mooring.map(|mooring| (mooring, roots.relay.clone()));
         let home = move |returned: Returned| {
             let circuit = Self {
                 secure: returned.circuit,
@@ -255,11 +290,11 @@ impl Circuit {
         OpenPortal {
             hash,
             deadline: deadline.unwrap_or_default(),
-            mooring,
             portal: match mooring {
-                Some(_) => Portal::resumable(secure, home),
+                Some(_) => Portal::resumable(secure, memory, home),
                 None => Portal::lent(secure, home),
             },
+            mooring,
         }
     }
 
@@ -314,7 +349,7 @@ impl Circuit {
             Frame::Admitted { deadline } => self.deadline = Some(deadline),
             Frame::Opened { portal } => return Ok(Step::Opened(portal)),
             Frame::Berth { portal, instance } => {
-                self.mooring = Some(Mooring { portal, instance });
+                self.mooring = Some(Mooring::new(portal, instance, self.secure.peer));
                 return Ok(Step::Opened(portal));
             }
             Frame::Resumed { received } => return Ok(Step::Resumed(received)),
@@ -362,8 +397,8 @@ fn suite() -> Suite {
     }
 }
 
-/// A portal number nobody uses twice.
-fn number() -> u64 {
+/// A number nobody uses twice: of a portal, or of a process.
+pub(super) fn number() -> u64 {
     let mut bytes = [0; 8];
     SystemEntropy.fill(&mut bytes);
     u64::from_le_bytes(bytes)

@@ -2,7 +2,7 @@
 //! A link is only a bell: losing it costs no running portal, so nobody but new portals waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidegate_link::{LinkError, LinkState, RelayLink};
@@ -11,13 +11,15 @@ use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::statement::Relay;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 
 /// Most relays one agent keeps links to.
 const MAX_RELAYS: usize = 8;
+/// A link that lasted so long was a good one: when it breaks, the next attempt does not wait long.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What is known about the way to one relay.
 #[derive(Clone)]
@@ -33,8 +35,6 @@ pub(crate) struct Links {
     noise: Arc<NoiseSecret>,
     pass: watch::Sender<Option<String>>,
     keepers: Mutex<BTreeMap<HubAddress, Keeper>>,
-    /// Counts links that broke: whatever went over the same network may be dead without knowing it.
-    broken: watch::Sender<u64>,
 }
 
 /// The task that keeps one link up.
@@ -45,6 +45,8 @@ struct Keeper {
     hurry: Arc<Notify>,
     /// The link may be dead without knowing it: make a new one.
     anew: Arc<Notify>,
+    /// Counts links that broke: what goes over the same relay may be dead without knowing it.
+    broken: watch::Sender<u64>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -56,19 +58,29 @@ impl Links {
             noise,
             pass: watch::Sender::new(None),
             keepers: Mutex::default(),
-            broken: watch::Sender::default(),
         }
     }
 
-    /// Changes when a link broke.
-    pub(crate) fn broken(&self) -> watch::Receiver<u64> {
-        self.broken.subscribe()
+    /// Changes when the link to this relay breaks; none when there is none.
+    pub(crate) fn broken(&self, relay: &HubAddress) -> Option<watch::Receiver<u64>> {
+        let keepers = self.lock();
+        Some(keepers.get(relay)?.broken.subscribe())
+    }
+
+    /// All links that are up now. Whoever holds one can go on asking over it when these have been ended.
+    pub(crate) fn standing(&self) -> Vec<(HubAddress, Arc<RelayLink>)> {
+        let keepers = self.lock();
+        let up = |keeper: &Keeper| match &*keeper.way.borrow() {
+            Way::Up(link) => Some((keeper.relay.address.clone(), Arc::clone(link))),
+            Way::Connecting | Way::Failed(_) => None,
+        };
+        keepers.values().filter_map(up).collect()
     }
 
     /// Takes a new pass, and keeps links to exactly these relays.
     pub(crate) fn admit(&self, pass: String, relays: impl IntoIterator<Item = Relay>) {
         self.pass.send_replace(Some(pass));
-        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = self.lock();
         let mut wanted: BTreeMap<_, _> = relays
             .into_iter()
             .map(|relay| (relay.address.clone(), relay))
@@ -95,7 +107,7 @@ impl Links {
         limit: Duration,
     ) -> Result<(HubAddress, Arc<RelayLink>), LinkError> {
         let mut ways: Vec<_> = {
-            let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+            let keepers = self.lock();
             let known = relays
                 .iter()
                 .filter_map(|relay| keepers.get(&relay.address));
@@ -128,28 +140,22 @@ impl Links {
         }
     }
 
-    /// Makes every link anew: after a sleep, or when a relay did not answer.
+    /// Makes every link anew, after a sleep.
     pub(crate) fn distrust(&self) {
-        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        for keeper in keepers.values() {
-            let was_up = keeper.way.send_if_modified(|way| {
-                let is_up = matches!(way, Way::Up(_));
-                if is_up {
-                    *way = Way::Connecting;
-                }
-                is_up
-            });
-            if was_up {
-                keeper.anew.notify_one();
-            }
+        self.lock().values().for_each(Keeper::distrust);
+    }
+
+    /// Makes the link to this relay anew, which did not answer.
+    pub(crate) fn distrust_one(&self, relay: &HubAddress) {
+        if let Some(keeper) = self.lock().get(relay) {
+            keeper.distrust();
         }
     }
 
     /// Ends all links; the future waits for their tasks. A later `admit` starts over.
     pub(crate) fn end(&self) -> impl Future<Output = ()> + Send + use<> {
         self.pass.send_replace(None);
-        let keepers =
-            std::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
+        let keepers = std::mem::take(&mut *self.lock());
         for keeper in keepers.values() {
             keeper.stop.cancel();
         }
@@ -163,6 +169,7 @@ impl Links {
     fn keep(&self, relay: Relay) -> Keeper {
         let way = watch::Sender::new(Way::Connecting);
         let (hurry, anew) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let broken = watch::Sender::default();
         let stop = CancellationToken::new();
         let keeping = Keeping {
             org: self.org.clone(),
@@ -172,7 +179,7 @@ impl Links {
             publish: way.clone(),
             hurry: Arc::clone(&hurry),
             anew: Arc::clone(&anew),
-            broken: self.broken.clone(),
+            broken: broken.clone(),
         };
         let task = tokio::spawn(keeping.run(stop.clone()));
         Keeper {
@@ -180,8 +187,28 @@ impl Links {
             way,
             hurry,
             anew,
+            broken,
             stop,
             task,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<HubAddress, Keeper>> {
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper {
+    fn distrust(&self) {
+        let was_up = self.way.send_if_modified(|way| {
+            let is_up = matches!(way, Way::Up(_));
+            if is_up {
+                *way = Way::Connecting;
+            }
+            is_up
+        });
+        if was_up {
+            self.anew.notify_one();
         }
     }
 }
@@ -264,8 +291,11 @@ impl Keeping {
             );
             let error = match connect.await {
                 Ok(link) => {
-                    backoff.reset();
+                    let since = Instant::now();
                     let ended = self.hold(Arc::new(link)).await;
+                    if since.elapsed() >= STEADY {
+                        backoff.reset();
+                    }
                     self.broken.send_modify(|links| *links += 1);
                     match ended {
                         Some(error) => error,

@@ -6,15 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tidegate_link::PortalControl;
+use tidegate_link::{Line, PortalControl};
 use tidegate_proto::channel::HandshakeHash;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Code;
 use tidegate_proto::time::UnixTime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Asks;
-use super::revive::Mooring;
+use super::revive::{Mooring, Resumed};
 use crate::hub::access::Access;
 use crate::snapshot::Traffic;
 
@@ -42,8 +42,8 @@ struct Entry {
     deadline: UnixTime,
     /// It stands on a grant: a renewal without one would end it, also where what runs may still finish.
     granted: bool,
-    /// Where it lies at its outlet, if it can be resumed.
-    mooring: Option<Mooring>,
+    /// Where it lies at its outlet, and over which relay, if it can be resumed.
+    mooring: Option<(Mooring, HubAddress)>,
 }
 
 /// What the snapshot shows of one service.
@@ -62,7 +62,7 @@ impl Live {
         control: PortalControl,
         hash: HandshakeHash,
         (deadline, granted): (UnixTime, bool),
-        mooring: Option<Mooring>,
+        mooring: Option<(Mooring, HubAddress)>,
     ) {
         let mut ledgers = self.lock();
         let ledger = ledgers.entry(service.clone()).or_default();
@@ -77,29 +77,34 @@ impl Live {
         });
     }
 
-    /// Where a portal lies, if it can be resumed.
+    /// Where a portal lies, and over which relay, if it can be resumed.
     pub(super) fn mooring(
         &self,
         service: &ServiceName,
         control: &PortalControl,
-    ) -> Option<Mooring> {
+    ) -> Option<(Mooring, HubAddress)> {
         let mut ledgers = self.lock();
-        ledgers.get_mut(service)?.entry(control)?.mooring
+        let entry = ledgers.get_mut(service)?.entry(control)?;
+        entry.mooring.clone()
     }
 
     /// A portal goes on over another channel, until another deadline.
-    pub(super) fn resumed(
-        &self,
-        service: &ServiceName,
-        control: &PortalControl,
-        hash: HandshakeHash,
-        deadline: UnixTime,
-    ) {
+    pub(super) fn resumed(&self, service: &ServiceName, control: &PortalControl, by: &Resumed) {
         let mut ledgers = self.lock();
         let ledger = ledgers.get_mut(service);
         if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
-            (entry.hash, entry.deadline) = (hash, deadline);
+            (entry.hash, entry.deadline) = (by.hash, by.deadline);
+            if let Some((_, relay)) = &mut entry.mooring {
+                relay.clone_from(&by.relay);
+            }
         }
+    }
+
+    /// Whether nothing carries some portal that could be resumed.
+    pub(super) fn has_lost(&self) -> bool {
+        let ledgers = self.lock();
+        let mut all = ledgers.values().flat_map(|ledger| &ledger.open);
+        all.any(|entry| entry.lost_since().is_some())
     }
 
     /// After a sleep no circuit is trusted: those of portals that can be resumed are given up for new ones.
@@ -161,19 +166,58 @@ impl Live {
                 .collect()
         };
         let renewals = open.iter().map(|(service, control, hash)| async move {
-            let Ok(record) =
-                access.auth(service, hash, asks.granted(service).map(|grant| &**grant))
-            else {
-                return;
-            };
-            // An error means that the portal has just ended: whoever uses it learns that by itself.
-            let _ = timeout(REAUTH_LIMIT, control.reauth(record)).await;
+            show(service, (control, hash), access, asks).await;
         });
         join_all(renewals).await;
     }
 
+    /// As `renew`, on one portal.
+    pub(super) async fn renew_one(
+        &self,
+        service: &ServiceName,
+        control: &PortalControl,
+        access: &Access,
+        asks: &Asks,
+    ) {
+        let hash = {
+            let mut ledgers = self.lock();
+            let ledger = ledgers.get_mut(service);
+            let entry = ledger.and_then(|ledger| ledger.entry(control));
+            let holds = asks.granted(service).is_some();
+            entry
+                .filter(|entry| holds || !entry.granted)
+                .map(|entry| entry.hash)
+        };
+        if let Some(hash) = hash {
+            show(service, (control, &hash), access, asks).await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Ledger>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn show(
+    service: &ServiceName,
+    (control, hash): (&PortalControl, &HandshakeHash),
+    access: &Access,
+    asks: &Asks,
+) {
+    let grant = asks.granted(service).map(|grant| &**grant);
+    if let Ok(record) = access.auth(service, hash, grant) {
+        // An error means that the portal has just ended: whoever uses it learns that by itself.
+        let _ = timeout(REAUTH_LIMIT, control.reauth(record)).await;
+    }
+}
+
+impl Entry {
+    /// Since when nothing carries it.
+    fn lost_since(&self) -> Option<Instant> {
+        match *self.control.line().borrow() {
+            Line::Lost { since } => Some(since),
+            Line::Up | Line::Over => None,
+        }
     }
 }
 

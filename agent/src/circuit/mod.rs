@@ -3,6 +3,8 @@
 
 mod admitted;
 mod asks;
+mod dialling;
+mod farewell;
 mod links;
 mod live;
 mod revive;
@@ -10,6 +12,7 @@ mod stoker;
 mod warm;
 
 pub(crate) use asks::{Ask, Asks, Came, waits_for_approval};
+pub(crate) use farewell::Farewells;
 pub(crate) use links::Links;
 pub(crate) use live::{Live, Tally};
 use stoker::stands_on;
@@ -20,9 +23,10 @@ pub(crate) use warm::Warm;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tidegate_link::{LinkError, Portal, PortalControl};
+use tidegate_link::{Budget, LinkError, Portal, PortalControl};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
@@ -33,16 +37,14 @@ use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::host::Opener;
 use crate::wake::Wakefulness;
-use admitted::{Circuit, CircuitError, Plan, Wish};
+use admitted::{Circuit, CircuitError, Wish};
 
 /// How long everything together may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
-/// How long a portal waits for a renewal that is under way, say after the lid was opened.
-const ACCESS_LIMIT: Duration = Duration::from_secs(20);
-/// How long a portal waits for a relay to come back.
-const LINK_LIMIT: Duration = Duration::from_secs(10);
 /// How long a program is held while somebody has to approve. Most programs have a limit of their own, which counts.
 const APPROVAL_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// What kept portals may hold in memory beyond the quarter of a MiB that each direction has of its own, in bytes.
+const MEMORY: usize = 256 << 20;
 /// Attempts whose way broke before the outlet had answered, or whose rights were replaced meanwhile.
 const ATTEMPTS: usize = 2;
 /// How much later than an outlet we may hear that rights have changed.
@@ -83,6 +85,11 @@ pub(crate) struct Circuits {
     pub(crate) asks: watch::Sender<Asks>,
     /// Rings when somebody needs rights now that have run out: do not wait for the next look at the clock.
     pub(crate) hurry: Notify,
+    pub(crate) farewells: Farewells,
+    /// What kept portals may hold in memory together.
+    memory: Arc<Budget>,
+    /// As outlets are told: another one at each start and after each sign-out.
+    process: AtomicU64,
     wake: Wakefulness,
     noise: Arc<NoiseSecret>,
     clock: Clock,
@@ -102,6 +109,9 @@ impl Circuits {
             warm: Arc::default(),
             asks: watch::Sender::default(),
             hurry: Notify::new(),
+            farewells: Farewells::new(),
+            memory: Budget::new(MEMORY),
+            process: AtomicU64::new(admitted::number()),
             wake: Wakefulness::new(clock.now()),
             noise,
             clock,
@@ -227,10 +237,14 @@ impl Circuits {
             None => self.fresh(service, wish).await?,
         };
         let granted = circuit.grant().is_some();
-        let opened = circuit.into_portal(self.home());
+        let opened = circuit.into_portal(&self.memory, self.home());
+        let control = opened.portal.control();
+        if let Some((mooring, _)) = &opened.mooring {
+            self.farewells.watch(service, &control, mooring);
+        }
         self.live.add(
             service,
-            opened.portal.control(),
+            control,
             opened.hash,
             (opened.deadline, granted),
             opened.mooring,
@@ -334,9 +348,6 @@ impl Circuits {
                 }
                 Err(error) if attempt < ATTEMPTS && is_broken_way(&error) => {
                     attempt += 1;
-                    if error == CircuitError::Link(LinkError::TimedOut) {
-                        self.links.distrust();
-                    }
                 }
                 Err(error) => return Err(error.problem(service)),
             }
@@ -360,58 +371,6 @@ impl Circuits {
             }
         };
         timeout(HEARSAY, changed).await.is_ok()
-    }
-
-    /// A circuit with AUTH sent, not yet admitted.
-    async fn circuit(&self, service: &ServiceName) -> Result<Circuit, CircuitError> {
-        let access = self.access().await;
-        let access = access.map_err(|why| CircuitError::Refused(why.service(service)))?;
-        self.circuit_on(&access, service).await
-    }
-
-    async fn circuit_on(
-        &self,
-        access: &Arc<Access>,
-        service: &ServiceName,
-    ) -> Result<Circuit, CircuitError> {
-        let Some(listing) = access.catalogue.get(service) else {
-            return Err(CircuitError::Refused(
-                Problem::new(Code::NotAvailable).service(service),
-            ));
-        };
-        let (relay, link) = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
-        let plan = Plan {
-            access,
-            listing,
-            noise: &self.noise,
-            relay: &relay,
-            link: &link,
-            grant: self.asks.borrow().granted(service).cloned(),
-        };
-        plan.circuit().await
-    }
-
-    /// Valid rights, waiting for a renewal that is under way.
-    async fn access(&self) -> Result<Arc<Access>, Problem> {
-        let mut admission = self.admission.clone();
-        let now = || self.clock.now();
-        let settled = |admission: &Admission| match admission {
-            Admission::None(_) => true,
-            Admission::Pending => false,
-            Admission::Ready(access) => access.holds(now()),
-        };
-        if !settled(&admission.borrow()) {
-            self.hurry.notify_one();
-        }
-        match timeout(ACCESS_LIMIT, admission.wait_for(settled)).await {
-            Ok(Ok(settled)) => match &*settled {
-                Admission::Ready(access) => Ok(Arc::clone(access)),
-                Admission::None(why) => Err(why.clone()),
-                Admission::Pending => Err(Problem::new(Code::HubUnreachable)),
-            },
-            Ok(Err(_)) => Err(Problem::new(Code::AppQuitting)),
-            Err(_) => Err(Problem::new(Code::HubUnreachable)),
-        }
     }
 
     /// Ends everything that is open.

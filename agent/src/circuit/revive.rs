@@ -2,12 +2,15 @@
 //! Nothing here is a task: it runs beside the bytes of the visit that owns the portal, and ends with it.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_link::{Line, PortalControl, Secure};
-use tidegate_proto::channel::HandshakeHash;
+use tidegate_link::{Line, LinkError, PortalControl, Secure};
+use tidegate_proto::channel::{ChannelError, HandshakeHash};
 use tidegate_proto::frame::Resume;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::identity::NoisePublic;
+use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
@@ -16,21 +19,46 @@ use tokio::time::{Instant, sleep, timeout};
 use super::admitted::CircuitError;
 use super::{Circuits, is_about_rights};
 use crate::backoff::Backoff;
+use crate::hub::access::Access;
 
 /// How long it is tried. An outlet that keeps the portal for less says so at once when it is asked.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// For one attempt.
-const ATTEMPT: Duration = Duration::from_secs(20);
-/// How long the other end of a portal may take to answer, when the way to a relay has just broken.
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+/// For one attempt: more than rights may take to come.
+const ATTEMPT: Duration = Duration::from_secs(30);
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(2);
+/// How long the other end of a portal may take to show that it is there, when the way to its relay has just broken.
 const ANSWER: Duration = Duration::from_secs(1);
-/// Other outlets of the service, or other processes, that may answer in place of the one that has the portal.
-const STRANGERS: u32 = 6;
+/// How often an outlet may say that it has no such portal: several processes may share its key.
+const DENIALS: u32 = 3;
+/// Other outlets of the service that a relay may give in a row before it is asked less often.
+const STRANGERS: u32 = 8;
 
 /// Where a portal lies at its outlet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Mooring {
     pub(crate) portal: u64,
     pub(crate) instance: [u8; 16],
+    /// Whoever opened it, and nobody else of the service.
+    pub(crate) outlet: NoisePublic,
+    /// Of the attempts to go on with it, by whomever.
+    generation: Arc<AtomicU64>,
+}
+
+impl Mooring {
+    pub(super) fn new(portal: u64, instance: [u8; 16], outlet: NoisePublic) -> Self {
+        Self {
+            portal,
+            instance,
+            outlet,
+            generation: Arc::default(),
+        }
+    }
+
+    /// The generation of the next attempt.
+    pub(super) fn next(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
+    }
 }
 
 /// A circuit that carries the portal from here on.
@@ -39,23 +67,27 @@ pub(super) struct Resumed {
     pub(super) received: u64,
     pub(super) hash: HandshakeHash,
     pub(super) deadline: UnixTime,
+    pub(super) relay: HubAddress,
+    pub(super) access: Arc<Access>,
 }
 
 impl Circuits {
     /// Keeps a portal of `service` alive for as long as it is polled. Resolves when that cannot be done any more, and says why.
     pub(crate) async fn keep(&self, service: &ServiceName, control: &PortalControl) -> Problem {
-        let Some(mooring) = self.live.mooring(service, control) else {
+        let Some((mooring, mut relay)) = self.live.mooring(service, control) else {
             return pending().await;
         };
         let mut line = control.line();
-        let mut generation = 0;
-        let mut broken = self.links.broken();
+        let mut broken = self.links.broken(&relay);
         loop {
             let lost = tokio::select! {
                 lost = lost(&mut line) => lost,
-                Ok(()) = broken.changed() => {
+                gone = breaks(&mut broken) => {
                     if !control.answers(ANSWER).await {
                         let _ = control.detach();
+                    }
+                    if gone {
+                        broken = self.links.broken(&relay);
                     }
                     continue;
                 }
@@ -65,12 +97,15 @@ impl Circuits {
             };
             tracing::info!(%service, portal = mooring.portal, "portal lost its circuit");
             // Boxed: a portal that nothing happens to carries only the wait for it.
-            let revived = self.revive(service, control, mooring, since, &mut generation);
-            if let Err(problem) = Box::pin(revived).await {
-                tracing::info!(%service, portal = mooring.portal, code = %problem.code, "portal was not resumed");
-                return problem;
+            match Box::pin(self.revive(service, control, &mooring, since)).await {
+                Ok(over) => relay = over,
+                Err(problem) => {
+                    tracing::info!(%service, portal = mooring.portal, code = %problem.code, "portal was not resumed");
+                    return problem;
+                }
             }
-            tracing::info!(%service, portal = mooring.portal, generation, "portal was resumed");
+            broken = self.links.broken(&relay);
+            tracing::info!(%service, portal = mooring.portal, %relay, "portal was resumed");
         }
     }
 
@@ -78,37 +113,40 @@ impl Circuits {
         &self,
         service: &ServiceName,
         control: &PortalControl,
-        mooring: Mooring,
+        mooring: &Mooring,
         since: Instant,
-        generation: &mut u64,
-    ) -> Result<(), Problem> {
+    ) -> Result<HubAddress, Problem> {
         let mut backoff = Backoff::new();
-        let mut strangers = 0;
+        let (mut denials, mut strangers) = (0, 0);
         while since.elapsed() < PATIENCE {
-            *generation += 1;
-            let attempt = self.take_up(service, control, mooring, *generation);
+            let attempt = self.take_up(service, control, mooring);
             match timeout(ATTEMPT, attempt).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if is_final(&error, &mut strangers) => {
+                Ok(Ok(relay)) => return Ok(relay),
+                Ok(Err(error)) if is_final(&error, &mut denials) => {
                     return Err(error.problem(service));
                 }
-                Ok(Err(_)) => {}
-                Err(_) => self.links.distrust(),
+                // The relay gives one outlet after the other: it may be the right one's turn.
+                Ok(Err(CircuitError::Link(LinkError::Channel(ChannelError::UnexpectedPeer))))
+                    if strangers < STRANGERS =>
+                {
+                    strangers += 1;
+                    continue;
+                }
+                Ok(Err(_)) | Err(_) => strangers = 0,
             }
-            sleep(backoff.wait()).await;
+            sleep(backoff.wait().min(LONGEST)).await;
         }
         Err(Problem::new(Code::CircuitLost).service(service))
     }
 
-    /// One attempt over whatever relay is there.
+    /// One attempt over whatever relay is there; gives the relay.
     async fn take_up(
         &self,
         service: &ServiceName,
         control: &PortalControl,
-        mooring: Mooring,
-        generation: u64,
-    ) -> Result<(), CircuitError> {
-        let circuit = self.circuit(service).await?;
+        mooring: &Mooring,
+    ) -> Result<HubAddress, CircuitError> {
+        let circuit = self.circuit_to(service, mooring).await?;
         // It has ended meanwhile: whoever uses it learns that by itself.
         let Ok(received) = control.detach() else {
             return pending().await;
@@ -116,15 +154,32 @@ impl Circuits {
         let resume = Resume {
             instance: mooring.instance,
             portal: mooring.portal,
-            generation,
+            generation: mooring.next(),
             received,
         };
         let resumed = circuit.resume(resume).await?;
+        let relay = resumed.relay.clone();
+        let access = Arc::clone(&resumed.access);
+        self.live.resumed(service, control, &resumed);
+        // One that has ended meanwhile says farewell over another circuit.
         if control.attach(resumed.secure, resumed.received).is_ok() {
-            self.live
-                .resumed(service, control, resumed.hash, resumed.deadline);
+            self.renew_if_outdated(service, control, &access).await;
         }
-        Ok(())
+        Ok(relay)
+    }
+
+    /// A renewal that came while the circuit was on its way reached nobody.
+    async fn renew_if_outdated(
+        &self,
+        service: &ServiceName,
+        control: &PortalControl,
+        shown: &Arc<Access>,
+    ) {
+        let now = self.ready();
+        if let Some(now) = now.filter(|now| !Arc::ptr_eq(now, shown)) {
+            let asks = self.asks.borrow().clone();
+            self.live.renew_one(service, control, &now, &asks).await;
+        }
     }
 }
 
@@ -137,14 +192,26 @@ async fn lost(line: &mut watch::Receiver<Line>) -> Option<Instant> {
     }
 }
 
-/// Whether there is no point in asking again. With several outlets it may have been the wrong one that answered.
-fn is_final(error: &CircuitError, strangers: &mut u32) -> bool {
+/// Resolves when a link breaks; whether nobody tells of others.
+async fn breaks(broken: &mut Option<watch::Receiver<u64>>) -> bool {
+    match broken {
+        Some(broken) => broken.changed().await.is_err(),
+        None => pending().await,
+    }
+}
+
+/// Whether there is no point in asking again. `denials`: how often the outlet has said that it has no such portal.
+pub(super) fn is_final(error: &CircuitError, denials: &mut u32) -> bool {
     let CircuitError::Refused(problem) = error else {
         return false;
     };
-    if problem.code == Code::CircuitLost {
-        *strangers += 1;
-        return *strangers >= STRANGERS;
+    match problem.code {
+        Code::CircuitLost => {
+            *denials += 1;
+            *denials >= DENIALS
+        }
+        // What may be better in a moment: rights that were not there in time, a disk that is busy, places that are taken.
+        Code::HubUnreachable | Code::NotRecorded | Code::TooManyConnections => false,
+        _ => !is_about_rights(error),
     }
-    !is_about_rights(error) && problem.code != Code::TooManyConnections
 }

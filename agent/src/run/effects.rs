@@ -1,11 +1,14 @@
 //! Carries out what the account's machine decides: the one place where the account changes, and with it the admission.
 //! Order matters: whoever opens a portal is told the new truth before anything is ended or begun for it.
 
+use std::sync::Arc;
+
 use tidegate_proto::problem::{Code, Problem};
 
 use super::account::{Account, Effect, Facts, Input};
 use super::owner::{HubTask, Owner};
 use super::state::{Running, Task};
+use crate::circuit::Admission;
 use crate::signin::flow::Tab;
 
 /// What runs for the account. Everything in here ends when it is dropped.
@@ -55,6 +58,11 @@ impl Owner {
 
     pub(super) fn admit(&self) {
         let admission = self.state.account.admission();
+        if let (Admission::Ready(access), Admission::None(_)) =
+            (&*self.admission.borrow(), &admission)
+        {
+            self.tools.circuits.part(Arc::clone(access));
+        }
         self.admission.send_if_modified(|old| {
             let changes = !old.is(&admission);
             *old = admission;

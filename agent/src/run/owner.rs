@@ -45,6 +45,8 @@ const TABS: Duration = Duration::from_secs(1);
 const HURRIED: Duration = Duration::from_millis(400);
 /// How long everything may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long outlets may take to hear of portals that ended here while nothing carried them.
+const PARTING: Duration = Duration::from_secs(1);
 /// As `TABS`, when only one org ends: its provider is asked to end the session.
 const GOODBYE: Duration = Duration::from_secs(11);
 /// As `FAREWELL`, with the goodbye in it and time for what comes after.
@@ -91,6 +93,8 @@ pub(crate) struct Owner {
     pub(super) work: Work,
     /// Tabs in the browser that are still to hear how it ended, and links that say goodbye.
     pub(super) farewells: JoinSet<()>,
+    /// Tells outlets of portals that ended here while nothing carried them.
+    bidding: Option<Task>,
     pub(super) forgetting: Forgetting,
     attempts: u64,
     task_reports: mpsc::Receiver<TaskReport>,
@@ -109,13 +113,15 @@ impl Owner {
             Arc::clone(&noise),
             kit.clock.clone(),
         );
+        let circuits = Arc::new(circuits);
+        let bidding = Some(Task::spawn(Arc::clone(&circuits).say_farewells()));
         Self {
             state: State::new(kit.ports.clone(), Arc::clone(&kit.sockets)),
             disk,
             tools: Tools {
                 kit,
                 noise,
-                circuits: Arc::new(circuits),
+                circuits,
                 porch: Porch::default(),
                 task_reports,
                 door_reports,
@@ -125,6 +131,7 @@ impl Owner {
             awaited: watch::Sender::new(None),
             work: Work::default(),
             farewells: JoinSet::new(),
+            bidding,
             forgetting: Forgetting::default(),
             attempts: 0,
             task_reports: task_reports_out,
@@ -305,6 +312,10 @@ impl Owner {
                 .map(|handle| handle.finish(Problem::new(why))),
         )
         .await;
+        self.tools.circuits.farewells.said(PARTING).await;
+        if let Some(bidding) = self.bidding.take() {
+            bidding.end().await;
+        }
         self.stop_hub().await;
         self.end_sign_in(Code::SignInInterrupted);
         self.state.account = Account::out(Problem::new(why));

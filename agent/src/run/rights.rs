@@ -174,6 +174,9 @@ impl Owner {
             };
             let live = &home.circuits.live;
             live.end(|service| !has_door(service), why.code);
+            home.circuits.leave_behind();
+            self.farewells
+                .spawn(Arc::clone(&home.circuits).end_parting());
             self.farewells.spawn(home.circuits.links.end());
         }
         self.forget_session(why.code);

@@ -37,6 +37,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::berths::Berths;
 use super::org::{Org, no_provider};
 use crate::clock::Clock;
 
@@ -123,6 +124,7 @@ pub(crate) struct Inner {
     tokens: Mutex<VecDeque<CircuitToken>>,
     /// Circuits that were answered.
     turn: AtomicUsize,
+    pub(crate) berths: Berths,
 }
 
 pub(crate) struct Hub {
@@ -156,6 +158,7 @@ impl Hub {
             count: watch::Sender::default(),
             tokens: Mutex::default(),
             turn: AtomicUsize::default(),
+            berths: Berths::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&inner)));
         Self {
@@ -516,15 +519,17 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
     }
     let deadline = inner.clock.now().plus(900);
     secure.send(&Frame::Admitted { deadline }).await?;
-    serve(secure, inner).await
+    serve(secure, turn, inner).await
 }
 
-async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
+async fn serve(mut secure: Secure, turn: usize, inner: &Inner) -> Result<(), LinkError> {
     let mut carried = 0;
     loop {
         let record = secure.recv().await?;
-        let Frame::Open(open) = record.frame() else {
-            continue;
+        let open = match record.frame() {
+            Frame::Open(open) => open,
+            Frame::Resume(resume) => return inner.berths.resume(secure, resume, turn).await,
+            _ => continue,
         };
         let outlet = *inner.outlet.borrow();
         if outlet == Outlet::Dead {
@@ -543,6 +548,12 @@ async fn serve(mut secure: Secure, inner: &Inner) -> Result<(), LinkError> {
                 })
                 .await?;
             continue;
+        }
+        if open.purpose == Purpose::Resumable && inner.berths.keeps() {
+            let number = open.portal;
+            echo(inner.berths.open(secure, number, turn).await?, inner).await;
+            inner.berths.over(number);
+            return Ok(());
         }
         secure
             .send(&Frame::Opened {

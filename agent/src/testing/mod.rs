@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub(crate) mod authority;
+mod berths;
 pub(crate) mod hub;
 pub(crate) mod keyring;
 pub(crate) mod log;

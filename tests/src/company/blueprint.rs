@@ -19,6 +19,8 @@ pub struct Blueprint<'a> {
     pub also: Vec<TcpService>,
     /// Circuits the outlet bears of one person; nothing: as many as it does by itself.
     pub circuits: Option<usize>,
+    /// Whether the outlet keeps portals whose circuits die.
+    pub keeps: bool,
     /// Beside the one in the hub.
     pub own_relay: bool,
     /// The outlet's keys are not carried to the administrator; hers is a ticket.
@@ -112,6 +114,7 @@ impl<'a> Blueprint<'a> {
             ca,
             also: Vec::new(),
             circuits: None,
+            keeps: false,
             own_relay: false,
             outlet_by_ticket: false,
             asking: false,
@@ -137,6 +140,13 @@ impl<'a> Blueprint<'a> {
     #[must_use]
     pub fn with_an_outlet_by_ticket(mut self) -> Self {
         self.outlet_by_ticket = true;
+        self
+    }
+
+    /// An outlet that keeps portals whose circuits die, for a minute.
+    #[must_use]
+    pub fn keeps_portals(mut self) -> Self {
+        self.keeps = true;
         self
     }
 
@@ -223,9 +233,17 @@ database = "{DATABASE}"
     pub(super) fn outlet_settings(&self, root: &str, hub: &str) -> String {
         let org = self.firm.org();
         let (host, port) = (&self.warehouse.host, self.warehouse.address.port());
-        let limits = self.circuits.map_or_else(String::new, |circuits| {
-            format!("limits = {{ circuits = {circuits}, per_person = {circuits} }}\n")
-        });
+        let bears = self
+            .circuits
+            .map(|circuits| format!("circuits = {circuits}, per_person = {circuits}"));
+        let keeps = self
+            .keeps
+            .then(|| "resume_within_seconds_postgres = 60".to_owned());
+        let limits: Vec<_> = bears.into_iter().chain(keeps).collect();
+        let limits = match limits.is_empty() {
+            true => String::new(),
+            false => format!("limits = {{ {} }}\n", limits.join(", ")),
+        };
         let statements = match self.statements {
             true => "statements = { record = \"text\" }\n",
             false => "",

@@ -62,6 +62,7 @@ pub(crate) async fn present_with(secure: &mut Secure, auth: &Auth, first: &[u8])
     let record = auth.encode().unwrap();
     let open = Frame::Open(Open {
         portal: 1,
+        process: 1,
         purpose: Purpose::Connect,
         grant: None,
         first,

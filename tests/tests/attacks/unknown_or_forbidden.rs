@@ -184,6 +184,7 @@ async fn who_is_forbidden_by_the_org_and_who_by_the_owner_hear_the_same_frames()
         // Asked once more, as a probe, the answer is the same again.
         let open = Open {
             portal: 2,
+            process: 1,
             purpose: Purpose::Probe,
             grant: None,
             first: &[],

@@ -3,7 +3,11 @@
 
 use super::{Shared, Traffic};
 use crate::PortalError;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tidegate_proto::{frame::Frame, time::UnixTime};
 use tokio::{sync::watch, time::timeout};
 
@@ -83,16 +87,24 @@ impl PortalControl {
         }
     }
 
-    /// Whether the peer answers a PING within `limit`. While one side's reader takes nothing, it does not.
+    /// Whether the peer shows within `limit` that it is there: asked by a PING, and any frame is an answer. While our own
+    /// reader takes nothing, nothing is heard.
     pub async fn answers(&self, limit: Duration) -> bool {
         let asking = async {
-            let mut pong = pin!(self.0.ponged.notified());
-            pong.as_mut().enable();
-            self.send(&Frame::Ping(0)).await?;
-            pong.await;
+            let mut answer = pin!(self.0.answered.notified());
+            answer.as_mut().enable();
+            self.0.asked.store(true, Ordering::Relaxed);
+            tokio::select! {
+                biased;
+                () = &mut answer => return Ok(()),
+                asked = self.send(&Frame::Ping(0)) => asked?,
+            }
+            answer.await;
             Ok::<_, PortalError>(())
         };
-        matches!(timeout(limit, asking).await, Ok(Ok(())))
+        let answered = timeout(limit, asking).await;
+        self.0.asked.store(false, Ordering::Relaxed);
+        matches!(answered, Ok(Ok(())))
     }
 
     async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {

@@ -61,6 +61,8 @@ impl Portal {
         if self.is_home {
             return true;
         }
+        // A line that came since everything was said carries nothing that is anybody's.
+        self.take_up();
         let Some(home) = self.home.take() else {
             return false;
         };

@@ -1,7 +1,7 @@
 //! What comes in: one frame after the other, from whichever line the portal has now.
 //! A line that was replaced may still bring frames; they are not heard, for what it lost is said again on the next one.
 
-use super::{NO_REASON, Portal};
+use super::{NO_REASON, Portal, held::Full};
 use crate::{LinkError, PortalError};
 use std::{
     future::Future,
@@ -9,13 +9,11 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tidegate_proto::frame::{Frame, MAX_WINDOW};
+use tidegate_proto::{frame::Frame, problem::Code};
 use tokio::time::sleep;
 
 /// How long a peer may wait to hear that little was taken, when nothing else is said to it.
 const LAZY: Duration = Duration::from_millis(200);
-/// What is taken in at most behind bytes that the user does not take: as much as a peer may have under way.
-const MOST_HELD: usize = MAX_WINDOW as usize;
 
 impl Portal {
     /// Ready when the portal breaks after the peer has finished its direction; handles the peer's control frames.
@@ -33,8 +31,15 @@ impl Portal {
 
     /// Reads on behind bytes that the user has not taken, for the sake of the acknowledgements among what comes.
     pub(super) fn poll_behind(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
-        if self.held.len() >= MOST_HELD {
-            return Poll::Pending;
+        match self.held.make_room(self.unread.len()) {
+            Ok(()) => {}
+            Err(Full::Enough) => return Poll::Pending,
+            // Waiting could wait for ever: what the peer acknowledges lies behind what there is no room for.
+            Err(Full::Budget) => {
+                self.shared.out().reset(Code::TooManyConnections.number());
+                let end = self.shared.out().ended();
+                return Poll::Ready(end.map_or(Ok(()), Err));
+            }
         }
         let end = ready!(self.poll_frame(cx));
         if self.has_unread() || self.has_finished() {
@@ -67,7 +72,7 @@ impl Portal {
                 }
                 Err(error) => Err(error.into()),
             };
-            return Poll::Ready(handled.map_err(|error| self.shared.out().end(error)));
+            return Poll::Ready(handled.map_err(|error| self.shared.out().fail(error)));
         }
     }
 
@@ -85,6 +90,7 @@ impl Portal {
             kept.arriving.take()
         };
         self.stash();
+        self.held.shrink();
         self.line = arriving;
         self.home = None;
     }
@@ -102,7 +108,7 @@ impl Portal {
         if let Some((_, reader)) = &self.line
             && !self.unread.is_empty()
         {
-            self.held.extend(reader.bytes(self.unread.clone()));
+            self.held.push(reader.bytes(self.unread.clone()));
         }
         self.unread = 0..0;
     }
@@ -144,6 +150,7 @@ impl Portal {
         if out.kept.as_ref().map(|kept| kept.line) != self.number {
             return Ok(());
         }
+        self.shared.heard();
         match frame {
             Frame::Data { offset, bytes } => {
                 let placed = out.intake.data(offset, bytes.len());
@@ -151,7 +158,7 @@ impl Portal {
                 if self.held.is_empty() {
                     self.unread = record.end - bytes.len()..record.end;
                 } else {
-                    self.held.extend(bytes);
+                    self.held.push(bytes);
                 }
             }
             Frame::Fin { offset } => {
@@ -162,7 +169,7 @@ impl Portal {
             Frame::Window { bytes } => out.intake.peer_keeps(bytes),
             Frame::Reset { code } => return Err(PortalError::Reset(code)),
             Frame::Ping(number) => out.pong(number),
-            Frame::Pong(_) => self.shared.ponged.notify_waiters(),
+            Frame::Pong(_) => {}
             // A full queue drops: its reader is behind, and what it misses is said again.
             Frame::Notice { code, text } => drop(self.notices.try_send((code, text.to_owned()))),
             Frame::Reauth(record) => drop(self.reauths.try_send(record.to_vec())),

@@ -1,14 +1,10 @@
 //! The account of a portal's receiving direction: what came, what the user took, and what the peer was told of it.
 //! Only what was taken is acknowledged: so a peer never has more under way than we can always take in. No I/O, no clock.
 
-use super::replay::FIRST_LIMIT;
+use super::replay::{FIRST_LIMIT, Lie};
 
 /// Fewer bytes than this are not worth an acknowledgement of their own.
 const CRUMBS: u64 = 16 * 1024;
-
-/// A frame that does not follow the one before.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) struct OutOfPlace;
 
 pub(super) struct Intake {
     /// Bytes that came.
@@ -16,10 +12,14 @@ pub(super) struct Intake {
     finished: bool,
     /// Bytes that the user took.
     taken: u64,
-    /// The last place acknowledged, FIN counted.
+    /// The last place acknowledged on this line, FIN counted.
     said: u64,
-    /// How much the peer keeps at most: it is told before it has to wait.
+    /// The highest ever acknowledged on any.
+    most_said: u64,
+    /// How much the peer keeps at most, as said on this line: it is told before it has to wait.
     peer_keeps: u64,
+    /// The most that it ever said: it may have kept so much before it kept less.
+    peer_kept: u64,
 }
 
 impl Intake {
@@ -29,21 +29,36 @@ impl Intake {
             finished: false,
             taken: 0,
             said: 0,
+            most_said: 0,
             peer_keeps: FIRST_LIMIT as u64,
+            peer_kept: FIRST_LIMIT as u64,
         }
     }
 
-    pub(super) fn data(&mut self, offset: u64, length: usize) -> Result<(), OutOfPlace> {
-        if self.finished || offset != self.came {
-            return Err(OutOfPlace);
+    /// Of a portal that ends with its line: nothing is acknowledged, and the socket alone says how much comes.
+    pub(super) fn unbounded() -> Self {
+        Self {
+            peer_kept: u64::MAX,
+            ..Self::new()
         }
-        self.came += length as u64;
+    }
+
+    /// A peer never has more under way than it said that it keeps: whatever it sends beyond that nobody asked for.
+    pub(super) fn data(&mut self, offset: u64, length: usize) -> Result<(), Lie> {
+        if self.finished || offset != self.came {
+            return Err(Lie);
+        }
+        let end = offset.saturating_add(length as u64);
+        if end > self.most_said.saturating_add(self.peer_kept) {
+            return Err(Lie);
+        }
+        self.came = end;
         Ok(())
     }
 
-    pub(super) fn fin(&mut self, offset: u64) -> Result<(), OutOfPlace> {
+    pub(super) fn fin(&mut self, offset: u64) -> Result<(), Lie> {
         if self.finished || offset != self.came {
-            return Err(OutOfPlace);
+            return Err(Lie);
         }
         self.finished = true;
         Ok(())
@@ -56,6 +71,7 @@ impl Intake {
     /// The peer keeps so much at most from now on.
     pub(super) fn peer_keeps(&mut self, bytes: u64) {
         self.peer_keeps = bytes;
+        self.peer_kept = self.peer_kept.max(bytes);
     }
 
     /// Bytes that came.
@@ -87,17 +103,21 @@ impl Intake {
         let place = self.to_say();
         (place > self.said).then(|| {
             self.said = place;
+            self.most_said = self.most_said.max(place);
             place
         })
     }
 
-    /// The place at which a new line begins. What was said on the old one may not have arrived: it is said again.
+    /// The place at which a new line begins. What was said on the old one, by either side, may not have arrived: it is
+    /// said again.
     pub(super) fn begin(&mut self) -> u64 {
         self.said = 0;
+        self.peer_keeps = FIRST_LIMIT as u64;
         self.received()
     }
 
-    fn received(&self) -> u64 {
+    /// Places before this one have come: bytes, and FIN.
+    pub(super) fn received(&self) -> u64 {
         self.came + u64::from(self.finished)
     }
 

@@ -1,9 +1,11 @@
 //! One TCP connection carried over a channel: DATA with offsets, and ends that are authenticated.
 //! The end of the transport is never the end of the stream: without FIN or RESET it is an error.
 
+mod budget;
 mod control;
 mod end;
 mod frames;
+mod held;
 mod intake;
 #[cfg(test)]
 mod model;
@@ -12,18 +14,23 @@ mod replay;
 mod resume;
 mod stream;
 
+pub use budget::Budget;
 pub use control::PortalControl;
 pub use out::Line;
 pub use stream::SecureStream;
 
 use crate::{RecordReader, Secure, secure::Facts};
+use budget::Share;
+use held::Held;
 use out::{Kept, Out};
 use std::{
-    collections::VecDeque,
     io,
     ops::Range,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 use tidegate_proto::time::UnixTime;
@@ -53,13 +60,21 @@ struct Shared {
     reauths: AsyncMutex<mpsc::Receiver<Vec<u8>>>,
     notices: AsyncMutex<mpsc::Receiver<(u16, String)>>,
     admitted: watch::Receiver<Option<UnixTime>>,
-    /// Rings at each PONG.
-    ponged: Notify,
+    /// Somebody asked whether the peer is there: any frame is an answer.
+    asked: AtomicBool,
+    answered: Notify,
 }
 
 impl Shared {
     fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A frame came.
+    fn heard(&self) {
+        if self.asked.load(Ordering::Relaxed) {
+            self.answered.notify_waiters();
+        }
     }
 }
 
@@ -87,7 +102,7 @@ pub struct Portal {
     /// Whether the circuit was handed back.
     is_home: bool,
     /// Payload that came before `unread` and is not in the reader's buffer any more.
-    held: VecDeque<u8>,
+    held: Held,
     /// Payload in the reader's buffer that the user has not taken yet.
     unread: Range<usize>,
     /// Until the peer hears what the user took, or has closed.
@@ -118,13 +133,17 @@ impl Portal {
 
     /// As `lent`, and it outlives its circuit: when that is lost, the portal waits for [`PortalControl::attach`]. The peer's
     /// portal must be resumable too: what is sent is kept until it says that it was taken.
-    /// A circuit that the portal went on with is never lent further.
+    /// What that takes counts against `budget`. A circuit that the portal went on with is never lent further.
     #[must_use]
     pub fn resumable(
         secure: Secure,
+        budget: &Arc<Budget>,
         home: impl FnOnce(Returned) -> Option<Secure> + Send + Sync + 'static,
     ) -> Self {
-        Self::of(secure, Some(Box::new(home)), Some(Kept::new()))
+        let share = || Share::new(budget, replay::FIRST_LIMIT);
+        let mut portal = Self::of(secure, Some(Box::new(home)), Some(Kept::new(share())));
+        portal.held = Held::new(Some(share()));
+        portal
     }
 
     fn of(secure: Secure, home: Option<Home>, kept: Option<Kept>) -> Self {
@@ -138,7 +157,8 @@ impl Portal {
             reauths: AsyncMutex::new(reauths_in),
             notices: AsyncMutex::new(notices_in),
             admitted: admitted_in,
-            ponged: Notify::new(),
+            asked: AtomicBool::new(false),
+            answered: Notify::new(),
         };
         Self {
             shared: Arc::new(shared),
@@ -146,7 +166,7 @@ impl Portal {
             number,
             home,
             is_home: false,
-            held: VecDeque::new(),
+            held: Held::new(None),
             unread: 0..0,
             timer: None,
             lingers: false,
@@ -169,21 +189,14 @@ impl Portal {
 
     /// Gives the user as much of what is here as fits.
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
-        let room = buf.remaining();
         let given = if self.held.is_empty() {
-            let length = self.unread.len().min(room);
+            let length = self.unread.len().min(buf.remaining());
             let range = self.unread.start..self.unread.start + length;
             buf.put_slice(self.bytes(range));
             self.unread.start += length;
             length
         } else {
-            let length = self.held.as_slices().0.len().min(room);
-            buf.put_slice(&self.held.as_slices().0[..length]);
-            self.held.drain(..length);
-            if self.held.is_empty() {
-                self.held = VecDeque::new();
-            }
-            length
+            self.held.give(buf)
         };
         if self.number.is_some() {
             self.shared.out().intake.take(given);

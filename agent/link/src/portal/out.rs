@@ -55,7 +55,10 @@ impl Out {
             pong: None,
             reading: None,
             writing: None,
-            intake: Intake::new(),
+            intake: match kept {
+                Some(_) => Intake::new(),
+                None => Intake::unbounded(),
+            },
             kept,
         }
     }
@@ -149,13 +152,23 @@ impl Out {
         self.writing.take().into_iter().for_each(Waker::wake);
     }
 
+    /// Ends the portal for what its line brought. A peer that did not end it itself is told so another way.
+    pub(super) fn fail(&mut self, error: PortalError) -> PortalError {
+        if self.ended.is_none() && !matches!(error, PortalError::Reset(_)) {
+            self.unheard(NO_REASON);
+        }
+        self.end(error)
+    }
+
     /// Says RESET if the socket takes it, and ends the portal.
     pub(super) fn reset(&mut self, code: u16) {
         if self.ended.is_none() {
             let told = self
                 .push(&Frame::Reset { code })
                 .and_then(|()| Ok(self.writer_mut()?.try_flush()?));
-            let _ = told;
+            if told != Ok(true) {
+                self.unheard(code);
+            }
             // One that can be resumed was not ended by its line.
             let broken = self.broken.filter(|_| self.kept.is_none());
             self.end(broken.unwrap_or(PortalError::Withdrawn(code)));

@@ -2,12 +2,12 @@
 //! FIN counts as one place behind the last byte, so that its acknowledgement needs no frame of its own. No I/O, no clock.
 
 use std::collections::VecDeque;
-use tidegate_proto::frame::MAX_DATA;
+use tidegate_proto::frame::{MAX_DATA, MAX_WINDOW};
 
 /// Bytes kept at most before the peer has shown that more would be of use. The peer counts on it until it hears of another.
 pub(super) const FIRST_LIMIT: usize = 256 * 1024;
 /// No portal ever keeps more than this, whoever configured it: a peer takes in so much without waiting for its reader.
-pub(super) const MOST: usize = 64 << 20;
+pub(super) const MOST: usize = MAX_WINDOW as usize;
 /// What is kept at most where nobody says otherwise: 1 Gbit/s over 130 ms.
 const CAP: usize = 16 << 20;
 /// An empty buffer larger than this is given back.
@@ -66,10 +66,41 @@ impl Replay {
     }
 
     /// How many of `wanted` bytes may be written now. Little room is none: what is sent in crumbs costs more than it moves.
-    pub(super) fn room(&mut self, wanted: usize) -> usize {
-        let room = self.limit - self.bytes.len();
+    /// `may`: whether so many bytes of memory may be held; where they may not, less is kept from now on.
+    pub(super) fn room(&mut self, wanted: usize, may: impl FnOnce(usize) -> bool) -> usize {
+        let room = self.limit.saturating_sub(self.bytes.len());
+        let needed = self.bytes.len() + room.min(wanted);
+        if needed > self.bytes.capacity() {
+            let capacity = needed.max(self.bytes.capacity() * 2).min(self.limit);
+            if may(capacity) {
+                self.bytes.reserve_exact(capacity - self.bytes.len());
+            } else {
+                self.keep_less();
+                self.bytes
+                    .reserve_exact(self.limit.saturating_sub(self.bytes.len()));
+            }
+        }
+        let room = self.limit.saturating_sub(self.bytes.len());
         self.held_back = room < wanted && room < self.limit / 4;
         if self.held_back { 0 } else { room.min(wanted) }
+    }
+
+    /// Keeps no more than it has the memory for, or than is everybody's own.
+    fn keep_less(&mut self) {
+        self.limit = self.bytes.capacity().max(FIRST_LIMIT).min(self.limit);
+        self.grows_at = self.acked + self.limit as u64;
+    }
+
+    /// Nothing carries it for a while: only what is in it takes memory. Gives back how much that is.
+    pub(super) fn shrink(&mut self) -> usize {
+        self.bytes.shrink_to_fit();
+        self.keep_less();
+        self.memory()
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Keeps bytes that the writer has said. They must fit.

@@ -32,6 +32,21 @@ impl PortalControl {
         Ok(out.intake.begin())
     }
 
+    /// Whether both sides have finished, and only the last acknowledgements are missing.
+    #[must_use]
+    pub fn is_finishing(&self) -> bool {
+        let out = self.0.out();
+        out.has_said_fin() && out.intake.is_finished()
+    }
+
+    /// What is to be done when the portal is ended here and nothing carries the word to its peer, who would wait for it:
+    /// is told the code of that RESET, and what had come as [`Self::detach`] says it. Runs at once, and must not touch the portal.
+    pub fn when_unheard(&self, tell: impl FnOnce(u16, u64) + Send + 'static) {
+        if let Some(kept) = &mut self.0.out().kept {
+            kept.unheard = Some(Box::new(tell));
+        }
+    }
+
     /// Whether a line can begin where the peer says that it stands. One that says otherwise lies.
     #[must_use]
     pub fn can_go_on_from(&self, place: u64) -> bool {

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_link::Secure;
 use tidegate_proto::entropy::Entropy;
 use tidegate_proto::event::PortalResumed;
-use tidegate_proto::frame::Resume;
+use tidegate_proto::frame::{Open, Resume};
 use tidegate_proto::identity::PeerId;
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::session::Session;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// All berths of one process of an outlet.
 pub(crate) struct Berths {
@@ -23,8 +24,13 @@ pub(crate) struct Berths {
 type Key = (PeerId, u64);
 
 struct Taken {
+    /// Of the agent.
+    process: u64,
+    /// The process that would come back has gone.
+    deserted: CancellationToken,
     service: ServiceName,
-    grant: Option<[u8; 32]>,
+    /// It stands on one.
+    granted: bool,
     /// The highest that came so far. None that is not higher is let near.
     generation: u64,
     comers: mpsc::Sender<Comer>,
@@ -50,9 +56,9 @@ pub(crate) enum NoBerth {
     Stale,
 }
 
-/// What a portal was opened with, and the way to it.
+/// What a portal stands on, and the way to it.
 pub(crate) struct Found {
-    pub(crate) grant: Option<[u8; 32]>,
+    pub(crate) granted: bool,
     pub(crate) comers: mpsc::Sender<Comer>,
 }
 
@@ -70,18 +76,20 @@ impl Berths {
     pub(crate) fn take(
         self: &Arc<Self>,
         device: PeerId,
-        portal: u64,
         service: &ServiceName,
-        grant: Option<[u8; 32]>,
+        open: &Open<'_>,
     ) -> Option<Berth> {
         let (comers, coming) = mpsc::channel(1);
+        let deserted = CancellationToken::new();
         let taken = Taken {
+            process: open.process,
+            deserted: deserted.clone(),
             service: service.clone(),
-            grant,
+            granted: open.grant.is_some(),
             generation: 0,
             comers,
         };
-        let key = (device, portal);
+        let key = (device, open.portal);
         match self.lock().entry(key) {
             std::collections::hash_map::Entry::Occupied(_) => return None,
             std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(taken)),
@@ -90,7 +98,16 @@ impl Berths {
             berths: Arc::clone(self),
             key,
             coming,
+            deserted,
         })
+    }
+
+    /// A process of `device` is at work: nobody comes back for what another one left behind.
+    pub(crate) fn arrived(&self, device: PeerId, process: u64) {
+        let lock = self.lock();
+        let of_device = lock.iter().filter(|((owner, _), _)| *owner == device);
+        let others = of_device.filter(|(_, taken)| taken.process != process);
+        others.for_each(|(_, taken)| taken.deserted.cancel());
     }
 
     /// The portal that `device` names. From now on only a higher generation finds it.
@@ -112,7 +129,7 @@ impl Berths {
         }
         taken.generation = resume.generation;
         Ok(Found {
-            grant: taken.grant,
+            granted: taken.granted,
             comers: taken.comers.clone(),
         })
     }
@@ -127,11 +144,17 @@ pub(crate) struct Berth {
     berths: Arc<Berths>,
     key: Key,
     coming: mpsc::Receiver<Comer>,
+    deserted: CancellationToken,
 }
 
 impl Berth {
     pub(crate) fn instance(&self) -> [u8; 16] {
         self.berths.instance
+    }
+
+    /// Cancelled when nobody will come any more.
+    pub(crate) fn deserted(&self) -> CancellationToken {
+        self.deserted.clone()
     }
 
     /// The next who may go on. Safe to abandon.
@@ -155,6 +178,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use tidegate_proto::entropy::SystemEntropy;
+    use tidegate_proto::frame::Purpose;
+
+    fn open(portal: u64, process: u64) -> Open<'static> {
+        Open {
+            portal,
+            process,
+            purpose: Purpose::Resumable,
+            grant: None,
+            first: &[],
+        }
+    }
 
     fn resume(berths: &Berths, portal: u64, generation: u64) -> Resume {
         Resume {
@@ -170,13 +204,13 @@ mod tests {
         let berths = Berths::new(&SystemEntropy);
         let (ana, eve) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
         let (echo, other) = ("echo".parse().unwrap(), "other".parse().unwrap());
-        let berth = berths.take(ana, 7, &echo, None).unwrap();
+        let berth = berths.take(ana, &echo, &open(7, 1)).unwrap();
         let find = |device, service, resume: Resume| {
             let found = berths.find(device, service, &resume);
             found.err()
         };
 
-        assert!(berths.take(ana, 7, &echo, None).is_none());
+        assert!(berths.take(ana, &echo, &open(7, 1)).is_none());
         assert_eq!(
             find(eve, &echo, resume(&berths, 7, 1)),
             Some(NoBerth::Unknown)
@@ -209,6 +243,21 @@ mod tests {
             find(ana, &echo, resume(&berths, 7, 3)),
             Some(NoBerth::Unknown)
         );
+        assert!(berths.lock().is_empty());
+    }
+    #[test]
+    fn another_process_of_the_device_leaves_nobody_waiting_for_the_former() {
+        let berths = Berths::new(&SystemEntropy);
+        let (ana, ben) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
+        let echo = "echo".parse().unwrap();
+        let old = berths.take(ana, &echo, &open(1, 1)).unwrap();
+        let new = berths.take(ana, &echo, &open(2, 2)).unwrap();
+        let other = berths.take(ben, &echo, &open(1, 1)).unwrap();
+
+        berths.arrived(ana, 2);
+
+        let deserted = [old, new, other].map(|berth| berth.deserted().is_cancelled());
+        assert_eq!(deserted, [true, false, false]);
         assert!(berths.lock().is_empty());
     }
 }

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::grants::NotStarted;
 use crate::premises::{Premises, Service};
 use std::sync::Arc;
+use std::time::Duration;
 use tidegate_link::Secure;
 use tidegate_proto::frame::{Frame, MAX_FIRST, Open, Purpose};
 use tidegate_proto::names::ServiceName;
@@ -37,6 +38,9 @@ pub(super) async fn open(
     mut session: Session,
     open: &Open<'_>,
 ) -> After {
+    if let Some(principal) = session.principal() {
+        premises.berths.arrived(principal.device, open.process);
+    }
     let permitted = permit(premises, service, watch, &mut session, open);
     let turned = match awake(&mut secure, Box::pin(permitted)).await {
         None => return After::Gone,
@@ -61,7 +65,8 @@ pub(super) async fn open(
                 match awake(&mut secure, Box::pin(reach)).await {
                     None => return After::Gone,
                     Some(Ok(reached)) => {
-                        let berth = berth(premises, &session, open);
+                        let grace = reached.grace(premises);
+                        let berth = berth(premises, &session, open, grace);
                         if !say(&mut secure, &opened(open.portal, berth.as_ref())).await {
                             record.close(Code::CircuitLost);
                             return After::Gone;
@@ -115,13 +120,18 @@ async fn awake<T>(secure: &mut Secure, mut work: impl Future<Output = T> + Unpin
 }
 
 /// Where the portal lies when its circuit is lost, if its agent would come for it.
-fn berth(premises: &Premises, session: &Session, open: &Open<'_>) -> Option<Berth> {
-    if open.purpose != Purpose::Resumable {
+fn berth(
+    premises: &Premises,
+    session: &Session,
+    open: &Open<'_>,
+    grace: Duration,
+) -> Option<Berth> {
+    if open.purpose != Purpose::Resumable || grace.is_zero() {
         return None;
     }
     let device = session.principal()?.device;
     let berths = &premises.berths;
-    berths.take(device, open.portal, session.service(), open.grant)
+    berths.take(device, session.service(), open)
 }
 
 fn opened(portal: u64, berth: Option<&Berth>) -> Frame<'static> {

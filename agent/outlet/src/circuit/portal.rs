@@ -2,7 +2,7 @@
 //! Whatever ends it, the target's socket and the record end with it, and the circuit too unless both sides had finished.
 
 use super::berths::Berth;
-use super::resume::{self, Keeping};
+use super::keeping::{Keeping, channel_of};
 use super::watch::Watch;
 use crate::audit::{OpenRecord, StatementAudit};
 use crate::config::{ServiceConfig, Target};
@@ -130,12 +130,15 @@ impl Voyage<'_> {
             mut berth,
             portal: number,
         } = self;
-        let channel = resume::channel_of(&secure);
+        let channel = channel_of(&secure);
         let (home, mut returned) = oneshot::channel();
         let home = |back: Returned| home.send(back.circuit).err();
-        let portal = match berth {
-            Some(_) => Portal::resumable(secure, home),
-            None => Portal::lent(secure, home),
+        let memory = session
+            .principal()
+            .map(|principal| premises.gates.memory(&principal.sub));
+        let portal = match (&berth, memory) {
+            (Some(_), Some(memory)) => Portal::resumable(secure, &memory, home),
+            _ => Portal::lent(secure, home),
         };
         let control = portal.control();
         record.count(portal.control());
@@ -162,7 +165,7 @@ impl Voyage<'_> {
 }
 
 impl Reached<'_> {
-    fn grace(&self, premises: &Premises) -> Duration {
+    pub(super) fn grace(&self, premises: &Premises) -> Duration {
         match self {
             Self::Tcp(_) => premises.limits.grace,
             Self::Postgres(..) => premises.limits.grace_postgres,
@@ -183,11 +186,12 @@ async fn postgres(
     keeping: Keeping<'_>,
 ) -> Ended {
     let control = portal.control();
-    let last_call = watch.last_call();
-    let ended = async {
+    let last_call = keeping.watch.last_call();
+    // Boxed: it is handed on from one future to the next, and each would hold all of it.
+    let ended = Box::pin(async {
         let code = keeping.until_over().await;
         Problem::new(code).service(service.name())
-    };
+    });
     let served = service.serve(portal, beginning, (ended, last_call));
     let (reason, clean) = match served.await {
         PortalEnd::Closed | PortalEnd::Cancel { .. } => (Code::ClosedByProgram, true),
@@ -230,8 +234,16 @@ fn by_portal(how: PortalError) -> Code {
     match how {
         PortalError::Reset(code) => said_by_peer(code),
         PortalError::CircuitLost => Code::CircuitLost,
-        PortalError::Withdrawn(_) => Code::ClosedByProgram,
+        PortalError::Withdrawn(code) => withdrawn(code),
         PortalError::Broken(_) => Code::PeerBrokeProtocol,
+    }
+}
+
+/// We ended it for something that its bytes did.
+fn withdrawn(code: u16) -> Code {
+    match Code::try_from(code) {
+        Ok(code @ Code::TooManyConnections) => code,
+        _ => Code::ClosedByProgram,
     }
 }
 

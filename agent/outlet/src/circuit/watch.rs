@@ -33,6 +33,8 @@ pub(super) struct Watch {
     stop: CancellationToken,
     /// The last time that the policies allowed it.
     seen: Option<Seen>,
+    /// A renewal may have brought a grant whose clock does not run yet. Stays true when whoever waited for that was abandoned.
+    clock_due: bool,
     end: End,
 }
 
@@ -89,6 +91,7 @@ impl Watch {
             clocks: Arc::clone(&premises.clocks),
             stop: premises.stop.clone(),
             seen: None,
+            clock_due: false,
             end: End::default(),
         }
     }
@@ -104,6 +107,7 @@ impl Watch {
             clocks,
             stop: CancellationToken::new(),
             seen: None,
+            clock_due: false,
             end: End::default(),
         }
     }
@@ -132,13 +136,23 @@ impl Watch {
         last_call
     }
 
-    /// Resolves when the right has ended. With a portal, renewals that come over it are judged here. Safe to abandon.
+    /// Another session stands behind the portal from here on: nothing that was known of the former holds for it.
+    pub(super) fn begins_anew(&mut self) {
+        (self.seen, self.until) = (None, None);
+        self.clock_due = true;
+    }
+
+    /// Resolves when the right has ended. With a portal, renewals that come over it are judged here. Safe to abandon: what
+    /// was begun for a renewal is gone on with when this is asked again.
     pub(super) async fn ended(
         &mut self,
         session: &mut Session,
         portal: Option<&PortalControl>,
     ) -> Code {
         loop {
+            if let Err(NotStarted(code)) = self.run_clock(session).await {
+                return code;
+            }
             let deadline = match self.look(session) {
                 Ok(deadline) => deadline,
                 Err(code) => return code,
@@ -147,14 +161,23 @@ impl Watch {
                 Woken::Look => {}
                 Woken::Stop => return Code::OutletStopping,
                 Woken::Reauth(record) => {
-                    self.renew(session, &record, portal).await;
-                    // It may have brought another grant, whose time begins now.
-                    if let Err(NotStarted(code)) = self.clocks.run_for(session).await {
+                    // Boxed: a portal carries only the wait for it.
+                    let renewed = Box::pin(self.renew(session, &record, portal));
+                    if let Err(NotStarted(code)) = renewed.await {
                         return code;
                     }
                 }
             }
         }
+    }
+
+    /// A renewal may have brought another grant, whose time begins now.
+    async fn run_clock(&mut self, session: &Session) -> Result<(), NotStarted> {
+        if self.clock_due {
+            Box::pin(self.clocks.run_for(session)).await?;
+            self.clock_due = false;
+        }
+        Ok(())
     }
 
     fn look(&mut self, session: &Session) -> Result<UnixTime, Code> {
@@ -240,13 +263,16 @@ impl Watch {
         session: &mut Session,
         record: &[u8],
         portal: Option<&PortalControl>,
-    ) {
+    ) -> Result<(), NotStarted> {
         let footing = self.footing.borrow().clone();
         let standing = footing.as_ref().and_then(Footing::for_proofs);
         let (Some(standing), Some(portal)) = (standing, portal) else {
-            return;
+            return Ok(());
         };
         let renewed = session.handle_reauth(record, standing, clock::now());
+        // Before anything is awaited: from here on the session stands on what was shown.
+        self.clock_due |= renewed.is_ok();
+        self.run_clock(session).await?;
         let told = async {
             match renewed {
                 Ok(deadline) => portal.admitted(deadline).await,
@@ -259,6 +285,7 @@ impl Watch {
         };
         // A peer that does not read must not keep us from looking.
         let _ = tokio::time::timeout(TELL_LIMIT, told).await;
+        Ok(())
     }
 }
 

@@ -120,7 +120,7 @@ pub struct Limits {
     /// How long a target may take to accept a connection.
     pub dial: Duration,
     /// How long a portal waits for its agent after its circuit was lost, by kind of its service: a database holds locks
-    /// for it.
+    /// for it. Zero: it ends with its circuit.
     pub grace: Duration,
     pub grace_postgres: Duration,
 }
@@ -134,8 +134,8 @@ impl Default for Limits {
             per_person: 128,
             warm_idle: Duration::from_secs(600),
             dial: Duration::from_secs(5),
-            grace: Duration::from_secs(600),
-            grace_postgres: Duration::from_secs(60),
+            grace: Duration::ZERO,
+            grace_postgres: Duration::ZERO,
         }
     }
 }
@@ -247,7 +247,7 @@ fn limits(top: &mut Reader<'_>) -> Limits {
         ("resume_within_seconds", &mut limits.grace),
         ("resume_within_seconds_postgres", &mut limits.grace_postgres),
     ] {
-        if let Some(seconds) = table.number(key, 1..=3600) {
+        if let Some(seconds) = table.number(key, 0..=3600) {
             *grace = Duration::from_secs(seconds);
         }
     }

@@ -125,7 +125,7 @@ impl World {
     pub(crate) fn config_text(&self) -> String {
         format!(
             "org = \"acme\"\nroot = \"{}\"\nhub = \"{}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
-             limits = {{ per_person = 8, dial_milliseconds = 1000 }}\n\
+             limits = {{ resume_within_seconds = 600, per_person = 8, dial_milliseconds = 1000 }}\n\
              [[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"{}\"\n",
             self.org.root.verify_key().peer_id(),
             self.hub.address,
@@ -145,6 +145,8 @@ impl World {
     /// As `start_outlet`, with one more limit.
     pub(crate) async fn start_outlet_with(&mut self, limit: &str) {
         let text = self.config_text();
+        let (name, _) = limit.split_once(" =").unwrap();
+        let text = text.replace(&format!("{name} = 600, "), "");
         let text = text.replace("per_person = 8", &format!("per_person = 8, {limit}"));
         let config = OutletConfig::from_toml(&text).unwrap();
         let outlet = Outlet::start(config).await.unwrap();
@@ -299,6 +301,7 @@ pub(crate) async fn open(secure: &mut Secure, portal: u64, purpose: Purpose) -> 
     secure
         .send(&Frame::Open(Open {
             portal,
+            process: 9,
             purpose,
             grant: None,
             first: &[],

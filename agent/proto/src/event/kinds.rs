@@ -263,8 +263,14 @@ pub struct PortalResumed {
     /// The channel that carries it now.
     pub over: String,
     pub generation: u64,
+    /// Who came back for it, as proved anew.
+    pub peer: Peer,
     /// The credential's `jti`.
     pub credential: String,
+    /// What it goes on under, where that is not a standing right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Used>,
+    pub deadline: UnixTime,
 }
 
 /// A portal has ended.

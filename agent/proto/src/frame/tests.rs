@@ -19,18 +19,21 @@ fn hex(bytes: &[u8]) -> String {
 fn every_frame_has_these_bytes_on_the_wire() {
     let open = Open {
         portal: 7,
+        process: 9,
         purpose: Purpose::Probe,
         grant: None,
         first: &[],
     };
     let granted = Open {
         portal: 7,
+        process: 9,
         purpose: Purpose::Connect,
         grant: Some([0xee; 32]),
         first: &[],
     };
     let with_first = Open {
         portal: 7,
+        process: 9,
         purpose: Purpose::Connect,
         grant: None,
         first: b"hi",
@@ -43,12 +46,13 @@ fn every_frame_has_these_bytes_on_the_wire() {
     };
     let kept = Open {
         portal: 7,
+        process: 9,
         purpose: Purpose::Resumable,
         grant: None,
         first: &[],
     };
     let berth_hex = format!("110000000000000007{}", "aa".repeat(16));
-    let grant_hex = format!("0300000000000000070001{}", "ee".repeat(32));
+    let grant_hex = format!("03000000000000000700000000000000090001{}", "ee".repeat(32));
     let resume_hex = format!(
         "0e{}000000000000000100000000000000020000000000000003",
         "aa".repeat(16)
@@ -61,9 +65,12 @@ fn every_frame_has_these_bytes_on_the_wire() {
             },
             "020000000000000102",
         ),
-        (Frame::Open(open), "0300000000000000070100"),
+        (Frame::Open(open), "03000000000000000700000000000000090100"),
         (Frame::Open(granted), grant_hex.as_str()),
-        (Frame::Open(with_first), "03000000000000000700006869"),
+        (
+            Frame::Open(with_first),
+            "030000000000000007000000000000000900006869",
+        ),
         (Frame::Opened { portal: 7 }, "040000000000000007"),
         (
             Frame::Refused {
@@ -94,7 +101,7 @@ fn every_frame_has_these_bytes_on_the_wire() {
         (Frame::Resume(resume), resume_hex.as_str()),
         (Frame::Resumed { received: 3 }, "0f0000000000000003"),
         (Frame::Window { bytes: 1 << 20 }, "100000000000100000"),
-        (Frame::Open(kept), "0300000000000000070200"),
+        (Frame::Open(kept), "03000000000000000700000000000000090200"),
         (
             Frame::Berth {
                 portal: 7,
@@ -118,12 +125,14 @@ fn refuses_one_byte_too_few_or_too_many() {
         },
         Frame::Open(Open {
             portal: 7,
+            process: 9,
             purpose: Purpose::Probe,
             grant: None,
             first: &[],
         }),
         Frame::Open(Open {
             portal: 7,
+            process: 9,
             purpose: Purpose::Probe,
             grant: Some([1; 32]),
             first: &[],
@@ -162,7 +171,7 @@ fn refuses_one_byte_too_few_or_too_many() {
 
 #[test]
 fn refuses_what_no_encoder_writes() {
-    let open = |purpose, granted| [&[OPEN][..], &[0; 8], &[purpose, granted]].concat();
+    let open = |purpose, granted| [&[OPEN][..], &[0; 16], &[purpose, granted]].concat();
     let window = |bytes: u64| [&[WINDOW][..], &bytes.to_be_bytes()].concat();
     let bad: [(Vec<u8>, FrameError); 14] = [
         (vec![], FrameError::Length),

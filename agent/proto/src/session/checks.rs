@@ -174,6 +174,11 @@ impl Proof {
 
     /// The newer proof, if it is of the same person on the same device, and no weaker.
     pub(super) fn renewed_by(&self, newer: Self) -> Result<Self, RefusalReason> {
+        self.is_followed_by(&newer).map(|()| newer)
+    }
+
+    /// Whether what stands on this may go on on `newer`: the same person on the same device, proved no weaker.
+    pub(super) fn is_followed_by(&self, newer: &Self) -> Result<(), RefusalReason> {
         let same = newer.principal.sub == self.principal.sub
             && newer.principal.device == self.principal.device
             && newer.principal.org == self.principal.org;
@@ -184,7 +189,7 @@ impl Proof {
         } else if newer.principal.enrolment < self.principal.enrolment {
             Err(RefusalReason::Enrolment(StatementError::Ticket))
         } else {
-            Ok(newer)
+            Ok(())
         }
     }
 }

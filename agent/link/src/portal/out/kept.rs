@@ -2,7 +2,9 @@
 //! A line that fails is not an error here: what was written is kept, and whoever reads finds the end of the line.
 
 use super::{AT_ONCE, FIRST_LIMIT, OVER, Out, Piece, Replay, remember};
-use crate::{LinkError, PortalError, RecordReader, RecordWriter, secure::Facts};
+use crate::{
+    LinkError, PortalError, RecordReader, RecordWriter, portal::budget::Share, secure::Facts,
+};
 use socket2::SockRef;
 use std::{
     net::Shutdown,
@@ -23,9 +25,15 @@ pub enum Line {
     Over,
 }
 
+/// Is told the code of a RESET that no line carried, and the places that had come.
+type Unheard = Box<dyn FnOnce(u16, u64) + Send>;
+
 /// The part of a portal that can be resumed.
 pub(in crate::portal) struct Kept {
     pub(in crate::portal) replay: Replay,
+    /// For the memory of `replay`.
+    share: Share,
+    pub(in crate::portal) unheard: Option<Unheard>,
     /// Which limit the peer was told on this line.
     told: usize,
     /// Lines so far: what an older one still brings is not heard.
@@ -36,9 +44,11 @@ pub(in crate::portal) struct Kept {
 }
 
 impl Kept {
-    pub(in crate::portal) fn new() -> Self {
+    pub(in crate::portal) fn new(share: Share) -> Self {
         Self {
             replay: Replay::new(),
+            share,
+            unheard: None,
             told: FIRST_LIMIT,
             line: 0,
             arriving: None,
@@ -65,7 +75,9 @@ impl Out {
         let Some(kept) = &mut self.kept else {
             return Poll::Ready(Err(OVER));
         };
-        let taken = &bytes[..kept.replay.room(bytes.len().min(AT_ONCE))];
+        let Kept { replay, share, .. } = kept;
+        let room = replay.room(bytes.len().min(AT_ONCE), |memory| share.holds(memory));
+        let taken = &bytes[..room];
         if taken.is_empty() {
             return Poll::Pending;
         }
@@ -141,6 +153,7 @@ impl Out {
             return Ok(());
         };
         let has_room = kept.replay.ack(place).map_err(|_| LinkError::OutOfTurn)?;
+        kept.share.holds(kept.replay.memory());
         if has_room {
             self.wake_writer();
         }
@@ -209,6 +222,8 @@ impl Out {
         if let Some(kept) = &mut self.kept {
             kept.line += 1;
             kept.arriving = None;
+            let memory = kept.replay.shrink();
+            kept.share.holds(memory);
         }
         if self.ended.is_none() {
             let since = Instant::now();
@@ -229,7 +244,7 @@ impl Out {
             return Err(PortalError::CircuitLost);
         };
         if kept.replay.rewind(place).is_err() {
-            return Err(self.end(PortalError::Broken(LinkError::OutOfTurn)));
+            return Err(self.fail(PortalError::Broken(LinkError::OutOfTurn)));
         }
         kept.told = FIRST_LIMIT;
         kept.line += 1;
@@ -240,6 +255,14 @@ impl Out {
         self.acknowledge_now();
         self.wake();
         Ok(())
+    }
+
+    /// The portal ends here, and its peer has not been told.
+    pub(super) fn unheard(&mut self, code: u16) {
+        let received = self.intake.received();
+        if let Some(tell) = self.kept.as_mut().and_then(|kept| kept.unheard.take()) {
+            tell(code, received);
+        }
     }
 
     pub(super) fn stands(&self, line: Line) {

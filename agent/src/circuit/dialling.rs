@@ -1,0 +1,135 @@
+//! The way to an outlet: valid rights, a relay whose link is up, and a circuit on which AUTH was sent.
+//! Whoever goes back to a portal wants the outlet that has it, and no other of the service.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tidegate_link::{LinkError, RelayLink};
+use tidegate_proto::identity::NoisePublic;
+use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::problem::{Code, Problem};
+use tokio::time::timeout;
+
+use super::admitted::{Circuit, CircuitError, Plan, number};
+use super::farewell::Parting;
+use super::revive::Mooring;
+use super::{Admission, Circuits};
+use crate::hub::access::{Access, Listing};
+
+/// How long a portal waits for a renewal that is under way, say after the lid was opened.
+const ACCESS_LIMIT: Duration = Duration::from_secs(20);
+/// How long a portal waits for a relay to come back.
+const LINK_LIMIT: Duration = Duration::from_secs(10);
+
+impl Circuits {
+    /// A circuit with AUTH sent, not yet admitted.
+    pub(super) async fn circuit(&self, service: &ServiceName) -> Result<Circuit, CircuitError> {
+        let access = self.access().await;
+        let access = access.map_err(|why| CircuitError::Refused(why.service(service)))?;
+        self.circuit_on(&access, service).await
+    }
+
+    /// As `circuit`, to the one outlet where a portal lies; for a moment also with rights that have just been given up.
+    pub(super) async fn circuit_to(
+        &self,
+        service: &ServiceName,
+        mooring: &Mooring,
+    ) -> Result<Circuit, CircuitError> {
+        let only = Some(mooring.outlet);
+        let parting = self.farewells.parting().as_ref().map(Parting::clone);
+        if let Some(Parting { access, links }) = parting {
+            let listing = listing(&access, service)?;
+            let relays = &listing.statement.relays;
+            let is_of_service =
+                |(address, _): &&_| relays.iter().any(|relay| relay.address == *address);
+            let found = links.iter().find(is_of_service).ok_or(LinkError::Lost)?;
+            return self.circuit_over((&access, listing), found, only).await;
+        }
+        let access = self.access().await;
+        let access = access.map_err(|why| CircuitError::Refused(why.service(service)))?;
+        let listing = listing(&access, service)?;
+        let found = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
+        self.circuit_over((&access, listing), &found, only).await
+    }
+
+    pub(super) async fn circuit_on(
+        &self,
+        access: &Arc<Access>,
+        service: &ServiceName,
+    ) -> Result<Circuit, CircuitError> {
+        let listing = listing(access, service)?;
+        let found = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
+        // Boxed: it is the larger part of whatever waits for a circuit.
+        Box::pin(self.circuit_over((access, listing), &found, None)).await
+    }
+
+    async fn circuit_over(
+        &self,
+        (access, listing): (&Arc<Access>, &Listing),
+        (relay, link): &(HubAddress, Arc<RelayLink>),
+        only: Option<NoisePublic>,
+    ) -> Result<Circuit, CircuitError> {
+        let grant = self
+            .asks
+            .borrow()
+            .granted(&listing.statement.service)
+            .cloned();
+        let plan = Plan {
+            access,
+            listing,
+            noise: &self.noise,
+            relay,
+            link,
+            grant,
+            only,
+            process: self.process.load(Ordering::Relaxed),
+        };
+        let reached = plan.reach().await;
+        if matches!(reached, Err(CircuitError::Link(LinkError::TimedOut))) {
+            self.links.distrust_one(relay);
+        }
+        plan.circuit(reached?).await
+    }
+
+    /// The rights of now, if there are any.
+    pub(super) fn ready(&self) -> Option<Arc<Access>> {
+        match &*self.admission.borrow() {
+            Admission::Ready(access) => Some(Arc::clone(access)),
+            Admission::Pending | Admission::None(_) => None,
+        }
+    }
+
+    /// What was left behind until now waits for nobody any more: outlets learn that with the next portal or probe.
+    pub(crate) fn leave_behind(&self) {
+        self.process.store(number(), Ordering::Relaxed);
+    }
+
+    /// Valid rights, waiting for a renewal that is under way.
+    pub(super) async fn access(&self) -> Result<Arc<Access>, Problem> {
+        let mut admission = self.admission.clone();
+        let now = || self.clock.now();
+        let settled = |admission: &Admission| match admission {
+            Admission::None(_) => true,
+            Admission::Pending => false,
+            Admission::Ready(access) => access.holds(now()),
+        };
+        if !settled(&admission.borrow()) {
+            self.hurry.notify_one();
+        }
+        match timeout(ACCESS_LIMIT, admission.wait_for(settled)).await {
+            Ok(Ok(settled)) => match &*settled {
+                Admission::Ready(access) => Ok(Arc::clone(access)),
+                Admission::None(why) => Err(why.clone()),
+                Admission::Pending => Err(Problem::new(Code::HubUnreachable)),
+            },
+            Ok(Err(_)) => Err(Problem::new(Code::AppQuitting)),
+            Err(_) => Err(Problem::new(Code::HubUnreachable)),
+        }
+    }
+}
+
+fn listing<'a>(access: &'a Access, service: &ServiceName) -> Result<&'a Listing, CircuitError> {
+    let not_there = || CircuitError::Refused(Problem::new(Code::NotAvailable).service(service));
+    access.catalogue.get(service).ok_or_else(not_there)
+}
