@@ -41,6 +41,7 @@ pub struct RelayLink {
     next: AtomicU32,
     offers: Mutex<mpsc::Receiver<Offer>>,
     state: watch::Receiver<LinkState>,
+    heard: watch::Receiver<Instant>,
     task: JoinHandle<()>,
     _stop: DropGuard,
 }
@@ -116,6 +117,7 @@ impl RelayLink {
         let (requests, queue) = mpsc::channel(REQUESTS);
         let (offer, offers) = mpsc::channel(OFFERS);
         let (publish, state) = watch::channel(LinkState::Up);
+        let (heard, heard_at) = watch::channel(Instant::now());
         let stop = CancellationToken::new();
         let link = Link {
             reader,
@@ -123,7 +125,7 @@ impl RelayLink {
             waiting: HashMap::new(),
             offer,
             publish,
-            heard: Instant::now(),
+            heard,
         };
         let task = tokio::spawn(link.run(queue, stop.clone()));
         Self {
@@ -131,6 +133,7 @@ impl RelayLink {
             next: AtomicU32::new(1),
             offers: Mutex::new(offers),
             state,
+            heard: heard_at,
             task,
             _stop: stop.drop_guard(),
         }
@@ -168,6 +171,17 @@ impl RelayLink {
             .send((ToRelay::NewPass { pass }, None))
             .await
             .map_err(|_| self.ended())
+    }
+
+    /// Whether the relay shows within `limit` that it is there: asked by a ping, and anything it says is an answer.
+    pub async fn answers(&self, limit: Duration) -> bool {
+        let mut heard = self.heard.clone();
+        heard.mark_unchanged();
+        let asked = async {
+            let ping = (ToRelay::Ping(0), None);
+            self.requests.send(ping).await.is_ok() && heard.changed().await.is_ok()
+        };
+        timeout(limit, asked).await.unwrap_or(false)
     }
 
     /// What the link is doing, as it changes.
@@ -232,7 +246,8 @@ struct Link {
     waiting: HashMap<u32, Answer>,
     offer: mpsc::Sender<Offer>,
     publish: watch::Sender<LinkState>,
-    heard: Instant,
+    /// When the relay last said anything.
+    heard: watch::Sender<Instant>,
 }
 
 impl Link {
@@ -267,7 +282,7 @@ impl Link {
     }
 
     fn hear(&mut self, record: &[u8]) -> Result<(), LinkError> {
-        self.heard = Instant::now();
+        self.heard.send_replace(Instant::now());
         match FromRelay::decode(record)? {
             FromRelay::Circuit { request, token } => self.answer(request, Ok(token)),
             FromRelay::Refused { request, code } => {
@@ -303,7 +318,7 @@ impl Link {
     }
 
     async fn ping(&mut self) -> Result<(), LinkError> {
-        if self.heard.elapsed() > SILENCE_LIMIT {
+        if self.heard.borrow().elapsed() > SILENCE_LIMIT {
             return Err(LinkError::TimedOut);
         }
         self.writer.send_record(&ToRelay::Ping(0).encode()).await

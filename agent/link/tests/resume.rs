@@ -458,6 +458,69 @@ async fn a_peer_that_sends_more_than_it_said_that_it_keeps_is_not_listened_to() 
     }
 }
 
+/// Keeps to a window of so many bytes and fills it before it takes anything; then takes all that comes, `total` bytes.
+async fn fill_and_take(peer: &mut Secure, window: usize, total: u64) {
+    let mut came = 0;
+    if window > 256 * 1024 {
+        let bytes = window as u64;
+        peer.send(&Frame::Window { bytes }).await.unwrap();
+    }
+    while came < 250_000 {
+        if let Frame::Data { bytes, .. } = peer.recv().await.unwrap().frame() {
+            came += bytes.len() as u64;
+        }
+    }
+    for offset in (0..window).step_by(8192) {
+        let (offset, bytes) = (offset as u64, [7; 8192].as_slice());
+        peer.send(&Frame::Data { offset, bytes }).await.unwrap();
+    }
+    peer.send(&Frame::Ack { offset: came }).await.unwrap();
+    while came < total {
+        if let Frame::Data { bytes, .. } = peer.recv().await.unwrap().frame() {
+            came += bytes.len() as u64;
+        }
+        peer.send(&Frame::Ack { offset: came }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_fills_its_window_to_the_last_byte_is_heard_also_when_others_hold_everything() {
+    for (window, budget) in [(256 * 1024, 0), (MAX_WINDOW as usize, 64 << 20)] {
+        let (mut peer, outlet) = secure_pair().await;
+        let mut outlet = Portal::resumable(outlet, &Budget::new(budget), |back| Some(back.circuit));
+        let writing = async {
+            outlet.write_all(&vec![7; 600_000]).await?;
+            outlet.flush().await
+        };
+
+        let all = async { tokio::join!(writing, fill_and_take(&mut peer, window, 600_000)).0 };
+        timeout(LIMIT, all).await.unwrap().unwrap();
+
+        let mut read = vec![0; window];
+        timeout(LIMIT, outlet.read_exact(&mut read))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_to_the_end_is_not_finished_before_the_peer_has_taken_it() {
+    let (mut agent, outlet) = secure_pair().await;
+    let mut outlet = resumable(outlet);
+    let control = outlet.control();
+    outlet.write_all(b"answer").await.unwrap();
+    outlet.shutdown().now_or_pending().await;
+    agent.send(&Frame::Fin { offset: 0 }).await.unwrap();
+    outlet.read(&mut [0; 1]).now_or_pending().await;
+
+    assert!(!control.is_finishing(), "nobody has taken the answer");
+    agent.send(&Frame::Ack { offset: 6 }).await.unwrap();
+    outlet.read(&mut [0; 1]).now_or_pending().await;
+
+    assert!(control.is_finishing());
+}
+
 #[tokio::test]
 async fn what_peers_send_and_nobody_takes_is_bounded_for_all_portals_together() {
     const MOST: usize = 4 << 20;

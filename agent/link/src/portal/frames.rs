@@ -31,15 +31,11 @@ impl Portal {
 
     /// Reads on behind bytes that the user has not taken, for the sake of the acknowledgements among what comes.
     pub(super) fn poll_behind(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
-        match self.held.make_room(self.unread.len()) {
-            Ok(()) => {}
-            Err(Full::Enough) => return Poll::Pending,
+        if let Err(Full) = self.held.make_room(self.unread.len()) {
             // Waiting could wait for ever: what the peer acknowledges lies behind what there is no room for.
-            Err(Full::Budget) => {
-                self.shared.out().reset(Code::TooManyConnections.number());
-                let end = self.shared.out().ended();
-                return Poll::Ready(end.map_or(Ok(()), Err));
-            }
+            self.shared.out().reset(Code::TooManyConnections.number());
+            let end = self.shared.out().ended();
+            return Poll::Ready(end.map_or(Ok(()), Err));
         }
         let end = ready!(self.poll_frame(cx));
         if self.has_unread() || self.has_finished() {

@@ -1,22 +1,20 @@
 //! Payload that came and that the user has not taken, out of the reader's buffer: what was read for the sake of
 //! acknowledgements behind it. It is the peer's wish how much that is, so it counts against a budget.
 
-use super::budget::Share;
+use super::{budget::Share, replay::FIRST_LIMIT};
 use std::collections::VecDeque;
 use tidegate_proto::frame::{MAX_DATA, MAX_WINDOW};
 use tokio::io::ReadBuf;
 
 /// As much as a peer may have under way.
 const MOST: usize = MAX_WINDOW as usize;
+/// What every portal may hold, whatever others do: all that an honest peer has under way at first, and the frame behind it
+/// that says what it took.
+pub(super) const OWN: usize = FIRST_LIMIT + 2 * MAX_DATA;
 
-/// Why no more is read for now.
+/// No more is read for now: others hold too much already.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Full {
-    /// No honest peer has more under way.
-    Enough,
-    /// Others hold too much already.
-    Budget,
-}
+pub(super) struct Full;
 
 pub(super) struct Held {
     bytes: VecDeque<u8>,
@@ -38,9 +36,6 @@ impl Held {
 
     /// Makes room for one frame more, beside `waiting` bytes that will be pushed before it.
     pub(super) fn make_room(&mut self, waiting: usize) -> Result<(), Full> {
-        if self.bytes.len() >= MOST {
-            return Err(Full::Enough);
-        }
         // What comes stays in the reader's buffer while nothing is before it.
         if self.bytes.is_empty() && waiting == 0 {
             return Ok(());
@@ -49,10 +44,9 @@ impl Held {
         if needed <= self.bytes.capacity() {
             return Ok(());
         }
-        let capacity = needed.max((self.bytes.capacity() * 2).min(MOST));
-        if !self.holds(capacity) {
-            return Err(Full::Budget);
-        }
+        let ample = needed.max((self.bytes.capacity() * 2).min(MOST));
+        let capacity = [ample, needed].into_iter().find(|bytes| self.holds(*bytes));
+        let capacity = capacity.ok_or(Full)?;
         self.bytes.reserve_exact(capacity - self.bytes.len());
         Ok(())
     }

@@ -140,9 +140,9 @@ impl Portal {
         budget: &Arc<Budget>,
         home: impl FnOnce(Returned) -> Option<Secure> + Send + Sync + 'static,
     ) -> Self {
-        let share = || Share::new(budget, replay::FIRST_LIMIT);
-        let mut portal = Self::of(secure, Some(Box::new(home)), Some(Kept::new(share())));
-        portal.held = Held::new(Some(share()));
+        let kept = Kept::new(Share::new(budget, replay::FIRST_LIMIT));
+        let mut portal = Self::of(secure, Some(Box::new(home)), Some(kept));
+        portal.held = Held::new(Some(Share::new(budget, held::OWN)));
         portal
     }
 

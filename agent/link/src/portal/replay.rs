@@ -183,6 +183,11 @@ impl Replay {
         self.fin && self.acked == self.end()
     }
 
+    /// Whether the peer has taken every byte that was written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// What the peer must be told when it is not [`FIRST_LIMIT`].
     pub(super) fn limit(&self) -> usize {
         self.limit

@@ -32,11 +32,13 @@ impl PortalControl {
         Ok(out.intake.begin())
     }
 
-    /// Whether both sides have finished, and only the last acknowledgements are missing.
+    /// Whether both sides have finished, and the peer has taken every byte: only the last acknowledgements are missing.
     #[must_use]
     pub fn is_finishing(&self) -> bool {
         let out = self.0.out();
-        out.has_said_fin() && out.intake.is_finished()
+        let kept = out.kept.as_ref();
+        let is_taken = kept.is_some_and(|kept| kept.replay.is_empty());
+        out.has_said_fin() && out.intake.is_finished() && is_taken
     }
 
     /// What is to be done when the portal is ended here and nothing carries the word to its peer, who would wait for it:
