@@ -13,6 +13,7 @@ use tidegate_proto::session::Session;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 /// Starts the clocks of this outlet.
@@ -32,6 +33,19 @@ pub(crate) struct Clocks {
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) struct NotStarted(pub(crate) Code);
 
+/// A clock that is being started; none where nobody needs one.
+pub(crate) struct Start(Option<JoinHandle<Result<(), NotStarted>>>);
+
+impl Start {
+    /// Once it runs. Safe to abandon; not to be asked again after it was answered.
+    pub(crate) async fn runs(&mut self) -> Result<(), NotStarted> {
+        match &mut self.0 {
+            None => Ok(()),
+            Some(start) => start.await.unwrap_or(Err(NotStarted(Code::Internal))),
+        }
+    }
+}
+
 impl Clocks {
     pub(crate) fn new(known: Arc<Known>, data: PathBuf, audit: Audit) -> Self {
         Self {
@@ -46,20 +60,21 @@ impl Clocks {
 
     /// Sees to it that the clock of what `session` carries its portal under is running. Safe to abandon: it starts all the same.
     pub(crate) async fn run_for(self: &Arc<Self>, session: &Session) -> Result<(), NotStarted> {
+        self.start_for(session)?.runs().await
+    }
+
+    /// As `run_for`, for somebody who has more to do than to wait.
+    pub(crate) fn start_for(self: &Arc<Self>, session: &Session) -> Result<Start, NotStarted> {
         let now = clock::now();
         let footing = self.known.footing().borrow().clone();
         let footing = footing.ok_or(NotStarted(Code::Internal))?;
         let grant = session.grant_in_use(&footing.standing, now);
-        match grant.map_err(|refusal| NotStarted(refusal.code))? {
-            None => Ok(()),
-            Some(grant) => {
-                let this = Arc::clone(self);
-                let start = self
-                    .starting
-                    .spawn(async move { this.run(grant, now).await });
-                start.await.unwrap_or(Err(NotStarted(Code::Internal)))
-            }
-        }
+        let grant = grant.map_err(|refusal| NotStarted(refusal.code))?;
+        Ok(Start(grant.map(|grant| {
+            let this = Arc::clone(self);
+            self.starting
+                .spawn(async move { this.run(grant, now).await })
+        })))
     }
 
     /// Waits until what was begun has ended. To be called when nobody begins anything any more.

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 use support::org::{Person, echo, org};
-use support::{Said, World, ana, hear, open, within};
+use support::{HangingDisk, Said, World, ana, hear, open, with_one_disk, within};
 use tidegate_link::{Portal, PortalError, Secure, now};
 use tidegate_proto::api::access::{FirstUse, GrantNews, TakenBack};
 use tidegate_proto::channel::Suite;
@@ -584,4 +584,42 @@ async fn a_portal_goes_on_under_a_newer_grant_whose_clock_runs_before() {
     assert_eq!(world.event(resumed).await, second.id());
     drop((plain, comer));
     world.end().await;
+}
+
+#[test]
+fn a_clock_that_waits_for_the_disk_keeps_no_revocation_waiting_and_starts_all_the_same() {
+    with_one_disk(async {
+        let world = asking().await;
+        let (ana, ben) = (ana(), ben());
+        let first = grant(&world, &ana, &ben, MINUTE);
+        let longer = Extent {
+            seconds: 120,
+            ..MINUTE
+        };
+        let second = grant(&world, &ana, &ben, longer);
+        let mut secure = presented(&world, &ana, &first).await;
+        assert_eq!(open_under(&mut secure, 1, &first).await, Said::Opened(1));
+        let mut auth = ana.auth(&world.org, &secure.hash);
+        auth.grant = Some(second.clone());
+        let auth = auth.encode().unwrap();
+
+        let disk = HangingDisk::new();
+        secure.send(&Frame::Reauth(&auth)).await.unwrap();
+        // Nothing shows that the outlet is waiting.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.revoke("00uana", 1);
+        let ended = tokio::time::timeout(Duration::from_secs(1), world.target.idle());
+        ended.await.expect("nobody looked meanwhile");
+        let code = Code::RevokedByAdmin.number();
+        assert_eq!(hear(&mut secure).await, Said::Reset(code));
+        drop(disk);
+
+        let runs = |event: &EventKind| match event {
+            EventKind::GrantUsed { grant } if *grant == second.id() => Some(()),
+            _ => None,
+        };
+        world.event(runs).await;
+        drop(secure);
+        world.end().await;
+    });
 }

@@ -4,8 +4,9 @@
 
 mod support;
 
+use std::time::Duration;
 use support::org::Person;
-use support::{Said, World, ana, hear, open, within};
+use support::{HangingDisk, Said, World, ana, hear, open, with_one_disk, within};
 use tidegate_link::{Budget, Line, Portal, PortalControl, PortalError, Secure};
 use tidegate_proto::event::{EventKind, PortalClosed, PortalResumed};
 use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
@@ -377,4 +378,118 @@ async fn one_that_only_says_farewell_ends_what_waited_for_it() {
     within(world.target.idle()).await;
     drop((portal, secure));
     world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_has_taken_is_kept_as_long_as_anything_else() {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    let control = portal.control();
+    // A program that says everything and then listens; it has taken nothing when its circuit dies.
+    portal.write_all(b"hello").await.unwrap();
+    portal.shutdown().await.unwrap();
+    within(world.target.idle()).await;
+    let received = control.detach().unwrap();
+    world.event(suspended).await;
+    let mut secure = world.warm(&person).await;
+
+    // Nobody waits a minute for last acknowledgements.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let resume = Resume { received, ..resume };
+    secure.send(&Frame::Resume(resume)).await.unwrap();
+
+    let Said::Resumed(theirs) = hear(&mut secure).await else {
+        panic!("it was not kept")
+    };
+    control.attach(secure, theirs).unwrap();
+    let mut answer = String::new();
+    within(portal.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(answer, "hellogoodbye");
+    drop(portal);
+    assert_eq!(world.event(closed).await.reason, Code::ClosedByProgram);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn where_the_owner_says_nothing_no_portal_is_kept_and_nobody_comes_back() {
+    let mut world = World::start().await;
+    world.stop_outlet().await;
+    world.start_outlet_that_keeps_no_portal().await;
+    let person = ana();
+    let mut secure = world.warm(&person).await;
+    let opened = open(&mut secure, 1, Purpose::Resumable).await;
+    assert_eq!(opened, Said::Opened(1), "as whoever asks for no more");
+    let (offset, bytes) = (0, b"hello".as_slice());
+    secure.send(&Frame::Data { offset, bytes }).await.unwrap();
+    let echo = within(secure.recv()).await.unwrap();
+    assert_eq!(echo.frame(), Frame::Data { offset, bytes });
+
+    let (lost, begun) = (secure, std::time::Instant::now());
+    drop(lost);
+
+    let record = world.event(closed).await;
+    within(world.target.idle()).await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(record.reason, Code::CircuitLost);
+    assert!(
+        !world
+            .events()
+            .iter()
+            .any(|event| suspended(event).is_some())
+    );
+    let resume = Resume {
+        instance: [0; 16],
+        portal: 1,
+        generation: 1,
+        received: 5,
+    };
+    let (_, said) = ask(&world, &person, resume).await;
+    assert!(matches!(said, Said::Refused(1005, _)), "{said:?}");
+    world.end().await;
+}
+
+/// A revocation must end a portal while something about it waits for a disk that hangs.
+async fn is_ended_while_the_disk_hangs(comes_back: bool) {
+    let world = World::start().await;
+    let person = ana();
+    let (mut portal, resume) = portal(&world, &person, 1).await;
+    echoes(&mut portal).await;
+    let mut comer = world.warm(&person).await;
+    if comes_back {
+        let received = portal.control().detach().unwrap();
+        world.event(suspended).await;
+        let disk = HangingDisk::new();
+        let resume = Resume { received, ..resume };
+        comer.send(&Frame::Resume(resume)).await.unwrap();
+        is_ended(&world, disk).await;
+    } else {
+        let disk = HangingDisk::new();
+        portal.control().detach().unwrap();
+        is_ended(&world, disk).await;
+    }
+    assert_eq!(world.event(closed).await.reason, Code::RevokedByAdmin);
+    drop((portal, comer));
+    world.end().await;
+}
+
+async fn is_ended(world: &World, disk: HangingDisk) {
+    // Nothing shows that the outlet is waiting: it cannot write it down.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.revoke("00uana", 1);
+    let ended = tokio::time::timeout(Duration::from_secs(1), world.target.idle());
+    ended.await.expect("nobody looked meanwhile");
+    drop(disk);
+}
+
+#[test]
+fn a_suspension_that_cannot_be_written_down_keeps_no_revocation_waiting() {
+    with_one_disk(is_ended_while_the_disk_hangs(false));
+}
+
+#[test]
+fn a_return_that_cannot_be_written_down_keeps_no_revocation_waiting() {
+    with_one_disk(is_ended_while_the_disk_hangs(true));
 }

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How long the last acknowledgements may take once both sides have finished.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long the last acknowledgements may take once both sides have finished and the agent has every byte.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// What a portal's life depends on.
 pub(super) struct Keeping<'a> {
@@ -83,6 +83,10 @@ impl Keeping<'_> {
             };
             *session = ready.session;
             watch.begins_anew();
+            // Before the first byte: what was known of the former session says nothing about this one.
+            if let Err(code) = watch.look(session) {
+                return code;
+            }
             circuits.attach(ready.secure, &ready.resume);
         }
     }

@@ -2,7 +2,7 @@
 //! It looks again at every change of what is known and every few seconds besides, because no timer runs while a machine sleeps.
 
 use crate::clock;
-use crate::grants::{Clocks, NotStarted};
+use crate::grants::{Clocks, NotStarted, Start};
 use crate::kill::Killed;
 use crate::known::Footing;
 use crate::premises::{Premises, Service};
@@ -14,7 +14,7 @@ use tidegate_proto::problem::Code;
 use tidegate_proto::session::{Session, Standing};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A policy that knows hours is asked at least this often.
@@ -33,8 +33,12 @@ pub(super) struct Watch {
     stop: CancellationToken,
     /// The last time that the policies allowed it.
     seen: Option<Seen>,
-    /// A renewal may have brought a grant whose clock does not run yet. Stays true when whoever waited for that was abandoned.
+    /// A renewal may have brought a grant whose clock does not run yet.
     clock_due: bool,
+    /// The clock that is being started, and the deadline that a renewal is told once it runs. Both stay when whoever waits
+    /// for them is abandoned.
+    start: Option<Start>,
+    renewed: Option<UnixTime>,
     end: End,
 }
 
@@ -78,6 +82,7 @@ impl End {
 enum Woken {
     Look,
     Reauth(Vec<u8>),
+    Clock(Result<(), NotStarted>),
     Stop,
 }
 
@@ -92,6 +97,8 @@ impl Watch {
             stop: premises.stop.clone(),
             seen: None,
             clock_due: false,
+            start: None,
+            renewed: None,
             end: End::default(),
         }
     }
@@ -108,6 +115,8 @@ impl Watch {
             stop: CancellationToken::new(),
             seen: None,
             clock_due: false,
+            start: None,
+            renewed: None,
             end: End::default(),
         }
     }
@@ -139,7 +148,7 @@ impl Watch {
     /// Another session stands behind the portal from here on: nothing that was known of the former holds for it.
     pub(super) fn begins_anew(&mut self) {
         (self.seen, self.until) = (None, None);
-        self.clock_due = true;
+        (self.clock_due, self.renewed) = (true, None);
     }
 
     /// Resolves when the right has ended. With a portal, renewals that come over it are judged here. Safe to abandon: what
@@ -150,37 +159,36 @@ impl Watch {
         portal: Option<&PortalControl>,
     ) -> Code {
         loop {
-            if let Err(NotStarted(code)) = self.run_clock(session).await {
-                return code;
-            }
             let deadline = match self.look(session) {
                 Ok(deadline) => deadline,
                 Err(code) => return code,
             };
+            if let Err(NotStarted(code)) = self.start_clock(session) {
+                return code;
+            }
             match self.woken(deadline, portal).await {
                 Woken::Look => {}
                 Woken::Stop => return Code::OutletStopping,
+                Woken::Clock(Err(NotStarted(code))) => return code,
+                // Boxed: a portal carries only the wait for it.
+                Woken::Clock(Ok(())) => Box::pin(self.say_renewed(portal)).await,
                 Woken::Reauth(record) => {
-                    // Boxed: a portal carries only the wait for it.
-                    let renewed = Box::pin(self.renew(session, &record, portal));
-                    if let Err(NotStarted(code)) = renewed.await {
-                        return code;
-                    }
+                    Box::pin(self.renew(session, &record, portal)).await;
                 }
             }
         }
     }
 
-    /// A renewal may have brought another grant, whose time begins now.
-    async fn run_clock(&mut self, session: &Session) -> Result<(), NotStarted> {
+    /// A renewal may have brought another grant, whose time begins now. The disk may take long: nobody waits here for it.
+    fn start_clock(&mut self, session: &Session) -> Result<(), NotStarted> {
         if self.clock_due {
-            Box::pin(self.clocks.run_for(session)).await?;
+            self.start = Some(self.clocks.start_for(session)?);
             self.clock_due = false;
         }
         Ok(())
     }
 
-    fn look(&mut self, session: &Session) -> Result<UnixTime, Code> {
+    pub(super) fn look(&mut self, session: &Session) -> Result<UnixTime, Code> {
         if self.stop.is_cancelled() {
             return Err(Code::OutletStopping);
         }
@@ -253,6 +261,7 @@ impl Watch {
             Ok(()) = self.footing.changed() => Woken::Look,
             Ok(()) = self.killed.changed() => Woken::Look,
             () = tokio::time::sleep(wait) => Woken::Look,
+            clock = runs(&mut self.start) => Woken::Clock(clock),
             record = reauth(portal) => Woken::Reauth(record),
         }
     }
@@ -263,30 +272,39 @@ impl Watch {
         session: &mut Session,
         record: &[u8],
         portal: Option<&PortalControl>,
-    ) -> Result<(), NotStarted> {
+    ) {
         let footing = self.footing.borrow().clone();
         let standing = footing.as_ref().and_then(Footing::for_proofs);
         let (Some(standing), Some(portal)) = (standing, portal) else {
-            return Ok(());
+            return;
         };
-        let renewed = session.handle_reauth(record, standing, clock::now());
-        // Before anything is awaited: from here on the session stands on what was shown.
-        self.clock_due |= renewed.is_ok();
-        self.run_clock(session).await?;
-        let told = async {
-            match renewed {
-                Ok(deadline) => portal.admitted(deadline).await,
-                Err(refusal) => {
-                    tracing::info!(service = %self.service.name, exact = %refusal.exact, "renewal was refused");
-                    let (code, text) = refusal.for_peer();
-                    portal.notice(code, &text).await
-                }
+        match session.handle_reauth(record, standing, clock::now()) {
+            // From here on the session stands on what was shown; it is said once its clock runs.
+            Ok(deadline) => (self.clock_due, self.renewed) = (true, Some(deadline)),
+            Err(refusal) => {
+                tracing::info!(service = %self.service.name, exact = %refusal.exact, "renewal was refused");
+                let (code, text) = refusal.for_peer();
+                // A peer that does not read must not keep us from looking.
+                let _ = timeout(TELL_LIMIT, portal.notice(code, &text)).await;
             }
-        };
-        // A peer that does not read must not keep us from looking.
-        let _ = tokio::time::timeout(TELL_LIMIT, told).await;
-        Ok(())
+        }
     }
+
+    async fn say_renewed(&mut self, portal: Option<&PortalControl>) {
+        if let (Some(deadline), Some(portal)) = (self.renewed.take(), portal) {
+            let _ = timeout(TELL_LIMIT, portal.admitted(deadline)).await;
+        }
+    }
+}
+
+/// Resolves when a clock that is being started runs, or cannot.
+async fn runs(start: &mut Option<Start>) -> Result<(), NotStarted> {
+    let Some(starting) = start else {
+        return std::future::pending().await;
+    };
+    let runs = starting.runs().await;
+    *start = None;
+    runs
 }
 
 async fn reauth(portal: Option<&PortalControl>) -> Vec<u8> {

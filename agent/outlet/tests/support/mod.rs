@@ -154,6 +154,16 @@ impl World {
         self.outlet = Some(outlet);
     }
 
+    /// As `start_outlet`, with nothing said about kept portals.
+    pub(crate) async fn start_outlet_that_keeps_no_portal(&mut self) {
+        let text = self.config_text();
+        let text = text.replace("resume_within_seconds = 600, ", "");
+        let config = OutletConfig::from_toml(&text).unwrap();
+        let outlet = Outlet::start(config).await.unwrap();
+        within(outlet.ready()).await;
+        self.outlet = Some(outlet);
+    }
+
     pub(crate) async fn stop_outlet(&mut self) {
         within(self.outlet.take().unwrap().shutdown()).await;
     }
@@ -264,6 +274,24 @@ fn events_in(path: &Path, keys: &OutletKeys) -> Vec<EventKind> {
         .collect()
 }
 
+/// A machine whose disk does one thing after the other, so that it can hang.
+pub(crate) fn with_one_disk(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(test);
+}
+
+/// The disk of `with_one_disk`: nothing gets there until this is dropped.
+pub(crate) struct HangingDisk(#[allow(dead_code)] std::sync::mpsc::Sender<()>);
+
+impl HangingDisk {
+    pub(crate) fn new() -> Self {
+        let (works, hangs) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || hangs.recv());
+        Self(works)
+    }
+}
+
 /// What an outlet said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
@@ -288,7 +316,9 @@ fn said(record: &Record) -> Said {
     match record.frame() {
         Frame::Admitted { deadline } => Said::Admitted(deadline),
         Frame::Opened { portal } => Said::Opened(portal),
-        Frame::Berth { portal, instance } => Said::Berth(portal, instance),
+        Frame::Berth {
+            portal, instance, ..
+        } => Said::Berth(portal, instance),
         Frame::Resumed { received } => Said::Resumed(received),
         Frame::Refused { code, text } => Said::Refused(code, text.to_owned()),
         Frame::Reset { code } => Said::Reset(code),
