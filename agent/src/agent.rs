@@ -158,6 +158,16 @@ impl Agent {
     }
 }
 
+#[cfg(test)]
+impl Agent {
+    /// What opens portals to this org's services.
+    pub(crate) fn circuits(&self, org: &OrgName) -> Arc<Circuits> {
+        self.inner
+            .circuits(org)
+            .unwrap_or_else(|_| panic!("a member of {org}"))
+    }
+}
+
 impl Inner {
     pub(crate) fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshot.clone()

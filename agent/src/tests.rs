@@ -17,6 +17,7 @@ mod orgs;
 mod overtaken;
 mod peers;
 mod ports;
+mod relays;
 mod sign_in;
 mod sign_in_again;
 mod sign_in_code;

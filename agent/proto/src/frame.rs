@@ -91,6 +91,8 @@ pub enum Frame<'a> {
     Berth {
         portal: u64,
         instance: [u8; 16],
+        /// How long it waits there for whoever comes back.
+        seconds: u16,
     },
     /// Payload; `offset` is the stream position of its first byte.
     Data {
@@ -196,8 +198,13 @@ impl<'a> Frame<'a> {
             Self::Open(open) => put_open(out, &open),
             Self::Opened { portal } => put(out, OPENED, &[&portal.to_be_bytes()]),
             Self::Refused { code, text } => put_text(out, REFUSED, code, text),
-            Self::Berth { portal, instance } => {
-                put(out, BERTH, &[&portal.to_be_bytes(), &instance]);
+            Self::Berth {
+                portal,
+                instance,
+                seconds,
+            } => {
+                let (portal, seconds) = (portal.to_be_bytes(), seconds.to_be_bytes());
+                put(out, BERTH, &[&portal, &instance, &seconds]);
             }
             Self::Data { offset, bytes } => put(out, DATA, &[&offset.to_be_bytes(), bytes]),
             Self::Ack { offset } => put(out, ACK, &[&offset.to_be_bytes()]),
@@ -252,10 +259,12 @@ fn data(body: &[u8]) -> Result<Frame<'_>, FrameError> {
 }
 
 fn berth(body: &[u8]) -> Result<Frame<'_>, FrameError> {
-    let (portal, instance) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let (portal, rest) = body.split_first_chunk().ok_or(FrameError::Length)?;
+    let (instance, seconds) = rest.split_first_chunk().ok_or(FrameError::Length)?;
     Ok(Frame::Berth {
         portal: u64::from_be_bytes(*portal),
-        instance: exact(instance)?,
+        instance: *instance,
+        seconds: u16::from_be_bytes(exact(seconds)?),
     })
 }
 

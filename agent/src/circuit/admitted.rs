@@ -134,7 +134,7 @@ struct Roots {
     relay: HubAddress,
     link: watch::Receiver<LinkState>,
     /// What was presented on it.
-    grant: Option<GrantId>,
+    grant: Option<Arc<Grant>>,
     process: u64,
 }
 
@@ -202,7 +202,7 @@ impl Plan<'_> {
             access: Arc::clone(self.access),
             relay: self.relay.clone(),
             link: self.link.state(),
-            grant: self.grant.as_ref().map(|grant| grant.id()),
+            grant: self.grant.clone(),
             process: self.process,
         };
         Ok(Circuit {
@@ -233,7 +233,7 @@ impl Circuit {
             portal,
             process: self.roots.process,
             purpose,
-            grant: self.roots.grant.map(|grant| grant.0),
+            grant: self.grant().map(|grant| grant.0),
             first,
         };
         self.secure.send(&Frame::Open(open)).await?;
@@ -261,6 +261,7 @@ impl Circuit {
             secure: self.secure,
             relay: self.roots.relay,
             access: self.roots.access,
+            grant: self.roots.grant,
         })
     }
 
@@ -309,7 +310,7 @@ impl Circuit {
 
     /// What was presented on it.
     pub(crate) fn grant(&self) -> Option<GrantId> {
-        self.roots.grant
+        self.roots.grant.as_ref().map(|grant| grant.id())
     }
 
     /// Whether an idle circuit is still good; answers pings that came meanwhile.
@@ -348,8 +349,15 @@ impl Circuit {
         match record.frame() {
             Frame::Admitted { deadline } => self.deadline = Some(deadline),
             Frame::Opened { portal } => return Ok(Step::Opened(portal)),
-            Frame::Berth { portal, instance } => {
-                self.mooring = Some(Mooring::new(portal, instance, self.secure.peer));
+            Frame::Berth {
+                portal,
+                instance,
+                seconds,
+            } => {
+                let grace = Duration::from_secs(seconds.into());
+                let at = (instance, self.secure.peer);
+                let grant = self.roots.grant.clone();
+                self.mooring = Some(Mooring::new(portal, at, grace, grant));
                 return Ok(Step::Opened(portal));
             }
             Frame::Resumed { received } => return Ok(Step::Resumed(received)),

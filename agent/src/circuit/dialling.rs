@@ -6,13 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidegate_link::{LinkError, RelayLink};
-use tidegate_proto::identity::NoisePublic;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tokio::time::timeout;
 
 use super::admitted::{Circuit, CircuitError, Plan, number};
-use super::farewell::Parting;
 use super::revive::Mooring;
 use super::{Admission, Circuits};
 use crate::hub::access::{Access, Listing};
@@ -30,27 +28,42 @@ impl Circuits {
         self.circuit_on(&access, service).await
     }
 
-    /// As `circuit`, to the one outlet where a portal lies; for a moment also with rights that have just been given up.
+    /// As `circuit`, to the one outlet where a portal lies, with what it stands on.
     pub(super) async fn circuit_to(
         &self,
         service: &ServiceName,
         mooring: &Mooring,
     ) -> Result<Circuit, CircuitError> {
-        let only = Some(mooring.outlet);
-        let parting = self.farewells.parting().as_ref().map(Parting::clone);
-        if let Some(Parting { access, links }) = parting {
-            let listing = listing(&access, service)?;
-            let relays = &listing.statement.relays;
-            let is_of_service =
-                |(address, _): &&_| relays.iter().any(|relay| relay.address == *address);
-            let found = links.iter().find(is_of_service).ok_or(LinkError::Lost)?;
-            return self.circuit_over((&access, listing), found, only).await;
-        }
         let access = self.access().await;
         let access = access.map_err(|why| CircuitError::Refused(why.service(service)))?;
         let listing = listing(&access, service)?;
+        if !mooring.is_at_one_of(listing) {
+            // It serves this no more: whoever answers there is nobody.
+            return Err(CircuitError::Refused(not_there(service)));
+        }
         let found = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
-        self.circuit_over((&access, listing), &found, only).await
+        self.circuit_over((&access, listing), &found, Some(mooring))
+            .await
+    }
+
+    /// As `circuit_to`, for somebody who only says farewell: for a moment also with rights that have just been given up.
+    pub(super) async fn circuit_back(
+        &self,
+        service: &ServiceName,
+        mooring: &Mooring,
+    ) -> Result<Circuit, CircuitError> {
+        let parting = self.farewells.parting().as_ref().map(Arc::clone);
+        let Some(parting) = parting else {
+            return self.circuit_to(service, mooring).await;
+        };
+        let listing = listing(&parting.access, service)?;
+        let relays = &listing.statement.relays;
+        let is_of_service =
+            |(address, _): &&_| relays.iter().any(|relay| relay.address == *address);
+        let found = parting.links.iter().find(is_of_service);
+        let found = found.ok_or(LinkError::Lost)?;
+        self.circuit_over((&parting.access, listing), found, Some(mooring))
+            .await
     }
 
     pub(super) async fn circuit_on(
@@ -68,13 +81,14 @@ impl Circuits {
         &self,
         (access, listing): (&Arc<Access>, &Listing),
         (relay, link): &(HubAddress, Arc<RelayLink>),
-        only: Option<NoisePublic>,
+        mooring: Option<&Mooring>,
     ) -> Result<Circuit, CircuitError> {
-        let grant = self
+        let granted = self
             .asks
             .borrow()
             .granted(&listing.statement.service)
             .cloned();
+        let grant = granted.or_else(|| mooring.and_then(Mooring::grant));
         let plan = Plan {
             access,
             listing,
@@ -82,12 +96,13 @@ impl Circuits {
             relay,
             link,
             grant,
-            only,
+            only: mooring.map(|mooring| mooring.outlet),
             process: self.process.load(Ordering::Relaxed),
         };
         let reached = plan.reach().await;
         if matches!(reached, Err(CircuitError::Link(LinkError::TimedOut))) {
             self.links.distrust_one(relay);
+            self.links.ask_others(relay).await;
         }
         plan.circuit(reached?).await
     }
@@ -130,6 +145,10 @@ impl Circuits {
 }
 
 fn listing<'a>(access: &'a Access, service: &ServiceName) -> Result<&'a Listing, CircuitError> {
-    let not_there = || CircuitError::Refused(Problem::new(Code::NotAvailable).service(service));
-    access.catalogue.get(service).ok_or_else(not_there)
+    let listing = access.catalogue.get(service);
+    listing.ok_or_else(|| CircuitError::Refused(not_there(service)))
+}
+
+fn not_there(service: &ServiceName) -> Problem {
+    Problem::new(Code::NotAvailable).service(service)
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tidegate_link::{PortalControl, RelayLink};
 use tidegate_proto::frame::{Frame, Resume};
 use tidegate_proto::names::{HubAddress, ServiceName};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Circuits;
 use super::admitted::CircuitError;
-use super::revive::{Mooring, PATIENCE, is_final};
+use super::revive::{Mooring, is_final};
 use crate::backoff::Backoff;
 use crate::hub::access::Access;
 
@@ -45,11 +45,12 @@ pub(crate) struct Farewells {
     waiting: Mutex<Option<mpsc::Receiver<Farewell>>>,
     /// Not said yet.
     open: watch::Sender<usize>,
-    parting: Mutex<Option<Parting>>,
+    parting: Mutex<Option<Arc<Parting>>>,
+    /// For attempts that are being made, not for those that wait: an outlet that is away keeps nobody else waiting.
+    slots: Semaphore,
 }
 
 /// The rights and ways that a person had until a moment ago.
-#[derive(Clone)]
 pub(super) struct Parting {
     pub(super) access: Arc<Access>,
     pub(super) links: Vec<(HubAddress, Arc<RelayLink>)>,
@@ -63,6 +64,7 @@ impl Farewells {
             waiting: Mutex::new(Some(waiting)),
             open: watch::Sender::new(0),
             parting: Mutex::new(None),
+            slots: Semaphore::new(AT_ONCE),
         }
     }
 
@@ -91,7 +93,7 @@ impl Farewells {
         let _ = timeout(limit, open.wait_for(|open| *open == 0)).await;
     }
 
-    pub(super) fn parting(&self) -> MutexGuard<'_, Option<Parting>> {
+    pub(super) fn parting(&self) -> MutexGuard<'_, Option<Arc<Parting>>> {
         self.parting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,17 +101,21 @@ impl Farewells {
 impl Circuits {
     /// The rights that end now, and the links: for as long as it takes to say farewell, they are kept.
     pub(crate) fn part(&self, access: Arc<Access>) {
-        if self.live.has_lost() || *self.farewells.open.borrow() > 0 {
+        // Also for portals that are carried: that nobody hears their RESET is known only afterwards.
+        if self.live.has_kept() || *self.farewells.open.borrow() > 0 {
             let links = self.links.standing();
-            *self.farewells.parting() = Some(Parting { access, links });
+            *self.farewells.parting() = Some(Arc::new(Parting { access, links }));
         }
     }
 
     /// Lets farewells be said for a moment, programs' last words included, and then gives up what they were said with.
     pub(crate) async fn end_parting(self: Arc<Self>) {
-        if self.farewells.parting().is_some() {
+        let parting = self.farewells.parting().as_ref().map(Arc::clone);
+        if let Some(ended) = parting {
             sleep(PARTING).await;
-            *self.farewells.parting() = None;
+            // Unless it is the next one already.
+            let mut parting = self.farewells.parting();
+            parting.take_if(|now| Arc::ptr_eq(now, &ended));
         }
     }
 
@@ -124,7 +130,7 @@ impl Circuits {
                 Some(_) = under_way.join_next() => {
                     self.farewells.open.send_modify(|open| *open -= 1);
                 }
-                Some(farewell) = waiting.recv(), if under_way.len() < AT_ONCE => {
+                Some(farewell) = waiting.recv(), if under_way.len() < WAITING => {
                     under_way.spawn(Arc::clone(&self).say_farewell(farewell));
                 }
                 else => return,
@@ -135,8 +141,13 @@ impl Circuits {
     async fn say_farewell(self: Arc<Self>, farewell: Farewell) {
         let (service, portal) = (&farewell.service, farewell.mooring.portal);
         let (began, mut backoff, mut denials) = (Instant::now(), Backoff::new(), 0);
-        while began.elapsed() < PATIENCE {
-            match timeout(ATTEMPT, self.try_farewell(&farewell)).await {
+        while began.elapsed() < farewell.mooring.patience() {
+            let Ok(slot) = self.farewells.slots.acquire().await else {
+                return;
+            };
+            let attempt = timeout(ATTEMPT, self.try_farewell(&farewell)).await;
+            drop(slot);
+            match attempt {
                 Ok(Ok(())) => {
                     tracing::info!(%service, portal, "outlet was told that a portal ended");
                     return;
@@ -148,7 +159,7 @@ impl Circuits {
     }
 
     async fn try_farewell(&self, farewell: &Farewell) -> Result<(), CircuitError> {
-        let circuit = self.circuit_to(&farewell.service, &farewell.mooring);
+        let circuit = self.circuit_back(&farewell.service, &farewell.mooring);
         let resume = Resume {
             instance: farewell.mooring.instance,
             portal: farewell.mooring.portal,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::{join_all, select_ok};
 use tidegate_link::{LinkError, LinkState, RelayLink};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, OrgName};
@@ -20,6 +21,9 @@ use crate::backoff::Backoff;
 const MAX_RELAYS: usize = 8;
 /// A link that lasted so long was a good one: when it breaks, the next attempt does not wait long.
 const STEADY: Duration = Duration::from_secs(30);
+
+/// How long a relay may take to show that it is there.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is known about the way to one relay.
 #[derive(Clone)]
@@ -133,7 +137,7 @@ impl Links {
         if waits.is_empty() {
             return Err(LinkError::Lost);
         }
-        match timeout(limit, futures_util::future::select_ok(waits)).await {
+        match timeout(limit, select_ok(waits)).await {
             Ok(Ok((found, _))) => Ok(found),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(LinkError::TimedOut),
@@ -150,6 +154,19 @@ impl Links {
         if let Some(keeper) = self.lock().get(relay) {
             keeper.distrust();
         }
+    }
+
+    /// This relay did not answer. What broke may be all ways at once, as after a change of network: the others are asked
+    /// whether they are there, and whoever is silent is made anew. Asking harms no link that is well.
+    pub(crate) async fn ask_others(&self, silent: &HubAddress) {
+        let mut others = self.standing();
+        others.retain(|(relay, _)| relay != silent);
+        let asked = others.iter().map(|(relay, link)| async move {
+            if !link.answers(ANSWER).await {
+                self.distrust_one(relay);
+            }
+        });
+        join_all(asked).await;
     }
 
     /// Ends all links; the future waits for their tasks. A later `admit` starts over.

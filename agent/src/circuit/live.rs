@@ -2,16 +2,17 @@
 //! It holds controls, never portals: the bytes belong to whoever opened the portal.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tidegate_link::{Line, PortalControl};
+use tidegate_link::PortalControl;
 use tidegate_proto::channel::HandshakeHash;
+use tidegate_proto::grant::Grant;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::Code;
 use tidegate_proto::time::UnixTime;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::Asks;
 use super::revive::{Mooring, Resumed};
@@ -94,17 +95,18 @@ impl Live {
         let ledger = ledgers.get_mut(service);
         if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
             (entry.hash, entry.deadline) = (by.hash, by.deadline);
-            if let Some((_, relay)) = &mut entry.mooring {
+            if let Some((mooring, relay)) = &mut entry.mooring {
                 relay.clone_from(&by.relay);
+                by.grant.iter().for_each(|grant| mooring.stands_on(grant));
             }
         }
     }
 
-    /// Whether nothing carries some portal that could be resumed.
-    pub(super) fn has_lost(&self) -> bool {
+    /// Whether some outlet would keep a portal if its circuit died.
+    pub(super) fn has_kept(&self) -> bool {
         let ledgers = self.lock();
         let mut all = ledgers.values().flat_map(|ledger| &ledger.open);
-        all.any(|entry| entry.lost_since().is_some())
+        all.any(|entry| entry.mooring.is_some() && entry.control.ended().is_none())
     }
 
     /// After a sleep no circuit is trusted: those of portals that can be resumed are given up for new ones.
@@ -162,8 +164,11 @@ impl Live {
                     .filter(move |entry| holds || !entry.granted);
                 shown.map(move |entry| (service, entry))
             });
-            all.map(|(service, entry)| (service.clone(), entry.control.clone(), entry.hash))
-                .collect()
+            all.map(|(service, entry)| {
+                entry.will_stand_on(asks.granted(service));
+                (service.clone(), entry.control.clone(), entry.hash)
+            })
+            .collect()
         };
         let renewals = open.iter().map(|(service, control, hash)| async move {
             show(service, (control, hash), access, asks).await;
@@ -184,9 +189,11 @@ impl Live {
             let ledger = ledgers.get_mut(service);
             let entry = ledger.and_then(|ledger| ledger.entry(control));
             let holds = asks.granted(service).is_some();
-            entry
-                .filter(|entry| holds || !entry.granted)
-                .map(|entry| entry.hash)
+            let entry = entry.filter(|entry| holds || !entry.granted);
+            entry.map(|entry| {
+                entry.will_stand_on(asks.granted(service));
+                entry.hash
+            })
         };
         if let Some(hash) = hash {
             show(service, (control, &hash), access, asks).await;
@@ -212,11 +219,10 @@ async fn show(
 }
 
 impl Entry {
-    /// Since when nothing carries it.
-    fn lost_since(&self) -> Option<Instant> {
-        match *self.control.line().borrow() {
-            Line::Lost { since } => Some(since),
-            Line::Up | Line::Over => None,
+    /// This is shown for it now.
+    fn will_stand_on(&self, grant: Option<&Arc<Grant>>) {
+        if let (Some((mooring, _)), Some(grant)) = (&self.mooring, grant) {
+            mooring.stands_on(grant);
         }
     }
 }

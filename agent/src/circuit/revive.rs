@@ -2,13 +2,14 @@
 //! Nothing here is a task: it runs beside the bytes of the visit that owns the portal, and ends with it.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidegate_link::{Line, LinkError, PortalControl, Secure};
 use tidegate_proto::channel::{ChannelError, HandshakeHash};
 use tidegate_proto::frame::Resume;
+use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::NoisePublic;
 use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
@@ -17,12 +18,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::admitted::CircuitError;
-use super::{Circuits, is_about_rights};
+use super::{Admission, Circuits, is_about_rights};
 use crate::backoff::Backoff;
-use crate::hub::access::Access;
+use crate::hub::access::{Access, Listing};
 
-/// How long it is tried. An outlet that keeps the portal for less says so at once when it is asked.
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+/// How much longer it is tried than the outlet said that it keeps the portal: it counts from when it noticed.
+const BEYOND: Duration = Duration::from_secs(30);
 /// For one attempt: more than rights may take to come.
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// The longest wait between two attempts.
@@ -31,28 +32,69 @@ const LONGEST: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(1);
 /// How often an outlet may say that it has no such portal: several processes may share its key.
 const DENIALS: u32 = 3;
-/// Other outlets of the service that a relay may give in a row before it is asked less often.
-const STRANGERS: u32 = 8;
+/// The longest wait between two attempts that met another outlet of the service: each costs that one a handshake.
+const LONGEST_AMONG_STRANGERS: Duration = Duration::from_secs(10);
+/// How long other rights are waited for when an outlet did not like those of now.
+const OTHER_RIGHTS: Duration = Duration::from_secs(30);
 
 /// Where a portal lies at its outlet.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Mooring {
     pub(crate) portal: u64,
     pub(crate) instance: [u8; 16],
     /// Whoever opened it, and nobody else of the service.
     pub(crate) outlet: NoisePublic,
+    /// How long it waits there.
+    grace: Duration,
+    /// What it stands on, if it stands on one: presented also when it is not what would be presented for something new.
+    grant: Arc<Mutex<Option<Arc<Grant>>>>,
     /// Of the attempts to go on with it, by whomever.
     generation: Arc<AtomicU64>,
 }
 
 impl Mooring {
-    pub(super) fn new(portal: u64, instance: [u8; 16], outlet: NoisePublic) -> Self {
+    pub(super) fn new(
+        portal: u64,
+        (instance, outlet): ([u8; 16], NoisePublic),
+        grace: Duration,
+        grant: Option<Arc<Grant>>,
+    ) -> Self {
         Self {
             portal,
             instance,
             outlet,
+            grace,
+            grant: Arc::new(Mutex::new(grant)),
             generation: Arc::default(),
         }
+    }
+
+    pub(super) fn grant(&self) -> Option<Arc<Grant>> {
+        self.lock().clone()
+    }
+
+    /// This was shown for it since.
+    pub(super) fn stands_on(&self, grant: &Arc<Grant>) {
+        let mut stands_on = self.lock();
+        // One that was opened without any stands on none, whatever is shown.
+        if stands_on.is_some() {
+            *stands_on = Some(Arc::clone(grant));
+        }
+    }
+
+    /// Whether its outlet still serves this.
+    pub(super) fn is_at_one_of(&self, listing: &Listing) -> bool {
+        let outlets = &listing.statement.outlets;
+        outlets.iter().any(|outlet| outlet.noise == self.outlet)
+    }
+
+    /// How long it is tried to go on with it, or to say that nobody will.
+    pub(super) fn patience(&self) -> Duration {
+        self.grace + BEYOND
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Grant>>> {
+        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The generation of the next attempt.
@@ -69,6 +111,7 @@ pub(super) struct Resumed {
     pub(super) deadline: UnixTime,
     pub(super) relay: HubAddress,
     pub(super) access: Arc<Access>,
+    pub(super) grant: Option<Arc<Grant>>,
 }
 
 impl Circuits {
@@ -116,27 +159,39 @@ impl Circuits {
         mooring: &Mooring,
         since: Instant,
     ) -> Result<HubAddress, Problem> {
-        let mut backoff = Backoff::new();
+        let (mut backoff, mut longest) = (Backoff::new(), LONGEST);
         let (mut denials, mut strangers) = (0, 0);
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < mooring.patience() {
+            let shown = self.ready();
             let attempt = self.take_up(service, control, mooring);
             match timeout(ATTEMPT, attempt).await {
                 Ok(Ok(relay)) => return Ok(relay),
                 Ok(Err(error)) if is_final(&error, &mut denials) => {
                     return Err(error.problem(service));
                 }
-                // The relay gives one outlet after the other: it may be the right one's turn.
-                Ok(Err(CircuitError::Link(LinkError::Channel(ChannelError::UnexpectedPeer))))
-                    if strangers < STRANGERS =>
-                {
+                Ok(Err(error)) if is_about_rights(&error) => self.other_rights(shown).await,
+                // The relay gives one outlet after the other: once round it is worth asking at once.
+                Ok(Err(CircuitError::Link(LinkError::Channel(ChannelError::UnexpectedPeer)))) => {
                     strangers += 1;
-                    continue;
+                    if shown.is_some_and(|access| strangers < outlets(&access, service)) {
+                        continue;
+                    }
+                    longest = LONGEST_AMONG_STRANGERS;
                 }
-                Ok(Err(_)) | Err(_) => strangers = 0,
+                Ok(Err(_)) | Err(_) => longest = LONGEST,
             }
-            sleep(backoff.wait().min(LONGEST)).await;
+            sleep(backoff.wait().min(longest)).await;
         }
         Err(Problem::new(Code::CircuitLost).service(service))
+    }
+
+    /// Waits for other rights than these, but not for ever: an outlet may have been the one that was behind.
+    async fn other_rights(&self, shown: Option<Arc<Access>>) {
+        let Some(shown) = shown else { return };
+        let mut admission = self.admission.clone();
+        let other =
+            |now: &Admission| !matches!(now, Admission::Ready(now) if Arc::ptr_eq(now, &shown));
+        let _ = timeout(OTHER_RIGHTS, admission.wait_for(other)).await;
     }
 
     /// One attempt over whatever relay is there; gives the relay.
@@ -181,6 +236,12 @@ impl Circuits {
             self.live.renew_one(service, control, &now, &asks).await;
         }
     }
+}
+
+/// How many outlets serve this.
+fn outlets(access: &Access, service: &ServiceName) -> usize {
+    let listing = access.catalogue.get(service);
+    listing.map_or(0, |listing| listing.statement.outlets.len())
 }
 
 /// Since when nothing carries the portal; `None` once it has ended.

@@ -17,6 +17,12 @@ pub(crate) struct Berths {
     keeps: AtomicBool,
     /// By number: the portal, and at which of the outlets it lies.
     open: Mutex<BTreeMap<u64, (PortalControl, usize)>>,
+    /// Nobody comes back who shows no grant.
+    wants_grants: AtomicBool,
+    /// Which of the outlets is away: the others answer for it.
+    pub(crate) away: Mutex<Option<usize>>,
+    /// Which outlet each circuit met.
+    pub(crate) met: Mutex<Vec<usize>>,
     /// At which outlet each one was opened, and each RESUME arrived.
     pub(crate) at: Mutex<Vec<usize>>,
     /// How those ended that were kept.
@@ -27,6 +33,22 @@ impl Berths {
     /// Portals are kept from now on.
     pub(crate) fn keep(&self) {
         self.keeps.store(true, Ordering::SeqCst);
+    }
+
+    /// Portals stand on grants from now on.
+    pub(crate) fn want_grants(&self) {
+        self.wants_grants.store(true, Ordering::SeqCst);
+    }
+
+    /// Whoever answers when it is the turn of `outlet`, one of `all`.
+    pub(super) fn meet(&self, outlet: usize, all: usize) -> usize {
+        let away = *self.away.lock().unwrap();
+        let met = match away {
+            Some(away) if away == outlet => (outlet + 1) % all,
+            Some(_) | None => outlet,
+        };
+        self.met.lock().unwrap().push(met);
+        met
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -47,7 +69,12 @@ impl Berths {
         outlet: usize,
     ) -> Result<Portal, LinkError> {
         let instance = INSTANCE;
-        secure.send(&Frame::Berth { portal, instance }).await?;
+        let berth = Frame::Berth {
+            portal,
+            instance,
+            seconds: 60,
+        };
+        secure.send(&berth).await?;
         let opened = Portal::resumable(secure, &Budget::new(1 << 20), |back| Some(back.circuit));
         let entry = (opened.control(), outlet);
         self.open.lock().unwrap().insert(portal, entry);
@@ -65,11 +92,12 @@ impl Berths {
         &self,
         mut secure: Secure,
         resume: Resume,
-        outlet: usize,
+        (outlet, granted): (usize, bool),
     ) -> Result<(), LinkError> {
         self.at.lock().unwrap().push(outlet);
         let entry = self.open.lock().unwrap().get(&resume.portal).cloned();
-        let here = entry.filter(|(_, at)| *at == outlet && resume.instance == INSTANCE);
+        let granted = granted || !self.wants_grants.load(Ordering::SeqCst);
+        let here = entry.filter(|(_, at)| granted && *at == outlet && resume.instance == INSTANCE);
         let Some((control, _)) = here else {
             let code = Code::CircuitLost.number();
             return secure.send(&Frame::Refused { code, text: "no" }).await;

@@ -177,6 +177,12 @@ impl Hub {
         self.inner.services.lock().unwrap().push(entry);
     }
 
+    /// As `lists`, over other relays than itself; forgets what it listed before.
+    pub(crate) fn lists_behind(&self, service: &ServiceName, port: u16, relays: &[HubAddress]) {
+        let entry = self.inner.org.service_behind(service, port, relays);
+        *self.inner.services.lock().unwrap() = vec![entry];
+    }
+
     /// A join link with a ticket, which names these services.
     pub(crate) fn link(&self, id: &str, services: Vec<Promised>) -> String {
         let (org, key) = (self.org(), SigningKey::generate(&SystemEntropy));
@@ -498,7 +504,9 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
     let service: ServiceName = "echo".parse().unwrap();
     let prologue = |suite| Prologue::portal(suite, inner.org.name.clone(), service.clone(), token);
     // Each in turn, as a relay does.
-    let turn = inner.turn.fetch_add(1, Ordering::SeqCst) % inner.org.outlet_noise.len();
+    let all = inner.org.outlet_noise.len();
+    let turn = inner.turn.fetch_add(1, Ordering::SeqCst) % all;
+    let turn = inner.berths.meet(turn, all);
     let mut secure = respond(tcp, prologue, &inner.org.outlet_noise[turn]).await?;
     let _counted = Counted::new(inner, |count| &mut count.circuits);
     let record = secure.recv().await?;
@@ -519,16 +527,23 @@ async fn circuit(tcp: TcpStream, token: CircuitToken, inner: &Inner) -> Result<(
     }
     let deadline = inner.clock.now().plus(900);
     secure.send(&Frame::Admitted { deadline }).await?;
-    serve(secure, turn, inner).await
+    let granted = auth.grant.is_some();
+    serve(secure, (turn, granted), inner).await
 }
 
-async fn serve(mut secure: Secure, turn: usize, inner: &Inner) -> Result<(), LinkError> {
+async fn serve(
+    mut secure: Secure,
+    (turn, granted): (usize, bool),
+    inner: &Inner,
+) -> Result<(), LinkError> {
     let mut carried = 0;
     loop {
         let record = secure.recv().await?;
         let open = match record.frame() {
             Frame::Open(open) => open,
-            Frame::Resume(resume) => return inner.berths.resume(secure, resume, turn).await,
+            Frame::Resume(resume) => {
+                return inner.berths.resume(secure, resume, (turn, granted)).await;
+            }
             _ => continue,
         };
         let outlet = *inner.outlet.borrow();

@@ -180,6 +180,21 @@ impl Org {
         port: u16,
         hub: &HubAddress,
     ) -> CatalogueEntry {
+        self.service_behind(service, port, std::slice::from_ref(hub))
+    }
+
+    /// As `service`, over these relays, which have one key.
+    pub(crate) fn service_behind(
+        &self,
+        service: &ServiceName,
+        port: u16,
+        relays: &[HubAddress],
+    ) -> CatalogueEntry {
+        let noise = self.relay_noise.public();
+        let relay = |address: &HubAddress| Relay {
+            address: address.clone(),
+            noise,
+        };
         let statement = ServiceStatement {
             org: self.name.clone(),
             service: service.clone(),
@@ -193,10 +208,7 @@ impl Org {
                 })
                 .collect(),
             enrolment: None,
-            relays: vec![Relay {
-                address: hub.clone(),
-                noise: self.relay_noise.public(),
-            }],
+            relays: relays.iter().map(relay).collect(),
             port,
             version: 1,
             title: "Echo".into(),

@@ -1,13 +1,16 @@
 //! Portals whose circuit dies: programs notice nothing, and what ends meanwhile does not stay behind at the outlet.
 //! Two outlets serve here, each in turn; a portal lies at the one that opened it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_link::PortalError;
+use tidegate_proto::grant::Grant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::circuit::Ask;
 use crate::testing::hub::Outlet;
 use crate::testing::{World, state, until};
 use crate::{Action, Agent, Code, ServiceState};
@@ -36,13 +39,17 @@ async fn talk(program: &mut TcpStream) {
 /// The same, and nothing carries the portal: the relay knows no way to its outlet.
 async fn adrift(world: &World) -> (Agent, TcpStream) {
     let (agent, program) = kept(world).await;
+    set_adrift(world).await;
+    (agent, program)
+}
+
+async fn set_adrift(world: &World) {
     world.hub.inner.outlet.send_replace(Outlet::Absent);
     let asked = world.hub.count().asked;
     world.hub.inner.berths.lose();
     // It has been tried, in vain.
     let tried = world.hub.counts(|count| count.asked > asked);
     timeout(PATIENCE, tried).await.unwrap();
-    (agent, program)
 }
 
 /// How the portal ended at its outlet, once the way there is free again.
@@ -117,6 +124,57 @@ async fn signing_out_reaches_a_portal_that_nothing_carried() {
         .unwrap();
 
     assert_eq!(end(&world).await, reset(Code::SignedOut));
+    drop(program);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn signing_out_reaches_a_portal_that_stands_on_an_approval() {
+    let world = World::new().await;
+    world.hub.inner.berths.keep();
+    world.hub.inner.berths.want_grants();
+    let agent = world.connected().await;
+    let grant = Grant {
+        request: "a.b.c".into(),
+        seal: "d.e.f".into(),
+        approvals: vec![],
+    };
+    let granted = Ask::Granted(Arc::new(grant));
+    let circuits = agent.circuits(&world.org());
+    circuits.asks.send_modify(|asks| {
+        asks.settle([(world.service.clone(), granted)].into());
+    });
+    let mut program = world.call().await.unwrap();
+    talk(&mut program).await;
+    set_adrift(&world).await;
+
+    world.hub.inner.outlet.send_replace(Outlet::Echoes);
+    agent
+        .act(Action::SignOut { org: world.org() })
+        .await
+        .unwrap();
+
+    assert_eq!(end(&world).await, reset(Code::SignedOut));
+    drop(program);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_outlet_is_not_asked_all_the_time_for_what_it_has_not() {
+    let world = World::new().await;
+    let (agent, mut program) = kept(&world).await;
+    let berths = &world.hub.inner.berths;
+    let at = berths.at.lock().unwrap()[0];
+    *berths.away.lock().unwrap() = Some(at);
+    berths.met.lock().unwrap().clear();
+
+    berths.lose();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+
+    let met = berths.met.lock().unwrap().clone();
+    assert!((2..=6).contains(&met.len()), "{met:?}");
+    *berths.away.lock().unwrap() = None;
+    talk(&mut program).await;
     drop(program);
     agent.shutdown().await;
 }

@@ -8,7 +8,7 @@ use tidegate_proto::entropy::Entropy;
 use tidegate_proto::event::PortalResumed;
 use tidegate_proto::frame::{Open, Resume};
 use tidegate_proto::identity::PeerId;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{ServiceName, Subject};
 use tidegate_proto::session::Session;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,12 @@ pub(crate) struct Berths {
 
 /// A number is the agent's own, so it means something only together with the agent's identity.
 type Key = (PeerId, u64);
+/// Who speaks: a device, and for whom.
+type Owner<'a> = (PeerId, &'a Subject);
 
 struct Taken {
+    /// Whose it is: one device may speak for several persons.
+    sub: Subject,
     /// Of the agent.
     process: u64,
     /// The process that would come back has gone.
@@ -75,13 +79,14 @@ impl Berths {
     /// A berth for a new portal; none when this device has one of that number.
     pub(crate) fn take(
         self: &Arc<Self>,
-        device: PeerId,
+        (device, sub): Owner<'_>,
         service: &ServiceName,
         open: &Open<'_>,
     ) -> Option<Berth> {
         let (comers, coming) = mpsc::channel(1);
         let deserted = CancellationToken::new();
         let taken = Taken {
+            sub: sub.clone(),
             process: open.process,
             deserted: deserted.clone(),
             service: service.clone(),
@@ -102,18 +107,18 @@ impl Berths {
         })
     }
 
-    /// A process of `device` is at work: nobody comes back for what another one left behind.
-    pub(crate) fn arrived(&self, device: PeerId, process: u64) {
+    /// A process of this person's device is at work: nobody comes back for what another one left behind.
+    pub(crate) fn arrived(&self, (device, sub): Owner<'_>, process: u64) {
         let lock = self.lock();
         let of_device = lock.iter().filter(|((owner, _), _)| *owner == device);
-        let others = of_device.filter(|(_, taken)| taken.process != process);
+        let others = of_device.filter(|(_, taken)| taken.sub == *sub && taken.process != process);
         others.for_each(|(_, taken)| taken.deserted.cancel());
     }
 
-    /// The portal that `device` names. From now on only a higher generation finds it.
+    /// The portal that this person's device names. From now on only a higher generation finds it.
     pub(crate) fn find(
         &self,
-        device: PeerId,
+        (device, sub): Owner<'_>,
         service: &ServiceName,
         resume: &Resume,
     ) -> Result<Found, NoBerth> {
@@ -122,7 +127,7 @@ impl Berths {
         }
         let mut lock = self.lock();
         let taken = lock.get_mut(&(device, resume.portal));
-        let taken = taken.filter(|taken| taken.service == *service);
+        let taken = taken.filter(|taken| taken.service == *service && taken.sub == *sub);
         let taken = taken.ok_or(NoBerth::Unknown)?;
         if resume.generation <= taken.generation {
             return Err(NoBerth::Stale);
@@ -202,7 +207,9 @@ mod tests {
     #[test]
     fn only_the_same_device_with_a_higher_generation_finds_its_portal() {
         let berths = Berths::new(&SystemEntropy);
-        let (ana, eve) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
+        let (sub, other_sub) = ("00uana".parse().unwrap(), "00uben".parse().unwrap());
+        let (key, foreign) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
+        let (ana, eve, ben) = ((key, &sub), (foreign, &sub), (key, &other_sub));
         let (echo, other) = ("echo".parse().unwrap(), "other".parse().unwrap());
         let berth = berths.take(ana, &echo, &open(7, 1)).unwrap();
         let find = |device, service, resume: Resume| {
@@ -214,6 +221,11 @@ mod tests {
         assert_eq!(
             find(eve, &echo, resume(&berths, 7, 1)),
             Some(NoBerth::Unknown)
+        );
+        assert_eq!(
+            find(ben, &echo, resume(&berths, 7, u64::MAX)),
+            Some(NoBerth::Unknown),
+            "her device, in another name"
         );
         assert_eq!(
             find(ana, &other, resume(&berths, 7, 1)),
@@ -245,19 +257,23 @@ mod tests {
         );
         assert!(berths.lock().is_empty());
     }
+
     #[test]
     fn another_process_of_the_device_leaves_nobody_waiting_for_the_former() {
         let berths = Berths::new(&SystemEntropy);
-        let (ana, ben) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
+        let (sub, other_sub) = ("00uana".parse().unwrap(), "00uben".parse().unwrap());
+        let (key, foreign) = (PeerId::new([1; 32]).unwrap(), PeerId::new([2; 32]).unwrap());
+        let (ana, ben) = ((key, &sub), (foreign, &sub));
         let echo = "echo".parse().unwrap();
         let old = berths.take(ana, &echo, &open(1, 1)).unwrap();
         let new = berths.take(ana, &echo, &open(2, 2)).unwrap();
         let other = berths.take(ben, &echo, &open(1, 1)).unwrap();
+        let namesake = berths.take((key, &other_sub), &echo, &open(3, 1)).unwrap();
 
         berths.arrived(ana, 2);
 
-        let deserted = [old, new, other].map(|berth| berth.deserted().is_cancelled());
-        assert_eq!(deserted, [true, false, false]);
+        let deserted = [old, new, other, namesake].map(|berth| berth.deserted().is_cancelled());
+        assert_eq!(deserted, [true, false, false, false]);
         assert!(berths.lock().is_empty());
     }
 }

@@ -39,7 +39,9 @@ pub(super) async fn open(
     open: &Open<'_>,
 ) -> After {
     if let Some(principal) = session.principal() {
-        premises.berths.arrived(principal.device, open.process);
+        premises
+            .berths
+            .arrived((principal.device, &principal.sub), open.process);
     }
     let permitted = permit(premises, service, watch, &mut session, open);
     let turned = match awake(&mut secure, Box::pin(permitted)).await {
@@ -67,7 +69,7 @@ pub(super) async fn open(
                     Some(Ok(reached)) => {
                         let grace = reached.grace(premises);
                         let berth = berth(premises, &session, open, grace);
-                        if !say(&mut secure, &opened(open.portal, berth.as_ref())).await {
+                        if !say(&mut secure, &opened(open.portal, berth.as_ref(), grace)).await {
                             record.close(Code::CircuitLost);
                             return After::Gone;
                         }
@@ -129,17 +131,18 @@ fn berth(
     if open.purpose != Purpose::Resumable || grace.is_zero() {
         return None;
     }
-    let device = session.principal()?.device;
+    let owner = session.principal()?;
     let berths = &premises.berths;
-    berths.take(device, session.service(), open)
+    berths.take((owner.device, &owner.sub), session.service(), open)
 }
 
-fn opened(portal: u64, berth: Option<&Berth>) -> Frame<'static> {
+fn opened(portal: u64, berth: Option<&Berth>, grace: Duration) -> Frame<'static> {
     match berth {
         None => Frame::Opened { portal },
         Some(berth) => Frame::Berth {
             portal,
             instance: berth.instance(),
+            seconds: u16::try_from(grace.as_secs()).unwrap_or(u16::MAX),
         },
     }
 }

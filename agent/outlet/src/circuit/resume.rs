@@ -48,15 +48,22 @@ fn allowed(
     session: &mut Session,
     resume: &Resume,
 ) -> Result<(Way, PortalResumed), Turned> {
-    let device = session.principal().map(|principal| principal.device);
-    let device = device.ok_or_else(|| turned(NoBerth::Unknown))?;
-    let found = premises.berths.find(device, &service.name, resume);
+    let owner = session
+        .principal()
+        .ok_or_else(|| turned(NoBerth::Unknown))?;
+    let owner = (owner.device, &owner.sub);
+    let found = premises.berths.find(owner, &service.name, resume);
     let found = found.map_err(turned)?;
     let Some(footing) = premises.footing() else {
         return Err(Refusal::new(Phase::Opening, RefusalReason::TrustChanged).into());
     };
     // Under whichever grant is shown now, as after a REAUTH; its clock runs before the portal goes on.
     let presented = session.presented().map(|grant| grant.0);
+    if found.granted && presented.is_none() {
+        return Err(turned(
+            "the portal stands on a grant, and none was presented",
+        ));
+    }
     let open = Open {
         portal: resume.portal,
         process: 0,

@@ -51,7 +51,7 @@ fn every_frame_has_these_bytes_on_the_wire() {
         grant: None,
         first: &[],
     };
-    let berth_hex = format!("110000000000000007{}", "aa".repeat(16));
+    let berth_hex = format!("110000000000000007{}003c", "aa".repeat(16));
     let grant_hex = format!("03000000000000000700000000000000090001{}", "ee".repeat(32));
     let resume_hex = format!(
         "0e{}000000000000000100000000000000020000000000000003",
@@ -106,6 +106,7 @@ fn every_frame_has_these_bytes_on_the_wire() {
             Frame::Berth {
                 portal: 7,
                 instance: [0xaa; 16],
+                seconds: 60,
             },
             berth_hex.as_str(),
         ),
@@ -154,6 +155,7 @@ fn refuses_one_byte_too_few_or_too_many() {
         Frame::Berth {
             portal: 7,
             instance: [1; 16],
+            seconds: 1,
         },
     ];
 
