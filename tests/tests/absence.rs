@@ -82,8 +82,7 @@ async fn play(narrator: &Narrator, by_ticket: bool) -> Outcome<()> {
             gone::authority_returns(&mut world, &ana),
         )
         .await?;
-    drop((agent, ana));
     narrator
-        .step("nothing is left", gone::nothing_is_left(world))
+        .step("nothing is left", gone::nothing_is_left(world, agent, ana))
         .await
 }

@@ -28,7 +28,7 @@ const BY_CHAIN: &str = "by=\"chain\"";
 pub(crate) async fn present(world: &World, ana: &Ana) -> Outcome<Process> {
     let first = ana.connect(world).await?;
     answered(world, ana).await?;
-    drop(first);
+    first.stop(LIMIT).await?;
     // What is waited for is age.
     tokio::time::sleep(YOUNGER).await;
     let agent = ana.connect(world).await?;
@@ -103,8 +103,11 @@ pub(crate) async fn authority_returns(world: &mut World, ana: &Ana) -> Outcome<(
     comes_back(world, ana).await
 }
 
-/// With an audit that is whole, and no portal in it that has no end.
-pub(crate) async fn nothing_is_left(world: World) -> Outcome<()> {
+/// With an audit that is whole, and no portal in it that has no end. Her agent is told to end: what one that is killed
+/// leaves behind waits at the outlet for as long as it keeps portals.
+pub(crate) async fn nothing_is_left(world: World, agent: Process, ana: Ana) -> Outcome<()> {
+    agent.stop(LIMIT).await?;
+    drop(ana);
     world
         .warehouse
         .is_left_alone(Duration::from_secs(2))

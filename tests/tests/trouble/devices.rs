@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tidegate_tests::company::SERVICE;
 use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::process::Signal;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
@@ -110,8 +111,8 @@ impl Second {
             return Err(Trouble::new(format!("the list does not say so: {list}")));
         }
         let (agent, query) = self.works(world).await?;
-        drop((query, agent));
-        Ok(())
+        drop(query);
+        ends(agent).await
     }
 
     async fn is_shut_out(&self, world: &World, ana: &Ana) -> Outcome<()> {
@@ -123,7 +124,7 @@ impl Second {
         query.ended(LIMIT).await.doing("end its query")?;
         println!("  psql: {}", query.stderr().trim());
         must_say(&query.stderr(), &["TG-7002"])?;
-        drop(agent);
+        ends(agent).await?;
         let mut again = self.start(
             world,
             "connect-revoked",
@@ -163,10 +164,10 @@ impl Second {
         query.ended(LIMIT).await.doing("end its query")?;
         println!("  psql: {}", query.stderr().trim());
         must_say(&query.stderr(), &["TG-7002"])?;
-        drop(agent);
+        ends(agent).await?;
         let agent = ana.connect(world).await?;
         let told = ana.query(world, "select 42").await?;
-        drop(agent);
+        ends(agent).await?;
         told.answer.map(drop).map_err(Trouble::new)
     }
 
@@ -234,6 +235,13 @@ impl Second {
         }
         Ok((agent, query))
     }
+}
+
+/// Her agent is told to end: what one that is killed leaves behind waits at the outlet for as long as it keeps portals.
+async fn ends(mut agent: Process) -> Outcome<()> {
+    // It may have ended by itself, when it was shut out.
+    let _ = agent.signal(Signal::TERM);
+    agent.ended(LIMIT).await.map(drop)
 }
 
 async fn on_first(ana: &Ana, name: &str, words: &[&str]) -> Outcome<String> {
