@@ -47,8 +47,9 @@ pub use settings::{ServiceKey, SocketWish};
 pub use signin::browser::{BrowserError, NoBrowser, OpenBrowser, SystemBrowser};
 pub use snapshot::{
     AccountView, Askable, ConnectStep, ConnectionStrings, DeviceRequest, DeviceRequestState,
-    DeviceView, Enrolling, Follower, Form, GrantHere, HubState, KeyHome, OrgSnapshot, RequestAt,
-    RequestShown, ServiceState, ServiceView, SignIn, SignInCode, SignInStep, Snapshot, Traffic,
+    DeviceView, Enrolling, Follower, Form, GrantHere, HubState, KeyHome, OrgSnapshot, Reconnecting,
+    RequestAt, RequestShown, ServiceState, ServiceView, SignIn, SignInCode, SignInStep, Snapshot,
+    Traffic,
 };
 pub use tidegate_link::Portal;
 pub use tidegate_proto::likely::LikelyCause;

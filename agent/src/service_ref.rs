@@ -155,6 +155,7 @@ mod tests {
             ),
             traffic: Traffic::default(),
             portals: 0,
+            reconnecting: None,
         };
         let account = if signed_in {
             AccountView::SignedIn {

@@ -156,6 +156,18 @@ pub struct ServiceView {
     pub traffic: Traffic,
     /// Programs connected through the inlet right now.
     pub portals: u32,
+    /// Set while the way to the outlet is made anew for some of them, which wait and do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnecting: Option<Reconnecting>,
+}
+
+/// Programs whose way to the outlet broke.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reconnecting {
+    /// Of those connected through the inlet.
+    pub portals: u32,
+    /// What the last attempt came to; before there was one, that the way broke.
+    pub why: Problem,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

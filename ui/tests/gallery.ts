@@ -134,6 +134,7 @@ export const connected: State = {
   until: NOW + 10 * HOUR,
   usage: "1 connection; 1.0 kB sent, 2.1 MB received so far",
   bytes: 2_101_000,
+  reconnecting: null,
 };
 
 export function signedIn(...services: Service[]): View {
@@ -430,6 +431,15 @@ export const gallery: Record<string, Scene> = {
   idle: { view: signedIn(warehouse({ is: "idle" }), ...some) },
   connecting: { view: signedIn(warehouse({ is: "connecting", step: "asking the outlet" }), ...some) },
   connected: { view: signedIn({ ...warehouse(connected), copied: "url" }, ...some) },
+  reconnecting: {
+    view: signedIn(
+      warehouse({
+        ...connected,
+        reconnecting: "Reconnecting: 1 connection waits. The connection to warehouse cannot go on because the network between broke off.",
+      } as State),
+      ...some,
+    ),
+  },
   busy: { view: signedIn(warehouse(connected), ...some), then: busy() },
   disconnecting: { view: signedIn(warehouse({ is: "disconnecting" }), ...some) },
   "port-taken": { view: signedIn(warehouse({ is: "failed", problem: portTaken }), ...some) },

@@ -110,6 +110,7 @@ fn service(name: &str, state: ServiceState) -> ServiceView {
         socket: None,
         traffic: Traffic::default(),
         portals: 1,
+        reconnecting: None,
     }
 }
 

@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tidegate_link::PortalControl;
+use tidegate_link::{Line, PortalControl};
 use tidegate_proto::channel::HandshakeHash;
 use tidegate_proto::grant::Grant;
 use tidegate_proto::names::{HubAddress, ServiceName};
-use tidegate_proto::problem::Code;
+use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 use tokio::time::timeout;
 
 use super::Asks;
 use super::revive::{Mooring, Resumed};
 use crate::hub::access::Access;
-use crate::snapshot::Traffic;
+use crate::snapshot::{Reconnecting, Traffic};
 
 /// A portal that takes no REAUTH within this time is stuck; its deadline ends it.
 const REAUTH_LIMIT: Duration = Duration::from_secs(10);
@@ -45,15 +45,19 @@ struct Entry {
     granted: bool,
     /// Where it lies at its outlet, and over which relay, if it can be resumed.
     mooring: Option<(Mooring, HubAddress)>,
+    /// What the last attempt to go on with it came to.
+    tried: Option<Problem>,
 }
 
 /// What the snapshot shows of one service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) portals: u32,
     pub(crate) traffic: Traffic,
     /// The earliest deadline of an open portal.
     pub(crate) deadline: Option<UnixTime>,
+    /// Those that nothing carries now.
+    pub(crate) reconnecting: Option<Reconnecting>,
 }
 
 impl Live {
@@ -75,6 +79,7 @@ impl Live {
             deadline,
             granted,
             mooring,
+            tried: None,
         });
     }
 
@@ -95,10 +100,20 @@ impl Live {
         let ledger = ledgers.get_mut(service);
         if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
             (entry.hash, entry.deadline) = (by.hash, by.deadline);
+            entry.tried = None;
             if let Some((mooring, relay)) = &mut entry.mooring {
                 relay.clone_from(&by.relay);
                 by.grant.iter().for_each(|grant| mooring.stands_on(grant));
             }
+        }
+    }
+
+    /// An attempt to go on with a portal came to nothing: why, for whoever wonders why a program waits.
+    pub(super) fn tried(&self, service: &ServiceName, control: &PortalControl, why: Problem) {
+        let mut ledgers = self.lock();
+        let ledger = ledgers.get_mut(service);
+        if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
+            entry.tried = Some(why);
         }
     }
 
@@ -121,7 +136,7 @@ impl Live {
     pub(crate) fn tally(&self, service: &ServiceName) -> Tally {
         self.lock()
             .get_mut(service)
-            .map(Ledger::tally)
+            .map(|ledger| ledger.tally(service))
             .unwrap_or_default()
     }
 
@@ -219,6 +234,12 @@ async fn show(
 }
 
 impl Entry {
+    /// Whether nothing carries it, and somebody sees to it that something will.
+    fn is_lost(&self) -> bool {
+        let line = *self.control.line().borrow();
+        self.mooring.is_some() && matches!(line, Line::Lost { .. })
+    }
+
     /// This is shown for it now.
     fn will_stand_on(&self, grant: Option<&Arc<Grant>>) {
         if let (Some((mooring, _)), Some(grant)) = (&self.mooring, grant) {
@@ -231,6 +252,16 @@ impl Ledger {
     fn entry(&mut self, control: &PortalControl) -> Option<&mut Entry> {
         let mut open = self.open.iter_mut();
         open.find(|entry| entry.control.is_of_the_same(control))
+    }
+
+    fn reconnecting(&self, service: &ServiceName) -> Option<Reconnecting> {
+        let lost: Vec<_> = self.open.iter().filter(|entry| entry.is_lost()).collect();
+        lost.first()?;
+        let tried = lost.iter().rev().find_map(|entry| entry.tried.clone());
+        Some(Reconnecting {
+            portals: u32::try_from(lost.len()).unwrap_or(u32::MAX),
+            why: tried.unwrap_or_else(|| Problem::new(Code::CircuitLost).service(service)),
+        })
     }
 
     fn prune(&mut self) {
@@ -246,9 +277,10 @@ impl Ledger {
         });
     }
 
-    fn tally(&mut self) -> Tally {
+    fn tally(&mut self, service: &ServiceName) -> Tally {
         self.prune();
         let mut tally = Tally {
+            reconnecting: self.reconnecting(service),
             portals: u32::try_from(self.open.len()).unwrap_or(u32::MAX),
             traffic: self.past,
             deadline: None,

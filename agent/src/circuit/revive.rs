@@ -169,7 +169,10 @@ impl Circuits {
                 Ok(Err(error)) if is_final(&error, &mut denials) => {
                     return Err(error.problem(service));
                 }
-                Ok(Err(error)) if is_about_rights(&error) => self.other_rights(shown).await,
+                Ok(Err(error)) if is_about_rights(&error) => {
+                    self.live.tried(service, control, error.problem(service));
+                    self.other_rights(shown).await;
+                }
                 // The relay gives one outlet after the other: once round it is worth asking at once.
                 Ok(Err(CircuitError::Link(LinkError::Channel(ChannelError::UnexpectedPeer)))) => {
                     strangers += 1;
@@ -178,7 +181,15 @@ impl Circuits {
                     }
                     longest = LONGEST_AMONG_STRANGERS;
                 }
-                Ok(Err(_)) | Err(_) => longest = LONGEST,
+                Ok(Err(error)) => {
+                    self.live.tried(service, control, error.problem(service));
+                    longest = LONGEST;
+                }
+                Err(_) => {
+                    let timed_out = Problem::new(Code::TimedOut).service(service);
+                    self.live.tried(service, control, timed_out);
+                    longest = LONGEST;
+                }
             }
             sleep(backoff.wait().min(longest)).await;
         }

@@ -186,6 +186,7 @@ impl State {
             connection: ConnectionStrings::new(name, service.kind, port, service.database),
             traffic: tally.traffic,
             portals: tally.portals,
+            reconnecting: tally.reconnecting,
         }
     }
 

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::circuit::Ask;
 use crate::testing::hub::Outlet;
-use crate::testing::{World, state, until};
-use crate::{Action, Agent, Code, ServiceState};
+use crate::testing::{World, acme, state, until};
+use crate::{Action, Agent, Code, ServiceState, Snapshot};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -83,6 +83,30 @@ async fn a_program_notices_nothing_and_only_the_outlet_that_has_its_portal_is_as
 
 fn reset_by_leaving() -> Option<PortalError> {
     Some(PortalError::Withdrawn(0))
+}
+
+#[tokio::test]
+async fn whoever_looks_sees_that_a_program_waits_and_why() {
+    let world = World::new().await;
+    let (agent, mut program) = adrift(&world).await;
+
+    let waits = |why: Code| {
+        move |snapshot: &Snapshot| {
+            let reconnecting = acme(snapshot).services[0].reconnecting.as_ref();
+            reconnecting.is_some_and(|now| now.portals == 1 && now.why.code == why)
+        }
+    };
+    let shown = until(&agent, waits(Code::OutletAbsent)).await;
+    assert!(
+        state(&shown).is_connected(),
+        "the port is open all the time"
+    );
+
+    world.hub.inner.outlet.send_replace(Outlet::Echoes);
+    talk(&mut program).await;
+    until(&agent, |now| acme(now).services[0].reconnecting.is_none()).await;
+    drop(program);
+    agent.shutdown().await;
 }
 
 #[tokio::test]

@@ -207,8 +207,12 @@ fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
     };
     let left = time_left(scene.now, until);
     menu.separator();
+    let state = match &view.reconnecting {
+        Some(_) => "reconnecting",
+        None => "connected",
+    };
     menu.line(format!(
-        "{name}: connected · localhost:{} · {left}",
+        "{name}: {state} · localhost:{} · {left}",
         view.port
     ));
     let what = Copyable::Connection {

@@ -9,7 +9,7 @@ use desk::{
     Desk, HOUR, Told, acme, but, connected, connecting, copied, last_menu, last_view, named,
     not_joined, notices, of, service, signed_out, signing_in, warehouse, with_services,
 };
-use tidegate_agent::{Action, HubState, ServiceState, SignInStep};
+use tidegate_agent::{Action, HubState, Reconnecting, ServiceState, SignInStep};
 use tidegate_app::devices::LinkCopy;
 use tidegate_app::intent::{Copyable, Form};
 use tidegate_app::view::{Account, Page, State};
@@ -87,6 +87,33 @@ async fn without_a_clipboard_it_says_so_and_goes_on() {
     assert_eq!(view.orgs[0].services[0].copied, None);
     assert_eq!(view.problems[0].code, Code::ClipboardFailed.to_string());
     assert!(notices(&told)[0].body.contains("window"));
+    desk.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_waits_for_its_way_is_said_in_the_window_and_in_the_menu() {
+    let desk = Desk::with(warehouse(connected())).await;
+    desk.told();
+    let mut view = service("warehouse", 15432, connected());
+    view.reconnecting = Some(Reconnecting {
+        portals: 2,
+        why: Problem::new(Code::OutletAbsent).service(&view.name),
+    });
+
+    desk.agent_says(with_services(vec![view])).await;
+
+    let told = desk.told();
+    let State::Connected { reconnecting, .. } = &last_view(&told).orgs[0].services[0].state else {
+        panic!("the port is open all the time")
+    };
+    let said = reconnecting.clone().unwrap_or_default();
+    assert!(
+        said.starts_with("Reconnecting: 2 connections wait. "),
+        "{said}"
+    );
+    let menu = format!("{:?}", last_menu(&told));
+    assert!(menu.contains("warehouse: reconnecting"), "{menu}");
+    assert!(notices(&told).is_empty(), "nobody has to do anything");
     desk.close().await;
 }
 

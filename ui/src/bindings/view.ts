@@ -114,7 +114,11 @@ export type State = { "is": "idle" } | { "is": "connecting", step: string, } | {
 /**
  * Through the inlet since Connect, both ways.
  */
-bytes: number, } | { "is": "disconnecting" } | { "is": "failed", problem: ProblemView, };
+bytes: number, 
+/**
+ * Said while the way to the outlet is made anew for programs that wait.
+ */
+reconnecting: string | null, } | { "is": "disconnecting" } | { "is": "failed", problem: ProblemView, };
 
 export type Snippet = { form: Form, label: string, text: string, };
 

@@ -96,6 +96,9 @@ pub(super) fn services_table(snapshot: &Snapshot, screen: Screen, now: UnixTime)
 
 fn row(name: &str, service: &ServiceView, now: UnixTime) -> Vec<Cell> {
     let (state, tone, until) = match &service.state {
+        ServiceState::Connected { until, .. } if service.reconnecting.is_some() => {
+            ("reconnecting", Tone::Waiting, Some(*until))
+        }
         ServiceState::Idle => ("", Tone::Faint, None),
         ServiceState::Connecting { .. } => ("connecting", Tone::Waiting, None),
         ServiceState::Connected { until, .. } => ("connected", Tone::Good, Some(*until)),

@@ -78,7 +78,9 @@ pub(crate) struct Service {
     /// Bytes from this computer to the service since it was connected.
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// Why it failed.
+    /// Those of them that wait until the way to the outlet is there again.
+    pub(crate) reconnecting: u32,
+    /// Why it failed, or why the way is not there yet.
     pub(crate) problem: Option<Trouble>,
     /// What was granted to this computer for it, where it has to be asked for.
     pub(crate) grant: Option<Held>,
@@ -253,9 +255,10 @@ impl Service {
             }),
             _ => None,
         };
+        let reconnecting = service.reconnecting.as_ref();
         let problem = match &service.state {
             ServiceState::Failed(problem) => Some(Trouble::of(Some(org), problem)),
-            _ => None,
+            _ => reconnecting.map(|reconnecting| Trouble::of(Some(org), &reconnecting.why)),
         };
         Self {
             org: org.to_string(),
@@ -273,6 +276,7 @@ impl Service {
             port: service.port,
             url: service.connection.url(),
             programs: service.portals,
+            reconnecting: reconnecting.map_or(0, |reconnecting| reconnecting.portals),
             sent: service.traffic.sent,
             received: service.traffic.received,
             problem,

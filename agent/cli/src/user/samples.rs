@@ -25,6 +25,7 @@ pub(crate) fn service(name: &str, state: ServiceState) -> ServiceView {
         ),
         traffic: Traffic::default(),
         portals: 2,
+        reconnecting: None,
     }
 }
 

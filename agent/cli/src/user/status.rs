@@ -143,6 +143,10 @@ fn sentence(event: &Event) -> String {
         Event::Service { service } => {
             let (org, name, state) = (&service.org, &service.name, &service.state);
             match &service.problem {
+                Some(problem) if service.reconnecting > 0 => {
+                    let programs = service.reconnecting;
+                    format!("{org}/{name}: reconnecting {programs}: {}", problem.title)
+                }
                 Some(problem) => format!("{org}/{name}: {state}: {}", problem.title),
                 None if service.programs > 0 => {
                     format!("{org}/{name}: {state}, {} in use", service.programs)

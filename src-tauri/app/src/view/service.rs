@@ -2,9 +2,10 @@
 //! A newcomer would name it by its label: what is asked for is its `id`, because two orgs may have a service of one name.
 
 use serde::Serialize;
-use tidegate_agent::{ConnectStep, OrgSnapshot, ServiceState, ServiceView};
+use tidegate_agent::{ConnectStep, OrgSnapshot, Reconnecting, ServiceState, ServiceView};
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
+use tidegate_proto::words::words;
 use ts_rs::TS;
 
 use crate::access::must_ask;
@@ -51,6 +52,8 @@ pub enum State {
         /// Through the inlet since Connect, both ways.
         #[ts(type = "number")]
         bytes: u64,
+        /// Said while the way to the outlet is made anew for programs that wait.
+        reconnecting: Option<String>,
     },
     Disconnecting,
     Failed {
@@ -115,12 +118,21 @@ fn state(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> State {
                 .traffic
                 .sent
                 .saturating_add(service.traffic.received),
+            reconnecting: service.reconnecting.as_ref().map(reconnecting),
         },
         ServiceState::Disconnecting => State::Disconnecting,
         ServiceState::Failed(problem) => State::Failed {
             problem: Box::new(problem_view(scene, Some(&org.name), problem)),
         },
     }
+}
+
+fn reconnecting(Reconnecting { portals, why }: &Reconnecting) -> String {
+    let waiting = match portals {
+        1 => "1 connection waits".to_owned(),
+        many => format!("{many} connections wait"),
+    };
+    format!("Reconnecting: {waiting}. {}", words(why).cause)
 }
 
 fn snippets(service: &ServiceView) -> Vec<Snippet> {

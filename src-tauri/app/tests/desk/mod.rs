@@ -469,6 +469,7 @@ pub(crate) fn service(name: &str, port: u16, state: ServiceState) -> ServiceView
         ),
         traffic: Traffic::default(),
         portals: 0,
+        reconnecting: None,
     }
 }
 

@@ -119,6 +119,7 @@ async fn the_doctor_gets_a_row_and_hands_on_what_a_refusal_says() {
         connection: ConnectionStrings::new(&warehouse(), ServiceKind::Postgres, port, None),
         traffic: Traffic::default(),
         portals: 0,
+        reconnecting: None,
     };
 
     let row = query::check(&connected(inlet.port)).await;
