@@ -435,7 +435,7 @@ export const gallery: Record<string, Scene> = {
     view: signedIn(
       warehouse({
         ...connected,
-        reconnecting: "Reconnecting: 1 connection waits. The connection to warehouse cannot go on because the network between broke off.",
+        reconnecting: "1 connection waits, and nothing is lost. warehouse cannot be reached because nothing on its side is online right now.",
       } as State),
       ...some,
     ),

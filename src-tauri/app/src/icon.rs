@@ -1,7 +1,7 @@
 //! Which picture the tray shows. Shapes differ by state, colours by panel.
 //! A newcomer would let "connected" hide a problem: somebody must act, so the problem wins.
 
-use tidegate_agent::{AccountView, OrgSnapshot, ServiceState};
+use tidegate_agent::{AccountView, OrgSnapshot, ServiceState, ServiceView};
 use tidegate_proto::problem::{Problem, Severity};
 
 use crate::scene::Scene;
@@ -58,9 +58,13 @@ pub fn icon_state(scene: &Scene<'_>) -> IconState {
             .services()
             .any(|(_, service)| wanted(&service.state))
     };
+    let reconnects = |(_, service): (_, &ServiceView)| service.reconnecting.is_some();
 
     if any(|state| matches!(state, ServiceState::Failed(_))) {
         return IconState::Problem;
+    }
+    if snapshot.services().any(reconnects) {
+        return IconState::Connecting;
     }
     if any(ServiceState::is_connected) {
         return IconState::Connected;

@@ -19,7 +19,7 @@ use crate::arrived::Arrival;
 use crate::intent::{Copyable, Form};
 use crate::scene::Scene;
 use crate::time_left::time_left;
-use crate::view::connect_step_text;
+use crate::view::{connect_step_text, waiting};
 
 /// Services that are not in use, in the menu; more would not fit on a laptop's screen.
 const IDLE_SHOWN: usize = 10;
@@ -215,6 +215,10 @@ fn open_service(menu: &mut Menu, scene: &Scene<'_>, line: Line<'_>) {
         "{name}: {state} · localhost:{} · {left}",
         view.port
     ));
+    if let Some(reconnecting) = &view.reconnecting {
+        let why = words(&reconnecting.why).title;
+        menu.line(format!("{}: {why}", waiting(reconnecting)));
+    }
     let what = Copyable::Connection {
         service: service.clone(),
         form: Form::Url,

@@ -4,8 +4,8 @@
 mod service;
 mod sign_in;
 
-pub(crate) use service::connect_step_text;
 pub use service::{Service, Snippet, State};
+pub(crate) use service::{connect_step_text, waiting};
 pub use sign_in::{Account, Progress, SignInCodeView, Step};
 pub(crate) use sign_in::{is_soon, sign_in_step_text};
 

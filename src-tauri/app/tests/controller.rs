@@ -108,11 +108,15 @@ async fn a_program_that_waits_for_its_way_is_said_in_the_window_and_in_the_menu(
     };
     let said = reconnecting.clone().unwrap_or_default();
     assert!(
-        said.starts_with("Reconnecting: 2 connections wait. "),
+        said.starts_with("2 connections wait, and nothing is lost. "),
         "{said}"
     );
     let menu = format!("{:?}", last_menu(&told));
     assert!(menu.contains("warehouse: reconnecting"), "{menu}");
+    assert!(
+        menu.contains("2 connections wait: Service is offline"),
+        "{menu}"
+    );
     assert!(notices(&told).is_empty(), "nobody has to do anything");
     desk.close().await;
 }

@@ -3,8 +3,11 @@
 
 mod desk;
 
-use desk::{MORNING, but, connected, connecting, not_joined, signed_out, signing_in, warehouse};
-use tidegate_agent::{ServiceState, SignInStep, Snapshot};
+use desk::{
+    MORNING, but, connected, connecting, not_joined, service, signed_out, signing_in, warehouse,
+    with_services,
+};
+use tidegate_agent::{Reconnecting, ServiceState, SignInStep, Snapshot};
 use tidegate_app::icon::icon_state;
 use tidegate_app::scene::{Notes, Scene};
 use tidegate_app::{IconState, Panel};
@@ -54,6 +57,17 @@ fn a_mere_warning_does_not_cry() {
     };
 
     assert_eq!(of(&warned), IconState::Connected);
+}
+
+#[test]
+fn who_waits_for_the_way_does_not_look_connected() {
+    let mut waits = service("warehouse", 15432, connected());
+    waits.reconnecting = Some(Reconnecting {
+        portals: 1,
+        why: Problem::new(Code::CircuitLost),
+    });
+
+    assert_eq!(of(&with_services(vec![waits])), IconState::Connecting);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use tidegate_agent::{ConnectStep, OrgSnapshot, Reconnecting, ServiceState, ServiceView};
+use tidegate_proto::problem::Code;
 use tidegate_proto::statement::ServiceKind;
 use tidegate_proto::time::UnixTime;
 use tidegate_proto::words::words;
@@ -127,12 +128,22 @@ fn state(scene: &Scene<'_>, org: &OrgSnapshot, service: &ServiceView) -> State {
     }
 }
 
-fn reconnecting(Reconnecting { portals, why }: &Reconnecting) -> String {
-    let waiting = match portals {
+/// How many programs wait for the way to be there again.
+pub(crate) fn waiting(reconnecting: &Reconnecting) -> String {
+    match reconnecting.portals {
         1 => "1 connection waits".to_owned(),
         many => format!("{many} connections wait"),
-    };
-    format!("Reconnecting: {waiting}. {}", words(why).cause)
+    }
+}
+
+/// That programs wait, and why the way is not there yet, if an attempt has shown it.
+fn reconnecting(reconnecting: &Reconnecting) -> String {
+    let (waiting, why) = (waiting(reconnecting), &reconnecting.why);
+    match why.code {
+        // No attempt has come to anything yet.
+        Code::CircuitLost => format!("{waiting} for the network, and nothing is lost."),
+        _ => format!("{waiting}, and nothing is lost. {}", words(why).cause),
+    }
 }
 
 fn snippets(service: &ServiceView) -> Vec<Snippet> {
