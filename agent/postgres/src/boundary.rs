@@ -11,15 +11,26 @@ pub struct Boundary {
     have: usize,
     /// Bytes of the body still to come.
     left: usize,
+    /// The message whose body has not begun to pass.
+    fresh: Option<u8>,
     /// A length below four was announced: this is not the PostgreSQL protocol, nothing is known any more.
     lost: bool,
 }
 
 impl Boundary {
     /// Moves on by `bytes`, telling `seen` the type of each message whose header is complete.
-    pub fn walk(&mut self, mut bytes: &[u8], mut seen: impl FnMut(u8)) {
+    pub fn walk(&mut self, bytes: &[u8], mut seen: impl FnMut(u8)) {
+        self.look(bytes, |tag, first| {
+            if first.is_none() {
+                seen(tag);
+            }
+        });
+    }
+
+    /// As `walk`, and tells the first byte of each body too, once it is there.
+    pub(crate) fn look(&mut self, mut bytes: &[u8], mut seen: impl FnMut(u8, Option<u8>)) {
         while !bytes.is_empty() && !self.lost {
-            bytes = self.skip_body(bytes);
+            bytes = self.skip_body(bytes, &mut seen);
             bytes = self.take_header(bytes, &mut seen);
         }
     }
@@ -40,13 +51,26 @@ impl Boundary {
         }
     }
 
-    fn skip_body<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn skip_body<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        seen: &mut impl FnMut(u8, Option<u8>),
+    ) -> &'a [u8] {
         let skipped = self.left.min(bytes.len());
+        if skipped > 0
+            && let Some(tag) = self.fresh.take()
+        {
+            seen(tag, Some(bytes[0]));
+        }
         self.left -= skipped;
         &bytes[skipped..]
     }
 
-    fn take_header<'a>(&mut self, bytes: &'a [u8], seen: &mut impl FnMut(u8)) -> &'a [u8] {
+    fn take_header<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        seen: &mut impl FnMut(u8, Option<u8>),
+    ) -> &'a [u8] {
         let taken = (HEADER - self.have).min(bytes.len());
         self.header[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
         self.have += taken;
@@ -56,14 +80,15 @@ impl Boundary {
         &bytes[taken..]
     }
 
-    fn begin_message(&mut self, seen: &mut impl FnMut(u8)) {
+    fn begin_message(&mut self, seen: &mut impl FnMut(u8, Option<u8>)) {
         let [tag, a, b, c, d] = self.header;
         let announced = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         match announced.checked_sub(4) {
             Some(left) => {
                 self.left = left;
                 self.have = 0;
-                seen(tag);
+                self.fresh = (left > 0).then_some(tag);
+                seen(tag, None);
             }
             None => self.lost = true,
         }

@@ -2,6 +2,7 @@
 //! The count errs to one side only: a server that is called idle is idle.
 
 use crate::boundary::Boundary;
+use crate::rest::Rest;
 use crate::room::Room;
 
 /// One connection's stream from the client to the server, after the startup.
@@ -16,6 +17,7 @@ pub struct Inflow {
     terminated: bool,
     /// Only what goes on with a statement that has begun passes.
     last_call: bool,
+    rest: Rest,
 }
 
 /// Messages that begin nothing: the rest of a COPY, Sync and Flush after a batch, goodbye.
@@ -32,7 +34,19 @@ impl Inflow {
             batch: false,
             terminated: false,
             last_call: false,
+            rest: Rest::default(),
         }
+    }
+
+    /// From now on this hears what the server owes.
+    pub fn tell(&mut self, rest: Rest) {
+        self.rest = rest;
+        self.say_what_is_owed();
+    }
+
+    fn say_what_is_owed(&self) {
+        let settled = !self.batch && self.boundary.is_between_messages();
+        self.rest.awaits(settled.then_some(self.awaited));
     }
 
     /// From now on nothing new is begun: a message under way passes to its end, and after it only what goes on with it.
@@ -90,6 +104,7 @@ impl Inflow {
             batch,
             terminated,
             last_call: _,
+            rest: _,
         } = self;
         let passed = &room.pending()[..count.min(room.pending().len())];
         boundary.walk(passed, |tag| match tag {
@@ -102,6 +117,7 @@ impl Inflow {
             _ => *batch = true,
         });
         room.written(count);
+        self.say_what_is_owed();
     }
 
     /// Whether a server that has said `ready` times that it is ready can have nothing left to do.

@@ -11,6 +11,7 @@
 //! | outlet | [`Login`] | logs in at the database with a login that never leaves the outlet |
 //! | both | [`Outflow`] | server to client: bytes as they come, and a last word at a message boundary |
 //! | outlet | [`Inflow`] | client to server: bytes as they come, and whether the server may be busy |
+//! | outlet | [`Rest`] | whether the session holds nothing: no statement, no transaction |
 //! | outlet | [`Follower`] | both directions, from outside: which statements began, and how they ended |
 //! | outlet | [`CancelTable`] | whose cancel key stands for which backend |
 
@@ -25,6 +26,7 @@ mod message;
 mod opening;
 mod outflow;
 mod report;
+mod rest;
 mod room;
 mod scram;
 mod startup;
@@ -43,6 +45,7 @@ pub use message::{simple_query, terminate};
 pub use opening::{Asked, Opening, OpeningError, Side};
 pub use outflow::Outflow;
 pub use report::{Report, Severity, SqlState};
+pub use rest::Rest;
 pub use scram::Nonce;
 pub use startup::{Startup, StartupError, Version};
 pub use swallow::{Swallow, SwallowError, Swallowed};

@@ -2,6 +2,7 @@
 //! The last word waits for the end of the message under way; it is never put inside of one.
 
 use crate::boundary::Boundary;
+use crate::rest::Rest;
 use crate::room::Room;
 
 /// One connection's stream from the server to the client.
@@ -14,6 +15,7 @@ pub struct Outflow {
     boundary: Boundary,
     ready: u64,
     last: u8,
+    rest: Rest,
     mode: Mode,
 }
 
@@ -40,8 +42,14 @@ impl Outflow {
             boundary: Boundary::default(),
             ready: 0,
             last: 0,
+            rest: Rest::default(),
             mode: Mode::Flowing,
         }
+    }
+
+    /// From now on this hears what the server says about itself.
+    pub fn tell(&mut self, rest: Rest) {
+        self.rest = rest;
     }
 
     /// What to write to the client now.
@@ -120,10 +128,14 @@ impl Outflow {
 
     fn passed_on(&mut self, count: usize) {
         let passed = &self.room.pending()[..count.min(self.room.pending().len())];
-        let (ready, last) = (&mut self.ready, &mut self.last);
-        self.boundary.walk(passed, |tag| {
-            *ready += u64::from(tag == b'Z');
-            *last = tag;
+        let (ready, last, rest) = (&mut self.ready, &mut self.last, &self.rest);
+        self.boundary.look(passed, |tag, first| match (tag, first) {
+            (b'Z', Some(status)) => rest.answered(*ready, status),
+            (_, Some(_)) => {}
+            (tag, None) => {
+                *ready += u64::from(tag == b'Z');
+                *last = tag;
+            }
         });
         self.room.written(count);
         self.speak_if_possible();

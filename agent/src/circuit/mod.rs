@@ -124,7 +124,8 @@ impl Circuits {
         service: &ServiceName,
         first: &[u8],
     ) -> Result<Portal, Problem> {
-        let carry = self.carry(service, Wish::portal(first));
+        // Boxed: whoever opens a portal carries only the wait for it.
+        let carry = Box::pin(self.carry(service, Wish::portal(first)));
         self.within_limit(service, carry).await
     }
 

@@ -236,9 +236,9 @@ database = "{DATABASE}"
         let bears = self
             .circuits
             .map(|circuits| format!("circuits = {circuits}, per_person = {circuits}"));
-        let keeps = self
-            .keeps
-            .then(|| "resume_within_seconds_postgres = 60".to_owned());
+        let keeps = self.keeps.then(|| {
+            "resume_within_seconds = 60, resume_within_seconds_in_transaction = 60".to_owned()
+        });
         let limits: Vec<_> = bears.into_iter().chain(keeps).collect();
         let limits = match limits.is_empty() {
             true => String::new(),

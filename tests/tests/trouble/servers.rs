@@ -57,7 +57,7 @@ pub(crate) async fn vanished_outlet(world: &World, ana: &Ana) -> Outcome<()> {
     println!("  program {}", first?.must_refuse("TG-1004", SILENCE)?);
     println!("  the next ones {}", second?);
     comes_back(world, ana, PLUGGED_IN).await?;
-    drop(agent);
+    agent.stop(LIMIT).await?;
     // That may have gone over a circuit from before, which slept through it: the relay's bell is another thing.
     let since = Instant::now();
     while let Err(trouble) = comes_back_connected(world, ana).await {
@@ -102,7 +102,8 @@ async fn rules_are(world: &mut World, rules: &str) -> Outcome<()> {
 async fn comes_back_connected(world: &World, ana: &Ana) -> Outcome<()> {
     let agent = ana.connect(world).await?;
     let answer = ana.query(world, "select 42").await?.answer;
-    drop(agent);
+    // Told to end: what one that is killed leaves behind waits at the outlet for as long as it keeps portals.
+    agent.stop(LIMIT).await?;
     answer.map(drop).map_err(Trouble::new)
 }
 

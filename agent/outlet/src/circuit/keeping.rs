@@ -2,6 +2,7 @@
 //! The right is watched all the time, also while somebody who came back is judged, written down and answered.
 
 use super::berths::{Berth, Comer, NoBerth};
+use super::grace::Grace;
 use super::resume::turned;
 use super::watch::Watch;
 use super::{Turned, say, turn_away};
@@ -17,7 +18,7 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::refusal::RefusalReason;
 use tidegate_proto::session::Session;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How long the last acknowledgements may take once both sides have finished and the agent has every byte.
@@ -33,8 +34,7 @@ pub(super) struct Keeping<'a> {
     /// Under which channel the audit has it.
     pub(super) channel: String,
     pub(super) portal: u64,
-    /// How long it waits for its agent.
-    pub(super) grace: Duration,
+    pub(super) grace: Grace,
 }
 
 impl Keeping<'_> {
@@ -134,7 +134,7 @@ struct Circuits<'a> {
     service: ServiceName,
     channel: String,
     portal: u64,
-    grace: Duration,
+    grace: Grace,
 }
 
 impl Circuits<'_> {
@@ -146,7 +146,8 @@ impl Circuits<'_> {
             Line::Up | Line::Over => None,
         };
         let deserted = self.berth.deserted();
-        let mut over = pin!(nobody_comes(self.lost, self.grace(), &deserted));
+        let (grace, at_most) = (self.grace.clone(), self.at_most());
+        let mut over = pin!(nobody_comes(self.lost, (&grace, at_most), &deserted));
         if self.lost.is_some() && !was_lost {
             tokio::select! {
                 biased;
@@ -164,10 +165,10 @@ impl Circuits<'_> {
     }
 
     /// Once both sides have finished, only the last acknowledgements are missing.
-    fn grace(&self) -> Duration {
+    fn at_most(&self) -> Duration {
         match self.control.is_finishing() {
-            true => self.grace.min(LINGER),
-            false => self.grace,
+            true => LINGER,
+            false => Duration::MAX,
         }
     }
 
@@ -249,13 +250,17 @@ pub(super) fn channel_of(secure: &Secure) -> String {
 }
 
 /// Resolves when there is nobody left who would come for a portal that was lost.
-async fn nobody_comes(lost: Option<Instant>, grace: Duration, deserted: &CancellationToken) {
+async fn nobody_comes(
+    lost: Option<Instant>,
+    (grace, at_most): (&Grace, Duration),
+    deserted: &CancellationToken,
+) {
     let Some(since) = lost else {
         return std::future::pending().await;
     };
     tokio::select! {
         () = deserted.cancelled() => {}
-        () = sleep_until(since + grace) => {}
+        () = grace.over(since, at_most) => {}
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod admission;
 mod berths;
+mod grace;
 mod keeping;
 mod opening;
 mod portal;

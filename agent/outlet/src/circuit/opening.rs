@@ -67,7 +67,7 @@ pub(super) async fn open(
                 match awake(&mut secure, Box::pin(reach)).await {
                     None => return After::Gone,
                     Some(Ok(reached)) => {
-                        let grace = reached.grace(premises);
+                        let grace = reached.grace(&premises.limits).longest();
                         let berth = berth(premises, &session, open, grace);
                         if !say(&mut secure, &opened(open.portal, berth.as_ref(), grace)).await {
                             record.close(Code::CircuitLost);

@@ -2,15 +2,17 @@
 //! Whatever ends it, the target's socket and the record end with it, and the circuit too unless both sides had finished.
 
 use super::berths::Berth;
+use super::grace::Grace;
 use super::keeping::{Keeping, channel_of};
 use super::watch::Watch;
 use crate::audit::{OpenRecord, StatementAudit};
-use crate::config::{ServiceConfig, Target};
+use crate::config::{Limits, ServiceConfig, Target};
 use crate::dial::{self, Opened, Right, Way};
-use crate::postgres::{self, Beginning, PortalEnd, PostgresService};
+use crate::postgres::{self, Beginning, Bounds, PortalEnd, PostgresService};
 use crate::premises::Premises;
 use std::time::Duration;
 use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Returned, Secure, abort, pipe};
+use tidegate_postgres::Rest;
 use tidegate_proto::names::HubAddress;
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
@@ -55,7 +57,7 @@ pub(super) async fn ready(kind: &Kind) -> Ready<'_> {
 #[allow(clippy::large_enum_variant)] // lives on one stack for one portal
 pub(super) enum Reached<'k> {
     Tcp(Opened),
-    Postgres(&'k PostgresService, Beginning),
+    Postgres(&'k PostgresService, Beginning, Rest),
 }
 
 /// Reaches what the permit is for. A database can be reached only when it is known what the program said first, since
@@ -75,7 +77,7 @@ pub(super) async fn reach<'k>(
         Ready::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
         Ready::Postgres(service, ready) => {
             let beginning = service.begin(first, permit, ready).await?;
-            Ok(Reached::Postgres(service, beginning))
+            Ok(Reached::Postgres(service, beginning, Rest::default()))
         }
     }
 }
@@ -131,6 +133,7 @@ impl Voyage<'_> {
             portal: number,
         } = self;
         let channel = channel_of(&secure);
+        let grace = reached.grace(&premises.limits);
         let (home, mut returned) = oneshot::channel();
         let home = |back: Returned| home.send(back.circuit).err();
         let memory = session
@@ -150,12 +153,12 @@ impl Voyage<'_> {
             berth: berth.as_mut(),
             channel,
             portal: number,
-            grace: reached.grace(premises),
+            grace,
         };
         let Ended { reason, clean } = match reached {
             Reached::Tcp(opened) => tcp(portal, opened, keeping).await,
-            Reached::Postgres(service, beginning) => {
-                postgres(portal, service, beginning, keeping).await
+            Reached::Postgres(service, beginning, rest) => {
+                postgres(portal, service, (beginning, rest), keeping).await
             }
         };
         record.close(reason);
@@ -165,10 +168,10 @@ impl Voyage<'_> {
 }
 
 impl Reached<'_> {
-    pub(super) fn grace(&self, premises: &Premises) -> Duration {
+    pub(super) fn grace(&self, limits: &Limits) -> Grace {
         match self {
-            Self::Tcp(_) => premises.limits.grace,
-            Self::Postgres(..) => premises.limits.grace_postgres,
+            Self::Tcp(_) => Grace::plain(limits),
+            Self::Postgres(_, _, rest) => Grace::postgres(limits, rest.clone()),
         }
     }
 }
@@ -182,7 +185,7 @@ struct Ended {
 async fn postgres(
     portal: Portal,
     service: &PostgresService,
-    beginning: Beginning,
+    (beginning, rest): (Beginning, Rest),
     keeping: Keeping<'_>,
 ) -> Ended {
     let control = portal.control();
@@ -192,7 +195,12 @@ async fn postgres(
         let code = keeping.until_over().await;
         Problem::new(code).service(service.name())
     });
-    let served = service.serve(portal, beginning, (ended, last_call));
+    let bounds = Bounds {
+        ended,
+        last_call,
+        rest,
+    };
+    let served = service.serve(portal, beginning, bounds);
     let (reason, clean) = match served.await {
         PortalEnd::Closed | PortalEnd::Cancel { .. } => (Code::ClosedByProgram, true),
         PortalEnd::Refused(problem) => (problem.code, true),

@@ -119,10 +119,10 @@ pub struct Limits {
     pub warm_idle: Duration,
     /// How long a target may take to accept a connection.
     pub dial: Duration,
-    /// How long a portal waits for its agent after its circuit was lost, by kind of its service: a database holds locks
-    /// for it. Zero: it ends with its circuit.
+    /// How long a portal waits for its agent after its circuit was lost. Zero: it ends with its circuit.
     pub grace: Duration,
-    pub grace_postgres: Duration,
+    /// The same where a database holds locks for it: in a transaction, or while a statement runs.
+    pub grace_in_transaction: Duration,
 }
 
 impl Default for Limits {
@@ -135,7 +135,7 @@ impl Default for Limits {
             warm_idle: Duration::from_secs(600),
             dial: Duration::from_secs(5),
             grace: Duration::ZERO,
-            grace_postgres: Duration::ZERO,
+            grace_in_transaction: Duration::ZERO,
         }
     }
 }
@@ -245,7 +245,10 @@ fn limits(top: &mut Reader<'_>) -> Limits {
     }
     for (key, grace) in [
         ("resume_within_seconds", &mut limits.grace),
-        ("resume_within_seconds_postgres", &mut limits.grace_postgres),
+        (
+            "resume_within_seconds_in_transaction",
+            &mut limits.grace_in_transaction,
+        ),
     ] {
         if let Some(seconds) = table.number(key, 0..=3600) {
             *grace = Duration::from_secs(seconds);

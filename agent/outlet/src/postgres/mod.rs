@@ -16,6 +16,7 @@ mod stream;
 use std::future::Future;
 use std::pin::pin;
 
+use tidegate_postgres::Rest;
 use tidegate_postgres_carry::{Carried, Carry, close, ending, refusing, say};
 use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
@@ -53,6 +54,14 @@ pub enum PortalEnd {
     Refused(Problem),
     /// It was ended from here; the program was told why, if it was there to hear it.
     Ended(Problem),
+}
+
+/// What ends a session, and what hears whether it holds anything.
+pub struct Bounds<E> {
+    pub ended: E,
+    /// From then on nothing new begins; what runs may finish, until `ended`.
+    pub last_call: CancellationToken,
+    pub rest: Rest,
 }
 
 /// How far a portal has come when it is carried.
@@ -97,7 +106,11 @@ impl PostgresService {
         &self,
         mut portal: P,
         Beginning(heard): Beginning,
-        (ended, last_call): (impl Future<Output = Problem>, CancellationToken),
+        Bounds {
+            ended,
+            last_call,
+            rest,
+        }: Bounds<impl Future<Output = Problem>>,
     ) -> PortalEnd
     where
         P: ProgramSide,
@@ -113,7 +126,10 @@ impl PostgresService {
         };
         match begun {
             Ok(Begun::Session(session)) => {
-                self.carry_session(portal, *session, (ended, last_call))
+                let mut session = *session;
+                session.inflow.tell(rest.clone());
+                session.outflow.tell(rest);
+                self.carry_session(portal, session, (ended, last_call))
                     .await
             }
             Ok(Begun::Cancel { known }) => {

@@ -87,7 +87,12 @@ impl Stage {
                     .begin(&[], permit, service.ready().await)
                     .await
                     .unwrap();
-                service.serve(portal, unheard, (ended, last_call)).await
+                let bounds = crate::postgres::Bounds {
+                    ended,
+                    last_call,
+                    rest: tidegate_postgres::Rest::default(),
+                };
+                service.serve(portal, unheard, bounds).await
             }),
         )
     }

@@ -22,8 +22,9 @@ use tempfile::TempDir;
 use tidegate_link::{Portal, Secure, initiate, respond};
 use tidegate_outlet::config::PostgresTarget;
 use tidegate_outlet::login::LoginSource;
-use tidegate_outlet::postgres::PostgresService;
+use tidegate_outlet::postgres::{Bounds, PostgresService};
 use tidegate_outlet::target_tls::{TargetTls, Trust};
+use tidegate_postgres::Rest;
 use tidegate_proto::channel::{CircuitToken, Prologue, Suite};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::frame::Purpose;
@@ -33,6 +34,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::ServiceName;
@@ -102,10 +104,12 @@ impl Opener for RealOutlet {
             };
             tokio::spawn(async move {
                 let portal = Portal::new(theirs);
-                {
-                    let never = tokio_util::sync::CancellationToken::new();
-                    service.serve(portal, beginning, (ended, never)).await
-                }
+                let bounds = Bounds {
+                    ended,
+                    last_call: CancellationToken::new(),
+                    rest: Rest::default(),
+                };
+                service.serve(portal, beginning, bounds).await
             });
             Ok(Portal::new(ours))
         })
