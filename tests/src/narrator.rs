@@ -93,7 +93,8 @@ impl Narrator {
     /// What a person has to do now; a driver does it without being told.
     pub fn ask(&self, what: &str) {
         if self.hands == Hands::Person {
-            println!("  ☞ {what}");
+            let minutes = self.patience().as_secs() / 60;
+            println!("  ☞ {what} (within {minutes} minutes, or the play ends)");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Step 5: the door closes, by her own click and by the administrator's word, under a running query each time.
 //! Within a second the port refuses, the query has ended with the reason, and the record is closed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::watch::{RunningQuery, closed_portal, closed_portals, door_closed};
 use super::{Desk, World, s3_connect};
@@ -11,6 +11,8 @@ use crate::trouble::{Outcome, Trouble};
 
 const BY_YOU: &str = "TG-7001";
 const BY_ADMIN: &str = "TG-7002";
+/// For a person, before something happens that nobody clicked.
+const TO_LOOK: Duration = Duration::from_secs(10);
 
 pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
     let query = RunningQuery::start(world, desk).await?;
@@ -35,6 +37,13 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
     let query = RunningQuery::start(world, desk).await?;
     let already = closed_portals(world)?;
     let (admin, hub) = (&world.company.admin, &world.company.hub.address);
+    if narrator.hands == Hands::Person {
+        narrator.say(format!(
+            "look at the tray and the window: in {} s the administrator revokes her",
+            TO_LOOK.as_secs()
+        ));
+        tokio::time::sleep(TO_LOOK).await;
+    }
 
     let said = admin
         .revoke(&world.provider.ana, hub, "laptop lost")

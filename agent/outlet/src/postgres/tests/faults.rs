@@ -10,23 +10,23 @@ use crate::target_tls::{TargetTls, Trust};
 
 /// The promise.
 const SOON: Duration = Duration::from_millis(250);
+/// Of which the middle one is held to it.
+const TRIES: usize = 5;
 
 async fn refused_with(stage: &Stage, code: Code, state: &str) {
-    let mut best = Duration::MAX;
+    let mut took = Vec::new();
     // The machine may be busy once, the outlet is slow every time; what is said has to be right every time.
-    for _ in 0..5 {
-        let (heard, end, took) = stage.refusal().await;
+    for _ in 0..TRIES {
+        let (heard, end, lasted) = stage.refusal().await;
         let problem = Problem::new(code).service(stage.service.name());
         assert_eq!(end, PortalEnd::Refused(problem), "{heard:?}");
         assert_eq!((heard.severity(), heard.code().code()), ("FATAL", state));
         assert!(heard.message().ends_with(&format!("({code})")), "{heard:?}");
         assert!(heard.hint().is_some_and(|hint| hint.ends_with('.')));
-        best = best.min(took);
-        if best < SOON {
-            break;
-        }
+        took.push(lasted);
     }
-    assert!(best < SOON, "took {best:?}");
+    took.sort();
+    assert!(took[TRIES / 2] < SOON, "took {took:?}");
     let ready = stage.service.ready().await;
     let looked = stage
         .service
