@@ -15,7 +15,7 @@ use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::grant::{Approval, Grant};
 use tidegate_proto::problem::Code;
 use tidegate_proto::statement::{
-    AccessRequest, Extent, GrantStatement, Seal, Statement, StatementHash,
+    AccessRequest, Extent, GrantId, GrantStatement, Seal, Statement, StatementHash,
 };
 use tidegate_proto::time::UnixTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +29,15 @@ const MINUTE: Extent = Extent {
     seconds: 60,
     read_only: false,
 };
+const LONGER: Extent = Extent {
+    seconds: 120,
+    ..MINUTE
+};
+
+/// That this one's clock runs, and that it was written down.
+fn clock_runs(id: GrantId) -> impl Fn(&EventKind) -> Option<()> {
+    move |event| matches!(event, EventKind::GrantUsed { grant } if *grant == id).then_some(())
+}
 
 async fn asking() -> World {
     let mut world = World::without_outlet(support::org::Org::new()).await;
@@ -383,11 +392,7 @@ async fn a_longer_grant_that_a_renewal_brings_has_a_clock_of_its_own() {
     let mut world = asking().await;
     let (ana, ben) = (ana(), ben());
     let first = grant(&world, &ana, &ben, MINUTE);
-    let longer = Extent {
-        seconds: 120,
-        ..MINUTE
-    };
-    let second = grant(&world, &ana, &ben, longer);
+    let second = grant(&world, &ana, &ben, LONGER);
     let secure = {
         let mut secure = presented(&world, &ana, &first).await;
         assert_eq!(open_under(&mut secure, 1, &first).await, Said::Opened(1));
@@ -405,10 +410,7 @@ async fn a_longer_grant_that_a_renewal_brings_has_a_clock_of_its_own() {
     control.reauth(newer.encode().unwrap()).await.unwrap();
 
     let (id, before) = (second.id(), now());
-    let used = |event: &EventKind| {
-        matches!(event, EventKind::GrantUsed { grant } if *grant == id).then_some(())
-    };
-    world.event(used).await;
+    world.event(clock_runs(id)).await;
     reading.abort();
     let _ = reading.await;
     world.drop_outlet();
@@ -500,11 +502,7 @@ async fn whoever_comes_while_a_renewal_is_judged_does_not_stop_its_clock() {
     let world = asking().await;
     let (ana, ben) = (ana(), ben());
     let first = grant(&world, &ana, &ben, MINUTE);
-    let longer = Extent {
-        seconds: 120,
-        ..MINUTE
-    };
-    let second = grant(&world, &ana, &ben, longer);
+    let second = grant(&world, &ana, &ben, LONGER);
     let mut secure = presented(&world, &ana, &first).await;
     let instance = kept_portal(&mut secure, &first).await;
     let (offset, bytes) = (0, b"flood".as_slice());
@@ -533,11 +531,7 @@ async fn whoever_comes_while_a_renewal_is_judged_does_not_stop_its_clock() {
         assert!(matches!(hear(comer).await, Said::Refused(1005, _)));
     }
 
-    let runs = |event: &EventKind| match event {
-        EventKind::GrantUsed { grant } if *grant == second.id() => Some(()),
-        _ => None,
-    };
-    world.event(runs).await;
+    world.event(clock_runs(second.id())).await;
     assert!(kept(&world).contains(&second.id().to_string()));
     drop((secure, comers));
     world.end().await;
@@ -548,11 +542,7 @@ async fn a_portal_goes_on_under_a_newer_grant_whose_clock_runs_before() {
     let world = asking().await;
     let (ana, ben) = (ana(), ben());
     let first = grant(&world, &ana, &ben, MINUTE);
-    let longer = Extent {
-        seconds: 120,
-        ..MINUTE
-    };
-    let second = grant(&world, &ana, &ben, longer);
+    let second = grant(&world, &ana, &ben, LONGER);
     let mut secure = presented(&world, &ana, &first).await;
     let instance = kept_portal(&mut secure, &first).await;
     drop(secure);
@@ -592,11 +582,7 @@ fn a_clock_that_waits_for_the_disk_keeps_no_revocation_waiting_and_starts_all_th
         let world = asking().await;
         let (ana, ben) = (ana(), ben());
         let first = grant(&world, &ana, &ben, MINUTE);
-        let longer = Extent {
-            seconds: 120,
-            ..MINUTE
-        };
-        let second = grant(&world, &ana, &ben, longer);
+        let second = grant(&world, &ana, &ben, LONGER);
         let mut secure = presented(&world, &ana, &first).await;
         assert_eq!(open_under(&mut secure, 1, &first).await, Said::Opened(1));
         let mut auth = ana.auth(&world.org, &secure.hash);
@@ -614,11 +600,7 @@ fn a_clock_that_waits_for_the_disk_keeps_no_revocation_waiting_and_starts_all_th
         assert_eq!(hear(&mut secure).await, Said::Reset(code));
         drop(disk);
 
-        let runs = |event: &EventKind| match event {
-            EventKind::GrantUsed { grant } if *grant == second.id() => Some(()),
-            _ => None,
-        };
-        world.event(runs).await;
+        world.event(clock_runs(second.id())).await;
         drop(secure);
         world.end().await;
     });

@@ -269,19 +269,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::clock;
-    use crate::kill::Killed;
     use crate::testing::{clocks_in, private_dir};
     use std::future::pending;
     use tidegate_proto::channel::HandshakeHash;
 
     #[tokio::test]
     async fn a_record_that_never_gets_to_the_disk_keeps_nobody_from_ending_the_portal() {
-        let killed = Killed {
-            all: true,
-            ..Killed::default()
-        };
         let data = private_dir();
-        let mut watch = Watch::of(killed, clocks_in(data.path()));
+        let mut watch = Watch::of_a_closed_service(clocks_in(data.path()));
         let name: ServiceName = "echo".parse().unwrap();
         let mut session = Session::new(name, HandshakeHash([0; 32]), clock::now());
 

@@ -258,7 +258,6 @@ fn end_portal(premises: &Premises, session: &mut Session) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::kill::Killed;
     use crate::testing::{clocks_in, private_dir};
     use tidegate_proto::channel::HandshakeHash;
 
@@ -266,12 +265,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_ended_while_the_record_was_written_is_not_even_dialled() {
-        let killed = Killed {
-            all: true,
-            ..Killed::default()
-        };
         let data = private_dir();
-        let mut watch = Watch::of(killed, clocks_in(data.path()));
+        let mut watch = Watch::of_a_closed_service(clocks_in(data.path()));
         let name: ServiceName = "echo".parse().unwrap();
         let mut session = Session::new(name.clone(), HandshakeHash([0; 32]), clock::now());
         let mut dialled = false;

@@ -103,9 +103,13 @@ impl Watch {
         }
     }
 
-    /// Over a service where this is killed, and nothing else ever happens.
+    /// Over a service that its owner has closed; nothing else ever happens there.
     #[cfg(test)]
-    pub(super) fn of(killed: Killed, clocks: Arc<Clocks>) -> Self {
+    pub(super) fn of_a_closed_service(clocks: Arc<Clocks>) -> Self {
+        let killed = Killed {
+            all: true,
+            ..Killed::default()
+        };
         Self {
             service: Service::nowhere(),
             footing: watch::Sender::new(None).subscribe(),

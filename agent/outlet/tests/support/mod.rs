@@ -282,13 +282,15 @@ pub(crate) fn with_one_disk(test: impl Future<Output = ()>) {
 }
 
 /// The disk of `with_one_disk`: nothing gets there until this is dropped.
-pub(crate) struct HangingDisk(#[allow(dead_code)] std::sync::mpsc::Sender<()>);
+pub(crate) struct HangingDisk {
+    _works_again: std::sync::mpsc::Sender<()>,
+}
 
 impl HangingDisk {
     pub(crate) fn new() -> Self {
-        let (works, hangs) = std::sync::mpsc::channel();
+        let (_works_again, hangs) = std::sync::mpsc::channel();
         tokio::task::spawn_blocking(move || hangs.recv());
-        Self(works)
+        Self { _works_again }
     }
 }
 
