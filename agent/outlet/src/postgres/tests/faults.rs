@@ -171,7 +171,7 @@ async fn without_tls_only_on_this_computer_and_never_with_the_password_in_clear(
 #[tokio::test]
 async fn a_login_that_cannot_be_read() {
     let stage = Stage::new("loader");
-    fs::remove_file(stage._login.path().join("password")).unwrap();
+    fs::remove_file(stage.login.path().join("password")).unwrap();
 
     refused_with(&stage, Code::TargetLoginMissing, "08001").await;
 }

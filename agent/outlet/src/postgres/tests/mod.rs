@@ -37,7 +37,7 @@ struct Stage {
     cluster: Arc<Cluster>,
     service: Arc<PostgresService>,
     last_call: CancellationToken,
-    _login: TempDir,
+    login: TempDir,
 }
 
 impl Stage {
@@ -54,7 +54,7 @@ impl Stage {
             cluster,
             service,
             last_call: CancellationToken::new(),
-            _login: login,
+            login,
         }
     }
 

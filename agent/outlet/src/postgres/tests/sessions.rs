@@ -42,6 +42,30 @@ async fn the_outlets_login_is_used_inside_of_tls_and_the_person_is_named() {
 }
 
 #[tokio::test]
+async fn what_was_kept_of_a_password_opens_nothing_once_it_was_rotated_and_the_new_one_does() {
+    let stage = Stage::alone("rotated");
+    for _ in 0..2 {
+        assert_eq!(stage.program().await.leave().await, PortalEnd::Closed);
+    }
+
+    stage
+        .cluster
+        .psql("postgres", "ALTER ROLE rotated PASSWORD 'brush'");
+    let (_, end, _) = stage.refusal().await;
+    let refused = Problem::new(Code::TargetLoginRefused).service(stage.service.name());
+    assert_eq!(end, PortalEnd::Refused(refused), "the old one");
+
+    fs::write(stage.login.path().join("password"), "brush").unwrap();
+    for _ in 0..2 {
+        assert_eq!(stage.program().await.leave().await, PortalEnd::Closed);
+    }
+    fs::write(stage.login.path().join("password"), "pencil").unwrap();
+    let (_, end, _) = stage.refusal().await;
+    assert!(matches!(end, PortalEnd::Refused(_)), "the old one again");
+    stage.sees_nothing_left();
+}
+
+#[tokio::test]
 async fn simple_and_extended_queries_and_errors_and_transactions_work() {
     let stage = Stage::new("loader");
     let mut program = stage.program().await;
