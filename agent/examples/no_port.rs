@@ -6,7 +6,7 @@ use tidegate_agent::{Agent, AgentConfig};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = std::env::args().nth(1).ok_or("name a service")?;
     let words = |problem| tidegate_agent::words(&problem).line();
-    let agent = Agent::start(AgentConfig::for_user().map_err(words)?)
+    let agent = Agent::start(AgentConfig::for_user().map_err(|error| words(error.into()))?)
         .await
         .map_err(words)?;
     let service = agent.snapshot().borrow().find(&name).map_err(words)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tidegate_link::settings_file::Mistakes;
 use tidegate_proto::problem::{Code, Problem};
 
 use crate::clock::Clock;
@@ -24,6 +25,33 @@ pub enum KeyStoreKind {
     Memory,
     /// `keys.json` in the data directory, 0600, not encrypted. Only where somebody asked for it.
     File,
+}
+
+/// Why there is nothing to start with.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// `agent.toml` and every mistake in it.
+    File(PathBuf, Mistakes),
+    /// Something else about this computer.
+    Problem(Problem),
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// For where one sentence has room: it tells the first mistake, and how many more there are.
+impl From<ConfigError> for Problem {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Problem(problem) => problem,
+            ConfigError::File(file, mistakes) => Self::new(Code::ConfigWrong)
+                .path(&file.display().to_string())
+                .said(&mistakes.in_short()),
+        }
+    }
 }
 
 /// Everything an agent needs to know before it starts.
@@ -60,7 +88,7 @@ impl AgentConfig {
     ///
     /// # Errors
     /// When there is no home directory, or `agent.toml` has a mistake.
-    pub fn for_user() -> Result<Self, Problem> {
+    pub fn for_user() -> Result<Self, ConfigError> {
         let places = Places::for_user()?;
         let mut config = Self::in_dir(&places.data_dir);
         config.runtime_dir = places.runtime_dir;
@@ -68,7 +96,8 @@ impl AgentConfig {
         if config.key_file().exists() {
             config.keys = KeyStoreKind::File;
         }
-        let settings = settings::read(&places.config_file)?;
+        let settings = settings::read(&places.config_file)
+            .map_err(|mistakes| ConfigError::File(places.config_file.clone(), mistakes))?;
         config.settings_file = places.config_file;
         config.ports = settings.ports;
         config.sockets = settings.sockets;
@@ -79,11 +108,9 @@ impl AgentConfig {
     /// Whether an agent would start with this text as its `agent.toml`.
     ///
     /// # Errors
-    /// The first mistake in it.
-    pub fn check_settings(text: &str) -> Result<(), Problem> {
-        settings::parse(text)
-            .map(drop)
-            .map_err(|said| Problem::new(Code::ConfigWrong).said(&said))
+    /// Every mistake in it, at once.
+    pub fn check_settings(text: &str) -> Result<(), Mistakes> {
+        settings::parse(text).map(drop)
     }
 
     /// An agent that keeps everything under `dir`.

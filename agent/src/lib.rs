@@ -38,7 +38,7 @@ mod wake;
 pub use action::{Action, Decision, Secret};
 pub use agent::Agent;
 pub use clock::Clock;
-pub use config::{AgentConfig, KeyStoreKind};
+pub use config::{AgentConfig, ConfigError, KeyStoreKind};
 pub use disk::{NameOf, names_on_disk, of_service};
 pub use log_file::LogFile;
 pub use places::Places;

@@ -3,30 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde::Deserialize;
-use tidegate_link::settings_file::{self, SettingsFileError};
+use tidegate_link::settings_file::{self, Mistakes, Reader, SettingsFileError};
 use tidegate_proto::names::{NameError, ServiceName};
-use tidegate_proto::problem::{Code, Problem};
 
 use crate::ServiceRef;
-use crate::platform::own_file;
+
+mod write;
+pub(crate) use write::write_port;
 
 /// Below this a port is the system's.
 pub(crate) const LOWEST_PORT: u16 = 1024;
 /// Programs served at once by one inlet, unless said otherwise.
 pub(crate) const MAX_CONNECTIONS: usize = 64;
 /// More programs than this are no laptop's: each takes a descriptor here and a circuit at the outlet.
-const MOST_CONNECTIONS: usize = 4096;
-/// Largest file that is read, in bytes.
-const LIMIT: usize = 64 * 1024;
+const MOST_CONNECTIONS: u64 = 4096;
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     /// Local ports other than those of the catalogue.
     pub(crate) ports: BTreeMap<ServiceKey, u16>,
@@ -36,8 +32,7 @@ pub(crate) struct Settings {
 }
 
 /// Whether a service has a Unix socket too, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketWish {
     /// In the agent's own runtime directory.
     Own(bool),
@@ -46,8 +41,7 @@ pub enum SocketWish {
 }
 
 /// Which service a line is about: `warehouse` in every org, or `"acme/warehouse"`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServiceKey(String);
 
 impl FromStr for ServiceKey {
@@ -59,14 +53,6 @@ impl FromStr for ServiceKey {
         } else {
             text.parse::<ServiceName>().map(Self::from)
         }
-    }
-}
-
-impl TryFrom<String> for ServiceKey {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        text.parse()
     }
 }
 
@@ -99,128 +85,75 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Why these values cannot be.
-    fn mistake(&self) -> Option<&'static str> {
-        if self.ports.values().any(|port| *port < LOWEST_PORT) {
-            return Some("ports must be 1024 or higher");
+    /// `None` only after a note was made.
+    fn read(mut top: Reader<'_>) -> Option<Self> {
+        let mut settings = Self::default();
+        if let Some(table) = top.optional_table("ports") {
+            table.each(|table, key| {
+                let service = service(table, key);
+                let port = table.number(key, u64::from(LOWEST_PORT)..=u64::from(u16::MAX));
+                let port = port.and_then(|port| u16::try_from(port).ok());
+                settings.ports.extend(service.zip(port));
+            });
         }
-        if !(1..=MOST_CONNECTIONS).contains(&self.max_connections) {
-            return Some("max_connections must be from 1 to 4096");
+        if let Some(count) = top.number("max_connections", 1..=MOST_CONNECTIONS) {
+            settings.max_connections = usize::try_from(count).unwrap_or(MAX_CONNECTIONS);
         }
-        let is_relative =
-            |wish: &SocketWish| matches!(wish, SocketWish::At(path) if !path.is_absolute());
-        if self.sockets.values().any(is_relative) {
-            return Some("a socket is true, false, or a path from the root");
+        if let Some(table) = top.optional_table("sockets") {
+            table.each(|table, key| {
+                let service = service(table, key);
+                settings.sockets.extend(service.zip(socket(table, key)));
+            });
         }
-        None
+        top.finish();
+        Some(settings)
+    }
+}
+
+fn service(table: &Reader<'_>, key: &str) -> Option<ServiceKey> {
+    let service = key.parse();
+    if service.is_err() {
+        table.note(
+            key,
+            "there can be no such service",
+            "the service's name as `tidegate ls` prints it, or \"org/service\" in quotes",
+        );
+    }
+    service.ok()
+}
+
+fn socket(table: &mut Reader<'_>, key: &str) -> Option<SocketWish> {
+    match table.take(key)? {
+        toml::Value::Boolean(own) => Some(SocketWish::Own(own)),
+        toml::Value::String(path) if Path::new(&path).is_absolute() => {
+            Some(SocketWish::At(path.into()))
+        }
+        _ => {
+            let fix = "true, false, or a path from the root in double quotes";
+            table.note(key, "it is no place for a socket", fix);
+            None
+        }
     }
 }
 
 /// What the file says; no file says nothing.
 ///
 /// # Errors
-/// `ConfigWrong` with the mistake in words.
-pub(crate) fn read(path: &Path) -> Result<Settings, Problem> {
-    parse(&text_of(path)?).map_err(|said| mistake(path, &said))
-}
-
-/// The first mistake, in words, when there is one.
-pub(crate) fn parse(text: &str) -> Result<Settings, String> {
-    let settings: Settings = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-    match settings.mistake() {
-        Some(said) => Err(said.to_owned()),
-        None => Ok(settings),
+/// Every mistake in it, at once.
+pub(crate) fn read(path: &Path) -> Result<Settings, Mistakes> {
+    match settings_file::read(path) {
+        Ok(text) => parse(&text),
+        Err(SettingsFileError::Missing) => Ok(Settings::default()),
+        Err(error) => Err(Mistakes::of_file(path, error)),
     }
 }
 
-/// Writes the port of a service, or takes it out; `also_without` goes too.
+/// What a file with this text would say.
 ///
 /// # Errors
-/// `ConfigWrong` when the file cannot be read or written.
-pub(crate) fn write_port(
-    path: &Path,
-    service: &ServiceRef,
-    port: Option<u16>,
-    also_without: Option<&ServiceKey>,
-) -> Result<(), Problem> {
-    // Looked up once: what is put under this name meanwhile is not followed.
-    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let text = text_of(path)?;
-    let mut file: toml_edit::DocumentMut = text
-        .parse()
-        .map_err(|error: toml_edit::TomlError| mistake(path, error.message()))?;
-    if port.is_none() && !file.contains_key("ports") {
-        return Ok(());
-    }
-    let table = file["ports"].or_insert(toml_edit::table());
-    let ports = table
-        .as_table_like_mut()
-        .ok_or_else(|| mistake(path, "ports is not a table"))?;
-    match port {
-        Some(port) => {
-            ports.insert(&service.to_string(), toml_edit::value(i64::from(port)));
-        }
-        None => {
-            ports.remove(&service.to_string());
-            also_without.map(|key| ports.remove(&key.to_string()));
-        }
-    }
-    replace(path, (&text, &file.to_string())).map_err(|error| match error.kind() {
-        std::io::ErrorKind::Other => mistake(path, "somebody changed it just now; try again"),
-        kind => mistake(path, &format!("it cannot be written ({kind})")),
-    })
-}
-
-/// Nothing, where there is no file.
-fn text_of(path: &Path) -> Result<String, Problem> {
-    match settings_file::read(path, LIMIT) {
-        Ok(text) => Ok(text),
-        Err(SettingsFileError::Missing) => Ok(String::new()),
-        Err(error) => {
-            let (first, rest) = error.fix().split_at(1);
-            let fix = first.to_lowercase() + rest;
-            Err(mistake(path, &format!("{error}; {fix}")))
-        }
-    }
-}
-
-/// Whole or not at all, with the rights it had, and only over what was read: neither what somebody wrote meanwhile
-/// nor what a link planted under the name points to is written over.
-fn replace(path: &Path, (before, after): (&str, &str)) -> std::io::Result<()> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let beside = path.with_extension("toml.new");
-    // Whatever is there is not ours to write through.
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut options = std::fs::OpenOptions::new();
-    own_file::with_mode(options.write(true).create_new(true), own_file::FRESH);
-    let written = options.open(&beside).and_then(|mut file| {
-        file.write_all(after.as_bytes())?;
-        if let Ok(facts) = std::fs::metadata(path) {
-            file.set_permissions(facts.permissions())?;
-        }
-        file.sync_all()?;
-        let is_link = std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-        let now = text_of(path).unwrap_or_default();
-        if is_link || now != before {
-            return Err(std::io::Error::other("it is another file now"));
-        }
-        std::fs::rename(&beside, path)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
-}
-
-fn mistake(path: &Path, said: &str) -> Problem {
-    Problem::new(Code::ConfigWrong)
-        .path(&path.display().to_string())
-        .said(said)
+/// Every mistake in it, at once.
+pub(crate) fn parse(text: &str) -> Result<Settings, Mistakes> {
+    settings_file::parse(text, Path::new(""), Settings::read)
 }
 
 #[cfg(test)]
@@ -228,96 +161,72 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn read_text(text: &str) -> Result<Settings, Problem> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("agent.toml");
-        std::fs::write(&path, text).unwrap();
-        read(&path)
-    }
-
     #[test]
-    fn ports_and_connections_can_be_chosen_and_mistakes_are_named() {
-        let text = "max_connections = 1000\n[ports]\nwarehouse = 15999\n\"acme/reports\" = 16000\n";
-        let chosen = read_text(text).unwrap();
+    fn ports_connections_and_sockets_can_be_chosen() {
+        let chosen = parse(
+            "max_connections = 1000\n[ports]\nwarehouse = 15999\n\"acme/reports\" = 16000\n\
+             [sockets]\nwarehouse = true\nreports = \"/run/reports\"\n",
+        )
+        .unwrap();
+
         assert_eq!(chosen.ports[&"warehouse".parse().unwrap()], 15999);
         assert_eq!(chosen.ports[&"acme/reports".parse().unwrap()], 16000);
         assert_eq!(chosen.max_connections, 1000);
+        let own = &chosen.sockets[&"warehouse".parse().unwrap()];
+        assert_eq!(own, &SocketWish::Own(true));
+        let at = &chosen.sockets[&"reports".parse().unwrap()];
+        assert_eq!(at, &SocketWish::At("/run/reports".into()));
         let nothing = read(Path::new("/nowhere/agent.toml")).unwrap();
-        assert!(nothing.ports.is_empty());
+        assert!(nothing.ports.is_empty() && nothing.sockets.is_empty());
         assert_eq!(nothing.max_connections, MAX_CONNECTIONS);
-        for bad in [
-            "[ports]\nWarehouse = 1\n",
-            "[ports]\nwarehouse = 80\n",
-            "[ports]\n\"a/b/c\" = 15999\n",
-            "[port]\n",
-            "[ports]\nwarehouse = 99999\n",
-            "[sockets]\nwarehouse = \"here\"\n",
-            "[sockets]\nwarehouse = 7\n",
-            "max_connections = 0\n",
-            "max_connections = 4097\n",
-            "max_connections = -1\n",
-            "=",
-        ] {
-            let problem = read_text(bad).unwrap_err();
-            assert_eq!(problem.code, Code::ConfigWrong, "{bad}");
-            assert!(problem.facts.said.is_some() && problem.facts.path.is_some());
-        }
     }
 
+    /// What somebody reads who made every mistake at once.
     #[test]
-    fn a_file_with_a_mistake_is_not_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("agent.toml");
-        for text in ["ports = 7\n", "= what\n"] {
-            std::fs::write(&path, text).unwrap();
+    fn every_mistake_is_told_at_once_with_key_reason_and_fix() {
+        let found = parse(
+            "max_connections = 0\nmax_conections = 7\n\
+             [ports]\nwarehouse = 80\nreports = \"16000\"\nWarehouse = 15999\n\"a/b/c\" = 15999\n\
+             [sockets]\nwarehouse = \"here\"\nreports = 7\n",
+        )
+        .unwrap_err();
 
-            let problem = write_port(&path, &"acme/x".parse().unwrap(), Some(15999), None);
-
-            assert_eq!(problem.unwrap_err().code, Code::ConfigWrong);
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn what_somebody_put_in_its_place_meanwhile_is_not_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("agent.toml");
-        std::fs::write(&path, "changed = \"by hand\"\n").unwrap();
-
-        let lost = replace(&path, ("what was read\n", "what was to be written\n"));
-
-        assert!(lost.is_err());
+        let port = "it is not a number in its range. Write a whole number from 1024 to 65535.";
+        let name = "there can be no such service. Write the service's name as `tidegate ls` prints it, or \"org/service\" in quotes.";
+        let socket = "it is no place for a socket. Write true, false, or a path from the root in double quotes.";
+        let mut told: Vec<_> = found.to_string().lines().map(str::to_owned).collect();
+        told.sort();
         assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            "changed = \"by hand\"\n"
+            told,
+            [
+                "max_conections: there is no such key. Write max_connections if you meant that, or take the line out.".to_owned(),
+                "max_connections: it is not a number in its range. Write a whole number from 1 to 4096.".to_owned(),
+                format!("ports.Warehouse: {name}"),
+                format!("ports.a/b/c: {name}"),
+                format!("ports.reports: {port}"),
+                format!("ports.warehouse: {port}"),
+                format!("sockets.reports: {socket}"),
+                format!("sockets.warehouse: {socket}"),
+            ]
         );
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
-    #[cfg(unix)]
     #[test]
-    fn a_link_is_followed_when_it_was_there_and_never_when_it_came_between() {
-        use std::os::unix::fs::symlink;
-        let dir = tempfile::tempdir().unwrap();
-        let (path, kept) = (
-            dir.path().join("agent.toml"),
-            dir.path().join("dotfiles.toml"),
-        );
-        std::fs::write(&kept, "# kept elsewhere\n").unwrap();
-        symlink(&kept, &path).unwrap();
-        let service = "acme/x".parse().unwrap();
-
-        write_port(&path, &service, Some(15999), None).unwrap();
-        assert!(path.is_symlink());
-        assert!(std::fs::read_to_string(&kept).unwrap().contains("15999"));
-
-        // As if the link had taken the file's place after it was read.
-        let victim = dir.path().join("victim");
-        std::fs::write(&victim, "read\n").unwrap();
-        std::fs::remove_file(&path).unwrap();
-        symlink(&victim, &path).unwrap();
-        symlink(&victim, dir.path().join("agent.toml.new")).unwrap();
-        assert!(replace(&path, ("read\n", "ours\n")).is_err());
-        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "read\n");
+    fn what_is_no_toml_or_no_table_is_told_with_its_line_or_key() {
+        for (bad, key) in [
+            ("max_connections = 7\n=", "line 2"),
+            ("ports = 7", "ports"),
+            ("[port]", "port"),
+            ("max_connections = -1", "max_connections"),
+            ("max_connections = 4097", "max_connections"),
+            ("[ports]\nwarehouse = 65536", "ports.warehouse"),
+        ] {
+            let found = parse(bad).unwrap_err().0;
+            assert_eq!(found.len(), 1, "{bad}: {found:?}");
+            assert_eq!(found[0].key, key, "{bad}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let found = read(folder.path()).unwrap_err().0;
+        assert_eq!(found[0].key, folder.path().display().to_string());
     }
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-#[cfg(unix)]
-use tidegate_outlet::config::{ConfigMistake, Fix, Mistakes};
+use tidegate_agent::ConfigError;
+use tidegate_link::settings_file::{ConfigMistake, Fix, Mistakes};
 use tidegate_proto::{
     problem::{Code, Problem},
     text::{Shown, readable},
@@ -39,8 +39,6 @@ pub(crate) struct Failure {
     title: String,
     cause: String,
     next: String,
-    /// Where no server's file is read, there is none with mistakes.
-    #[cfg(unix)]
     mistakes: Vec<ConfigMistake>,
 }
 
@@ -62,6 +60,29 @@ pub(crate) struct Cause {
     pub(crate) title: String,
     pub(crate) cause: String,
     pub(crate) next: String,
+    /// What is wrong in a settings file, each thing once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+/// One thing to correct in a settings file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mistake {
+    /// Where: `ports.warehouse`, `service[1].target`, `line 7`, or the path of a file that cannot be read.
+    pub(crate) key: String,
+    pub(crate) reason: String,
+    pub(crate) fix: String,
+}
+
+impl From<&ConfigMistake> for Mistake {
+    fn from(mistake: &ConfigMistake) -> Self {
+        Self {
+            key: readable(&mistake.key),
+            reason: readable(&mistake.reason),
+            fix: readable(&mistake.fix.to_string()),
+        }
+    }
 }
 
 impl Failure {
@@ -78,13 +99,11 @@ impl Failure {
             title,
             cause,
             next,
-            #[cfg(unix)]
             mistakes: Vec::new(),
         }
     }
 
     /// A file with mistakes in it; `file` is the path as the person gave it.
-    #[cfg(unix)]
     pub(crate) fn mistakes(file: &std::path::Path, Mistakes(mistakes): Mistakes) -> Self {
         let cause = match mistakes.len() {
             1 => "It has one mistake.".to_owned(),
@@ -95,6 +114,20 @@ impl Failure {
         Self {
             mistakes,
             ..Self::new(Exit::Usage, title, cause, next)
+        }
+    }
+
+    /// A value that would make a mistake of a settings file: nothing was written.
+    pub(crate) fn unwritten(key: &str, Mistakes(mistakes): Mistakes) -> Self {
+        Self {
+            mistakes,
+            code: Some(Code::ConfigWrong),
+            ..Self::new(
+                Exit::Usage,
+                format!("{key} was not changed"),
+                "With that, Tidegate could not start.",
+                "Correct what is listed and run this again.",
+            )
         }
     }
 
@@ -158,6 +191,7 @@ impl Failure {
                 title: readable(&self.title),
                 cause: readable(&sentence(&self.cause)),
                 next: readable(&sentence(&self.next)),
+                mistakes: self.mistakes.iter().map(Mistake::from).collect(),
             },
         }
     }
@@ -186,6 +220,18 @@ pub(crate) fn at_a_terminal(code: Code, service: Option<&str>, next: String) -> 
         _ => return next,
     };
     format!("{next} At a terminal: `{command}`.")
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Problem(problem) => problem.into(),
+            ConfigError::File(file, mistakes) => Self {
+                code: Some(Code::ConfigWrong),
+                ..Self::mistakes(&file, mistakes)
+            },
+        }
+    }
 }
 
 impl From<Code> for Failure {
@@ -233,7 +279,6 @@ impl fmt::Display for Failure {
             write!(f, " ({code})")?;
         }
         write!(f, "\n  {}", sentence(&self.cause))?;
-        #[cfg(unix)]
         for mistake in &self.mistakes {
             // The key may be anything that somebody wrote in the file.
             let key = Shown::new(&mistake.key);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tidegate_authority::Anchor;
-use tidegate_outlet::config::Reader;
+use tidegate_link::settings_file::Reader;
 
 pub(crate) struct ServerFile {
     pub(crate) listen: SocketAddr,

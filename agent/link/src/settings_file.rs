@@ -1,9 +1,14 @@
 //! Files that people write and programs obey: settings and rules. Read only where no stranger can have written them.
+//! Every mistake in one is told at once, each with its key, the reason and what to write instead; unknown keys are mistakes.
 //! Unlike a key, they may be readable by everybody, belong to root, and stand behind links: mounts are made of links.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+
+mod load;
+mod mistake;
+mod reader;
 
 #[cfg(not(unix))]
 #[path = "settings_file/windows.rs"]
@@ -12,6 +17,10 @@ mod system;
 #[path = "settings_file/unix.rs"]
 mod system;
 use system::{no_strangers, open};
+
+pub use load::{MAX_FILE, load, parse};
+pub use mistake::{ConfigMistake, Fix, Mistakes};
+pub use reader::Reader;
 
 /// Why such a file was not read.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -53,12 +62,12 @@ impl SettingsFileError {
     }
 }
 
-/// The text at `path`, of at most `limit` bytes. The checks are made on the opened file, never on its name.
+/// The text at `path`, of at most [`MAX_FILE`] bytes. The checks are made on the opened file, never on its name.
 ///
 /// # Errors
 /// When it is missing, no regular file, another user's (root may own it, and root may read everybody's), writable
-/// for everybody, larger than `limit`, or no text.
-pub fn read(path: &Path, limit: usize) -> Result<String, SettingsFileError> {
+/// for everybody, larger than that, or no text.
+pub fn read(path: &Path) -> Result<String, SettingsFileError> {
     let file = open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => SettingsFileError::Missing,
         kind => SettingsFileError::Io(kind),
@@ -70,16 +79,16 @@ pub fn read(path: &Path, limit: usize) -> Result<String, SettingsFileError> {
         return Err(SettingsFileError::NotAFile);
     }
     no_strangers(&facts)?;
-    text_of(file, limit)
+    text_of(file)
 }
 
-fn text_of(file: File, limit: usize) -> Result<String, SettingsFileError> {
+fn text_of(file: File) -> Result<String, SettingsFileError> {
     let mut text = Vec::new();
-    file.take(limit as u64 + 1)
+    file.take(MAX_FILE as u64 + 1)
         .read_to_end(&mut text)
         .map_err(|e| SettingsFileError::Io(e.kind()))?;
-    if text.len() > limit {
-        return Err(SettingsFileError::TooLarge(limit));
+    if text.len() > MAX_FILE {
+        return Err(SettingsFileError::TooLarge(MAX_FILE));
     }
     String::from_utf8(text).map_err(|_| SettingsFileError::NotText)
 }
@@ -91,8 +100,6 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-
-    const LIMIT: usize = 2048;
 
     fn chmod(path: &Path, mode: u32) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -107,7 +114,7 @@ mod tests {
 
         for mode in [0o600, 0o644, 0o664] {
             chmod(&path, mode);
-            assert_eq!(read(&link, LIMIT), Ok("a = 1".to_owned()), "{mode:o}");
+            assert_eq!(read(&link), Ok("a = 1".to_owned()), "{mode:o}");
         }
     }
 
@@ -120,8 +127,8 @@ mod tests {
 
         for mode in [0o666, 0o602, 0o777] {
             chmod(&path, mode);
-            assert_eq!(read(&path, LIMIT), Err(SettingsFileError::OpenToAll));
-            assert_eq!(read(&link, LIMIT), Err(SettingsFileError::OpenToAll));
+            assert_eq!(read(&path), Err(SettingsFileError::OpenToAll));
+            assert_eq!(read(&link), Err(SettingsFileError::OpenToAll));
         }
     }
 
@@ -132,15 +139,15 @@ mod tests {
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         let (huge, binary) = (dir.path().join("huge"), dir.path().join("binary"));
-        std::fs::write(&huge, vec![b'#'; LIMIT + 1]).unwrap();
+        std::fs::write(&huge, vec![b'#'; MAX_FILE + 1]).unwrap();
         std::fs::write(&binary, [0xff, 0xfe]).unwrap();
 
         for path in [&pipe, Path::new("/dev/zero"), dir.path()] {
-            assert_eq!(read(path, LIMIT), Err(SettingsFileError::NotAFile));
+            assert_eq!(read(path), Err(SettingsFileError::NotAFile));
         }
-        assert_eq!(read(&huge, LIMIT), Err(SettingsFileError::TooLarge(LIMIT)));
-        assert_eq!(read(&binary, LIMIT), Err(SettingsFileError::NotText));
+        assert_eq!(read(&huge), Err(SettingsFileError::TooLarge(MAX_FILE)));
+        assert_eq!(read(&binary), Err(SettingsFileError::NotText));
         let missing = dir.path().join("missing");
-        assert_eq!(read(&missing, LIMIT), Err(SettingsFileError::Missing));
+        assert_eq!(read(&missing), Err(SettingsFileError::Missing));
     }
 }

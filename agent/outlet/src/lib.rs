@@ -24,7 +24,7 @@ mod provider_keys;
 mod relays;
 pub mod target_tls;
 
-pub use config::{ConfigMistake, Mistakes, OutletConfig};
+pub use config::OutletConfig;
 pub use known::KeptError;
 pub use outlet::{Outlet, StartError};
 pub use owner::OwnerError;

@@ -1,10 +1,10 @@
 //! Where the login to a database comes from: environment, a mounted directory of one file a key, or a JSON file.
 //! It is read again for each new connection, so a rotated password is used at once; no error ever holds a value, only its source.
 
-use crate::config::Reader;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use tidegate_link::settings_file::Reader;
 use zeroize::Zeroizing;
 
 mod secret_file;

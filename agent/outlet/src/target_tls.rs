@@ -1,10 +1,10 @@
 //! How an outlet trusts a server it connects to: the system's roots or one CA file, always with the name checked.
 //! There is no "encrypt but do not verify": it would keep out nobody who can answer in the server's place.
 
-use crate::config::Reader;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
+use tidegate_link::settings_file::Reader;
 use tidegate_link::tls::{self, TlsError};
 use tidegate_proto::names::HubAddress;
 

@@ -55,12 +55,38 @@ pub(crate) fn is_test(file: &str) -> bool {
         || file.contains("/testing")
 }
 
-/// The part of a Rust file before its tests.
+/// A Rust file without its tests: neither the module at its end, nor the lines that name files of tests.
 pub(crate) fn without_tests(text: &str) -> String {
-    text.split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let mut kept = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line != "#[cfg(test)]" {
+            kept.push(line);
+            continue;
+        }
+        // What stands between the two says where the file is.
+        let attributes: Vec<_> =
+            std::iter::from_fn(|| lines.next_if(|l| l.starts_with("#["))).collect();
+        match lines.peek() {
+            Some(module) if module.starts_with("mod ") && module.ends_with('{') => break,
+            Some(module) if module.starts_with("mod ") => drop(lines.next()),
+            _ => {
+                kept.push(line);
+                kept.extend(attributes);
+            }
+        }
+    }
+    kept.join("\n") + "\n"
+}
+
+#[test]
+fn code_behind_the_name_of_a_file_of_tests_is_seen() {
+    let text = "use a;\n#[cfg(test)]\nmod tests;\nfn one() {}\n#[cfg(test)]\n#[path = \"x.rs\"]\nmod x;\n\
+                #[cfg(test)]\nfn two() {}\n#[cfg(test)]\nmod tests {\n    fn three() {}\n}\n";
+
+    let seen = without_tests(text);
+
+    assert_eq!(seen, "use a;\nfn one() {}\n#[cfg(test)]\nfn two() {}\n");
 }
 
 pub(crate) fn code_contains(text: &str, word: &str) -> bool {

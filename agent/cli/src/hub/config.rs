@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tidegate_authority::Anchor;
-use tidegate_outlet::config::{Reader, load};
+use tidegate_link::settings_file::{Reader, load};
 
 use crate::failure::Failure;
 use crate::server_file::ServerFile;
@@ -69,15 +69,31 @@ mod tests {
     }
 
     #[test]
-    fn reports_every_mistake_at_once() {
+    fn reports_every_mistake_at_once_with_key_reason_and_fix() {
         let failure = read("listen = 'here'\norg = 'ACME'\nroot = 'x'\nport = 1\n")
             .err()
             .unwrap()
             .to_string();
 
-        for key in ["listen", "data", "bundle", "org", "root", "port"] {
+        assert_eq!(failure.matches("\n  - ").count(), 6, "{failure}");
+        for (key, reason, fix) in [
+            ("listen", "it is not usable: ", "address and port"),
+            ("data", "it is missing", "a directory"),
+            ("org", "it is not usable: ", "the org's name"),
+            ("root", "it is not usable: ", "the fingerprint"),
+            ("bundle", "it is missing", "what `tidegate org sign` wrote"),
+            ("port", "there is no such key", "one of: "),
+        ] {
+            let told = failure
+                .split("\n  - ")
+                .find(|told| told.starts_with(&format!("{key}: ")));
+            let told = told.unwrap_or_default();
             assert!(
-                failure.contains(&format!("- {key}: ")),
+                told.starts_with(&format!("{key}: {reason}")),
+                "{key} in {failure}"
+            );
+            assert!(
+                told.contains(&format!("\n    write: {fix}")),
                 "{key} in {failure}"
             );
         }

@@ -1,7 +1,7 @@
 //! `[[relay]]` in org.toml: relays beside the one in the hub. Every catalogue entry names all of them.
 //! An outlet keeps a link to each, and an agent takes the first that is up, so the hub's own comes first.
 
-use tidegate_outlet::config::Reader;
+use tidegate_link::settings_file::Reader;
 use tidegate_proto::statement::Relay;
 
 /// Most relays that a catalogue entry may name.

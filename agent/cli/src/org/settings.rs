@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use tidegate_link::settings_file::{Mistakes, Reader, load};
 use tidegate_link::tls;
-use tidegate_outlet::config::{Mistakes, Reader, load};
 use tidegate_proto::{
     identity::{NoisePublic, VerifyKey},
     names::{HubAddress, OrgName, ServiceName},

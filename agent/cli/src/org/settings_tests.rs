@@ -2,7 +2,7 @@
 //! Keys of mistakes are asserted, not their words: words may change.
 #![allow(clippy::unwrap_used)]
 
-use tidegate_outlet::config::ConfigMistake;
+use tidegate_link::settings_file::ConfigMistake;
 
 use super::*;
 

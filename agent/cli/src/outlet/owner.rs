@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tidegate_link::settings_file::MAX_FILE;
 use tidegate_link::{keyfile, now};
-use tidegate_outlet::config::MAX_FILE;
 use tidegate_proto::{
     entropy::SystemEntropy,
     names::OrgName,

@@ -244,7 +244,7 @@ fn edit(file: &Path, key: &str, to: Option<&str>) -> Result<(), Failure> {
         None => drop(table.remove(name).ok_or_else(|| no_such(key))?),
     }
     let text = document.to_string();
-    AgentConfig::check_settings(&text)?;
+    AgentConfig::check_settings(&text).map_err(|mistakes| Failure::unwritten(key, mistakes))?;
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).map_err(|error| unusable(file, &error))?;
     }

@@ -86,8 +86,8 @@ pub(super) async fn examined(
     let places = Places::for_user()?;
     let config = match AgentConfig::for_user() {
         Ok(config) => config,
-        Err(problem) => {
-            return Ok(doctor::examine(&patient(places, args, Err(problem), false)).await);
+        Err(error) => {
+            return Ok(doctor::examine(&patient(places, args, Err(error.into()), false)).await);
         }
     };
     let keys = args.keys_or(config.keys);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tidegate_agent::control::{Client, ClientError, Snapshots};
 use tidegate_agent::{
-    AccountView, Action, Agent, AgentConfig, Enrolling, HubState, KeyStoreKind, NoBrowser, OrgName,
-    OrgSnapshot, Problem, SignInStep, Snapshot,
+    AccountView, Action, Agent, AgentConfig, ConfigError, Enrolling, HubState, KeyStoreKind,
+    NoBrowser, OrgName, OrgSnapshot, Problem, SignInStep, Snapshot,
 };
 use tidegate_proto::problem::Code;
 use tokio::sync::watch;
@@ -48,7 +48,7 @@ enum Keys {
 
 impl SeatArgs {
     /// How an agent of our own begins.
-    fn config(&self, alone: bool) -> Result<AgentConfig, Problem> {
+    fn config(&self, alone: bool) -> Result<AgentConfig, ConfigError> {
         let mut config = AgentConfig::for_user()?;
         config.keys = self.keys_or(config.keys);
         // Whoever asks for memory knows that it ends with the command.

@@ -1,26 +1,19 @@
 //! What an outlet is told at its start: one TOML file, parsed once; inside, every value is valid.
 //! All mistakes are reported at once, each with its key, the reason and what to write instead; unknown keys are mistakes.
 
-mod mistake;
-mod reader;
 mod service;
 mod statements;
 
-pub use mistake::{ConfigMistake, Fix, Mistakes};
 pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
 pub use statements::{ParametersKept, StatementSettings, TextKept, WhenFull};
 
 use crate::clock::Zone;
-use mistake::Notes;
-pub use reader::Reader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidegate_link::settings_file;
+use tidegate_link::settings_file::{self, Mistakes, Reader};
 use tidegate_proto::identity::{PeerId, VerifyKey};
 use tidegate_proto::names::{HubAddress, OrgName};
 
-/// The largest file that is read, in bytes.
-pub const MAX_FILE: usize = 256 * 1024;
 /// Most services one outlet serves.
 const MAX_SERVICES: usize = 256;
 
@@ -146,7 +139,7 @@ impl OutletConfig {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
-        load(path, Self::read)
+        settings_file::load(path, Self::read)
     }
 
     /// Parses the text of a file; relative paths count from the working directory.
@@ -154,7 +147,7 @@ impl OutletConfig {
     /// # Errors
     /// Every mistake in it, at once.
     pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
-        parse(text, Path::new(""), Self::read)
+        settings_file::parse(text, Path::new(""), Self::read)
     }
 
     /// `None` only after a note was made.
@@ -286,56 +279,6 @@ fn services(top: &mut Reader<'_>, zone: Zone) -> Vec<ServiceConfig> {
         services.push(service);
     }
     services
-}
-
-/// Reads a TOML file with `read`, which takes every key and notes what is wrong; `None` from it only after a note.
-/// Relative paths count from the file's directory.
-///
-/// # Errors
-/// Every mistake in it, at once.
-pub fn load<T>(path: &Path, read: impl FnOnce(Reader<'_>) -> Option<T>) -> Result<T, Mistakes> {
-    let text = text_of(path)?;
-    let base = path.parent().unwrap_or(Path::new("."));
-    parse(&text, base, read)
-}
-
-fn parse<T>(
-    text: &str,
-    base: &Path,
-    read: impl FnOnce(Reader<'_>) -> Option<T>,
-) -> Result<T, Mistakes> {
-    let table = match toml::from_str::<toml::Table>(text) {
-        Ok(table) => table,
-        Err(why) => return Err(Mistakes(vec![not_toml(text, &why)])),
-    };
-    let notes = Notes::default();
-    let read = read(Reader::new(table, String::new(), base, &notes));
-    let mistakes = notes.into_vec();
-    match read {
-        Some(config) if mistakes.is_empty() => Ok(config),
-        _ => Err(Mistakes(mistakes)),
-    }
-}
-
-fn text_of(path: &Path) -> Result<String, Mistakes> {
-    settings_file::read(path, MAX_FILE).map_err(|error| {
-        Mistakes(vec![ConfigMistake {
-            key: path.display().to_string(),
-            reason: error.to_string(),
-            fix: Fix::Mend(error.fix().to_owned()),
-        }])
-    })
-}
-
-fn not_toml(text: &str, why: &toml::de::Error) -> ConfigMistake {
-    let line = why.span().map_or(1, |span| {
-        text[..span.start.min(text.len())].matches('\n').count() + 1
-    });
-    ConfigMistake {
-        key: format!("line {line}"),
-        reason: format!("it is not valid TOML: {}", why.message()),
-        fix: Fix::Write("this line again; nothing after it was looked at".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! One service an outlet serves: its name, what is behind it, and how to log in there.
 //! The address is the owner's word; addresses that no database has (link-local, multicast) are refused here and again at each dial.
 
-use super::reader::Reader;
 use super::statements::StatementSettings;
 use crate::clock::Zone;
 use crate::login::LoginSource;
 use crate::target_tls::TargetTls;
 use std::net::IpAddr;
+use tidegate_link::settings_file::Reader;
 use tidegate_postgres::Accepts;
 use tidegate_proto::names::{HubAddress, ServiceName};
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::reader::Reader;
+use tidegate_link::settings_file::Reader;
 
 /// What is kept of each statement.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::login::LoginSource;
 use crate::target_tls::{TargetTls, Trust};
+use tidegate_link::settings_file::ConfigMistake;
 
 const ROOT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -43,7 +44,8 @@ fn keys(text: &str) -> Vec<String> {
 
 #[test]
 fn reads_a_whole_file() {
-    let config = parse(&good(), Path::new("/etc/tidegate"), OutletConfig::read).unwrap();
+    let config =
+        settings_file::parse(&good(), Path::new("/etc/tidegate"), OutletConfig::read).unwrap();
 
     assert_eq!(config.policy, Path::new("/etc/tidegate/owner.cedar"));
     assert_eq!(config.owner, Owner::ThisComputer);

@@ -2,11 +2,12 @@
 //! Modes and owners are judged as at the start of an outlet, by the same functions.
 
 use tidegate_link::keyfile::KeyFileError;
+use tidegate_link::settings_file::ConfigMistake;
 use tidegate_proto::check::Check;
 use tidegate_proto::problem::Code;
 
 use crate::clock;
-use crate::config::{ConfigMistake, OutletConfig};
+use crate::config::OutletConfig;
 use crate::keys::{KeysError, OutletKeys};
 use crate::kill::Killed;
 use crate::known::Kept;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use tidegate_link::keyfile::{KeyFileError, is_private_directory};
-use tidegate_outlet::config::ConfigMistake;
+use tidegate_link::settings_file::ConfigMistake;
 use tidegate_proto::check::Check;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_relay::follow::is_kept;

@@ -3,6 +3,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::path::Path;
+
+use super::SettingsFileError;
 
 /// One thing to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,32 @@ impl fmt::Display for ConfigMistake {
 /// All of them; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<ConfigMistake>);
+
+impl Mistakes {
+    /// A file that was not read at all.
+    #[must_use]
+    pub fn of_file(path: &Path, error: SettingsFileError) -> Self {
+        Self(vec![ConfigMistake {
+            key: path.display().to_string(),
+            reason: error.to_string(),
+            fix: Fix::Mend(error.fix().to_owned()),
+        }])
+    }
+
+    /// Where only one line has room: the first, without its fix, and how many more there are.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let Some(first) = self.0.first() else {
+            return "it has a mistake".to_owned();
+        };
+        let first_one = format!("{}: {}", first.key, first.reason);
+        match self.0.len() {
+            1 => first_one,
+            2 => format!("{first_one}, and one more"),
+            all => format!("{first_one}, and {} more", all - 1),
+        }
+    }
+}
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

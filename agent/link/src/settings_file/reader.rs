@@ -195,6 +195,14 @@ impl<'n> Reader<'n> {
         Vec::new()
     }
 
+    /// A table whose keys are names: `read` gets each in turn, and none is unknown.
+    pub fn each(mut self, mut read: impl FnMut(&mut Self, &str)) {
+        let keys: Vec<String> = self.table.keys().cloned().collect();
+        for key in keys {
+            read(&mut self, &key);
+        }
+    }
+
     /// Notes every key that nobody asked for.
     pub fn finish(self) {
         for key in self.table.keys() {
@@ -216,7 +224,8 @@ impl<'n> Reader<'n> {
         None
     }
 
-    fn take(&mut self, key: &str) -> Option<Value> {
+    /// Whatever is at a key.
+    pub fn take(&mut self, key: &str) -> Option<Value> {
         self.know(key);
         self.table.remove(key)
     }
