@@ -48,6 +48,9 @@ impl Company {
     pub async fn found(stage: &Arc<Stage>, plan: &Blueprint<'_>) -> Outcome<Self> {
         let firm = plan.firm;
         let hub_address = firm.hub_address(stage)?;
+        if let (Firm::Beta, Some(network)) = (firm, stage.ground().network()) {
+            network.let_out_to_beta()?;
+        }
         let relay = match plan.own_relay {
             true => Some((relay::address(stage)?, relay::keys(stage).await?)),
             false => None,

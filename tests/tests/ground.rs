@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,21 @@ fn echo(network: &Network, site: Site, address: SocketAddr) -> SocketAddr {
         }
     });
     bound
+}
+
+/// Whether a datagram arrives: what leaks names and data where only TCP is watched.
+fn asks(network: &Network, site: Site, to: SocketAddr) -> bool {
+    let server = network
+        .inside(Site::Internet, move || UdpSocket::bind(to))
+        .unwrap()
+        .unwrap();
+    server.set_read_timeout(Some(CLOSED)).unwrap();
+    let sent = network
+        .inside(site, move || {
+            UdpSocket::bind("0.0.0.0:0")?.send_to(b"who is it?", to)
+        })
+        .unwrap();
+    sent.is_ok() && server.recv(&mut [0; 16]).is_ok()
 }
 
 fn at(address: IpAddr, port: u16) -> SocketAddr {
@@ -129,7 +144,9 @@ fn nobody_gets_into_the_private_network_and_it_gets_out_to_the_hub_only() {
     let ground = stage.ground();
     let hub = echo(network, Site::Internet, at(ground.hub(), 7443));
     let beside = echo(network, Site::Internet, at(ground.hub(), 7444));
+    let second_hub = echo(network, Site::Internet, at(ground.beta_hub(), 7443));
     let provider = echo(network, Site::Internet, at(ground.provider(), 9443));
+    let names = at(ground.hub(), 53);
     let database = echo(network, Site::Private, at(ground.database(), 5432));
     let outlet = echo(network, Site::Private, at(IpAddr::V4(OUTLET), 8080));
 
@@ -149,6 +166,12 @@ fn nobody_gets_into_the_private_network_and_it_gets_out_to_the_hub_only() {
         ground.connect(Site::Private, provider, CLOSED).is_err(),
         "not the provider"
     );
+    assert!(
+        ground.connect(Site::Private, second_hub, CLOSED).is_err(),
+        "not the hub of another company, before that has an outlet here"
+    );
+    assert!(asks(network, Site::Internet, names), "names are served");
+    assert!(!asks(network, Site::Private, names), "but not to it");
     for (who, site) in [("the café", Site::Cafe), ("the internet", Site::Internet)] {
         assert!(
             ground.connect(site, database, CLOSED).is_err(),

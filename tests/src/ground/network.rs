@@ -125,14 +125,14 @@ impl Network {
         ))
     }
 
-    /// Inbound: nothing. Outbound: the one port of either hub, and the answers to it.
+    /// Inbound: nothing. Outbound: the hub's one port, and the answers to it.
     fn close_the_private_network(&self) -> Outcome<()> {
         let rules = format!(
             "table inet closed {{
               chain in {{ type filter hook input priority 0; policy drop;
                 iif lo accept; ct state established,related accept; }}
               chain out {{ type filter hook output priority 0; policy drop;
-                oif lo accept; ct state established,related accept; ip daddr {{ {HUB}, {BETA_HUB} }} tcp dport {HUB_PORT} accept; }}
+                oif lo accept; ct state established,related accept; ip daddr {HUB} tcp dport {HUB_PORT} accept; }}
               chain through {{ type filter hook forward priority 0; policy drop; }}
             }}"
         );
@@ -147,7 +147,19 @@ impl Network {
     /// # Errors
     /// When the firewall does not take the rule.
     pub fn let_out_to_the_relay(&self) -> Outcome<()> {
-        let rule = format!("add rule inet closed out ip daddr {HUB} tcp dport {RELAY_PORT} accept");
+        self.let_out_to(HUB, RELAY_PORT)
+    }
+
+    /// The same for the hub of the second company, whose outlet stands in this network too.
+    ///
+    /// # Errors
+    /// When the firewall does not take the rule.
+    pub fn let_out_to_beta(&self) -> Outcome<()> {
+        self.let_out_to(BETA_HUB, HUB_PORT)
+    }
+
+    fn let_out_to(&self, address: Ipv4Addr, port: u16) -> Outcome<()> {
+        let rule = format!("add rule inet closed out ip daddr {address} tcp dport {port} accept");
         run(
             "ip",
             ["netns", "exec", self.name(Site::Private), "nft", &rule],
