@@ -45,11 +45,17 @@ pub(super) async fn revoke(narrator: &Narrator, world: &World, desk: &Desk) -> O
         tokio::time::sleep(TO_LOOK).await;
     }
 
+    // What opening the root key costs is the administrator's own; the second begins when her command has ended.
+    let typed = Instant::now();
     let said = admin
         .revoke(&world.provider.ana, hub, "laptop lost")
         .await?;
     let since = Instant::now();
-    narrator.say(format!("tidegate revoke: {}", said.trim()));
+    narrator.say(format!(
+        "tidegate revoke: {}, after {} ms",
+        said.trim(),
+        typed.elapsed().as_millis()
+    ));
     query.ends(narrator, world, since, BY_ADMIN).await?;
     record(narrator, world, (already, since), BY_ADMIN).await?;
     desk.window

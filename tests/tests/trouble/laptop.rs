@@ -43,7 +43,7 @@ pub(crate) async fn agent_stops_in_a_copy(world: &World, ana: &Ana) -> Outcome<(
     println!("  the agent ended after {} ms", told.elapsed().as_millis());
     copy.ended(LIMIT).await.doing("end the copy")?;
     println!("  psql: {}", copy.stderr().trim());
-    must_say(&copy.stderr(), &["TG-70"])?;
+    must_say(&copy.stderr(), &["TG-7005"])?;
     world
         .warehouse
         .is_left_alone(Duration::from_secs(2))
