@@ -1,66 +1,155 @@
-//! Between two queries the database goes away for a moment: what her program is told, and how soon her window says it too.
-//! The page itself notes when the sentence is in it, by the machine's clock: asking it through the driver would measure the driver.
+//! Between two queries something is away for a moment: the database, the outlet, her right to come in.
+//! How soon her program is told, and how soon her window says it too. The page itself notes when the sentence is in it,
+//! by the machine's clock: asking it through the driver would measure the driver.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Desk, World};
+use super::{Desk, World, s3_connect};
 use crate::company::{SERVICE, SERVICE_PORT};
 use crate::ground::Site;
-use crate::narrator::Narrator;
+use crate::narrator::{Hands, Narrator};
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
 use crate::warehouse::DATABASE;
 
-const CLOSED: &str = "TG-5001";
 /// What a person takes for at once, on a machine that does other things too: for the median of the tries.
 const AT_ONCE: Duration = Duration::from_millis(250);
 const TRIES: usize = 5;
 const LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn play(narrator: &Narrator, world: &mut World, desk: &Desk) -> Outcome<()> {
-    world.warehouse.pause().await?;
-    let told = tell_times(narrator, world, desk).await;
-    world.warehouse.resume().await?;
-    told
+/// What is away, the code of the sentence about it, and the name of the window's picture with it.
+struct Away {
+    what: &'static str,
+    code: &'static str,
+    picture: &'static str,
 }
 
-async fn tell_times(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
-    let (mut program, mut window) = (Vec::new(), Vec::new());
-    for _ in 0..TRIES {
-        watch(desk).await?;
-        let asked = since_epoch()?;
-        program.push(refused(world).await?);
-        desk.window.says(&problem(), SERVICE).await?;
-        window.push(noted(desk).await?.saturating_sub(asked));
-        desk.window
-            .click(&format!("problem-dismiss-{CLOSED}"))
-            .await?;
-        desk.window.lacks(&problem()).await?;
+const THE_DATABASE: Away = Away {
+    what: "the database is away",
+    code: "TG-5001",
+    picture: "window-8a-database-away",
+};
+const THE_OUTLET: Away = Away {
+    what: "the outlet has ended",
+    code: "TG-1004",
+    picture: "window-8b-outlet-ended",
+};
+const HER_RIGHT: Away = Away {
+    what: "the owner's rules say no",
+    code: "TG-2001",
+    picture: "window-8c-not-allowed",
+};
+
+/// When her program was told, and when the window said it, from the program's first move on.
+struct Told {
+    program: Duration,
+    window: Duration,
+}
+
+pub(super) async fn play(narrator: &Narrator, world: &mut World, desk: &Desk) -> Outcome<()> {
+    if narrator.hands == Hands::Person {
+        narrator.say("nothing to click now: the play takes things away for a moment, and clicks for itself in the window; look at what it says");
     }
-    for (who, mut took) in [("program", program), ("window", window)] {
+    world.warehouse.pause().await?;
+    let told = one_after_the_other(narrator, world, desk, &THE_DATABASE).await;
+    world.warehouse.resume().await?;
+    at_once(narrator, &THE_DATABASE, told?)?;
+
+    world.company.outlet.process.kill();
+    let told = one_after_the_other(narrator, world, desk, &THE_OUTLET).await;
+    world.company.outlet.start_again().await?;
+    at_once(narrator, &THE_OUTLET, told?)?;
+
+    let told = without_her_right(narrator, world, desk).await?;
+    at_once(narrator, &HER_RIGHT, told)
+}
+
+/// Her door stays open meanwhile, and each word about it is taken off before the next.
+async fn one_after_the_other(
+    narrator: &Narrator,
+    world: &World,
+    desk: &Desk,
+    away: &Away,
+) -> Outcome<Vec<Told>> {
+    let mut told = Vec::new();
+    for _ in 0..TRIES {
+        told.push(once(narrator, world, desk, away).await?);
+        desk.window
+            .click(&format!("problem-dismiss-{}", away.code))
+            .await?;
+        desk.window.lacks(&problem(away)).await?;
+    }
+    Ok(told)
+}
+
+/// The owner's rules are others while she is connected, and nobody tells her before she asks. Then her door closes, so that
+/// each time she connects anew, under the old rules.
+async fn without_her_right(
+    narrator: &Narrator,
+    world: &mut World,
+    desk: &Desk,
+) -> Outcome<Vec<Told>> {
+    let rules = world.company.outlet.read("owner.cedar")?;
+    let others = rules.replace("Data Science", "Finance");
+    let mut told = Vec::new();
+    for _ in 0..TRIES {
+        rules_are(world, &others).await?;
+        let refused = once(narrator, world, desk, &HER_RIGHT).await;
+        rules_are(world, &rules).await?;
+        told.push(refused?);
+        s3_connect::connect_again(desk).await?;
+        desk.window.lacks(&problem(&HER_RIGHT)).await?;
+    }
+    Ok(told)
+}
+
+/// Rules of another day: the outlet starts with them.
+async fn rules_are(world: &mut World, rules: &str) -> Outcome<()> {
+    let outlet = &mut world.company.outlet;
+    outlet.write("owner.cedar", rules)?;
+    outlet.process.kill();
+    outlet.start_again().await
+}
+
+async fn once(narrator: &Narrator, world: &World, desk: &Desk, away: &Away) -> Outcome<Told> {
+    watch(desk, away).await?;
+    let asked = since_epoch()?;
+    let program = refused(world, away).await?;
+    desk.window.says(&problem(away), SERVICE).await?;
+    let window = noted(desk, away).await?.saturating_sub(asked);
+    desk.window.picture(&narrator.picture(away.picture)).await?;
+    Ok(Told { program, window })
+}
+
+fn at_once(narrator: &Narrator, away: &Away, told: Vec<Told>) -> Outcome<()> {
+    let (program, window) = told
+        .into_iter()
+        .map(|one| (one.program, one.window))
+        .unzip();
+    let both: [(_, Vec<Duration>); 2] = [("program", program), ("window", window)];
+    for (who, mut took) in both {
         took.sort();
         let millis: Vec<_> = took.iter().map(Duration::as_millis).collect();
-        narrator.say(format!(
-            "the database is away: {who} told after {millis:?} ms"
-        ));
+        narrator.say(format!("{}: {who} told after {millis:?} ms", away.what));
         if took[TRIES / 2] > AT_ONCE {
             return Err(Trouble::new(format!(
-                "the {who} was told {CLOSED} after {millis:?} ms"
+                "the {who} was told {} after {millis:?} ms",
+                away.code
             )));
         }
     }
     Ok(())
 }
 
-fn problem() -> String {
-    format!("problem-{CLOSED}")
+fn problem(away: &Away) -> String {
+    format!("problem-{}", away.code)
 }
 
 /// From now on the page keeps the first moment at which the problem stands in it.
-async fn watch(desk: &Desk) -> Outcome<()> {
+async fn watch(desk: &Desk, away: &Away) -> Outcome<()> {
     let script = format!(
         "window.stageSaw = 0;
          const look = () => {{
@@ -71,17 +160,18 @@ async fn watch(desk: &Desk) -> Outcome<()> {
          const eyes = new MutationObserver(look);
          eyes.observe(document.body, {{ childList: true, subtree: true, attributes: true }});
          return true;",
-        problem()
+        problem(away)
     );
     desk.window.run(&script).await.map(drop)
 }
 
-async fn noted(desk: &Desk) -> Outcome<Duration> {
+async fn noted(desk: &Desk, away: &Away) -> Outcome<Duration> {
     let saw = desk.window.run("return window.stageSaw").await?;
     match saw.as_f64() {
         Some(millis) if millis > 0.0 => Ok(Duration::from_secs_f64(millis / 1000.0)),
         _ => Err(Trouble::new(format!(
-            "the page did not note when it said {CLOSED}: {saw}"
+            "the page did not note when it said {}: {saw}",
+            away.code
         ))),
     }
 }
@@ -93,7 +183,7 @@ fn since_epoch() -> Outcome<Duration> {
 }
 
 /// A program of hers that begins a session, until it has read the refusal.
-async fn refused(world: &World) -> Outcome<Duration> {
+async fn refused(world: &World, away: &Away) -> Outcome<Duration> {
     let inlet = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SERVICE_PORT);
     let ana = world.stage.run().real_uid(User::Analyst);
     let asked = Instant::now();
@@ -105,12 +195,12 @@ async fn refused(world: &World) -> Outcome<Duration> {
     let mut said = Vec::new();
     tokio::time::timeout(LIMIT, stream.read_to_end(&mut said))
         .await
-        .doing("be refused while the database is away")??;
+        .doing(format!("be refused while {}", away.what))??;
     let said = String::from_utf8_lossy(&said);
-    if said.contains("FATAL") && said.contains(CLOSED) {
+    if said.contains("FATAL") && said.contains(away.code) {
         return Ok(asked.elapsed());
     }
-    Err(Trouble::new(format!("no {CLOSED} in: {said}")))
+    Err(Trouble::new(format!("no {} in: {said}", away.code)))
 }
 
 /// PostgreSQL's first message, version 3.0.

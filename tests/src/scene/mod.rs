@@ -75,7 +75,7 @@ pub async fn play_on(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<()> {
         .await?;
     narrator
         .step(
-            "4b. The database is away for a moment",
+            "4b. The database, the outlet, her right are away for a moment",
             away::play(narrator, &mut world, &desk),
         )
         .await?;
