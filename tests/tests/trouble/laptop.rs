@@ -55,9 +55,16 @@ pub(crate) async fn agent_stops_in_a_copy(world: &World, ana: &Ana) -> Outcome<(
 }
 
 pub(crate) async fn clock_off(world: &World, ana: &Ana) -> Outcome<()> {
+    for wrong in ["+10m", "-10m"] {
+        clock_off_by(world, ana, wrong).await.doing(wrong)?;
+    }
+    Ok(())
+}
+
+async fn clock_off_by(world: &World, ana: &Ana, wrong: &str) -> Outcome<()> {
     let words = [
         "-f",
-        "+10m",
+        wrong,
         &*ana.tidegate.to_string_lossy(),
         "connect",
         SERVICE,
