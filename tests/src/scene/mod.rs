@@ -2,6 +2,7 @@
 //! One file for each step. A step says on the terminal what it saw; what it did not see is an error.
 
 mod away;
+mod lid;
 pub mod prepared;
 mod s1_stage;
 mod s2_first_start;
@@ -77,6 +78,12 @@ pub async fn play_on(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<()> {
         .step(
             "4b. The database, the outlet, her right are away for a moment",
             away::play(narrator, &mut world, &desk),
+        )
+        .await?;
+    narrator
+        .step(
+            "4c. Her lid closes in the middle of a query",
+            lid::play(narrator, &world, &desk),
         )
         .await?;
     narrator

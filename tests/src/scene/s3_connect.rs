@@ -19,6 +19,10 @@ pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Out
         .tray
         .find(&format!("localhost:{SERVICE_PORT}"), super::watch::SOON)
         .await?;
+    if !line.label.contains("left") {
+        let label = &line.label;
+        return Err(Trouble::new(format!("the tray tells no time: `{label}`")));
+    }
     narrator.say(format!(
         "window: {SERVICE} {address} {left}\ntray:   {}",
         line.label
