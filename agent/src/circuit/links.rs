@@ -159,8 +159,13 @@ impl Links {
     /// This relay did not answer. What broke may be all ways at once, as after a change of network: the others are asked
     /// whether they are there, and whoever is silent is made anew. Asking harms no link that is well.
     pub(crate) async fn ask_others(&self, silent: &HubAddress) {
+        self.ask(Some(silent)).await;
+    }
+
+    /// Asks all but one whether they are there, and makes anew whoever is silent.
+    pub(super) async fn ask(&self, but: Option<&HubAddress>) {
         let mut others = self.standing();
-        others.retain(|(relay, _)| relay != silent);
+        others.retain(|(relay, _)| Some(relay) != but);
         let asked = others.iter().map(|(relay, link)| async move {
             if !link.answers(ANSWER).await {
                 self.distrust_one(relay);

@@ -36,7 +36,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::host::Opener;
-use crate::wake::Wakefulness;
+use crate::wake::{Slept, Wakefulness};
 use admitted::{Circuit, CircuitError, Wish};
 
 /// How long everything together may take.
@@ -219,9 +219,9 @@ impl Circuits {
     }
 
     /// After a sleep nothing that was connected before is trusted. Says whether there was one.
-    pub(crate) fn look_up(&self) -> bool {
+    pub(crate) fn look_up(&self) -> Slept {
         let slept = self.wake.slept(self.clock.now());
-        if slept {
+        if slept == Slept::Yes {
             tracing::info!("computer woke up");
             self.warm.drop_spares();
             self.links.distrust();
@@ -229,6 +229,12 @@ impl Circuits {
             self.hurry.notify_one();
         }
         slept
+    }
+
+    /// Asks every relay whether it is there, after what may have been a sleep. Portals ask for themselves when a way is made anew.
+    pub(crate) async fn ask_around(&self) {
+        tracing::info!("nothing ran here for a while; asking whether all ways are there");
+        self.links.ask(None).await;
     }
 
     async fn carry(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Portal, Problem> {

@@ -35,10 +35,13 @@ use crate::signin::provider::Provider;
 use crate::signin::refresh::{RefreshError, Refresher};
 use crate::signin::tokens::Session;
 use crate::snapshot::HubState;
+use crate::wake::{Slept, is_late};
 
 /// Rounds never follow each other faster than this, however often the hub says that something changed.
 const ROUND_GAP: Duration = Duration::from_millis(300);
 const AWAY_AFTER: Duration = Duration::from_secs(Beacon::AWAY_AFTER);
+/// How often somebody looks whether the computer slept. What happens at once after it woke is seen as late as this.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// Everything the task works with.
 pub(crate) struct HubKeeper {
@@ -307,6 +310,7 @@ impl HubKeeper {
                 Due::SignIn => return Err(Setback::Final(Problem::new(Code::SessionExpired))),
                 Due::IdToken | Due::Credential => return Ok(()),
             };
+            let (begun, wait) = (Instant::now(), wait.min(LOOK_UP));
             tokio::select! {
                 event = events.next() => {
                     let event = event.map_err(|error| self.setback(&error))?;
@@ -330,8 +334,10 @@ impl HubKeeper {
                 () = self.circuits.hurry.notified() => {}
                 () = sleep(wait) => {}
             }
-            if self.circuits.look_up() {
-                return Ok(());
+            match self.circuits.look_up() {
+                Slept::Yes => return Ok(()),
+                Slept::No if !is_late(begun, wait) => {}
+                Slept::No | Slept::Perhaps => self.circuits.ask_around().await,
             }
         }
     }

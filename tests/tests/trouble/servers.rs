@@ -126,8 +126,8 @@ pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outc
     nothing_is_open(world).await?;
     world.company.outlet.start_again().await?;
     comes_back(world, ana, LIMIT).await?;
-    drop(agent);
-    Ok(())
+    // As people end it: what is killed between a program's last word and the outlet's answer is waited for.
+    agent.stop(LIMIT).await.map(drop)
 }
 
 /// The record is whole, and says of every portal how it ended.
