@@ -12,6 +12,8 @@ mod deaf_relay;
 mod hostile_relay;
 #[path = "attacks/hub.rs"]
 mod hub;
+#[path = "attacks/kept.rs"]
+mod kept;
 #[path = "attacks/laptop.rs"]
 mod laptop;
 #[path = "attacks/lying_hub.rs"]
@@ -22,6 +24,8 @@ mod org;
 mod papers;
 #[path = "../../agent/authority/tests/api/support/provider.rs"]
 mod provider;
+#[path = "attacks/resumed.rs"]
+mod resumed;
 #[path = "attacks/revocation.rs"]
 mod revocation;
 #[path = "attacks/stolen_ends.rs"]

@@ -289,6 +289,7 @@ async fn outlet(dir: &TempDir, org: &Org, hub: &HubAddress, target: &Target) -> 
     std::fs::write(at("owner.cedar"), OWNER_POLICY).unwrap();
     let text = format!(
         "org = \"acme\"\nroot = \"{}\"\nhub = \"{hub}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
+         limits = {{ resume_within_seconds = 600 }}\n\
          [[service]]\nname = \"warehouse\"\nkind = \"tcp\"\ntarget = \"{target}\"\n\
          [[service]]\nname = \"vault\"\nkind = \"tcp\"\ntarget = \"{target}\"\n",
         org.root.verify_key().peer_id(),

@@ -9,7 +9,7 @@ use crate::company::{Company, within};
 use crate::laptop::Laptop;
 use crate::wire::{Plan, Trick, Way, Wire};
 
-const CANARY: &[u8] = b"canary-4d1f: select name, salary from people";
+pub(crate) const CANARY: &[u8] = b"canary-4d1f: select name, salary from people";
 /// Portions that are sent one by one, each a record of its own.
 const PORTIONS: usize = 6;
 /// Records towards the outlet: two of the handshake, AUTH, OPEN, the portions, FIN.
@@ -20,10 +20,10 @@ const DOWN: usize = 4;
 const TRIES: usize = 12;
 
 /// Numbers that look random and are the same every time.
-struct Seed(u64);
+pub(crate) struct Seed(pub(crate) u64);
 
 impl Seed {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -63,7 +63,7 @@ async fn conversation(laptop: &Laptop, way: &HubAddress, text: &[u8]) -> Result<
 }
 
 /// Nothing reached the target but the beginning of what was said.
-async fn only_the_truth_arrived(company: &Company, before: usize, texts: &[&[u8]]) {
+pub(crate) async fn only_the_truth_arrived(company: &Company, before: usize, texts: &[&[u8]]) {
     within(company.target.idle()).await;
     for heard in company.target.heard_since(before) {
         let true_beginning = texts.iter().any(|text| text.starts_with(&heard));
@@ -118,7 +118,7 @@ async fn whatever_a_relay_does_to_records_is_noticed_and_no_wrong_byte_arrives()
     company.end().await;
 }
 
-fn nothing_was_readable(wire: &Wire, ana: &Laptop) {
+pub(crate) fn nothing_was_readable(wire: &Wire, ana: &Laptop) {
     assert!(wire.kept() > 10 * CANARY.len());
     for secret in [
         CANARY,

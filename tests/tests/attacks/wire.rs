@@ -1,6 +1,7 @@
 //! A hostile relay: stands where circuits pass, keeps every byte, and plays one trick on one record of the next circuit.
 //! Who would wait for ever after the trick is cut off soon, as a relay can do at any time.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio::time::{sleep, timeout};
 
 /// From the trick to the cut.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// The records of so many circuits are kept, to be said again on another.
+const REMEMBERED: usize = 4;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trick {
@@ -30,6 +33,12 @@ pub(crate) enum Trick {
     Reflect,
     /// Exchanged with the same record of the circuit beside it.
     Splice,
+    /// The same, and every one after it: from here on the two circuits are swapped.
+    Cross,
+    /// Gone, and in its place the same record of the circuit before.
+    Stale,
+    /// In front of it the same record of the circuit before.
+    StaleBefore,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -55,12 +64,24 @@ pub(crate) struct Wire {
     accepting: JoinHandle<()>,
 }
 
+/// Which circuits are played on.
+enum Script {
+    Every(Option<Plan>),
+    /// One each, in the order in which they come; those behind them are left alone.
+    Each(VecDeque<Option<Plan>>),
+}
+
+/// The records of one circuit, by way.
+type Records = [Vec<Vec<u8>>; 2];
+
 struct Inner {
     hub: String,
-    plan: Mutex<Option<Plan>>,
+    script: Mutex<Script>,
     applied: AtomicUsize,
     circuits: AtomicUsize,
     kept: Mutex<Vec<u8>>,
+    /// What the newest circuits carried, by their numbers.
+    carried: Mutex<BTreeMap<usize, Records>>,
     /// Records of the circuits with an even and with an odd number, on their way to the other.
     exchange: [Mailbox; 2],
 }
@@ -78,10 +99,11 @@ impl Wire {
         let address = listener.local_addr().unwrap().to_string().parse().unwrap();
         let inner = Arc::new(Inner {
             hub: hub.to_string(),
-            plan: Mutex::default(),
+            script: Mutex::new(Script::Every(None)),
             applied: AtomicUsize::new(0),
             circuits: AtomicUsize::new(0),
             kept: Mutex::default(),
+            carried: Mutex::default(),
             exchange: [mailbox(), mailbox()],
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
@@ -94,8 +116,29 @@ impl Wire {
 
     /// Plays this trick on circuits that come from now on.
     pub(crate) fn plan(&self, plan: Option<Plan>) {
-        *self.inner.plan.lock().unwrap() = plan;
+        self.play(Script::Every(plan));
+    }
+
+    /// Plays these on the circuits that come from now on, one each; those that come later are left alone.
+    pub(crate) fn plan_each(&self, plans: impl IntoIterator<Item = Option<Plan>>) {
+        self.play(Script::Each(plans.into_iter().collect()));
+    }
+
+    fn play(&self, script: Script) {
+        *self.inner.script.lock().unwrap() = script;
         self.inner.applied.store(0, Ordering::SeqCst);
+        // What was on its way from one circuit to another when both were cut.
+        for (_, mailbox) in &self.inner.exchange {
+            while mailbox
+                .try_lock()
+                .is_ok_and(|mut left| left.try_recv().is_ok())
+            {}
+        }
+    }
+
+    /// How many circuits ever came.
+    pub(crate) fn circuits(&self) -> usize {
+        self.inner.circuits.load(Ordering::SeqCst)
     }
 
     /// How often it was played since.
@@ -130,6 +173,19 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
     }
 }
 
+impl Inner {
+    /// What is played on the circuit that has just come.
+    fn next_plan(&self, number: usize) -> Option<Plan> {
+        let mut carried = self.carried.lock().unwrap();
+        carried.insert(number, Records::default());
+        carried.retain(|of, _| of + REMEMBERED > number);
+        match &mut *self.script.lock().unwrap() {
+            Script::Every(plan) => *plan,
+            Script::Each(plans) => plans.pop_front().flatten(),
+        }
+    }
+}
+
 type Writer = Arc<AsyncMutex<OwnedWriteHalf>>;
 
 async fn carry(agent: TcpStream, inner: Arc<Inner>) {
@@ -145,7 +201,7 @@ async fn carry(agent: TcpStream, inner: Arc<Inner>) {
     }
     let _ = outlet_out.write_all(&preface).await;
     let number = inner.circuits.fetch_add(1, Ordering::SeqCst);
-    let plan = *inner.plan.lock().unwrap();
+    let plan = inner.next_plan(number);
     let writers: [Writer; 2] = [outlet_out, agent_out].map(|out| Arc::new(AsyncMutex::new(out)));
     let cut = AtomicBool::new(false);
     let direction = |from, way| Direction {
@@ -233,14 +289,35 @@ impl Direction<'_> {
                 self.send(&record).await
             }
             Trick::Reflect => self.back.lock().await.write_all(&record).await.ok(),
-            Trick::Splice => {
-                let [ours, theirs] = [self.number % 2, (self.number + 1) % 2];
-                self.inner.exchange[theirs].0.send(record).await.ok()?;
-                let mut mailbox = self.inner.exchange[ours].1.lock().await;
-                let foreign = timeout(Duration::from_secs(5), mailbox.recv()).await;
-                self.send(&foreign.ok()??).await
+            Trick::Splice => self.exchange(record).await,
+            Trick::Cross => {
+                self.exchange(record).await?;
+                while let Some(record) = self.next().await {
+                    self.exchange(record).await?;
+                }
+                None
+            }
+            Trick::Stale => self.send(&self.former()).await,
+            Trick::StaleBefore => {
+                self.send(&self.former()).await?;
+                self.send(&record).await
             }
         }
+    }
+
+    async fn exchange(&self, record: Vec<u8>) -> Option<()> {
+        let [ours, theirs] = [self.number % 2, (self.number + 1) % 2];
+        self.inner.exchange[theirs].0.send(record).await.ok()?;
+        let mut mailbox = self.inner.exchange[ours].1.lock().await;
+        let foreign = timeout(Duration::from_secs(5), mailbox.recv()).await;
+        self.send(&foreign.ok()??).await
+    }
+
+    /// The record that had this one's place on the circuit before.
+    fn former(&self) -> Vec<u8> {
+        let carried = self.inner.carried.lock().unwrap();
+        let of = |number: usize| &carried[&number][self.way as usize];
+        of(self.number - 1)[of(self.number).len() - 1].clone()
     }
 
     async fn next(&mut self) -> Option<Vec<u8>> {
@@ -249,6 +326,9 @@ impl Direction<'_> {
         record.resize(2 + usize::from(length), 0);
         self.from.read_exact(&mut record[2..]).await.ok()?;
         self.inner.kept.lock().unwrap().extend_from_slice(&record);
+        if let Some(records) = self.inner.carried.lock().unwrap().get_mut(&self.number) {
+            records[self.way as usize].push(record.clone());
+        }
         Some(record)
     }
 
