@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 use support::org::{ORG_POLICY, Org, Person, RZ};
-use support::{Said, World, ana, hear, open, soon};
+use support::{Said, World, ana, hear, open, soon, within};
 use tidegate_link::Secure;
 use tidegate_proto::auth::{Auth, prove};
 use tidegate_proto::channel::{HandshakeHash, Suite};
@@ -395,7 +395,7 @@ async fn a_key_that_the_provider_removed_lets_nobody_in_after_the_next_fetch() {
     let asked = provider.asked();
     provider.turn_key("k2");
 
-    // Not heard of yet: that takes ten minutes at most, and a day where nobody lets the outlet ask.
+    // Not heard of yet: that takes ten minutes at most, and 70 where nobody lets the outlet ask.
     provider.sign_with_former(true);
     let unheard = world.warm(&ana()).await;
     assert_eq!(provider.asked(), asked);
@@ -407,6 +407,36 @@ async fn a_key_that_the_provider_removed_lets_nobody_in_after_the_next_fetch() {
     let (_, said) = world.auth(&ana()).await;
     assert_eq!(said, not_admitted());
     assert_eq!(provider.asked(), asked + 1);
+    drop((unheard, heard));
+    world.end().await;
+}
+
+/// Nobody shows the outlet a token by the new key, which would make it ask.
+#[tokio::test]
+async fn a_key_that_the_provider_removed_lets_nobody_in_ten_minutes_later_though_nobody_shows_the_new_one()
+ {
+    let world = World::start().await;
+    let provider = &world.org.provider;
+    let asked = provider.asked();
+    provider.turn_key("k2");
+    provider.sign_with_former(true);
+    let unheard = world.warm(&ana()).await;
+    assert_eq!(provider.asked(), asked);
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(601)).await;
+    tokio::time::resume();
+
+    within(async {
+        while provider.asked() == asked {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // What was answered is taken a moment later.
+        while world.auth(&ana()).await.1 != not_admitted() {}
+    })
+    .await;
+    provider.sign_with_former(false);
+    let heard = world.warm(&ana()).await;
     drop((unheard, heard));
     world.end().await;
 }

@@ -27,8 +27,10 @@ use tidegate_proto::statement::{
 use tidegate_proto::time::{SKEW, UnixTime};
 use tokio::sync::watch;
 
-/// How long the provider's keys are believed after they were last fetched, in seconds.
-pub(crate) const KEYS_LIVE: u64 = 86_400;
+/// How long the provider's keys are believed after they were last fetched, in seconds (PROTOCOL section 4).
+/// A fetch is due after ten minutes, and ID tokens usually last an hour: while the provider is away, nobody has a token that
+/// outlives its keys here by much. Longer would serve whoever keeps the outlet from hearing that a stolen key was taken away.
+pub(crate) const KEYS_LIVE: u64 = 70 * 60;
 
 /// Why something that was sent to us is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -356,7 +358,7 @@ impl Facts {
     fn footing(&self, org: &OrgName) -> Option<Footing> {
         let keys = self.keys.as_ref()?;
         let standing = self.standing(org, keys)?;
-        // Keys of a former provider, or keys that nobody has confirmed for a day, prove nothing new.
+        // Keys of a former provider, or keys that nobody has confirmed for too long, prove nothing new.
         let keys_until = match keys.issuer == standing.idp.issuer {
             true => keys.fetched.plus(KEYS_LIVE),
             false => UnixTime(0),

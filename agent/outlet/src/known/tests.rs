@@ -197,10 +197,12 @@ fn nothing_is_decided_before_everything_is_known_and_old_keys_prove_nothing_new(
     assert_eq!(proves(), None);
     known.take_keys(keys("https://idp-1.test", clock::now()));
     assert_eq!(proves(), Some(true));
-    known.take_keys(keys(
-        "https://idp-1.test",
-        clock::now().minus(KEYS_LIVE + 1),
-    ));
+    // In figures: whoever lets it live longer lets a stolen key live longer that was taken away.
+    let (hour, ten_minutes) = (3600, 600);
+    let fetched = |ago| keys("https://idp-1.test", clock::now().minus(ago));
+    known.take_keys(fetched(hour + ten_minutes - 30));
+    assert_eq!(proves(), Some(true), "as old as they get");
+    known.take_keys(fetched(hour + ten_minutes + 1));
     assert_eq!(proves(), Some(false), "too old");
     known.take_keys(keys("https://idp-1.test", clock::now()));
     known.take_parts(desk.parts(&[desk.service()], 2)).unwrap();
