@@ -14,6 +14,7 @@ pub mod process;
 pub mod provider;
 pub mod run;
 pub mod scene;
+pub mod search;
 pub mod secret;
 pub mod stage;
 pub mod trouble;

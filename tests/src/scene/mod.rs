@@ -38,6 +38,8 @@ pub struct Desk {
     pub laptop: Laptop,
     pub tray: Tray,
     pub window: Window,
+    /// The join link that was used; the key in it opens nothing any more, and lies about nowhere all the same.
+    pub link: String,
 }
 
 /// Plays everything, then takes the stage down and proves that nothing is left of it.

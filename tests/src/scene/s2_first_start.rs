@@ -46,6 +46,7 @@ pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
         laptop,
         tray,
         window,
+        link,
     })
 }
 

@@ -2,10 +2,11 @@
 //! And the secrets of this connection are looked for everywhere on the laptop, and not found.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::{Desk, World};
@@ -14,13 +15,12 @@ use crate::ground::Site;
 use crate::laptop::Findings;
 use crate::narrator::Narrator;
 use crate::process::Program;
+use crate::search::{Find, Search, Secret, identity, there};
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
 use crate::warehouse::{DATABASE, FLIGHTS, LOGIN};
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// What the search for secrets has to find.
-const CANARY: &str = "canary-of-the-search-for-secrets";
 /// July.
 const WORST_MONTH: u32 = 7;
 
@@ -76,38 +76,44 @@ async fn its_statements_are_on_record(narrator: &Narrator, world: &World) -> Out
     Ok(())
 }
 
-/// The database's login, her refresh token and the device's key: in her home, her temporary files, and what her programs
-/// were started with.
+/// What the database, her sign-in and her device hang on: in her home, her temporary files, and what her programs were
+/// started with.
 async fn no_secret_lies_about(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
-    let mut secrets = vec![world.warehouse.password.clone(), LOGIN.to_owned()];
-    for kind in ["refresh", "identity"] {
-        secrets.push(in_keyring(desk, kind).await?);
+    let session: Value = serde_json::from_str(&in_keyring(desk, "session").await?)?;
+    let token = session["id_token_0"].as_str().doing("find her ID token")?;
+    let opening: Vec<u8> = serde_json::from_value(session["rz"].clone())?;
+    let ticket = desk.link.split_once("&key=").map(|(_, key)| key);
+    let ticket = ticket.doing("find the ticket's key in her link")?;
+    let mut secrets = vec![
+        Secret::text("the database's password", &world.warehouse.password),
+        Secret::text("the database's login", LOGIN),
+        Secret::text("her refresh token", &in_keyring(desk, "refresh").await?),
+        Secret::text("her ID token", token),
+        Secret::key("what opens its nonce", &opening),
+        Secret::key(
+            "the device's key",
+            &URL_SAFE_NO_PAD.decode(in_keyring(desk, "identity").await?)?,
+        ),
+        Secret::key("the spent ticket's key", &URL_SAFE_NO_PAD.decode(ticket)?),
+    ];
+    if let Some(newer) = session["id_token_n"].as_str() {
+        secrets.push(Secret::text("her newer ID token", newer));
     }
-    let canary = desk.laptop.home().join(".canary");
-    std::fs::write(&canary, CANARY)?;
-    let seen = found_on(world, desk, CANARY);
-    let found: Vec<_> = secrets
-        .iter()
-        .map(|secret| found_on(world, desk, secret))
-        .collect();
-    std::fs::remove_file(&canary)?;
-    let seen = seen?;
-    if seen != [canary.display().to_string()] {
+    if in_keyring(desk, "joining").await.is_ok() {
+        return Err(Trouble::new("the keyring still holds a key of the join"));
+    }
+    let search = Search::of(secrets)?;
+    let planted = search.plant(&desk.laptop.home())?;
+    let found = found_on(world, desk, &search);
+    let found = planted.beside(found?)?;
+    drop(planted);
+    if !found.is_empty() {
         return Err(Trouble::new(format!(
-            "the search for secrets found a planted one in {seen:?}"
+            "a secret is on the laptop: {found:?}"
         )));
     }
-    for places in found {
-        let places = places?;
-        if !places.is_empty() {
-            return Err(Trouble::new(format!(
-                "a secret is on the laptop: {}",
-                places.join(", ")
-            )));
-        }
-    }
     narrator.say(
-        "the database's login, the refresh token and the device's key lie nowhere on the laptop: no file, no argument, no environment",
+        "the database's login, her tokens, the device's key and the ticket's lie nowhere on the laptop: no file, no argument, no environment",
     );
     Ok(())
 }
@@ -127,10 +133,10 @@ async fn in_keyring(desk: &Desk, kind: &str) -> Outcome<String> {
 }
 
 /// Where on her laptop it is: her home, what her programs see as temporary, and what they were started with.
-fn found_on(world: &World, desk: &Desk, secret: &str) -> Outcome<Vec<String>> {
+fn found_on(world: &World, desk: &Desk, search: &Search) -> Outcome<Vec<Find>> {
     // The stage's own folder stands in every /tmp; of what is in it only her home is on her laptop.
     let stage = identity(world.stage.run().folder())?;
-    let mut found = files_with(&desk.laptop.home(), secret, stage)?;
+    let mut found = search.under(&desk.laptop.home(), Some(stage))?;
     let mut looked_at = BTreeSet::new();
     for pid in world.stage.pids_of(User::Analyst) {
         for folder in ["tmp", "dev/shm"] {
@@ -141,17 +147,18 @@ fn found_on(world: &World, desk: &Desk, secret: &str) -> Outcome<Vec<String>> {
                 continue;
             };
             if which != identity(&shared)? && looked_at.insert(which) {
-                found.extend(files_with(&hers, secret, stage)?);
+                found.extend(search.under(&hers, Some(stage))?);
             }
         }
     }
-    found.extend(memory_with(world, secret));
+    // Arguments and environments; a program that ends meanwhile has none.
+    for pid in world.stage.pids_of(User::Analyst) {
+        for file in ["cmdline", "environ"] {
+            let file = PathBuf::from(format!("/proc/{pid}/{file}"));
+            found.extend(search.in_file(&file).unwrap_or_default());
+        }
+    }
     Ok(found)
-}
-
-fn identity(folder: &Path) -> std::io::Result<(u64, u64)> {
-    let facts = std::fs::metadata(folder)?;
-    Ok((facts.dev(), facts.ino()))
 }
 
 /// Another user of the same laptop, at the same port. Ana is told.
@@ -177,48 +184,4 @@ async fn strangers_are_refused(narrator: &Narrator, world: &World, desk: &Desk) 
         .picture(&narrator.picture("window-8-stranger"))
         .await?;
     desk.window.click("problem-dismiss-TG-6002").await
-}
-
-/// Files under a folder that contain the secret. What cannot be looked at is an error: it may hold one.
-fn files_with(folder: &Path, secret: &str, without: (u64, u64)) -> Outcome<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in there(std::fs::read_dir(folder))?.into_iter().flatten() {
-        let entry = entry?;
-        let (path, Some(kind)) = (entry.path(), there(entry.file_type())?) else {
-            continue;
-        };
-        if kind.is_dir() {
-            if there(identity(&path))?.is_some_and(|folder| folder != without) {
-                found.extend(files_with(&path, secret, without)?);
-            }
-        } else if kind.is_file()
-            && there(std::fs::read(&path))?.is_some_and(|bytes| contains(&bytes, secret))
-        {
-            found.push(path.display().to_string());
-        }
-    }
-    Ok(found)
-}
-
-/// Programs take their files away while we look.
-fn there<T>(looked: std::io::Result<T>) -> std::io::Result<Option<T>> {
-    match looked {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        looked => looked.map(Some),
-    }
-}
-
-/// Arguments and environments of her processes that contain the secret.
-fn memory_with(world: &World, secret: &str) -> Vec<String> {
-    let pids = world.stage.pids_of(User::Analyst);
-    let files = pids
-        .iter()
-        .flat_map(|pid| ["cmdline", "environ"].map(|file| format!("/proc/{pid}/{file}")));
-    files
-        .filter(|file| contains(&std::fs::read(file).unwrap_or_default(), secret))
-        .collect()
-}
-
-fn contains(bytes: &[u8], secret: &str) -> bool {
-    String::from_utf8_lossy(bytes).contains(secret)
 }
