@@ -13,10 +13,14 @@ mod first_packet;
 #[path = "attacks/papers.rs"]
 #[allow(dead_code)] // what the attacks show
 mod papers;
+#[path = "by_hand/rotation.rs"]
+mod rotation;
 #[path = "by_hand/thefts.rs"]
 mod thefts;
 #[path = "by_hand/visitor.rs"]
 mod visitor;
+#[path = "by_hand/whole_hub.rs"]
+mod whole_hub;
 
 fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("by_hand") {
@@ -49,6 +53,18 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .await?;
     narrator
         .step(
+            "the_hubs_whole_data_directory_holds_nobodys_papers",
+            async { whole_hub::holds_nobodys_papers(narrator, &world, &ana) },
+        )
+        .await?;
+    narrator
+        .step(
+            "a_thief_who_answers_as_hub_and_relay_with_both_stolen_keys_is_refused_by_ana_and_the_outlet",
+            whole_hub::answers_in_vain(narrator, &world, &ana),
+        )
+        .await?;
+    narrator
+        .step(
             "she_reads_it_again_and_nobody_else_ever_did",
             thefts::nobody_else(&world, &ana),
         )
@@ -57,6 +73,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "a_first_packet_of_exactly_16_kib_is_carried_and_one_byte_more_is_refused_with_a_sentence",
             async { first_packet::at_its_longest(narrator, &world, &ana) },
+        )
+        .await?;
+    narrator
+        .step(
+            "a_key_that_the_provider_takes_away_in_an_emergency_lets_nobody_in_and_a_new_sign_in_works",
+            rotation::in_an_emergency(narrator, &world, &ana),
         )
         .await?;
     drop(ana);

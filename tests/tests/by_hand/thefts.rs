@@ -25,6 +25,10 @@ const FLIGHTS: i64 = 336_776;
 pub(crate) struct Ana {
     pub(crate) way: Way,
     pub(crate) papers: Papers,
+    /// That made her device.
+    pub(crate) link: String,
+    /// The warehouse, as the root signed it.
+    pub(crate) entry: String,
 }
 
 /// Enrolled by ticket, signed in at the provider, and let in.
@@ -42,8 +46,15 @@ pub(crate) async fn ana(narrator: &Narrator, world: &World) -> Outcome<Ana> {
             rz: device.rz,
             device,
         };
-        let way = hub.way(&answer).await;
-        (way.flights(&papers).await, Ana { way, papers })
+        let (way, entry) = (hub.way(&answer).await, answer.services[0].jws.clone());
+        let flights = way.flights(&papers).await;
+        let ana = Ana {
+            way,
+            papers,
+            link,
+            entry,
+        };
+        (flights, ana)
     };
     let (flights, ana) = in_the_cafe(world, visit)?;
     narrator.say(format!("she counts {flights} flights"));
@@ -121,7 +132,8 @@ pub(crate) async fn the_providers_key(
 ) -> Outcome<()> {
     let before = Trace::of(world)?;
     let thief = Device::new(3);
-    let forged = forges(world, &claims(world, &thief)).await?;
+    let stolen = world.provider.steal_signing_key()?;
+    let forged = forges(world, &stolen, &claims(world, &thief)).await?;
     let (hub, way, papers) = (Hub::of(world), ana.way.clone(), ana.papers.clone());
     let visit = async move {
         let asked = hub.credential(thief, &forged).await.map(|_| ());
@@ -182,7 +194,7 @@ pub(crate) async fn nobody_else(world: &World, ana: &Ana) -> Outcome<()> {
 }
 
 /// Everything that a sign-in of Ana on this device would say.
-fn claims(world: &World, device: &Device) -> Value {
+pub(crate) fn claims(world: &World, device: &Device) -> Value {
     let now = now();
     json!({
         "iss": world.provider.issuer, "sub": "00uana", "aud": CLIENT_ID, "iat": now, "exp": now.plus(3600),
@@ -191,7 +203,7 @@ fn claims(world: &World, device: &Device) -> Value {
     })
 }
 
-fn is_not_admitted(what: &str, said: &[Said]) -> Outcome<()> {
+pub(crate) fn is_not_admitted(what: &str, said: &[Said]) -> Outcome<()> {
     let refused = Code::NotAdmitted.number();
     match said {
         [Said::Refused(code, ..), Said::Ended] if *code == refused => Ok(()),
@@ -200,14 +212,14 @@ fn is_not_admitted(what: &str, said: &[Said]) -> Outcome<()> {
 }
 
 /// What outlet and database keep of those who came.
-struct Trace {
+pub(crate) struct Trace {
     opened: usize,
     refused: usize,
     logins: usize,
 }
 
 impl Trace {
-    fn of(world: &World) -> Outcome<Self> {
+    pub(crate) fn of(world: &World) -> Outcome<Self> {
         let events = world.company.outlet.events()?;
         let kinds = |kind: &str| {
             let is = |event: &&Value| event["what"]["kind"] == kind;
@@ -225,7 +237,7 @@ impl Trace {
     }
 
     /// Nothing was opened since, the database saw nobody, and the record has `refused` refusals more, each with its reason.
-    async fn is_all_there_is(
+    pub(crate) async fn is_all_there_is(
         &self,
         narrator: &Narrator,
         world: &World,

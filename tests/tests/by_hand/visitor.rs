@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tidegate_link::api_client::{ApiClient, ApiError};
-use tidegate_link::{ApiConnection, Portal, RelayLink, Secure, now};
+use tidegate_link::{ApiConnection, LinkError, Portal, RelayLink, Secure, now};
 use tidegate_proto::api::{CredentialAnswer, CredentialRequest, EnrolAnswer, EnrolRequest, path};
 use tidegate_proto::auth::{Auth, prove};
 use tidegate_proto::entropy::SystemEntropy;
@@ -53,7 +53,7 @@ impl Device {
 /// Where the hub is, and by whose word.
 #[derive(Clone)]
 pub(crate) struct Hub {
-    address: HubAddress,
+    pub(crate) address: HubAddress,
     root: PeerId,
 }
 
@@ -68,12 +68,16 @@ impl Hub {
     }
 
     async fn api(&self) -> (ApiClient, VerifyKey) {
-        let noise = NoiseSecret::generate(&SystemEntropy);
-        let (org, address) = (acme(), &self.address);
-        let connection = ApiConnection::connect(address, &org, self.root, &noise);
-        let connection = within(connection).await.unwrap();
+        let connection = self.connects_to(&self.address).await;
         let root = connection.hello.root;
         (ApiClient::new(connection).await.unwrap(), root)
+    }
+
+    /// To whoever says there that he is this hub, and proves it.
+    pub(crate) async fn connects_to(&self, address: &HubAddress) -> ApiConnection {
+        let (org, noise) = (acme(), NoiseSecret::generate(&SystemEntropy));
+        let connection = ApiConnection::connect(address, &org, self.root, &noise);
+        within(connection).await.unwrap()
     }
 
     /// As `tidegate join` does.
@@ -155,13 +159,40 @@ impl Way {
         papers: &Papers,
         first: &[u8],
     ) -> (Secure, Vec<Said>, RelayLink) {
-        let pass = papers.pass.clone();
+        self.shown_with(papers, first, None).await
+    }
+
+    /// A circuit by whoever is the relay at `relay`, as far as the handshake with the warehouse's outlet.
+    async fn circuit(
+        &self,
+        relay: &HubAddress,
+        papers: &Papers,
+    ) -> Result<(Secure, RelayLink), LinkError> {
         let (org, key) = (acme(), link_key());
-        let link = RelayLink::connect(&self.hub.address, self.relay, &key, &org, pass);
+        let link = RelayLink::connect(relay, self.relay, &key, &org, papers.pass.clone());
         let link = within(link).await.unwrap();
         let token = within(link.open(self.handle)).await.unwrap();
-        let circuit = handshake(&self.hub.address, token, SERVICE, self.outlet);
-        let mut secure = within(circuit).await.unwrap();
+        let secure = within(handshake(relay, token, SERVICE, self.outlet)).await?;
+        Ok((secure, link))
+    }
+
+    /// Whether somebody at `relay` can be the relay and lead to the outlet.
+    pub(crate) async fn there_over(
+        &self,
+        relay: &HubAddress,
+        papers: &Papers,
+    ) -> Result<(), LinkError> {
+        self.circuit(relay, papers).await.map(drop)
+    }
+
+    /// With a proof of possession that was made elsewhere, if there is one.
+    async fn shown_with(
+        &self,
+        papers: &Papers,
+        first: &[u8],
+        proof: Option<[u8; 64]>,
+    ) -> (Secure, Vec<Said>, RelayLink) {
+        let (mut secure, link) = self.circuit(&self.hub.address, papers).await.unwrap();
         let identity = papers.device.identity();
         let auth = Auth {
             service: SERVICE.parse().unwrap(),
@@ -172,7 +203,7 @@ impl Way {
             id_token_n: None,
             enrolment: None,
             grant: None,
-            signature: prove(&secure.hash, &identity),
+            signature: proof.unwrap_or_else(|| prove(&secure.hash, &identity)),
         };
         let said = present_with(&mut secure, &auth, first).await;
         (secure, said, link)
@@ -181,6 +212,13 @@ impl Way {
     /// What the outlet's program says to these papers.
     pub(crate) async fn said(&self, papers: &Papers) -> Vec<Said> {
         let (_, said, link) = self.shown(papers, &[]).await;
+        within(link.shutdown()).await;
+        said
+    }
+
+    /// The same to somebody who has everything but the device's key, and a proof that it made for another channel.
+    pub(crate) async fn said_with_proof(&self, papers: &Papers, proof: [u8; 64]) -> Vec<Said> {
+        let (_, said, link) = self.shown_with(papers, &[], Some(proof)).await;
         within(link.shutdown()).await;
         said
     }
@@ -240,8 +278,11 @@ pub(crate) async fn signs_in(world: &World, person: &Person, nonce: &str) -> Out
 }
 
 /// What the provider's key signs when somebody else has it.
-pub(crate) async fn forges(world: &World, claims: &serde_json::Value) -> Outcome<String> {
-    let key = world.provider.steal_signing_key()?;
+pub(crate) async fn forges(
+    world: &World,
+    key: &serde_json::Value,
+    claims: &serde_json::Value,
+) -> Outcome<String> {
     let program = node(world, "forge")?
         .env("KEY", key.to_string())
         .env("CLAIMS", claims.to_string());
