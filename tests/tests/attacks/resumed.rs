@@ -89,7 +89,7 @@ impl Stage {
         let before = self.company.target.came();
         let conversations = people.iter().zip(1..).map(|((laptop, text), number)| {
             let opened = Kept::open(laptop, &self.wire.address, (self.process, number));
-            async move { opened.await?.converse(text).await }
+            Box::pin(async move { opened.await?.converse(text).await })
         });
         let ends = within(both(conversations)).await;
         self.settle(people, before, &ends).await;
@@ -103,7 +103,7 @@ impl Stage {
         let mut opened = Vec::new();
         for ((laptop, text), number) in people.iter().zip(1..) {
             let kept = Kept::open(laptop, &self.wire.address, (self.process, number));
-            opened.push(within(kept).await.unwrap().converse(text));
+            opened.push(Box::pin(within(kept).await.unwrap().converse(text)));
         }
         let ends = within(both(opened)).await;
         self.settle(people, before, &ends).await;
