@@ -16,8 +16,12 @@ pub enum Hands {
     Person,
 }
 
+/// How often somebody who does nothing is reminded before the play ends.
+const REMINDERS: u32 = 5;
+
 pub struct Narrator {
     pub hands: Hands,
+    patience: Duration,
     out: PathBuf,
     told: Mutex<Vec<Told>>,
 }
@@ -33,8 +37,13 @@ impl Narrator {
     /// When the folder for pictures cannot be made.
     pub fn new(hands: Hands, out: &Path) -> Outcome<Self> {
         std::fs::create_dir_all(out)?;
+        let patience = match hands {
+            Hands::Driver => Duration::from_secs(30),
+            Hands::Person => Duration::from_secs(600),
+        };
         Ok(Self {
             hands,
+            patience,
             out: out.to_path_buf(),
             told: Mutex::new(Vec::new()),
         })
@@ -81,20 +90,45 @@ impl Narrator {
         }
     }
 
+    /// With so long for everything that hands have to do.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// How long something may take that hands have to do.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        match self.hands {
-            Hands::Driver => Duration::from_secs(30),
-            Hands::Person => Duration::from_secs(600),
-        }
+        self.patience
     }
 
-    /// What a person has to do now; a driver does it without being told.
-    pub fn ask(&self, what: &str) {
-        if self.hands == Hands::Person {
-            let minutes = self.patience().as_secs() / 60;
-            println!("  ☞ {what} (within {minutes} minutes, or the play ends)");
+    /// Says what a person has to do now, and how long it is waited for; then waits, and says it again meanwhile.
+    /// A driver does it without being told.
+    ///
+    /// # Errors
+    /// What `done` says, with what was waited for.
+    pub async fn ask<T>(&self, what: &str, done: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        if self.hands == Hands::Driver {
+            return done.await;
+        }
+        let all = in_words(self.patience);
+        println!("  ☞ {what} (within {all}, or the play ends)");
+        let (begun, pause) = (Instant::now(), self.patience / REMINDERS);
+        let mut done = std::pin::pin!(done);
+        loop {
+            match tokio::time::timeout(pause, &mut done).await {
+                Ok(Err(trouble)) if begun.elapsed() >= self.patience => {
+                    return Err(Trouble::new(format!(
+                        "nobody did this within {all}: {what}\n{trouble}"
+                    )));
+                }
+                Ok(ended) => return ended,
+                Err(_) => {
+                    let left = self.patience.saturating_sub(begun.elapsed());
+                    self.say(format!("still to do, {} left: {what}", in_words(left)));
+                }
+            }
         }
     }
 
@@ -135,6 +169,14 @@ impl Narrator {
             told.len() - failed
         ));
         text
+    }
+}
+
+/// As a person counts: minutes, or seconds where it is about less than two.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds < 120 => format!("{seconds} seconds"),
+        seconds => format!("{} minutes", seconds.div_ceil(60)),
     }
 }
 

@@ -2,7 +2,9 @@
 //! It decides by itself who clicks: a person where there is a display and a terminal, a driver otherwise.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tidegate_tests::narrator::{Hands, Narrator};
 use tidegate_tests::scene::prepared::{self, Prepared};
@@ -20,9 +22,15 @@ async fn main() -> ExitCode {
 }
 
 async fn play() -> Outcome<()> {
-    let out = stage::checkout()?.join("tests/out");
-    let narrator = Narrator::new(hands(), &out)?;
-    if let Some(word) = trouble() {
+    let out = match behind("--out") {
+        Some(folder) => PathBuf::from(folder),
+        None => stage::checkout()?.join("tests/out"),
+    };
+    let mut narrator = Narrator::new(hands(), &out)?;
+    if let Some(seconds) = behind("--patience") {
+        narrator = narrator.with_patience(Duration::from_secs(seconds.parse()?));
+    }
+    if let Some(word) = behind("--trouble") {
         println!("Tidegate: a morning on which it does not work");
         return Box::pin(prepared::play(&narrator, Prepared::named(&word)?, &out)).await;
     }
@@ -32,9 +40,9 @@ async fn play() -> Outcome<()> {
     played
 }
 
-/// `--trouble WORD`.
-fn trouble() -> Option<String> {
-    let mut words = std::env::args().skip_while(|word| word != "--trouble");
+/// The word behind this one: `--trouble WORD`, `--patience SECONDS`, `--out FOLDER`.
+fn behind(option: &str) -> Option<String> {
+    let mut words = std::env::args().skip_while(|word| word != option);
     words.next()?;
     Some(words.next().unwrap_or_default())
 }

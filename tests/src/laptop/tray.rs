@@ -2,7 +2,9 @@
 //! The panel on the laptop is the real host; this only looks over its shoulder.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zbus::Connection;
@@ -39,22 +41,7 @@ impl Laptop {
     /// # Errors
     /// When none appears.
     pub async fn tray(&self) -> Outcome<Tray> {
-        let bus = self.bus().await.doing("join the laptop's bus")?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let found = first_item(&bus).await;
-            if let Ok(Some(item)) = &found {
-                let (owner, path) = item.split_once('/').doing("read the icon's address")?;
-                let (owner, path) = (owner.to_owned(), format!("/{path}"));
-                let menu = menu_of(&bus, &owner, &path).await?;
-                return Ok(Tray { bus, owner, menu });
-            }
-            if Instant::now() > until {
-                found.doing("ask the panel for its icons")?;
-                return Err(Trouble::new("no icon appeared in the tray"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        Tray::on(self.bus().await.doing("join the laptop's bus")?).await
     }
 }
 
@@ -72,20 +59,51 @@ impl Laptop {
     /// # Errors
     /// When there is no session.
     pub fn bus_builder(&self) -> Outcome<zbus::connection::Builder<'static>> {
-        let path = self.home().join("run/bus");
-        let uid = self.stage.run().real_uid(self.user);
-        let stream = as_uid(uid, || UnixStream::connect(path))?;
-        stream.set_nonblocking(true)?;
-        let mut builder =
-            zbus::connection::Builder::unix_stream(tokio::net::UnixStream::from_std(stream)?);
-        if let Some(uid) = uid {
-            builder = builder.user_id(uid);
-        }
-        Ok(builder)
+        bus_of(&self.home(), self.stage.run().real_uid(self.user))
     }
 }
 
+/// The session bus of whoever has this home, as them.
+fn bus_of(home: &Path, uid: Option<u32>) -> Outcome<zbus::connection::Builder<'static>> {
+    let path = home.join("run/bus");
+    let stream = as_uid(uid, || UnixStream::connect(path))?;
+    stream.set_nonblocking(true)?;
+    let mut builder =
+        zbus::connection::Builder::unix_stream(tokio::net::UnixStream::from_std(stream)?);
+    if let Some(uid) = uid {
+        builder = builder.user_id(uid);
+    }
+    Ok(builder)
+}
+
 impl Tray {
+    /// Of a laptop that another program switched on: the one of whoever has this home.
+    ///
+    /// # Errors
+    /// When there is no such laptop, or no icon on it.
+    pub async fn of(home: &Path) -> Outcome<Self> {
+        let uid = std::fs::metadata(home.join("run/bus"))?.uid();
+        Self::on(bus_of(home, Some(uid))?.build().await?).await
+    }
+
+    async fn on(bus: Connection) -> Outcome<Self> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = first_item(&bus).await;
+            if let Ok(Some(item)) = &found {
+                let (owner, path) = item.split_once('/').doing("read the icon's address")?;
+                let (owner, path) = (owner.to_owned(), format!("/{path}"));
+                let menu = menu_of(&bus, &owner, &path).await?;
+                return Ok(Self { bus, owner, menu });
+            }
+            if Instant::now() > until {
+                found.doing("ask the panel for its icons")?;
+                return Err(Trouble::new("no icon appeared in the tray"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The menu as it is now, top to bottom, submenus after their own line.
     ///
     /// # Errors

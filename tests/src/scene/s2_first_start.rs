@@ -29,15 +29,15 @@ pub(super) async fn play(narrator: &Narrator, world: &World) -> Outcome<Desk> {
 
     if narrator.hands == Hands::Person {
         laptop.put_on_clipboard(&link).await?;
-        narrator
-            .ask("paste the join link (it is on the laptop's clipboard: Ctrl+V) and click Join");
+        narrator.say("Ana's laptop is the window that opened on your display; its tray is at the top right. Leave the window of Tidegate open there: the play reads in it.");
     } else {
         window.write("join-link", &link).await?;
         window.picture(&narrator.picture("window-2-link")).await?;
         window.click("join-button").await?;
     }
-    window
-        .shows("page-signed_out")
+    let paste = "on Ana's laptop, paste the join link into the window (it is on her clipboard: Ctrl+V) and click Join";
+    narrator
+        .ask(paste, window.shows("page-signed_out"))
         .await
         .doing("join with the link")?;
     window.picture(&narrator.picture("window-3-joined")).await?;

@@ -49,14 +49,17 @@ async fn one_click(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<(
     let ana = &world.provider.ana;
     if narrator.hands == Hands::Person {
         desk.laptop.put_on_clipboard(&ana.password).await?;
-        narrator.ask(&format!(
-            "click Connect {SERVICE} in the tray; the browser opens; sign in as {} and paste the password",
-            ana.login
-        ));
     } else {
         drive_sign_in(narrator, world, desk).await?;
     }
-    desk.window.shows("page-signed_in").await.doing("sign in")?;
+    let sign_in = format!(
+        "click Connect {SERVICE} in the tray; the browser opens: sign in as {} and paste the password (it is on her clipboard: Ctrl+V)",
+        ana.login
+    );
+    narrator
+        .ask(&sign_in, desk.window.shows("page-signed_in"))
+        .await
+        .doing("sign in")?;
     desk.window.shows(&format!("service-{SERVICE}")).await?;
     desk.window
         .picture(&narrator.picture("window-5-services"))
@@ -90,8 +93,8 @@ pub(super) async fn connect(narrator: &Narrator, desk: &Desk) -> Outcome<()> {
     if narrator.hands == Hands::Driver {
         return connect_again(desk).await;
     }
-    narrator.ask(&format!("click Connect {SERVICE} in the tray"));
-    is_connected(desk).await
+    let click = format!("click Connect {SERVICE} in the tray");
+    narrator.ask(&click, is_connected(desk)).await
 }
 
 /// The same whoever's hands the play has: where it takes things away, it also puts them back.

@@ -18,8 +18,9 @@ pub(super) async fn disconnect(narrator: &Narrator, world: &World, desk: &Desk) 
     let query = RunningQuery::start(world, desk).await?;
     let already = closed_portals(world)?;
     if narrator.hands == Hands::Person {
-        narrator.ask(&format!("click Disconnect {SERVICE} in the tray"));
-        door_closed(world, narrator.patience()).await?;
+        let click = format!("click Disconnect {SERVICE} in the tray");
+        let closed = door_closed(world, narrator.patience());
+        narrator.ask(&click, closed).await?;
     } else {
         desk.tray.click(&format!("Disconnect {SERVICE}")).await?;
     }
