@@ -124,6 +124,8 @@ impl Narrator {
                     )));
                 }
                 Ok(ended) => return ended,
+                // At the very end it is no use to be reminded.
+                Err(_) if begun.elapsed() + pause / 2 >= self.patience => {}
                 Err(_) => {
                     let left = self.patience.saturating_sub(begun.elapsed());
                     self.say(format!("still to do, {} left: {what}", in_words(left)));

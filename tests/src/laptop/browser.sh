@@ -7,7 +7,13 @@ if [ -z "${BROWSER_SEEN:-}" ]; then
   rm -f "$HOME/.config/chromium/Singleton"*
   set -- --headless "$@"
 fi
-exec /usr/bin/chromium --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run \
-  --disable-background-networking --disable-component-update --disable-sync --disable-default-apps --disable-save-password-bubble \
+# What it would ask a person about covers what she shall see: whether to keep a password, and what it thinks of these words.
+settings="$HOME/.config/chromium/Default/Preferences"
+if [ ! -e "$settings" ]; then
+  mkdir -p "${settings%/*}"
+  echo '{"credentials_enable_service":false,"profile":{"password_manager_enabled":false}}' >"$settings"
+fi
+exec /usr/bin/chromium --test-type --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run \
+  --disable-background-networking --disable-component-update --disable-sync --disable-default-apps \
   --password-store=basic --window-size=1100,850 --user-data-dir="$HOME/.config/chromium" \
   --remote-debugging-port="$BROWSER_DRIVER_PORT" "$@" >>"$XDG_RUNTIME_DIR/browser.log" 2>&1

@@ -11,6 +11,7 @@ use super::{Desk, World, s3_connect};
 use crate::company::{SERVICE, SERVICE_PORT};
 use crate::ground::Site;
 use crate::narrator::{Hands, Narrator};
+use crate::process::Signal;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::user::User;
 use crate::warehouse::DATABASE;
@@ -87,11 +88,7 @@ async fn one_after_the_other(
 
 /// The owner's rules are others while she is connected, and nobody tells her before she asks. Then her door closes, so that
 /// each time she connects anew, under the old rules.
-async fn without_her_right(
-    narrator: &Narrator,
-    world: &mut World,
-    desk: &Desk,
-) -> Outcome<Vec<Told>> {
+async fn without_her_right(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<Vec<Told>> {
     let rules = world.company.outlet.read("owner.cedar")?;
     let others = rules.replace("Data Science", "Finance");
     let mut told = Vec::new();
@@ -106,12 +103,27 @@ async fn without_her_right(
     Ok(told)
 }
 
-/// Rules of another day: the outlet starts with them.
-async fn rules_are(world: &mut World, rules: &str) -> Outcome<()> {
-    let outlet = &mut world.company.outlet;
+/// The outlet is told to read them again, and goes by them once that stands in its record.
+async fn rules_are(world: &World, rules: &str) -> Outcome<()> {
+    let outlet = &world.company.outlet;
+    let changes = || -> Outcome<usize> {
+        let events = outlet.events()?;
+        let changes = events
+            .iter()
+            .filter(|event| event["what"]["kind"] == "standing-changed");
+        Ok(changes.count())
+    };
+    let before = changes()?;
     outlet.write("owner.cedar", rules)?;
-    outlet.process.kill();
-    outlet.start_again().await
+    outlet.process.signal(Signal::HUP)?;
+    let until = Instant::now() + LIMIT;
+    while changes()? == before {
+        if Instant::now() > until {
+            return Err(Trouble::new("the outlet did not read its rules again"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 async fn once(narrator: &Narrator, world: &World, desk: &Desk, away: &Away) -> Outcome<Told> {

@@ -23,24 +23,30 @@ const ROWS: &str = "select g, md5(g::text) from generate_series(1, 5000000) g";
 const DRAINS: &str = "is draining";
 
 /// First the hub, with the relay in it: what it carried goes on over the other relay, while the hub is still away. Then that
-/// other one, once the hub is back.
+/// other one, once the hub is back. Then the hub again, with nobody else there: the portal waits until it is back.
 pub(crate) async fn relays(world: &mut World, ana: &Ana) -> Outcome<()> {
     let quiet = start(world, ana)?.ended_well().await?;
     let mut copy = start(world, ana)?;
-    copy.runs(world).await?;
-
     let stage = world.stage.clone();
-    let moved = told_to_end(world, Server::Hub).await?;
-    world.company.hub.start_again(&stage).await?;
-    println!("  hub: {moved}");
-    registered_again(world).await?;
+
     copy.runs(world).await?;
-    let moved = told_to_end(world, Server::Relay).await?;
-    let relay = world.company.relay.as_mut().doing("find the relay")?;
-    relay.start_again(&stage).await?;
-    println!("  relay: {moved}");
+    let leaving = Leaving::of(world, Server::Hub).await?;
+    println!("  hub: {}", leaving.goes_on(world).await?);
+    world.company.hub.start_again(&stage).await?;
+    registered_again(world).await?;
+
+    copy.runs(world).await?;
+    let leaving = Leaving::of(world, Server::Relay).await?;
+    println!("  relay: {}", leaving.goes_on(world).await?);
+
+    copy.runs(world).await?;
+    let leaving = Leaving::of(world, Server::Hub).await?;
+    world.company.hub.start_again(&stage).await?;
+    println!("  hub, alone: {}", leaving.goes_on(world).await?);
 
     let disturbed = copy.ended_well().await?;
+    let relay = world.company.relay.as_mut().doing("find the relay")?;
+    relay.start_again(&stage).await?;
     match disturbed == quiet {
         true => Ok(()),
         false => Err(Trouble::new(format!("not `{quiet}` but `{disturbed}`"))),
@@ -53,32 +59,47 @@ enum Server {
     Relay,
 }
 
-/// Tells it to end and waits until the portal goes on elsewhere: nothing takes its place before.
-async fn told_to_end(world: &mut World, server: Server) -> Outcome<String> {
-    let before = recorded(world, "portal-resumed")?;
-    let told = Instant::now();
-    let company = &mut world.company;
-    let process = match server {
-        Server::Hub => &mut company.hub.process,
-        Server::Relay => &mut company.relay.as_mut().doing("find the relay")?.process,
-    };
-    process.signal(Signal::TERM)?;
-    let status = process.ended(ENDS).await?;
-    let gone = told.elapsed().as_millis();
-    must_say(&process.stderr(), &[DRAINS])?;
-    if !status.success() {
-        return Err(Trouble::new(format!("it ended with {status}")));
-    }
-    while recorded(world, "portal-resumed")? == before {
-        if told.elapsed() > LIMIT {
-            return Err(Trouble::new("the copy did not go on elsewhere"));
+/// A server that was told to end, and has.
+struct Leaving {
+    told: Instant,
+    gone: Duration,
+    /// Resumptions before.
+    before: usize,
+}
+
+impl Leaving {
+    /// In time, in good order, and it said what it does.
+    async fn of(world: &mut World, server: Server) -> Outcome<Self> {
+        let before = recorded(world, "portal-resumed")?;
+        let company = &mut world.company;
+        let process = match server {
+            Server::Hub => &mut company.hub.process,
+            Server::Relay => &mut company.relay.as_mut().doing("find the relay")?.process,
+        };
+        let told = Instant::now();
+        process.signal(Signal::TERM)?;
+        let status = process.ended(ENDS).await?;
+        let gone = told.elapsed();
+        must_say(&process.stderr(), &[DRAINS])?;
+        match status.success() {
+            true => Ok(Self { told, gone, before }),
+            false => Err(Trouble::new(format!("it ended with {status}"))),
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let resumed = told.elapsed().as_millis();
-    Ok(format!(
-        "gone after {gone} ms, the copy goes on after {resumed} ms"
-    ))
+
+    /// Waits until the outlet has the portal over another way.
+    async fn goes_on(self, world: &World) -> Outcome<String> {
+        while recorded(world, "portal-resumed")? == self.before {
+            if self.told.elapsed() > LIMIT {
+                return Err(Trouble::new("the copy did not go on elsewhere"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let (gone, on) = (self.gone.as_millis(), self.told.elapsed().as_millis());
+        Ok(format!(
+            "gone after {gone} ms, the copy goes on after {on} ms"
+        ))
+    }
 }
 
 /// Waits until the outlet can be reached over the hub's relay again, or there would be nowhere to go.
