@@ -27,6 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A peer that says nothing for this long is gone: it should ping every 10 s.
 const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// An outlet whose machine takes nothing for this long is gone: whoever asks for it is told so, and does not wait.
+/// Less would refuse people while a machine is moved or three packets in a row are lost, which a second or two mends.
 const VANISHED: Duration = Duration::from_secs(3);
 /// A peer that does not take what it is sent for this long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
