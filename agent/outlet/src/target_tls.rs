@@ -4,6 +4,7 @@
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use tidegate_link::settings_file::Reader;
 use tidegate_link::tls::{self, TlsError};
 use tidegate_proto::names::HubAddress;
@@ -103,20 +104,63 @@ pub fn is_loopback(host: &str) -> bool {
             .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
-impl Trust {
-    /// Client settings that trust what this says now; a CA file is read again each time, so a new one counts at once.
+/// The client settings of one target's last connection, and what they were made of: to make them costs far more than to read
+/// the CA file, which is read for each connection all the same, so that another one counts at once.
+#[derive(Debug, Default)]
+pub(crate) struct LastClient(Mutex<Option<(Trusted, Arc<ClientConfig>)>>);
+
+/// What a trust says now.
+#[derive(Debug, PartialEq, Eq)]
+enum Trusted {
+    /// Read once for the life of the process.
+    System,
+    /// The whole text of a CA file.
+    Pem(Vec<u8>),
+}
+
+impl LastClient {
+    /// Client settings that trust what `trust` says now, `finish`ed as they always are for this target. Blocks on files.
     ///
     /// # Errors
     /// When there is nothing to trust.
-    pub fn client(&self) -> Result<ClientConfig, TrustError> {
+    pub(crate) fn client(
+        &self,
+        trust: &Trust,
+        finish: impl FnOnce(&mut ClientConfig),
+    ) -> Result<Arc<ClientConfig>, TrustError> {
+        let trusted = trust.read()?;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = last.as_ref().filter(|(before, _)| *before == trusted) {
+            return Ok(Arc::clone(client));
+        }
+        let mut client = trust.client(&trusted)?;
+        finish(&mut client);
+        let client = Arc::new(client);
+        *last = Some((trusted, Arc::clone(&client)));
+        Ok(client)
+    }
+}
+
+impl Trust {
+    fn read(&self) -> Result<Trusted, TrustError> {
         match self {
-            Self::System => Ok(tls::client_of_system()?),
-            Self::File(path) => of_file(path),
+            Self::System => Ok(Trusted::System),
+            Self::File(path) => read_pem(path).map(Trusted::Pem),
+        }
+    }
+
+    fn client(&self, trusted: &Trusted) -> Result<ClientConfig, TrustError> {
+        match (trusted, self) {
+            (Trusted::Pem(pem), Self::File(path)) => {
+                tls::client_of_pem(pem).map_err(|_| TrustError::NoCertificate(path.clone()))
+            }
+            (Trusted::Pem(pem), Self::System) => Ok(tls::client_of_pem(pem)?),
+            (Trusted::System, _) => Ok(tls::client_of_system()?),
         }
     }
 }
 
-fn of_file(path: &Path) -> Result<ClientConfig, TrustError> {
+fn read_pem(path: &Path) -> Result<Vec<u8>, TrustError> {
     let unreadable = |kind| TrustError::Unreadable {
         path: path.to_owned(),
         kind,
@@ -125,8 +169,7 @@ fn of_file(path: &Path) -> Result<ClientConfig, TrustError> {
     if !about.is_file() || about.len() > MAX_PEM {
         return Err(unreadable(std::io::ErrorKind::InvalidInput));
     }
-    let pem = std::fs::read(path).map_err(|e| unreadable(e.kind()))?;
-    tls::client_of_pem(&pem).map_err(|_| TrustError::NoCertificate(path.to_owned()))
+    std::fs::read(path).map_err(|e| unreadable(e.kind()))
 }
 
 #[cfg(test)]
@@ -134,26 +177,67 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn client_of(
+        last: &LastClient,
+        path: &Path,
+        finished: &mut usize,
+    ) -> Result<Arc<ClientConfig>, TrustError> {
+        last.client(&Trust::File(path.to_owned()), |_| *finished += 1)
+    }
+
+    fn pem_of_a_new_ca() -> String {
+        let ca = rcgen::generate_simple_self_signed(vec!["db".to_owned()]).unwrap();
+        ca.cert.pem()
+    }
+
     #[test]
     fn a_file_without_a_certificate_trusts_nobody() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
         std::fs::write(&path, "nothing").unwrap();
+        let last = LastClient::default();
 
-        let empty = Trust::File(path.clone()).client().err();
-        let missing = Trust::File(dir.path().join("none")).client().err();
+        let empty = client_of(&last, &path, &mut 0).err();
+        let missing = client_of(&last, &dir.path().join("none"), &mut 0).err();
 
         assert_eq!(empty, Some(TrustError::NoCertificate(path)));
         assert!(matches!(missing, Some(TrustError::Unreadable { .. })));
     }
 
     #[test]
-    fn a_ca_file_is_trusted() {
+    fn a_ca_file_is_trusted_and_read_but_not_made_into_settings_twice() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.pem");
-        let ca = rcgen::generate_simple_self_signed(vec!["db".to_owned()]).unwrap();
-        std::fs::write(&path, ca.cert.pem()).unwrap();
+        std::fs::write(&path, pem_of_a_new_ca()).unwrap();
+        let (last, mut made) = (LastClient::default(), 0);
 
-        assert!(Trust::File(path).client().is_ok());
+        let first = client_of(&last, &path, &mut made).unwrap();
+        let again = client_of(&last, &path, &mut made).unwrap();
+
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(made, 1);
+    }
+
+    #[test]
+    fn a_ca_that_was_replaced_damaged_or_taken_away_is_not_trusted_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let pem = pem_of_a_new_ca();
+        std::fs::write(&path, &pem).unwrap();
+        let (last, mut made) = (LastClient::default(), 0);
+        let first = client_of(&last, &path, &mut made).unwrap();
+
+        // As long as the first, so that only what it says differs.
+        std::fs::write(&path, pem_of_a_new_ca()).unwrap();
+        let other = client_of(&last, &path, &mut made).unwrap();
+        std::fs::write(&path, pem.replace("CERTIFICATE", "CERTIFICATF")).unwrap();
+        let damaged = client_of(&last, &path, &mut made).err();
+        std::fs::remove_file(&path).unwrap();
+        let gone = client_of(&last, &path, &mut made).err();
+
+        assert!(!Arc::ptr_eq(&first, &other));
+        assert_eq!(damaged, Some(TrustError::NoCertificate(path)));
+        assert!(matches!(gone, Some(TrustError::Unreadable { .. })));
+        assert_eq!(made, 2);
     }
 }

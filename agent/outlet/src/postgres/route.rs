@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 
 use super::binding;
 use super::fault::Fault;
-use super::groups::Groups;
+use super::service::Lasting;
 use super::stream::Stream;
 use crate::dial::{self, Opened, Recent, Right, Spent, Way};
 use crate::target_tls::{TargetTls, TrustError};
@@ -37,7 +37,7 @@ impl Route {
     pub(super) fn new(
         address: HubAddress,
         trusted: &TargetTls,
-        (groups, recent): (Arc<Groups>, Arc<Recent>),
+        lasting: &Lasting,
     ) -> Result<Self, Fault> {
         let tls = match trusted {
             TargetTls::Off => None,
@@ -45,15 +45,17 @@ impl Route {
                 let name =
                     tls::server_name(server_name.as_ref().map_or(address.host(), String::as_str))
                         .map_err(TrustError::from)?;
-                let mut config = trust.client()?;
-                config.resumption = groups.without_sessions();
-                Some((Arc::new(config), name))
+                let groups = || Arc::clone(&lasting.groups);
+                let config = lasting.client.client(trust, |config| {
+                    config.resumption = groups().without_sessions();
+                })?;
+                Some((config, name))
             }
         };
         Ok(Self {
             address,
             tls,
-            recent,
+            recent: Arc::clone(&lasting.recent),
         })
     }
 

@@ -17,6 +17,7 @@ use super::route::Route;
 use crate::audit::StatementAudit;
 use crate::config::PostgresTarget;
 use crate::dial::Recent;
+use crate::target_tls::LastClient;
 
 /// What all portals of one service share.
 pub struct PostgresService {
@@ -28,10 +29,11 @@ pub struct PostgresService {
 }
 
 /// What one connection leaves for the next.
-struct Lasting {
-    groups: Arc<Groups>,
+pub(super) struct Lasting {
+    pub(super) groups: Arc<Groups>,
+    pub(super) client: LastClient,
+    pub(super) recent: Arc<Recent>,
     keys: Arc<KeptKeys>,
-    recent: Arc<Recent>,
 }
 
 impl Lasting {
@@ -40,8 +42,9 @@ impl Lasting {
         SystemEntropy.fill(&mut *seed);
         Self {
             groups: Arc::default(),
-            keys: Arc::new(KeptKeys::new(&seed)),
+            client: LastClient::default(),
             recent: Arc::default(),
+            keys: Arc::new(KeptKeys::new(&seed)),
         }
     }
 }
@@ -123,11 +126,7 @@ fn access(target: &PostgresTarget, lasting: &Lasting) -> Result<Access, Fault> {
         (None, Some(stored)) => stored.map_err(|_| Fault::NoAddress)?,
         (None, None) => return Err(Fault::NoAddress),
     };
-    let route = Arc::new(Route::new(
-        address,
-        &target.tls,
-        (Arc::clone(&lasting.groups), Arc::clone(&lasting.recent)),
-    )?);
+    let route = Arc::new(Route::new(address, &target.tls, lasting)?);
     // As PostgreSQL itself: who names no database means the one named like the user.
     let named = target.database.clone().or(login.database);
     let database = named.unwrap_or_else(|| login.user.to_string());
