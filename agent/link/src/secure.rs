@@ -58,6 +58,15 @@ impl Secure {
         self.writer.flush().await
     }
 
+    /// Seals one frame that leaves together with whatever is sent next: for a frame that something follows at once, since each
+    /// write to the socket wakes everybody on the way.
+    ///
+    /// # Errors
+    /// Any error is the last word of this direction.
+    pub fn send_with_next(&mut self, frame: &Frame<'_>) -> Result<(), LinkError> {
+        self.writer.push(|out| frame.encode_into(out))
+    }
+
     /// The next frame. Safe to abandon. Answers no pings: the caller does.
     ///
     /// # Errors

@@ -43,6 +43,24 @@ async fn frames_pass_before_a_portal_exists() {
 }
 
 #[tokio::test]
+async fn a_frame_that_bytes_follow_at_once_leaves_with_them_and_in_front_of_them() {
+    let (mut agent, mut outlet) = secure_pair().await;
+    outlet.send_with_next(&Frame::Opened { portal: 1 }).unwrap();
+    let before = timeout(Duration::from_millis(50), agent.recv()).await;
+    assert!(before.is_err(), "it left alone");
+
+    let mut outlet = Portal::new(outlet);
+    outlet.write_all(b"greeting").await.unwrap();
+    let opened = agent.recv().await.unwrap();
+    let mut agent = Portal::new(agent);
+    let mut greeting = [0; 8];
+    agent.read_exact(&mut greeting).await.unwrap();
+
+    assert_eq!(opened.frame(), Frame::Opened { portal: 1 });
+    assert_eq!(&greeting, b"greeting");
+}
+
+#[tokio::test]
 async fn carries_a_large_stream_both_ways_at_once_under_both_suites() {
     for suite in Suite::ALL {
         let (a, b) = tcp_pair().await;

@@ -51,7 +51,7 @@ impl Service {
         Arc::new(Self {
             name: "echo".parse().expect("a name"),
             zone: Zone::default(),
-            kind: Kind::Tcp(address),
+            kind: Kind::tcp(address),
         })
     }
 }

@@ -22,6 +22,8 @@ use tokio::net::TcpStream;
 const OVER: PortalError = PortalError::Withdrawn(NO_REASON);
 /// Most payload of one write to the socket.
 const AT_ONCE: usize = 4 * MAX_DATA;
+/// So many bytes that wait already leave in the same write as the data behind them: a frame or two, never a slow socket's queue.
+const BESIDE: usize = 256;
 
 pub(super) struct Out {
     /// Gone once the circuit was handed back: what is left of this portal cannot say anything on it any more.
@@ -230,10 +232,15 @@ impl Out {
         if self.kept.is_some() {
             return self.poll_kept(cx, bytes);
         }
-        ready!(self.poll_flush(cx))?;
+        if self.waiting() > BESIDE {
+            ready!(self.poll_flush(cx))?;
+        }
+        remember(&mut self.writing, cx);
+        self.alive()?;
         if self.fin {
             return Poll::Ready(Err(OVER));
         }
+        self.push_pong()?;
         let taken = &bytes[..bytes.len().min(AT_ONCE)];
         for bytes in taken.chunks(MAX_DATA) {
             self.push(&Frame::Data {

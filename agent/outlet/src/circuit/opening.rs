@@ -69,7 +69,8 @@ pub(super) async fn open(
                     Some(Ok(reached)) => {
                         let grace = reached.grace(&premises.limits).longest();
                         let berth = berth(premises, &session, open, grace);
-                        if !say(&mut secure, &opened(open.portal, berth.as_ref(), grace)).await {
+                        let opened = opened(open.portal, berth.as_ref(), grace);
+                        if !answer(&mut secure, &opened, &reached).await {
                             record.close(Code::CircuitLost);
                             return After::Gone;
                         }
@@ -144,6 +145,14 @@ fn opened(portal: u64, berth: Option<&Berth>, grace: Duration) -> Frame<'static>
             instance: berth.instance(),
             seconds: u16::try_from(grace.as_secs()).unwrap_or(u16::MAX),
         },
+    }
+}
+
+/// Where the target has spoken already, OPENED leaves together with what it said.
+async fn answer(secure: &mut Secure, opened: &Frame<'_>, reached: &portal::Reached<'_>) -> bool {
+    match reached.speaks_at_once() {
+        true => secure.send_with_next(opened).is_ok(),
+        false => say(secure, opened).await,
     }
 }
 

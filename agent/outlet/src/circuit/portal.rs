@@ -7,7 +7,7 @@ use super::keeping::{Keeping, channel_of};
 use super::watch::Watch;
 use crate::audit::{OpenRecord, StatementAudit};
 use crate::config::{Limits, ServiceConfig, Target};
-use crate::dial::{self, Opened, Right, Way};
+use crate::dial::{self, Opened, Recent, Right, Way};
 use crate::postgres::{self, Beginning, Bounds, PortalEnd, PostgresService};
 use crate::premises::Premises;
 use std::time::Duration;
@@ -21,34 +21,46 @@ use tokio::sync::oneshot;
 
 /// What stands behind a service while portals use it, by kind.
 pub(crate) enum Kind {
-    Tcp(HubAddress),
+    Tcp(TcpTarget),
     Postgres(PostgresService),
+}
+
+/// Where a service of plain bytes is, and what answered there last.
+pub(crate) struct TcpTarget {
+    address: HubAddress,
+    recent: Recent,
 }
 
 impl Kind {
     /// `statements`: where what is asked of a database is recorded, where the owner wants that.
     pub(crate) fn new(service: &ServiceConfig, statements: Option<StatementAudit>) -> Self {
         match &service.target {
-            Target::Tcp(address) => Self::Tcp(address.clone()),
+            Target::Tcp(address) => Self::tcp(address.clone()),
             Target::Postgres(target) => {
                 let postgres = PostgresService::new(service.name.clone(), target.clone());
                 Self::Postgres(postgres.recording(statements))
             }
         }
     }
+
+    /// Plain bytes to and from `address`.
+    pub(crate) fn tcp(address: HubAddress) -> Self {
+        let recent = Recent::default();
+        Self::Tcp(TcpTarget { address, recent })
+    }
 }
 
 /// What it takes to reach a target, by kind, but for the right to do so.
 #[allow(clippy::large_enum_variant)] // lives on one stack for one portal
 pub(super) enum Ready<'k> {
-    Tcp(&'k HubAddress),
+    Tcp(&'k TcpTarget),
     Postgres(&'k PostgresService, postgres::Ready),
 }
 
 /// Reads what the next portal will need. Nothing of it leaves this computer.
 pub(super) async fn ready(kind: &Kind) -> Ready<'_> {
     match kind {
-        Kind::Tcp(address) => Ready::Tcp(address),
+        Kind::Tcp(target) => Ready::Tcp(target),
         Kind::Postgres(service) => Ready::Postgres(service, service.ready().await),
     }
 }
@@ -74,7 +86,7 @@ pub(super) async fn reach<'k>(
             let problem = Problem::new(Code::ClientAsksTooMuch);
             Err(problem.service(permit.service()))
         }
-        Ready::Tcp(address) => tcp_target(address, permit, limit).await.map(Reached::Tcp),
+        Ready::Tcp(target) => tcp_target(target, permit, limit).await.map(Reached::Tcp),
         Ready::Postgres(service, ready) => {
             let beginning = service.begin(first, permit, ready).await?;
             Ok(Reached::Postgres(service, beginning, Rest::default()))
@@ -85,22 +97,22 @@ pub(super) async fn reach<'k>(
 /// Whether the next connection would be served: connects, logs in where that belongs to it, and leaves.
 pub(super) async fn look(ready: Ready<'_>, permit: Permit, limit: Duration) -> Result<(), Problem> {
     match ready {
-        Ready::Tcp(address) => tcp_target(address, permit, limit).await.map(drop),
+        Ready::Tcp(target) => tcp_target(target, permit, limit).await.map(drop),
         Ready::Postgres(service, ready) => service.look(permit, ready).await,
     }
 }
 
 async fn tcp_target(
-    address: &HubAddress,
+    target: &TcpTarget,
     permit: Permit,
     limit: Duration,
 ) -> Result<Opened, Problem> {
     let service = permit.service().clone();
     let way = Way {
-        address,
+        address: &target.address,
         loopback_only: false,
         limit,
-        recent: None,
+        recent: Some(&target.recent),
     };
     dial::open(Right::Portal(permit), &way)
         .await
@@ -168,6 +180,14 @@ impl Voyage<'_> {
 }
 
 impl Reached<'_> {
+    /// Whether bytes follow OPENED at once.
+    pub(super) fn speaks_at_once(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Postgres(_, beginning, _) => beginning.speaks_at_once(),
+        }
+    }
+
     pub(super) fn grace(&self, limits: &Limits) -> Grace {
         match self {
             Self::Tcp(_) => Grace::plain(limits),

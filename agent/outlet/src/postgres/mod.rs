@@ -74,6 +74,13 @@ enum Heard {
     First(Begun),
 }
 
+impl Beginning {
+    /// Whether there is something to say to the program as soon as the portal is carried.
+    pub(crate) fn speaks_at_once(&self) -> bool {
+        matches!(self.0, Heard::First(Begun::Session(_)))
+    }
+}
+
 impl PostgresService {
     /// Does what the program asks for in its first packet: logs in, or cancels. Without one, that waits for `serve`,
     /// which reads anew what is in `ready`.
