@@ -15,17 +15,23 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) fn idle_and_busy(agent: &Process, road: SocketAddr) -> Outcome<Weight> {
     let idle = resident(agent)?;
+    let portals = many(road)?;
+    Ok(Weight {
+        idle,
+        portals: portals.len(),
+        busy: resident(agent)?,
+    })
+}
+
+/// A thousand idle connections over one road, settled.
+pub(super) fn many(road: SocketAddr) -> Outcome<Vec<TcpStream>> {
     let mut portals = Vec::new();
     for number in 1..=PORTALS {
         let portal = open(road).doing(format!("open portal {number}"))?;
         portals.push(portal);
     }
     std::thread::sleep(SETTLE);
-    Ok(Weight {
-        idle,
-        portals: portals.len(),
-        busy: resident(agent)?,
-    })
+    Ok(portals)
 }
 
 /// One byte there and back: the portal is really open.

@@ -5,29 +5,20 @@ pub mod app;
 mod bytes;
 mod memory;
 mod queries;
+mod set;
+pub mod speed;
 mod ssh;
 mod table;
 mod tls;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::ca::CertificateAuthority;
-use crate::company::{Blueprint, Company, TcpService};
-use crate::laptop::Laptop;
-use crate::provider::Provider;
-use crate::stage::Stage;
 use crate::trouble::Outcome;
-use crate::user::User;
-use crate::warehouse::Warehouse;
+use set::Set;
 
-const BULK: &str = "bulk";
-const BULK_PORT: u16 = 18999;
 const START: Duration = Duration::from_secs(60);
-/// A thousand idle portals, and room for what else is going on.
-const CIRCUITS: usize = 1200;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,39 +34,9 @@ pub enum Figures {
 /// When a part does not come up; figures themselves are never an error.
 pub async fn measure(figures: Figures) -> Outcome<()> {
     raise_file_limit();
-    let stage = Stage::set_on_loopback("figures need a road without an emulator in it")?;
-    let target = bytes::serve()?;
-    let ca = CertificateAuthority::new("Acme figures CA")?;
-    let provider = Provider::start(&stage, &ca).await?;
-    let warehouse = Warehouse::start(&stage, &ca).await?;
-    let bulk = TcpService {
-        name: BULK.to_owned(),
-        target,
-        port: BULK_PORT,
-        also_low: false,
-    };
-    let plan = Blueprint::new(&provider, &warehouse, &ca)
-        .with(bulk)
-        .bears_circuits(CIRCUITS);
-    let company = Company::found(&stage, &plan).await?;
-    let laptop = Laptop::switch_on(&stage, &ca).await?;
-    let config = laptop.home().join(".config");
-    std::fs::create_dir_all(config.join("tidegate"))?;
-    let settings = format!("max_connections = {CIRCUITS}\n");
-    std::fs::write(config.join("tidegate/agent.toml"), settings)?;
-    stage.run().give_tree(User::Analyst, &config)?;
-    // One agent for both services: the second command finds the first one's.
-    let agent = laptop.arrive(&company, &provider.ana).await?;
-    laptop
-        .terminal(
-            "connect-bulk",
-            stage.binary("tidegate")?,
-            &["connect", BULK],
-        )
-        .await?;
-    let ssh = ssh::Road::build(&stage, target, &warehouse).await?;
-    let tidegate = SocketAddr::from(([127, 0, 0, 1], BULK_PORT));
-    let roads = [target, ssh.bytes, tidegate];
+    let set = Set::build().await?;
+    let ssh = ssh::Road::build(&set.stage, ssh::Over::Two, set.target, &set.warehouse).await?;
+    let roads = [set.target, ssh.bytes, set.inlet];
 
     let mut rows = Vec::new();
     if figures == Figures::All {
@@ -88,7 +49,7 @@ pub async fn measure(figures: Figures) -> Outcome<()> {
             bytes::round_trips(&roads)?,
         ));
     }
-    let queries = queries::per_second(&warehouse, &ca, &ssh).await?;
+    let queries = queries::per_second(&set.warehouse, &set.ca, &ssh).await?;
     for (what, rates) in [
         (
             "new connection, one query, closed, in turn; direct and ssh by the database's Unix socket, without TLS",
@@ -106,13 +67,11 @@ pub async fn measure(figures: Figures) -> Outcome<()> {
         ),
         bytes::visits(&roads)?,
     ));
-    let weight = (figures == Figures::All).then(|| memory::idle_and_busy(&agent, tidegate));
+    let weight = (figures == Figures::All).then(|| memory::idle_and_busy(&set.agent, set.inlet));
     println!("{}", table::markdown(&rows, weight.transpose()?.as_ref()));
 
-    drop((ssh, agent, laptop));
-    company.stop().await?;
-    drop((warehouse, provider));
-    stage.close()
+    drop(ssh);
+    set.close().await
 }
 
 /// For us and whoever we start: each portal takes two descriptors in each of four programs.

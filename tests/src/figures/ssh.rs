@@ -1,4 +1,4 @@
-//! The road to compare with: `ssh -J` over a jump host, with local forwards, all on loopback.
+//! The roads to compare with: `ssh -L`, and `ssh -J` over a jump host besides; local forwards, all on loopback.
 //! Two private OpenSSH servers with keys of this run; nothing of the machine's own SSH is touched.
 
 use std::net::SocketAddr;
@@ -10,6 +10,15 @@ use std::time::{Duration, Instant};
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome, Trouble};
 use crate::warehouse::Warehouse;
+
+/// Over how many servers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// `ssh -L`: there is no relay in it.
+    One,
+    /// `ssh -J`: a jump host that passes ciphertext on, as a relay does.
+    Two,
+}
 
 pub(super) struct Road {
     /// Where the forward to the server of plain bytes begins.
@@ -24,10 +33,14 @@ pub(super) struct Road {
 impl Road {
     pub(super) async fn build(
         stage: &Arc<Stage>,
+        over: Over,
         target: SocketAddr,
         warehouse: &Warehouse,
     ) -> Outcome<Self> {
-        let folder = stage.run().at("ssh");
+        let folder = stage.run().at(match over {
+            Over::One => "ssh-l",
+            Over::Two => "ssh-j",
+        });
         std::fs::create_dir_all(&folder)?;
         std::fs::create_dir_all("/run/sshd").doing("make the folder that sshd wants")?;
         for name in ["host", "user"] {
@@ -39,8 +52,12 @@ impl Road {
         let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let config = format!(
             "Host *\n User root\n IdentityFile {0}/user\n StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n\
-             Host jump\n HostName 127.0.0.1\n Port {jump}\nHost far\n HostName 127.0.0.1\n Port {far}\n ProxyJump jump\n",
-            folder.display()
+             Host jump\n HostName 127.0.0.1\n Port {jump}\nHost far\n HostName 127.0.0.1\n Port {far}\n ProxyJump {1}\n",
+            folder.display(),
+            match over {
+                Over::One => "none",
+                Over::Two => "jump",
+            },
         );
         std::fs::write(folder.join("config"), config)?;
         let mut road = Self {
@@ -49,7 +66,9 @@ impl Road {
             database_tcp: here(database_tcp),
             children: Vec::new(),
         };
-        road.children.push(serve(&folder, jump)?);
+        if over == Over::Two {
+            road.children.push(serve(&folder, jump)?);
+        }
         road.children.push(serve(&folder, far)?);
         tokio::time::sleep(Duration::from_millis(300)).await;
         let forwards = [
@@ -71,6 +90,10 @@ impl Road {
         road.children.push(client);
         road.open().await?;
         Ok(road)
+    }
+
+    pub(super) fn pids(&self) -> Vec<u32> {
+        self.children.iter().map(Child::id).collect()
     }
 
     async fn open(&self) -> Outcome<()> {
