@@ -3,6 +3,8 @@
 
 pub mod ca;
 mod census;
+pub mod chance;
+pub mod chaos;
 pub mod clock;
 pub mod company;
 pub mod figures;

@@ -19,8 +19,8 @@ pub struct Blueprint<'a> {
     pub also: Vec<TcpService>,
     /// Circuits the outlet bears of one person; nothing: as many as it does by itself.
     pub circuits: Option<usize>,
-    /// Whether the outlet keeps portals whose circuits die.
-    pub keeps: bool,
+    /// How many seconds the outlet keeps portals whose circuits died: idle ones, and those in a transaction.
+    pub keeps: Option<[u32; 2]>,
     /// Beside the one in the hub.
     pub own_relay: bool,
     /// The outlet's keys are not carried to the administrator; hers is a ticket.
@@ -114,7 +114,7 @@ impl<'a> Blueprint<'a> {
             ca,
             also: Vec::new(),
             circuits: None,
-            keeps: false,
+            keeps: None,
             own_relay: false,
             outlet_by_ticket: false,
             asking: false,
@@ -145,8 +145,14 @@ impl<'a> Blueprint<'a> {
 
     /// An outlet that keeps portals whose circuits die, for a minute.
     #[must_use]
-    pub fn keeps_portals(mut self) -> Self {
-        self.keeps = true;
+    pub fn keeps_portals(self) -> Self {
+        self.keeps_portals_for([60, 60])
+    }
+
+    /// For so many seconds: idle ones, and those in a transaction.
+    #[must_use]
+    pub fn keeps_portals_for(mut self, seconds: [u32; 2]) -> Self {
+        self.keeps = Some(seconds);
         self
     }
 
@@ -236,8 +242,10 @@ database = "{DATABASE}"
         let bears = self
             .circuits
             .map(|circuits| format!("circuits = {circuits}, per_person = {circuits}"));
-        let keeps = self.keeps.then(|| {
-            "resume_within_seconds = 60, resume_within_seconds_in_transaction = 60".to_owned()
+        let keeps = self.keeps.map(|[idle, in_transaction]| {
+            format!(
+                "resume_within_seconds = {idle}, resume_within_seconds_in_transaction = {in_transaction}"
+            )
         });
         let limits: Vec<_> = bears.into_iter().chain(keeps).collect();
         let limits = match limits.is_empty() {

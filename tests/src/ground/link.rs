@@ -1,15 +1,21 @@
-//! The café's line: carries packets between two TUN devices with delay, loss, a rate and a finite queue.
+//! The café's line: carries packets between two TUN devices with delay, loss, a rate and a finite queue, and harms them.
 //! The kernel here has no netem. Loss comes from a seeded generator, so a run that failed can be played again.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::harm;
+use crate::chance::Chance;
+
+/// How long a packet that shall come late waits for one to come before it.
+const LATE: Duration = Duration::from_millis(30);
 
 /// Each value holds for one direction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +29,20 @@ pub struct Quality {
     pub queue: Duration,
     /// Nothing gets through.
     pub cut: bool,
+    pub harm: Harm,
+}
+
+/// Chances of what else befalls a packet, each 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Harm {
+    /// It comes twice.
+    pub double: f64,
+    /// It comes behind the one that follows it.
+    pub late: f64,
+    /// A bit of it is turned; checksums notice.
+    pub corrupt: f64,
+    /// Two words of what it carries change places: no checksum of the internet notices.
+    pub forge: f64,
 }
 
 impl Quality {
@@ -35,6 +55,7 @@ impl Quality {
             rate: 200_000_000,
             queue: Duration::from_millis(200),
             cut: false,
+            harm: Harm::default(),
         }
     }
 }
@@ -63,7 +84,7 @@ impl Link {
             let intake = Intake {
                 from,
                 quality: Arc::clone(&quality),
-                chance: Chance(seed),
+                chance: Chance::of(seed),
                 free_at: Instant::now(),
             };
             let stopped = Arc::clone(&stop);
@@ -96,7 +117,12 @@ impl Drop for Link {
     }
 }
 
-type Packet = (Instant, Vec<u8>);
+struct Packet {
+    due: Instant,
+    /// Comes behind the next one.
+    late: bool,
+    bytes: Vec<u8>,
+}
 
 struct Intake {
     from: File,
@@ -114,8 +140,7 @@ impl Intake {
                 Ok(0) => return,
                 Ok(size) => {
                     if let Some(due) = self.admit(size) {
-                        // A full queue loses the packet, as a router would.
-                        let _ = queue.try_send((due, packet[..size].to_vec()));
+                        self.send(due, &packet[..size], queue);
                     }
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.wait(),
@@ -124,10 +149,32 @@ impl Intake {
         }
     }
 
+    /// A full queue loses the packet, as a router would.
+    fn send(&mut self, due: Instant, bytes: &[u8], queue: &SyncSender<Packet>) {
+        let harm = self.quality().harm;
+        let mut bytes = bytes.to_vec();
+        if self.chance.strikes(harm.corrupt) {
+            harm::turn_a_bit(&mut bytes, &mut self.chance);
+        }
+        if self.chance.strikes(harm.forge) {
+            harm::swap_words(&mut bytes, &mut self.chance);
+        }
+        let late = self.chance.strikes(harm.late);
+        if self.chance.strikes(harm.double) {
+            let (late, bytes) = (false, bytes.clone());
+            let _ = queue.try_send(Packet { due, late, bytes });
+        }
+        let _ = queue.try_send(Packet { due, late, bytes });
+    }
+
+    fn quality(&self) -> Quality {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// When the packet arrives at the other end, if it does.
     fn admit(&mut self, size: usize) -> Option<Instant> {
-        let quality = *self.quality.lock().unwrap_or_else(PoisonError::into_inner);
-        if quality.cut || self.chance.next() < quality.loss {
+        let quality = self.quality();
+        if quality.cut || self.chance.part() < quality.loss {
             return None;
         }
         let now = Instant::now();
@@ -150,39 +197,48 @@ impl Intake {
     }
 }
 
-fn deliver(due: &Receiver<Packet>, mut to: File) {
-    while let Ok((at, packet)) = due.recv() {
-        let wait = at.saturating_duration_since(Instant::now());
-        if !wait.is_zero() {
-            std::thread::sleep(wait);
+fn deliver(queue: &Receiver<Packet>, mut to: File) {
+    let mut held: Option<Packet> = None;
+    loop {
+        match next(queue, held.is_some()) {
+            Ok(packet) if packet.late && held.is_none() => held = Some(packet),
+            Ok(packet) => {
+                let wait = packet.due.saturating_duration_since(Instant::now());
+                if !wait.is_zero() {
+                    std::thread::sleep(wait);
+                }
+                let _ = to.write(&packet.bytes);
+                if let Some(held) = held.take() {
+                    let _ = to.write(&held.bytes);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(held) = held.take() {
+                    let _ = to.write(&held.bytes);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        let _ = to.write(&packet);
     }
 }
 
-/// SplitMix64: small, seeded, good enough to lose packets.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (((z ^ (z >> 31)) >> 11) as f64) / ((1_u64 << 53) as f64)
+fn next(queue: &Receiver<Packet>, holding: bool) -> Result<Packet, RecvTimeoutError> {
+    match holding {
+        true => queue.recv_timeout(LATE),
+        false => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Chance;
+    use crate::chance::Chance;
 
     #[test]
     fn the_same_seed_loses_the_same_packets() {
         let lost = |seed| {
-            let mut chance = Chance(seed);
+            let mut chance = Chance::of(seed);
             (0..10_000)
-                .map(|_| chance.next() < 0.01)
+                .map(|_| chance.part() < 0.01)
                 .collect::<Vec<_>>()
         };
 

@@ -1,6 +1,7 @@
 //! The ground the stage stands on: three places joined by a network of our own, or plain loopback where that is forbidden.
 //! Loopback proves less (no firewall, no distance, no separate users) and says so before the play begins.
 
+mod harm;
 mod link;
 mod network;
 mod tun;
@@ -8,7 +9,7 @@ mod tun;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-pub use link::{Link, Quality};
+pub use link::{Harm, Link, Quality};
 pub use network::{Closed, LAPTOP, Network, OUTLET, namespaces_of};
 
 /// Where something stands.

@@ -105,6 +105,22 @@ impl Network {
             .map_err(|_| std::io::Error::other("the thread inside the namespace panicked"))?
     }
 
+    /// The laptop leaves for another network: its address is gone, and with it all that was under way to or from it.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn readdress_the_laptop(&self, from: Ipv4Addr, to: Ipv4Addr) -> Outcome<()> {
+        let (net, cafe) = (self.name(Site::Internet), self.name(Site::Cafe));
+        ip(&format!("-n {net} route replace {to} dev cafe"))?;
+        ip(&format!(
+            "-n {cafe} addr del {from} peer 192.0.2.1 dev cafe"
+        ))?;
+        ip(&format!("-n {cafe} addr add {to} peer 192.0.2.1 dev cafe"))?;
+        ip(&format!(
+            "-n {cafe} route replace default via 192.0.2.1 dev cafe"
+        ))
+    }
+
     fn wire(&self) -> Outcome<()> {
         let (net, private) = (self.name(Site::Internet), self.name(Site::Private));
         ip(&format!(

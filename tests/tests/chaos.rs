@@ -1,0 +1,19 @@
+//! A short chaos whose order of faults never changes; `cargo xtask chaos` plays the long one, and any other.
+//! What must hold, and what is played, is in `tests/src/chaos`.
+
+use std::process::ExitCode;
+
+use tidegate_tests::chaos::{self, Plan};
+use tidegate_tests::perform::perform;
+
+const PLAN: Plan = Plan {
+    seed: 5,
+    faults: 30,
+};
+
+fn main() -> ExitCode {
+    if !tidegate_tests::narrator::asked_for("chaos") {
+        return ExitCode::SUCCESS;
+    }
+    perform(async |narrator| chaos::play(narrator, PLAN).await.map(drop))
+}
