@@ -23,7 +23,8 @@ pub(super) struct Book {
     pub(super) ended: BTreeMap<String, u64>,
     /// Words to those that got no connection, counted.
     pub(super) refused: BTreeMap<String, u64>,
-    pub(super) wrong: Vec<String>,
+    /// What was wrong, in the order in which it first was, and how often.
+    pub(super) wrong: Vec<(String, u64)>,
     pub(super) wrongs: u64,
     /// When the outlet was killed.
     deaths: Vec<Instant>,
@@ -109,11 +110,14 @@ impl Ledger {
 }
 
 impl Book {
+    /// Told once, counted each time.
     fn note(&mut self, what: String) {
         self.wrongs += 1;
-        if self.wrong.len() < TOLD {
+        if let Some((_, times)) = self.wrong.iter_mut().find(|(known, _)| *known == what) {
+            *times += 1;
+        } else if self.wrong.len() < TOLD {
             println!("  ✗ {what}");
-            self.wrong.push(what);
+            self.wrong.push((what, 1));
         }
     }
 }

@@ -127,9 +127,9 @@ async fn act(narrator: &Narrator, plan: Plan) -> Outcome<Report> {
     narrator.say(report.table());
     drop((base, agent, laptop));
     world.end().await?;
-    match report.wrongs() {
-        [] => Ok(report),
-        wrongs => Err(Trouble::new(wrongs.join("\n"))),
+    match report.wrong_in_words() {
+        None => Ok(report),
+        Some(wrong) => Err(Trouble::new(wrong)),
     }
 }
 
@@ -157,7 +157,7 @@ async fn warms_up(world: &World, agent: &Process, base: &Base, plan: Plan) -> Ou
     let load = Load::begin(&world.stage, &ledger, crowd, plan.seed ^ 1);
     tokio::time::sleep(WARM_UP).await;
     load.end().await?;
-    if let Some(wrong) = ledger.book().wrong.first() {
+    if let Some((wrong, _)) = ledger.book().wrong.first() {
         return Err(Trouble::new(format!("before the first fault: {wrong}")));
     }
     Rest::now(world, agent, base).await

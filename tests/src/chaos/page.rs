@@ -23,7 +23,8 @@ pub struct Report {
     connections: [u64; 2],
     ended: BTreeMap<String, u64>,
     refused: BTreeMap<String, u64>,
-    wrong: Vec<String>,
+    wrong: Vec<(String, u64)>,
+    wrongs: u64,
     /// At rest before, at most, at rest after.
     weights: [Weights; 3],
 }
@@ -44,12 +45,18 @@ impl Report {
             ended: book.ended.clone(),
             refused: book.refused.clone(),
             wrong: book.wrong.clone(),
+            wrongs: book.wrongs,
             weights: [before, storm.heaviest.clone(), after],
         }
     }
 
-    pub(super) fn wrongs(&self) -> &[String] {
-        &self.wrong
+    /// Nothing where nothing was wrong.
+    pub(super) fn wrong_in_words(&self) -> Option<String> {
+        let told = self.wrong.iter();
+        let lines: Vec<_> = told
+            .map(|(what, times)| format!("{times} times: {what}"))
+            .collect();
+        (self.wrongs > 0).then(|| lines.join("\n"))
     }
 
     /// All tables, as Markdown.
@@ -125,7 +132,7 @@ impl Report {
             ),
             (
                 "**wrong: bytes, rows, counters, silent or needless ends, hangs, things left**",
-                format!("**{}**", self.wrong.len()),
+                format!("**{}**", self.wrongs),
             ),
         ];
         let _ = writeln!(text, "\n| what | how much |\n|---|---|");

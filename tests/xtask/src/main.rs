@@ -3,6 +3,7 @@
 
 mod bench;
 mod board;
+mod chaos;
 mod check;
 mod count;
 mod demo;
@@ -21,6 +22,8 @@ usage: cargo xtask <command> [--loud]
   demo   sets the machine up, builds, and plays the café scene (waits for your clicks where there is a display)
   bench  builds for release and measures Tidegate against `ssh -J`; `bench connections` only how fast one can connect,
          `bench app` how fast the app starts and what it weighs
+  chaos  sets the machine up, builds, and breaks everything between programs and database, 1,000 times, while they work;
+         writes agent/docs/chaos.md when nothing was wrong; `--seed N` repeats a run, `--faults N` plays so many
   package  builds for release and packs deb and rpm: the app, and the command line with its servers
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let good = match command.map(String::as_str) {
         Some("test") => check::run(&place, &mut board),
         Some("demo") => demo::run(&place, &mut board, &words[1..]),
+        Some("chaos") => chaos::run(&place, &mut board, &words[1..]),
         Some("bench") => bench::run(&place, &mut board),
         Some("package") => package::run(&place, &mut board, &package::Order::of(&words)),
         Some("setup") => prepare::everything(&place, &mut board),

@@ -4,14 +4,15 @@
 use super::door::{Broken, Door, Session, answered};
 use crate::warehouse::LOGIN;
 
-/// For the database's administrator, in the database of the service.
+/// For the database's administrator, in the database of the service. The login may have as many sessions as programs want.
 pub(super) fn tables(counters: usize) -> String {
     format!(
         "create table chaos_count (who int primary key, n bigint not null);
          create table chaos_step (who int, n bigint, primary key (who, n));
          insert into chaos_count select w, 0 from generate_series(1, {counters}) w;
          grant select, update on chaos_count to {LOGIN};
-         grant select, insert on chaos_step to {LOGIN};"
+         grant select, insert on chaos_step to {LOGIN};
+         alter role {LOGIN} connection limit -1;"
     )
 }
 

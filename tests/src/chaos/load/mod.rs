@@ -64,6 +64,17 @@ enum Trade {
     Talk,
 }
 
+impl Trade {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Out => "a copy out",
+            Self::In => "a copy in",
+            Self::Count(_) => "a counter",
+            Self::Talk => "a session",
+        }
+    }
+}
+
 impl Load {
     pub(super) fn begin(stage: &Arc<Stage>, ledger: &Arc<Ledger>, crowd: Crowd, seed: u64) -> Self {
         let (stop, stopped) = watch::channel(false);
@@ -74,10 +85,9 @@ impl Load {
             .chain(counters)
             .chain(std::iter::repeat_n(Trade::Talk, crowd.sessions));
         for (number, trade) in trades.enumerate() {
-            let who = format!("{trade:?} {number}");
             let worker = Worker {
-                number: ledger.worker(&who),
-                who,
+                number: ledger.worker(&format!("{trade:?} {number}")),
+                who: trade.in_words(),
                 rows: crowd.rows,
                 door: Door {
                     stage: Arc::clone(stage),
@@ -113,7 +123,7 @@ impl Load {
 
 struct Worker {
     number: usize,
-    who: String,
+    who: &'static str,
     rows: u64,
     door: Door,
     stopped: watch::Receiver<bool>,
@@ -131,7 +141,7 @@ impl Worker {
             _ => None,
         };
         while !*self.stopped.borrow() {
-            let Some(session) = self.door.enter(&self.who).await else {
+            let Some(session) = self.door.enter(self.who).await else {
                 tokio::time::sleep(AGAIN).await;
                 continue;
             };
@@ -140,11 +150,11 @@ impl Worker {
                 None => self.serves(trade, &session).await,
             };
             match done {
-                Ok(()) => self.door.leave(&self.who, session).await,
-                Err(Broken::Ended(told)) => self.door.lost(&self.who, session, told).await,
+                Ok(()) => self.door.leave(self.who, session).await,
+                Err(Broken::Ended(told)) => self.door.lost(self.who, session, told).await,
                 Err(Broken::Wrong(what)) => {
                     self.door.ledger.wrong(format!("{}: {what}", self.who));
-                    self.door.leave(&self.who, session).await;
+                    self.door.leave(self.who, session).await;
                 }
             }
         }
