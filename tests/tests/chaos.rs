@@ -15,5 +15,5 @@ fn main() -> ExitCode {
     if !tidegate_tests::narrator::asked_for("chaos") {
         return ExitCode::SUCCESS;
     }
-    perform(async |narrator| chaos::play(narrator, PLAN).await.map(drop))
+    perform(async |narrator| Box::pin(chaos::play(narrator, PLAN)).await.map(drop))
 }

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         }
     };
     perform(async |narrator| {
-        let report = chaos::play(narrator, plan).await?;
+        let report = Box::pin(chaos::play(narrator, plan)).await?;
         let page = stage::checkout()?.join("agent/docs/chaos.md");
         std::fs::write(&page, report.page()).doing("write the page")
     })

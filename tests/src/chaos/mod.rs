@@ -39,7 +39,7 @@ const KEPT: [u32; 2] = [600, 60];
 /// Circuits that the outlet bears: those that died are still counted for a while.
 const CIRCUITS: usize = 1_000;
 /// How long everybody works before the first fault.
-const WARM_UP: Duration = Duration::from_secs(8);
+const WARM_UP: Duration = Duration::from_secs(12);
 
 /// Everything that a run follows from.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ impl Plan {
 /// When the stage does not come up, when something of it cannot be played, and when anything was wrong.
 pub async fn play(narrator: &Narrator, plan: Plan) -> Outcome<Report> {
     println!("seed {}, {} faults", plan.seed, plan.faults);
-    let played = act(narrator, plan).await;
+    let played = Box::pin(act(narrator, plan)).await;
     if let Err(trouble) = &played {
         println!("\n{trouble}\nThis repeats it: {}", plan.command());
     }

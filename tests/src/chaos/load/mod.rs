@@ -22,8 +22,10 @@ use counting::Counter;
 use door::{Broken, Door, PATIENCE, Session};
 use talking::Talk;
 
-/// Before somebody who was refused tries again.
-const AGAIN: Duration = Duration::from_millis(300);
+/// Before somebody who was refused tries again, in milliseconds at least and at most.
+const AGAIN: [u64; 2] = [300, 2_000];
+/// People do not come all at once: so much later comes each.
+const APART: Duration = Duration::from_millis(40);
 
 /// How many of each kind work at once.
 #[derive(Debug, Clone, Copy)]
@@ -140,9 +142,12 @@ impl Worker {
             }),
             _ => None,
         };
+        tokio::time::sleep(APART * u32::try_from(self.number).unwrap_or(1)).await;
         while !*self.stopped.borrow() {
             let Some(session) = self.door.enter(self.who).await else {
-                tokio::time::sleep(AGAIN).await;
+                let [least, most] = AGAIN;
+                let again = self.chance.between(least, most);
+                tokio::time::sleep(Duration::from_millis(again)).await;
                 continue;
             };
             let done = match &mut counter {
