@@ -263,26 +263,51 @@ impl Owner {
     fn door_opened(&mut self, service: &ServiceName) {
         let since = self.tools.kit.clock.now();
         if let Some(handle) = self.state.doors.remove(service).and_then(Door::into_handle) {
-            self.state
-                .doors
-                .insert(service.clone(), Door::Open { since, handle });
+            self.state.doors.insert(
+                service.clone(),
+                Door::Open {
+                    since,
+                    handle,
+                    over: None,
+                },
+            );
         }
     }
 
     fn visit_ended(&mut self, service: &ServiceName, end: VisitEnd) {
         self.recount();
-        let problem = match end {
-            VisitEnd::Finished => return,
-            VisitEnd::Refused(problem) | VisitEnd::Ended(problem) => problem,
-        };
-        if !closes_the_door(problem.code) {
-            return self.trouble(problem);
+        match end {
+            VisitEnd::Finished => self.close_if_over(service),
+            VisitEnd::Refused(problem) | VisitEnd::Ended(problem) => {
+                self.visit_troubled(service, problem);
+            }
         }
-        // What runs when the time is over may finish; the last one to do so closes the door.
+    }
+
+    fn visit_troubled(&mut self, service: &ServiceName, problem: Problem) {
+        if !closes_the_door(problem.code) {
+            self.trouble(problem);
+            return self.close_if_over(service);
+        }
+        // What runs when the time is over may finish; the last one to do so closes the door, however that one ends.
         if problem.code == Code::GrantEnded && self.has_portals(service) {
+            if let Some(Door::Open { over, .. }) = self.state.doors.get_mut(service) {
+                *over = Some(problem);
+            }
             return;
         }
         if let Some(door) = self.state.doors.remove(service) {
+            self.close_door(service, door, &problem, true);
+        }
+    }
+
+    fn close_if_over(&mut self, service: &ServiceName) {
+        let Some(Door::Open { over, .. }) = self.state.doors.get(service) else {
+            return;
+        };
+        if let Some(problem) = over.clone().filter(|_| !self.has_portals(service))
+            && let Some(door) = self.state.doors.remove(service)
+        {
             self.close_door(service, door, &problem, true);
         }
     }
@@ -297,6 +322,10 @@ impl Owner {
         let Some(home) = &self.state.home else { return };
         for service in home.catalogue.keys() {
             if home.circuits.live.take_opened(service) {
+                // Whoever got in since has time again.
+                if let Some(Door::Open { over, .. }) = self.state.doors.get_mut(service) {
+                    *over = None;
+                }
                 self.state
                     .problems
                     .retain(|problem| !is_cured_by_a_portal(problem, service));

@@ -113,6 +113,8 @@ pub(super) enum Door {
     Open {
         since: UnixTime,
         handle: DoorHandle,
+        /// Why it closes as soon as nothing runs any more.
+        over: Option<Problem>,
     },
     /// Told to close.
     Closing {
