@@ -1,4 +1,5 @@
 //! What the app changes in `agent.toml`: one port, and never over what somebody else wrote meanwhile.
+//! Comments, order and every other line stay: it is the person's file.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -27,8 +27,8 @@ const APP: &str = "tidegate-deskto";
 
 pub(super) async fn play(narrator: &Narrator, world: &World, desk: &Desk) -> Outcome<()> {
     narrator.say("nothing to click: her lid closes and opens by itself");
-    let in_peace = Query::start(world, desk, "''").await?.rows().await?;
-    let query = Query::start(world, desk, "pg_sleep(0.0001)").await?;
+    let in_peace = Query::start(world, desk, "''")?.rows().await?;
+    let query = Query::start(world, desk, "pg_sleep(0.0001)")?;
     query.runs(world).await?;
 
     let way = close_the_lid(world, &desk.laptop).await?;
@@ -108,7 +108,7 @@ struct Query(Process);
 
 impl Query {
     /// `beside`: what is selected with each row, and costs time or none.
-    async fn start(world: &World, desk: &Desk, beside: &str) -> Outcome<Self> {
+    fn start(world: &World, desk: &Desk, beside: &str) -> Outcome<Self> {
         let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
         let copy = format!(
             "\\copy (select f.*, {beside} from (select * from flights order by time_hour, carrier, flight, origin limit 30000) f) \

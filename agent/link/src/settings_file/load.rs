@@ -1,4 +1,5 @@
 //! From a file's text to what it means: every key is taken by its reader, and every mistake is told at once.
+//! A newcomer would stop at the first: whoever mends a file would then start the program as often as there are mistakes.
 
 use std::path::Path;
 
