@@ -58,12 +58,6 @@ pub(crate) async fn play(narrator: &Narrator, world: &mut World, ana: &Ana) {
         .await;
     let _ = narrator
         .step(
-            "a_stopping_hub_ends_a_copy_with_a_reason",
-            servers::hub_stops_in_a_copy(world, ana),
-        )
-        .await;
-    let _ = narrator
-        .step(
             "an_agent_that_is_told_to_end_ends_a_copy_with_a_reason",
             laptop::agent_stops_in_a_copy(world, ana),
         )

@@ -18,10 +18,6 @@ const SILENCE: Duration = Duration::from_secs(8);
 /// How long it may take until both ends have noticed that a cable is back.
 const PLUGGED_IN: Duration = Duration::from_secs(60);
 const REFUSALS: usize = 3;
-/// What a server that is told to end promises.
-const ENDS: Duration = Duration::from_secs(5);
-/// How long the database may still be busy for a program that has been told that it is over.
-const GONE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
     let agent = ana.connect(world).await?;
@@ -123,39 +119,15 @@ pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outc
     if !status.success() {
         return Err(Trouble::new(format!("the outlet ended with {status}")));
     }
-    world.warehouse.is_left_alone(GONE).await?;
+    world
+        .warehouse
+        .is_left_alone(Duration::from_secs(2))
+        .await?;
     nothing_is_open(world).await?;
     world.company.outlet.start_again().await?;
     comes_back(world, ana, LIMIT).await?;
     // As people end it: what is killed between a program's last word and the outlet's answer is waited for.
     agent.stop(LIMIT).await.map(drop)
-}
-
-/// The hub, with the only relay in it, where nothing is kept: the copy ends, and whoever comes next is served once it is back.
-pub(crate) async fn hub_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outcome<()> {
-    let agent = ana.connect(world).await?;
-    let mut copy = ana.copy(world).await?;
-    let told = Instant::now();
-    let hub = &mut world.company.hub;
-    hub.process.signal(Signal::TERM)?;
-    let status = hub.process.ended(ENDS).await?;
-    println!("  the hub ended after {} ms", told.elapsed().as_millis());
-
-    let ended = copy.ended(LIMIT).await.doing("end the copy");
-    let left_alone = world.warehouse.is_left_alone(GONE).await;
-    let stage = world.stage.clone();
-    world.company.hub.start_again(&stage).await?;
-    println!("  psql: {}", copy.stderr().trim());
-    ended?;
-    left_alone?;
-    must_say(&copy.stderr(), &["FATAL", "TG-1005"])?;
-    if !status.success() {
-        return Err(Trouble::new(format!("the hub ended with {status}")));
-    }
-    nothing_is_open(world).await?;
-    comes_back(world, ana, LIMIT).await?;
-    drop(agent);
-    Ok(())
 }
 
 /// The record is whole, and says of every portal how it ended.
