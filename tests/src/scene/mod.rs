@@ -58,7 +58,10 @@ pub async fn play_on(narrator: &Narrator, stage: Arc<Stage>) -> Outcome<()> {
     let mut world = narrator
         .step(
             "1. The stage is set",
-            s1_stage::set(narrator, stage, |plan| plan.where_statements_are_recorded()),
+            s1_stage::set(narrator, stage, |plan| {
+                plan.where_statements_are_recorded()
+                    .keeps_portals_for([600, 60])
+            }),
         )
         .await?;
     let desk = narrator
