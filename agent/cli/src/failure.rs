@@ -31,6 +31,9 @@ pub(crate) enum Exit {
     Internal = 10,
 }
 
+/// Mistakes of one file that a person is told of at once: the file of somebody who meant another one has thousands.
+const TOLD: usize = 20;
+
 /// Why a verb did not do what it was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
@@ -279,7 +282,7 @@ impl fmt::Display for Failure {
             write!(f, " ({code})")?;
         }
         write!(f, "\n  {}", sentence(&self.cause))?;
-        for mistake in &self.mistakes {
+        for mistake in self.mistakes.iter().take(TOLD) {
             // The key may be anything that somebody wrote in the file.
             let key = Shown::new(&mistake.key);
             write!(f, "\n  - {key}: {}", mistake.reason)?;
@@ -287,6 +290,9 @@ impl fmt::Display for Failure {
                 Fix::Write(text) => write!(f, "\n    write: {text}")?,
                 Fix::Mend(_) => write!(f, "\n    {}", mistake.fix)?,
             }
+        }
+        if let Some(more @ 1..) = self.mistakes.len().checked_sub(TOLD) {
+            write!(f, "\n  - and {more} more")?;
         }
         write!(f, "\n  {}", sentence(&self.next))
     }
@@ -355,6 +361,26 @@ mod tests {
             text.contains("- a.b: it is missing\n    write: it\n  - c: "),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_wrong_file_does_not_fill_the_terminal() {
+        let mistake = |n: usize| ConfigMistake {
+            key: format!("key{n}"),
+            reason: "there is no such key".into(),
+            fix: Fix::Write("it".into()),
+        };
+
+        let failure = Failure::mistakes(
+            Path::new("agent.toml"),
+            Mistakes((0..9000).map(mistake).collect()),
+        );
+
+        let text = failure.to_string();
+        assert_eq!(text.matches("\n  - key").count(), TOLD);
+        assert!(text.contains("- and 8980 more\n"), "{text}");
+        assert!(text.contains("It has 9000 mistakes."), "{text}");
+        assert_eq!(failure.said().error.mistakes.len(), 9000);
     }
 
     #[test]
