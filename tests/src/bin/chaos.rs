@@ -6,10 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidegate_tests::chaos::{self, Plan};
 use tidegate_tests::perform::perform;
-use tidegate_tests::{Doing, Outcome, stage};
+use tidegate_tests::{Doing, Outcome, Trouble, stage};
 
 /// As many as the page tells of.
 const FAULTS: u64 = 1_000;
+/// None would write a page about nothing; more than these take days.
+const SOME: std::ops::RangeInclusive<u64> = 1..=100_000;
 
 fn main() -> ExitCode {
     let plan = match plan() {
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
 fn plan() -> Outcome<Plan> {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let faults = number("--faults")?.unwrap_or(FAULTS);
+    if !SOME.contains(&faults) {
+        return Err(Trouble::new("--faults takes a number from 1 to 100000"));
+    }
     Ok(Plan {
         seed: number("--seed")?.unwrap_or(clock),
         faults: usize::try_from(faults)?,
