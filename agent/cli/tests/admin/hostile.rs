@@ -20,16 +20,12 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-#[test]
-fn an_org_with_hostile_words_in_it_is_not_signed_and_every_place_is_named() {
-    let place = Place::signed();
-    let good = std::fs::read_to_string(place.path("org/org.toml")).unwrap();
-    std::fs::remove_file(place.path("bundle.json")).unwrap();
+/// So few that every mistake they make is shown: a person is shown twenty.
+const AT_A_TIME: usize = 6;
+
+/// `good` with a hostile client, and for each text a service that has it as title and one that has it as name and as key.
+fn hostile_org(good: &str, bad: &[String]) -> String {
     let (head, service) = good.split_once("[[service]]").unwrap();
-    let bad: Vec<String> = hostile::texts()
-        .into_iter()
-        .filter(|text| text.len() > 120 || text.chars().any(deceives))
-        .collect();
     let mut text = head.replace("'0oa'", &quoted(&bad[0]));
     for (n, words) in bad.iter().enumerate() {
         let words = quoted(words);
@@ -39,21 +35,36 @@ fn an_org_with_hostile_words_in_it_is_not_signed_and_every_place_is_named() {
         let named = service.replace("'warehouse'", &words);
         text += &format!("[[service]]\n{named}\n{words} = 1\n");
     }
-    std::fs::write(place.path("org/org.toml"), text).unwrap();
+    text
+}
 
-    let sign = place.sign();
+#[test]
+fn an_org_with_hostile_words_in_it_is_not_signed_and_every_place_is_named() {
+    let place = Place::signed();
+    let good = std::fs::read_to_string(place.path("org/org.toml")).unwrap();
+    std::fs::remove_file(place.path("bundle.json")).unwrap();
+    let bad: Vec<String> = hostile::texts()
+        .into_iter()
+        .filter(|text| text.len() > 120 || text.chars().any(deceives))
+        .collect();
 
-    assert_eq!(sign.status.code(), Some(2));
-    assert_printable(&sign);
-    let said = complained(&sign);
-    for n in 0..bad.len() {
-        let title = format!("- service[{}]: title or database cannot be shown", 2 * n);
-        assert!(said.contains(&title), "{title}\n{said}");
-        let name = format!("- service[{}].name: it is not usable", 2 * n + 1);
-        assert!(said.contains(&name), "{name}\n{said}");
+    for bad in bad.chunks(AT_A_TIME) {
+        std::fs::write(place.path("org/org.toml"), hostile_org(&good, bad)).unwrap();
+
+        let sign = place.sign();
+
+        assert_eq!(sign.status.code(), Some(2));
+        assert_printable(&sign);
+        let said = complained(&sign);
+        for n in 0..bad.len() {
+            let title = format!("- service[{}]: title or database cannot be shown", 2 * n);
+            assert!(said.contains(&title), "{title}\n{said}");
+            let name = format!("- service[{}].name: it is not usable", 2 * n + 1);
+            assert!(said.contains(&name), "{name}\n{said}");
+        }
+        assert!(said.contains("- idp: issuer, client_id"), "{said}");
+        assert!(!place.path("bundle.json").exists());
     }
-    assert!(said.contains("- idp: issuer, client_id"), "{said}");
-    assert!(!place.path("bundle.json").exists());
 }
 
 #[test]
