@@ -159,9 +159,11 @@ async fn killed(world: &World, ana: &mut Desk) -> Outcome<()> {
     ana.laptop.terminal("kill", "sh", &["-c", kill]).await?;
     query.ended(GONE).await.doing("end the query")?;
     ana.gone().await?;
-    nothing_open(world, ana).await?;
+    ports_closed(ana).await?;
+    // What it left behind waits for it, and is given up as soon as it is back and at work.
     ana.start_again(world, &[]).await?;
-    clean_start(ana).await
+    clean_start(ana).await?;
+    world.warehouse.is_left_alone(Duration::from_secs(2)).await
 }
 
 /// With the display's old number, as after a crash of the display's manager.
@@ -204,12 +206,22 @@ async fn nothing_open(world: &World, ana: &Desk) -> Outcome<()> {
         .warehouse
         .is_left_alone(Duration::from_secs(2))
         .await?;
+    ports_closed(ana).await
+}
+
+/// A process that was killed is gone from the list a moment before its last socket is.
+async fn ports_closed(ana: &Desk) -> Outcome<()> {
     let ports = "ss -ltnH 'sport >= :15400 and sport <= :15800'";
-    let open = ana.laptop.terminal("ports", "sh", &["-c", ports]).await?;
-    if open.trim().is_empty() {
-        return Ok(());
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        let open = ana.laptop.terminal("ports", "sh", &["-c", ports]).await?;
+        if open.trim().is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Trouble::new(format!("ports are still open: {open}")));
+        }
     }
-    Err(Trouble::new(format!("ports are still open: {open}")))
 }
 
 /// Still signed in, nothing connected by itself, and one click from open.

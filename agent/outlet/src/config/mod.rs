@@ -127,8 +127,8 @@ impl Default for Limits {
             per_person: 128,
             warm_idle: Duration::from_secs(600),
             dial: Duration::from_secs(5),
-            grace: Duration::ZERO,
-            grace_in_transaction: Duration::ZERO,
+            grace: Duration::from_secs(600),
+            grace_in_transaction: Duration::from_secs(60),
         }
     }
 }

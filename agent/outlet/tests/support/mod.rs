@@ -125,7 +125,7 @@ impl World {
     pub(crate) fn config_text(&self) -> String {
         format!(
             "org = \"acme\"\nroot = \"{}\"\nhub = \"{}\"\ndata = \"{}\"\npolicy = \"{}\"\nowner = \"this-computer\"\naudit = \"{}\"\n\
-             limits = {{ resume_within_seconds = 600, per_person = 8, dial_milliseconds = 1000 }}\n\
+             limits = {{ per_person = 8, dial_milliseconds = 1000 }}\n\
              [[service]]\nname = \"echo\"\nkind = \"tcp\"\ntarget = \"{}\"\n",
             self.org.root.verify_key().peer_id(),
             self.hub.address,
@@ -145,8 +145,6 @@ impl World {
     /// As `start_outlet`, with one more limit.
     pub(crate) async fn start_outlet_with(&mut self, limit: &str) {
         let text = self.config_text();
-        let (name, _) = limit.split_once(" =").unwrap();
-        let text = text.replace(&format!("{name} = 600, "), "");
         let text = text.replace("per_person = 8", &format!("per_person = 8, {limit}"));
         let config = OutletConfig::from_toml(&text).unwrap();
         let outlet = Outlet::start(config).await.unwrap();
@@ -154,14 +152,12 @@ impl World {
         self.outlet = Some(outlet);
     }
 
-    /// As `start_outlet`, with nothing said about kept portals.
+    /// Whose portals end with their circuits.
     pub(crate) async fn start_outlet_that_keeps_no_portal(&mut self) {
-        let text = self.config_text();
-        let text = text.replace("resume_within_seconds = 600, ", "");
-        let config = OutletConfig::from_toml(&text).unwrap();
-        let outlet = Outlet::start(config).await.unwrap();
-        within(outlet.ready()).await;
-        self.outlet = Some(outlet);
+        self.start_outlet_with(
+            "resume_within_seconds = 0, resume_within_seconds_in_transaction = 0",
+        )
+        .await;
     }
 
     pub(crate) async fn stop_outlet(&mut self) {
