@@ -329,24 +329,26 @@ async fn the_circuit_goes_home_when_both_know_that_both_have_finished() {
         far.send(back).map_err(|b| b.circuit).err()
     });
     let bytes = pattern(700_001);
+    let answer = bytes.clone();
 
-    let asking = async {
+    // Two tasks, as on two computers: what wakes one side wakes nobody on the other.
+    let asking = tokio::spawn(async move {
         agent.write_all(b"question").await.unwrap();
         agent.shutdown().await.unwrap();
         let mut got = Vec::new();
         agent.read_to_end(&mut got).await.unwrap();
         got
-    };
-    let answering = async {
+    });
+    let answering = tokio::spawn(async move {
         let mut question = Vec::new();
         outlet.read_to_end(&mut question).await.unwrap();
-        outlet.write_all(&bytes).await.unwrap();
+        outlet.write_all(&answer).await.unwrap();
         outlet.shutdown().await.unwrap();
-    };
-    let (got, ()) = timeout(LIMIT, async { tokio::join!(asking, answering) })
-        .await
-        .unwrap();
-    assert!(got == bytes);
+    });
+    let both = timeout(LIMIT, async { tokio::join!(asking, answering) });
+    let (got, answered) = both.await.unwrap();
+    answered.unwrap();
+    assert!(got.unwrap() == bytes);
 
     let (mut agent, mut outlet) = (home.await.unwrap().circuit, far_home.await.unwrap().circuit);
     // Nothing of the portal is left on the wire.

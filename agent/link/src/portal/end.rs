@@ -37,13 +37,17 @@ impl Portal {
 
     /// Both have finished: ready when both know it.
     fn poll_known(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PortalError>> {
-        while !self.is_home && !self.is_over() {
+        while !self.is_home {
             {
                 let mut out = self.shared.out();
                 if let Some(error) = out.ended() {
                     return Poll::Ready(Err(error));
                 }
                 out.acknowledge_now();
+            }
+            // Looked at after that: our own acknowledgement may have been all that was missing, and then no frame comes.
+            if self.is_over() {
+                break;
             }
             ready!(self.poll_frame(cx))?;
         }
