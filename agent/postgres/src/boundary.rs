@@ -41,6 +41,31 @@ impl Boundary {
         self.have == 0 && self.left == 0 && !self.lost
     }
 
+    /// How many of the bytes that come next end with a whole message. All of them, where the message that is cut off has begun
+    /// to pass already, or is longer than `most` bytes with its header.
+    pub(crate) fn whole(&self, bytes: &[u8], most: usize) -> usize {
+        if self.lost || self.have > 0 {
+            return bytes.len();
+        }
+        let mut end = self.left;
+        while let Some(header) = bytes
+            .get(end..)
+            .and_then(|rest| rest.first_chunk::<HEADER>())
+        {
+            let [_, a, b, c, d] = *header;
+            let announced = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+            let cut_off = announced >= bytes.len() - end;
+            if announced < 4 || (cut_off && announced >= most) {
+                return bytes.len();
+            }
+            if cut_off {
+                break;
+            }
+            end += 1 + announced;
+        }
+        end.min(bytes.len())
+    }
+
     /// How many more bytes surely belong to the message under way; 0 when none is, or when all is lost.
     #[must_use]
     pub fn owed(&self) -> usize {

@@ -1,17 +1,21 @@
-//! Server to client: bytes as they come, until somebody has a last word.
-//! The last word waits for the end of the message under way; it is never put inside of one.
+//! Server to client: messages as they come, until somebody has a last word.
+//! The last word waits for the end of the message under way; it is never put inside of one. A short message that is cut off
+//! is kept until its rest comes, so that a way that breaks does not leave one under way for ever.
 
 use crate::boundary::Boundary;
 use crate::rest::Rest;
-use crate::room::Room;
+use crate::room::{KEPT, Room};
 
 /// One connection's stream from the server to the client.
 ///
 /// Loop: write [`Outflow::pending`] while there is some; then stop if [`Outflow::is_over`]; else read into
-/// [`Outflow::space`]. When the server ends, `finish_with` and the same loop without the reading.
+/// [`Outflow::space`]. When the server ends in good order, `server_ended` and the same loop without the reading; then, or when
+/// it broke, `finish_with` and the same.
 #[derive(Debug)]
 pub struct Outflow {
     room: Room,
+    /// Of what is in the room, this many bytes may go: up to the end of a message, if the one behind it is short.
+    whole: usize,
     boundary: Boundary,
     ready: u64,
     last: u8,
@@ -37,9 +41,11 @@ impl Outflow {
     /// A stream whose first bytes were read already. They begin at a message's beginning.
     #[must_use]
     pub fn starting_with(bytes: Vec<u8>) -> Self {
+        let boundary = Boundary::default();
         Self {
+            whole: boundary.whole(&bytes, KEPT),
             room: Room::holding(bytes),
-            boundary: Boundary::default(),
+            boundary,
             ready: 0,
             last: 0,
             rest: Rest::default(),
@@ -56,7 +62,7 @@ impl Outflow {
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         match &self.mode {
-            Mode::Flowing => self.room.pending(),
+            Mode::Flowing => &self.room.pending()[..self.whole],
             Mode::Finishing(_) => {
                 let pending = self.room.pending();
                 &pending[..self.boundary.owed().min(pending.len())]
@@ -69,7 +75,8 @@ impl Outflow {
     /// Where to read what the server says; empty when there is something to write, or nothing to read any more.
     pub fn space(&mut self) -> &mut [u8] {
         match &self.mode {
-            Mode::Flowing => self.room.space(usize::MAX),
+            Mode::Flowing if self.whole > 0 => &mut [],
+            Mode::Flowing => self.room.space_behind(),
             Mode::Finishing(_) => self.room.space(self.boundary.owed()),
             Mode::Speaking { .. } | Mode::Over { .. } => &mut [],
         }
@@ -78,6 +85,12 @@ impl Outflow {
     /// `count` bytes were read into the space.
     pub fn filled(&mut self, count: usize) {
         self.room.filled(count);
+        self.whole = self.boundary.whole(self.room.pending(), KEPT);
+    }
+
+    /// The server closed in good order: what it cut off itself is passed on as it is.
+    pub fn server_ended(&mut self) {
+        self.whole = self.room.pending().len();
     }
 
     /// `count` bytes of the pending ones reached the client's socket.
@@ -138,6 +151,7 @@ impl Outflow {
             }
         });
         self.room.written(count);
+        self.whole = self.whole.saturating_sub(count);
         self.speak_if_possible();
     }
 

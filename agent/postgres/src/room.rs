@@ -3,6 +3,8 @@
 
 /// Enough for a query and its answer of a few rows, in bytes.
 const SMALL: usize = 4 * 1024;
+/// What can be kept while more is read, in bytes, and still leave room for that.
+pub(crate) const KEPT: usize = SMALL;
 /// As much as fits into one record of the channel with its header, in bytes.
 const LARGE: usize = 63 * 1024;
 
@@ -39,9 +41,24 @@ impl Room {
         &mut self.bytes[..most]
     }
 
+    /// Where to read on into, behind what is kept; that must be less than `KEPT`.
+    pub(crate) fn space_behind(&mut self) -> &mut [u8] {
+        let kept = self.end - self.start;
+        let size = if self.busy { LARGE } else { SMALL };
+        if self.bytes.len() == size {
+            self.bytes.copy_within(self.start..self.end, 0);
+        } else {
+            let mut bytes = vec![0; size];
+            bytes[..kept].copy_from_slice(self.pending());
+            self.bytes = bytes;
+        }
+        (self.start, self.end) = (0, kept);
+        &mut self.bytes[kept..]
+    }
+
     /// `count` bytes were read into the space.
     pub(crate) fn filled(&mut self, count: usize) {
-        self.end = count.min(self.bytes.len());
+        self.end = (self.end + count).min(self.bytes.len());
         self.busy = self.end >= SMALL;
     }
 

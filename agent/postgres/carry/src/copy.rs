@@ -51,7 +51,12 @@ pub(crate) async fn down(
         }
         let read = read_on(&mut server, &mut program, flow.space()).await;
         match read.map_err(|_| Broken::Program)? {
-            Ok(0) => return Ok(()),
+            Ok(0) => {
+                flow.server_ended();
+                if flow.pending().is_empty() {
+                    return Ok(());
+                }
+            }
             Ok(count) => flow.filled(count),
             Err(error) => return Err(Broken::Server(error)),
         }
@@ -97,7 +102,10 @@ pub(crate) async fn down_once(
     }
     let read = read_on(&mut server, &mut program, flow.space()).await;
     match read.map_err(|_| Broken::Program)? {
-        Ok(0) => Ok(false),
+        Ok(0) => {
+            flow.server_ended();
+            Ok(!flow.pending().is_empty())
+        }
         Ok(count) => {
             flow.filled(count);
             Ok(true)

@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use tidegate_proto::problem::Code;
 use tokio::io::{DuplexStream, ReadBuf, duplex};
 
-/// `ReadyForQuery`, and a row that was announced longer than it is yet.
+/// `ReadyForQuery`, and a row that was announced longer than it is yet, and longer than what is kept.
 const READY: &[u8] = b"Z\0\0\0\x05I";
-const HALF_A_ROW: &[u8] = b"D\0\0\0\x0bab";
+const HALF_A_ROW: &[u8] = b"D\0\0\x20\x06ab";
+const THE_REST: &[u8] = &[b'c'; 0x2000];
 
 fn session() -> (
     Carry<DuplexStream, DuplexStream>,
@@ -76,7 +77,7 @@ async fn last_words_wait_for_the_end_of_a_message() {
     let (mut carry, at_program, mut at_server) = session();
     at_server.write_all(HALF_A_ROW).await.unwrap();
     half_a_row_passes(&mut carry).await;
-    let (carried, rest) = (carry.run(ready("why")).await, at_server.write_all(b"cdefg"));
+    let (carried, rest) = (carry.run(ready("why")).await, at_server.write_all(THE_REST));
     assert!(matches!(carried, Carried::Ended("why")));
     rest.await.unwrap();
 
@@ -85,7 +86,7 @@ async fn last_words_wait_for_the_end_of_a_message() {
     drop(carry);
     assert_eq!(
         heard(at_program).await,
-        [HALF_A_ROW, b"cdefg", &ending(&the_end())].concat()
+        [HALF_A_ROW, THE_REST, &ending(&the_end())].concat()
     );
 }
 

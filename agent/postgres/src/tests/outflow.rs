@@ -31,8 +31,13 @@ fn play(outflow: &mut Outflow, server: &[u8], pieces: &[usize], speak_after: usi
             let count = (*piece).min(pending.len());
             got.extend_from_slice(&pending[..count]);
             outflow.written(count);
-        } else if outflow.is_over() || said == server.len() {
+        } else if outflow.is_over() {
             return got;
+        } else if said == server.len() {
+            outflow.server_ended();
+            if outflow.pending().is_empty() {
+                return got;
+            }
         } else {
             let space = outflow.space();
             let count = (*piece).min(space.len()).min(server.len() - said);
@@ -72,6 +77,39 @@ fn reads_only_what_the_row_under_way_still_needs() {
     outflow.filled(2);
     outflow.written(2);
     assert_eq!(outflow.space().len(), 100, "the body");
+}
+
+#[test]
+fn a_short_row_that_was_cut_off_is_kept_and_the_words_come_in_its_place() {
+    let server = rows(&[vec![1; 100], vec![2; 100]]);
+    let mut outflow = Outflow::starting_with(server[..150].to_vec());
+    assert_eq!(outflow.pending(), &server[..105]);
+    outflow.written(105);
+
+    outflow.finish_with(words());
+
+    assert_eq!(outflow.pending(), words());
+}
+
+#[test]
+fn a_short_row_that_was_cut_off_goes_with_its_rest() {
+    let server = rows(&[vec![1; 100]]);
+    let mut outflow = Outflow::starting_with(server[..50].to_vec());
+    assert_eq!(outflow.pending(), b"");
+
+    outflow.space()[..61].copy_from_slice(&server[50..]);
+    outflow.filled(61);
+
+    assert_eq!(outflow.pending(), server);
+}
+
+#[test]
+fn a_long_row_passes_as_it_comes() {
+    let server = rows(&[vec![1; KEPT]]);
+
+    let outflow = Outflow::starting_with(server[..50].to_vec());
+
+    assert_eq!(outflow.pending(), &server[..50]);
 }
 
 #[test]

@@ -288,31 +288,41 @@ async fn a_lost_circuit_is_a_connection_failure_in_words() {
     assert_eq!(inlet.next_end().await, VisitEnd::Ended(problem));
 }
 
-#[tokio::test]
-async fn a_circuit_lost_inside_of_a_row_closes_without_a_false_word() {
-    let half_a_row = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x01\0half a row".to_vec();
-    let inlet = Inlet::new(Scripted(move |mut outlet: Secure| {
-        let half_a_row = half_a_row.clone();
-        async move {
-            outlet
-                .send(&Frame::Data {
-                    offset: 0,
-                    bytes: &half_a_row,
-                })
-                .await
-                .unwrap();
-        }
+/// What psql hears of an outlet that says this and is gone.
+async fn heard_of(said: &'static [u8]) -> Vec<u8> {
+    let inlet = Inlet::new(Scripted(move |mut outlet: Secure| async move {
+        let data = Frame::Data {
+            offset: 0,
+            bytes: said,
+        };
+        outlet.send(&data).await.unwrap();
     }))
     .await;
     let mut program = inlet.connect().await;
     program.write_all(&startup()).await.unwrap();
-
     let mut heard = Vec::new();
     program.read_to_end(&mut heard).await.unwrap();
+    heard
+}
 
-    assert_eq!(
-        heard,
-        b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x01\0half a row"
+#[tokio::test]
+async fn a_circuit_lost_inside_of_a_long_row_closes_without_a_false_word() {
+    let half_a_row = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x20\0half a row";
+
+    assert_eq!(heard_of(half_a_row).await, half_a_row);
+}
+
+#[tokio::test]
+async fn a_circuit_lost_inside_of_a_short_row_leaves_room_for_the_reason() {
+    let ready = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    let heard = heard_of(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\x01\0half a row").await;
+
+    let words = heard.strip_prefix(ready).unwrap();
+    assert_eq!(words.first(), Some(&b'E'));
+    let words = String::from_utf8_lossy(words);
+    assert!(
+        words.contains("FATAL") && words.contains("(TG-1005)"),
+        "{words}"
     );
 }
 
