@@ -14,8 +14,8 @@ use tidegate_postgres::{Asked, CancelKey, Inflow, OpeningError, Outflow, Startup
 use tidegate_postgres_carry::{Carried, Carry, FINISH_LIMIT, close, ending, refusing, say};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::select;
 use tokio::time::timeout;
+use tokio::{join, select};
 use tokio_rustls::TlsAcceptor;
 
 use super::host::Host;
@@ -93,7 +93,11 @@ async fn carry_on(line: Line, portal: Portal, outflow: Outflow, host: &Host) -> 
     let mut carry = Carry::new(line, portal, inflow, outflow);
     let carried = carry.run(host.keeping(&control)).await;
     let end = match carried {
-        Carried::ProgramLost => return VisitEnd::Finished,
+        Carried::ProgramLost => {
+            // What it asked for may still be on its way to nobody.
+            carry.into_ends().1.part().await;
+            return VisitEnd::Finished;
+        }
         Carried::ServerEnded => end_of_portal(&mut carry, host).await,
         Carried::ServerBroke(error) => {
             let problem = problems::of_portal(portal_error(&error), host.service());
@@ -108,10 +112,12 @@ async fn carry_on(line: Line, portal: Portal, outflow: Outflow, host: &Host) -> 
     let (line, portal) = carry.into_ends();
     if let VisitEnd::Ended(why) = &end {
         portal.control().reset(why.code.number());
+        // Beside the program, which reads its words: the query it runs must not wait for that.
+        join!(portal.part(), close(line));
+    } else {
+        drop(portal);
+        close(line).await;
     }
-    // Before the program has read its words: the query it runs must not wait for that.
-    drop(portal);
-    close(line).await;
     end
 }
 

@@ -31,9 +31,14 @@ pub(crate) async fn serve(mut program: TcpStream, host: &Host) -> VisitEnd {
     match end {
         PipeEnd::Withdrawn(why) => {
             portal.control().reset(why.code.number());
+            portal.part().await;
             VisitEnd::Ended(why)
         }
         PipeEnd::Portal(error) => VisitEnd::Ended(problems::of_portal(error, host.service())),
-        PipeEnd::Finished | PipeEnd::Plain(_) => VisitEnd::Finished,
+        PipeEnd::Plain(_) => {
+            portal.part().await;
+            VisitEnd::Finished
+        }
+        PipeEnd::Finished => VisitEnd::Finished,
     }
 }

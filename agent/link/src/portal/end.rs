@@ -5,15 +5,17 @@ use super::{NO_REASON, Portal, Returned};
 use crate::{PortalError, Secure};
 use socket2::SockRef;
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     net::Shutdown,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long the side that finishes last waits for its peer to close, so that the last bytes cannot be cut off.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long a peer whose portal was ended may take to hear it.
+const PARTING: Duration = Duration::from_millis(700);
 /// What is thrown away at most when a portal is dropped with bytes unread.
 const DISCARD: usize = 1 << 20;
 
@@ -58,6 +60,23 @@ impl Portal {
     fn is_over(&self) -> bool {
         let mut out = self.shared.out();
         !self.has_unread() && out.intake.is_finished() && out.is_through()
+    }
+
+    /// Ends the portal, unless that was done, and sees to it that the peer hears it: takes what is still under way to
+    /// us until the peer has closed. Closing over bytes that come makes a kernel throw our RESET away, and a peer that has
+    /// not heard it keeps what can be resumed. For at most 700 ms; dropping the portal is the same without the care.
+    pub async fn part(mut self) {
+        self.take_up();
+        self.shared.out().reset(NO_REASON);
+        let Some((_, reader)) = &mut self.line else {
+            return;
+        };
+        let _ = SockRef::from(reader.tcp()).shutdown(Shutdown::Write);
+        let closed = poll_fn(|cx| {
+            while ready!(reader.poll_record(cx)).is_ok() {}
+            Poll::Ready(())
+        });
+        let _ = timeout(PARTING, closed).await;
     }
 
     /// Gives the circuit to whoever lent it; whether it is theirs now.
