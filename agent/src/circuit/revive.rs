@@ -28,6 +28,9 @@ const BEYOND: Duration = Duration::from_secs(30);
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(2);
+/// A circuit that carried the portal for less was worth no more than an attempt that failed: somebody on the way who ends or
+/// harms each one once it is resumed is met at the backoff's pace, not as fast as handshakes go.
+const LASTING: Duration = Duration::from_secs(5);
 /// How long the other end of a portal may take to show that it is there, when the way to its relay has just broken.
 const ANSWER: Duration = Duration::from_secs(1);
 /// How often an outlet may say that it has no such portal: several processes may share its key.
@@ -122,6 +125,7 @@ impl Circuits {
         };
         let mut line = control.line();
         let mut broken = self.links.broken(&relay);
+        let (mut backoff, mut resumed) = (Backoff::new(), None);
         loop {
             let lost = tokio::select! {
                 lost = lost(&mut line) => lost,
@@ -139,14 +143,21 @@ impl Circuits {
                 return pending().await;
             };
             tracing::info!(%service, portal = mooring.portal, "portal lost its circuit");
+            if resumed.is_some_and(|at| since.saturating_duration_since(at) < LASTING) {
+                sleep(backoff.wait().min(LONGEST)).await;
+            } else {
+                backoff.reset();
+            }
             // Boxed: a portal that nothing happens to carries only the wait for it.
-            match Box::pin(self.revive(service, control, &mooring, since)).await {
+            let reviving = self.revive(service, control, &mooring, (since, &mut backoff));
+            match Box::pin(reviving).await {
                 Ok(over) => relay = over,
                 Err(problem) => {
                     tracing::info!(%service, portal = mooring.portal, code = %problem.code, "portal was not resumed");
                     return problem;
                 }
             }
+            resumed = Some(Instant::now());
             broken = self.links.broken(&relay);
             tracing::info!(%service, portal = mooring.portal, %relay, "portal was resumed");
         }
@@ -157,9 +168,9 @@ impl Circuits {
         service: &ServiceName,
         control: &PortalControl,
         mooring: &Mooring,
-        since: Instant,
+        (since, backoff): (Instant, &mut Backoff),
     ) -> Result<HubAddress, Problem> {
-        let (mut backoff, mut longest) = (Backoff::new(), LONGEST);
+        let mut longest = LONGEST;
         let (mut denials, mut strangers) = (0, 0);
         while since.elapsed() < mooring.patience() {
             let shown = self.ready();

@@ -19,6 +19,10 @@ pub(crate) struct Berths {
     open: Mutex<BTreeMap<u64, (PortalControl, usize)>>,
     /// Nobody comes back who shows no grant.
     wants_grants: AtomicBool,
+    /// Whatever carries a portal again is harmed at once.
+    pub(crate) harmed: AtomicBool,
+    /// How many RESUMEs were granted.
+    pub(crate) resumed: watch::Sender<usize>,
     /// Which of the outlets is away: the others answer for it.
     pub(crate) away: Mutex<Option<usize>>,
     /// Which outlet each circuit met.
@@ -105,6 +109,10 @@ impl Berths {
         if let Ok(received) = control.detach() {
             secure.send(&Frame::Resumed { received }).await?;
             let _ = control.attach(secure, resume.received);
+            if self.harmed.load(Ordering::SeqCst) {
+                let _ = control.detach();
+            }
+            self.resumed.send_modify(|resumed| *resumed += 1);
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 //! Two outlets serve here, each in turn; a portal lies at the one that opened it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use tidegate_link::PortalError;
 use tidegate_proto::grant::Grant;
@@ -76,6 +77,29 @@ async fn a_program_notices_nothing_and_only_the_outlet_that_has_its_portal_is_as
     let at = world.hub.inner.berths.at.lock().unwrap().clone();
     assert_eq!(at.len(), 7, "{at:?}");
     assert!(at.iter().all(|outlet| *outlet == at[0]), "{at:?}");
+    drop(program);
+    assert_eq!(end(&world).await, reset_by_leaving());
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn somebody_who_harms_every_circuit_that_is_resumed_is_met_at_the_pace_of_a_backoff() {
+    let world = World::new().await;
+    let (agent, mut program) = kept(&world).await;
+    let berths = &world.hub.inner.berths;
+    let mut resumed = berths.resumed.subscribe();
+    berths.harmed.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+
+    berths.lose();
+    let often = resumed.wait_for(|resumed| *resumed >= 5);
+    timeout(PATIENCE, often).await.unwrap().unwrap();
+
+    // The first at once, then after 0.3, 0.6, 1.2 and 2 seconds, less the quarter of the jitter at most.
+    let waited = begun.elapsed();
+    assert!(waited >= Duration::from_secs(3), "{waited:?}");
+    berths.harmed.store(false, Ordering::SeqCst);
+    talk(&mut program).await;
     drop(program);
     assert_eq!(end(&world).await, reset_by_leaving());
     agent.shutdown().await;

@@ -62,7 +62,9 @@ impl Portal {
             };
             let handled = match record {
                 Ok(record) => self.handle(record),
-                Err(LinkError::Lost | LinkError::Io(_)) if self.number.is_some() => {
+                // A record that does not open says nothing of the peer: whoever carries the line can harm it as well as cut it.
+                // What the peer sealed itself and may not say is an error of `handle`, and ends the portal.
+                Err(_) if self.number.is_some() => {
                     self.lose_line();
                     continue;
                 }
@@ -91,7 +93,8 @@ impl Portal {
         self.home = None;
     }
 
-    /// The line has ended without a word: the portal waits for another one, unless that is here already.
+    /// The line has ended without a word, or brought what does not open. It is shut in both directions and never read again;
+    /// the portal waits for another one, unless that is here already.
     fn lose_line(&mut self) {
         let mut out = self.shared.out();
         if out.kept.as_ref().map(|kept| kept.line) == self.number {
