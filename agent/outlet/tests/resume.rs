@@ -414,6 +414,62 @@ async fn an_answer_that_nobody_has_taken_is_kept_as_long_as_anything_else() {
 }
 
 #[tokio::test]
+async fn a_portal_that_lacks_only_its_last_acknowledgement_leaves_no_record_open_when_its_circuit_dies()
+ {
+    let world = World::start().await;
+    let person = ana();
+    let mut secure = world.warm(&person).await;
+    let Said::Berth(portal, instance) = open(&mut secure, 1, Purpose::Resumable).await else {
+        panic!()
+    };
+    let (offset, bytes) = (0, b"hello".as_slice());
+    secure.send(&Frame::Data { offset, bytes }).await.unwrap();
+    secure.send(&Frame::Fin { offset: 5 }).await.unwrap();
+    // Everything was said and taken but for the end itself, of which the outlet never hears that it arrived.
+    loop {
+        if let Frame::Fin { offset } = within(secure.recv()).await.unwrap().frame() {
+            assert_eq!(offset, 12);
+            break;
+        }
+    }
+    secure.send(&Frame::Ack { offset: 12 }).await.unwrap();
+    secure.send(&Frame::Ping(1)).await.unwrap();
+    while within(secure.recv()).await.unwrap().frame() != Frame::Pong(1) {}
+    within(world.target.idle()).await;
+
+    drop(secure);
+
+    let record = world.event(closed).await;
+    assert_eq!(
+        (record.sent, record.received, record.reason),
+        (5, 12, Code::ClosedByProgram)
+    );
+    // The berth is there for an agent that comes back, and what it hears is the end.
+    let resume = Resume {
+        instance,
+        portal,
+        generation: 1,
+        received: 12,
+    };
+    let (mut secure, said) = ask(&world, &person, resume).await;
+    assert_eq!(said, Said::Resumed(6));
+    while !matches!(
+        within(secure.recv()).await.unwrap().frame(),
+        Frame::Fin { offset: 12 }
+    ) {}
+    secure.send(&Frame::Ack { offset: 13 }).await.unwrap();
+    drop(secure);
+    let events = world.events();
+    assert_eq!(events.iter().filter_map(closed).count(), 1);
+    assert!(
+        events
+            .iter()
+            .all(|event| suspended(event).is_none() && resumed(event).is_none())
+    );
+    world.end().await;
+}
+
+#[tokio::test]
 async fn where_the_owner_says_nothing_no_portal_is_kept_and_nobody_comes_back() {
     let mut world = World::start().await;
     world.stop_outlet().await;

@@ -274,7 +274,11 @@ impl Out {
         if !self.fin {
             self.fin = true;
             match &mut self.kept {
-                Some(kept) => kept.replay.finish(),
+                Some(kept) => {
+                    kept.replay.finish();
+                    // Whoever waits for another line may wait for less now: only acknowledgements can be missing.
+                    kept.stands.send_modify(|_| ());
+                }
                 None => self.push(&Frame::Fin {
                     offset: self.offset,
                 })?,

@@ -6,7 +6,8 @@ use crate::{PortalError, Secure};
 use tokio::sync::watch;
 
 impl PortalControl {
-    /// Whether something carries the portal. `Over` for one that ends with its circuit anyway.
+    /// Whether something carries the portal. `Over` for one that ends with its circuit anyway. Changes to the same when our side
+    /// finishes, so that whoever waits asks [`Self::is_finishing`] again.
     #[must_use]
     pub fn line(&self) -> watch::Receiver<Line> {
         match &self.0.out().kept {

@@ -6,6 +6,7 @@ use super::grace::Grace;
 use super::resume::turned;
 use super::watch::Watch;
 use super::{Turned, say, turn_away};
+use crate::audit::OpenRecord;
 use crate::grants::NotStarted;
 use crate::premises::Premises;
 use std::pin::pin;
@@ -31,6 +32,8 @@ pub(super) struct Keeping<'a> {
     pub(super) session: &'a mut Session,
     pub(super) control: &'a PortalControl,
     pub(super) berth: Option<&'a mut Berth>,
+    /// Taken when nothing more can happen that belongs into it, though the portal itself is not over.
+    pub(super) record: &'a mut Option<OpenRecord>,
     /// Under which channel the audit has it.
     pub(super) channel: String,
     pub(super) portal: u64,
@@ -46,6 +49,7 @@ impl Keeping<'_> {
             session,
             control,
             berth,
+            record,
             channel,
             portal,
             grace,
@@ -57,6 +61,7 @@ impl Keeping<'_> {
             premises,
             control,
             berth,
+            record,
             line: control.line(),
             lost: None,
             generation: 0,
@@ -126,6 +131,7 @@ struct Circuits<'a> {
     premises: &'a Premises,
     control: &'a PortalControl,
     berth: &'a mut Berth,
+    record: &'a mut Option<OpenRecord>,
     line: watch::Receiver<Line>,
     /// Since when nothing carries it, if that was written down.
     lost: Option<Instant>,
@@ -145,10 +151,11 @@ impl Circuits<'_> {
             Line::Lost { since } => Some(since),
             Line::Up | Line::Over => None,
         };
+        self.close_if_finishing();
         let deserted = self.berth.deserted();
         let (grace, at_most) = (self.grace.clone(), self.at_most());
         let mut over = pin!(nobody_comes(self.lost, (&grace, at_most), &deserted));
-        if self.lost.is_some() && !was_lost {
+        if self.lost.is_some() && !was_lost && self.record.is_some() {
             tokio::select! {
                 biased;
                 // Boxed, as what follows: most portals are never lost.
@@ -161,6 +168,17 @@ impl Circuits<'_> {
             comer = self.berth.next() => Next::Comer(Box::new(comer)),
             Ok(()) = self.line.changed() => Next::Line,
             () = &mut over => Next::Over,
+        }
+    }
+
+    /// Nothing carries it, and neither side has a byte left to say or to take: the record is whole. What lingers is the berth,
+    /// for an agent that asks again for the end that it has not heard.
+    fn close_if_finishing(&mut self) {
+        if self.lost.is_some()
+            && self.control.is_finishing()
+            && let Some(record) = self.record.take()
+        {
+            record.close(Code::ClosedByProgram);
         }
     }
 
@@ -226,6 +244,10 @@ impl Circuits<'_> {
         clock.map_err(|NotStarted(code)| {
             Turned::by_us(&Problem::new(code), "the grant's clock does not run")
         })?;
+        // No byte will move: of what is closed nothing more is written down.
+        if self.record.is_none() {
+            return Ok(());
+        }
         let what = EventKind::PortalResumed(PortalResumed {
             channel: self.channel.clone(),
             ..record

@@ -157,12 +157,14 @@ impl Voyage<'_> {
         };
         let control = portal.control();
         record.count(portal.control());
+        let mut record = Some(record);
         let keeping = Keeping {
             premises,
             watch,
             session,
             control: &control,
             berth: berth.as_mut(),
+            record: &mut record,
             channel,
             portal: number,
             grace,
@@ -173,7 +175,9 @@ impl Voyage<'_> {
                 postgres(portal, service, (beginning, rest), keeping).await
             }
         };
-        record.close(reason);
+        if let Some(record) = record {
+            record.close(reason);
+        }
         // Both sides may have finished a moment before the right ended: such a circuit ends all the same.
         returned.try_recv().ok().filter(|_| clean)
     }
