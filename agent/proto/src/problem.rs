@@ -241,6 +241,8 @@ codes! {
     KillSwitch = 7007, Error, Policy;
     SignedOut = 7008, Info, ThisComputer;
     ClosedByProgram = 7009, Info, ThisComputer;
+    /// The outlet opened it, and the agent never showed that it heard so.
+    NeverTakenUp = 7010, Warning, Network;
     /// The time that was approved is over.
     GrantEnded = 7020, Warning, ThisComputer;
     /// Who approved, who asked or an administrator ended it.

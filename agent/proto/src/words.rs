@@ -592,6 +592,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "The connection to {service|the service} cannot go on because the program closed it.",
             "Nothing needs to be done.",
         ],
+        Code::NeverTakenUp => [
+            "Never taken up",
+            "The connection to {service|the service} cannot go on because the network broke off before this computer heard that it was open.",
+            "Connect again.",
+        ],
         Code::GrantEnded => [
             "Approved time is over",
             "The connection to {service|the service} cannot go on because the time that was approved is over.",

@@ -107,7 +107,7 @@ impl PortalControl {
         matches!(answered, Ok(Ok(())))
     }
 
-    async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {
+    pub(super) async fn send(&self, frame: &Frame<'_>) -> Result<(), PortalError> {
         while !self.0.out().try_control(frame)? {
             self.writable().await?;
         }

@@ -150,6 +150,10 @@ impl Portal {
             return Ok(());
         }
         self.shared.heard();
+        // Whoever has not heard of the portal yet asks whether anybody is there, and says nothing else.
+        if !matches!(frame, Frame::Ping(_)) {
+            out.meet();
+        }
         match frame {
             Frame::Data { offset, bytes } => {
                 let placed = out.intake.data(offset, bytes.len());

@@ -3,7 +3,9 @@
 
 use super::{Line, PortalControl};
 use crate::{PortalError, Secure};
-use tokio::sync::watch;
+use std::time::Duration;
+use tidegate_proto::frame::Frame;
+use tokio::{sync::watch, time::timeout};
 
 impl PortalControl {
     /// Whether something carries the portal. `Over` for one that ends with its circuit anyway. Changes to the same when our side
@@ -40,6 +42,29 @@ impl PortalControl {
         let kept = out.kept.as_ref();
         let is_taken = kept.is_some_and(|kept| kept.replay.is_empty());
         out.has_said_fin() && out.intake.is_finished() && is_taken
+    }
+
+    /// Whether the peer has shown that it heard of the portal: by anything but a PING, or by coming back for it. Always so
+    /// for one that ends with its circuit anyway.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        let out = self.0.out();
+        out.kept.as_ref().is_none_or(|kept| *kept.met.borrow())
+    }
+
+    /// As [`Self::is_met`], and asks for a sign by a PING if there was none: whoever answers has read what was said before.
+    /// While our own reader takes nothing, nothing is heard.
+    pub async fn meets(&self, limit: Duration) -> bool {
+        let met = self.0.out().kept.as_ref().map(|kept| kept.met.subscribe());
+        let Some(mut met) = met.filter(|met| !*met.borrow()) else {
+            return true;
+        };
+        let asking = async {
+            // A circuit that takes nothing more may still bring the sign.
+            let _ = self.send(&Frame::Ping(0)).await;
+            met.wait_for(|met| *met).await.is_ok()
+        };
+        timeout(limit, asking).await == Ok(true)
     }
 
     /// What is to be done when the portal is ended here and nothing carries the word to its peer, who would wait for it:

@@ -19,11 +19,16 @@ use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::refusal::RefusalReason;
 use tidegate_proto::session::Session;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// How long the last acknowledgements may take once both sides have finished and the agent has every byte.
 const LINGER: Duration = Duration::from_secs(60);
+/// An agent that has said nothing for this long since it was told of its portal is asked for a sign that it heard so.
+const SILENT: Duration = Duration::from_secs(1);
+/// How long that sign may take. The same when the circuit was lost before there was one: nobody comes back who does not know
+/// that there is something to come back for.
+const TAKEN_UP: Duration = Duration::from_secs(15);
 
 /// What a portal's life depends on.
 pub(super) struct Keeping<'a> {
@@ -74,7 +79,8 @@ impl Keeping<'_> {
             let next = beside((&mut *watch, &mut *session), Some(control), circuits.next()).await;
             let comer = match next {
                 Err(code) => return code,
-                Ok(Next::Over) => return Code::CircuitLost,
+                Ok(Next::Over) if control.is_met() => return Code::CircuitLost,
+                Ok(Next::Over) => return Code::NeverTakenUp,
                 Ok(Next::Line) => continue,
                 Ok(Next::Comer(comer)) => comer,
             };
@@ -154,7 +160,13 @@ impl Circuits<'_> {
         self.close_if_finishing();
         let deserted = self.berth.deserted();
         let (grace, at_most) = (self.grace.clone(), self.at_most());
-        let mut over = pin!(nobody_comes(self.lost, (&grace, at_most), &deserted));
+        let (lost, control) = (self.lost, self.control);
+        let mut over = pin!(async {
+            match lost {
+                Some(since) => nobody_comes(since, (&grace, at_most), &deserted).await,
+                None => never_taken_up(control).await,
+            }
+        });
         if self.lost.is_some() && !was_lost && self.record.is_some() {
             tokio::select! {
                 biased;
@@ -185,6 +197,7 @@ impl Circuits<'_> {
     /// Once both sides have finished, only the last acknowledgements are missing.
     fn at_most(&self) -> Duration {
         match self.control.is_finishing() {
+            _ if !self.control.is_met() => TAKEN_UP,
             true => LINGER,
             false => Duration::MAX,
         }
@@ -273,17 +286,29 @@ pub(super) fn channel_of(secure: &Secure) -> String {
 
 /// Resolves when there is nobody left who would come for a portal that was lost.
 async fn nobody_comes(
-    lost: Option<Instant>,
+    since: Instant,
     (grace, at_most): (&Grace, Duration),
     deserted: &CancellationToken,
 ) {
-    let Some(since) = lost else {
-        return std::future::pending().await;
-    };
     tokio::select! {
         () = deserted.cancelled() => {}
         () = grace.over(since, at_most) => {}
     }
+}
+
+/// Resolves when an agent that is connected gives no sign that it knows of its portal: it gave the circuit up before it was told.
+async fn never_taken_up(control: &PortalControl) {
+    // Boxed: soon there is nothing left to wait for.
+    if Box::pin(taken_up(control)).await {
+        std::future::pending().await
+    }
+}
+
+async fn taken_up(control: &PortalControl) -> bool {
+    if !control.is_met() {
+        sleep(SILENT).await;
+    }
+    control.meets(TAKEN_UP).await
 }
 
 #[cfg(test)]

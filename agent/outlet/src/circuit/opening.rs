@@ -43,13 +43,18 @@ pub(super) async fn open(
             .berths
             .arrived((principal.device, &principal.sub), open.process);
     }
+    let mut gone = false;
     let permitted = permit(premises, service, watch, &mut session, open);
-    let turned = match awake(&mut secure, Box::pin(permitted)).await {
+    let turned = match awake((&mut secure, &mut gone), Box::pin(permitted)).await {
         None => return After::Gone,
         Some(Err(turned)) => turned,
+        Some(Ok((_, record, _))) if gone => {
+            record.close(Code::CircuitLost);
+            return After::Gone;
+        }
         Some(Ok((permit, record, ready))) => match open.purpose {
             Purpose::Probe => match awake(
-                &mut secure,
+                (&mut secure, &mut gone),
                 Box::pin(probe(premises, (permit, ready), watch, &mut session)),
             )
             .await
@@ -64,13 +69,13 @@ pub(super) async fn open(
             },
             Purpose::Connect | Purpose::Resumable => {
                 let reach = reach(premises, (permit, ready), watch, &mut session, open.first);
-                match awake(&mut secure, Box::pin(reach)).await {
+                match awake((&mut secure, &mut gone), Box::pin(reach)).await {
                     None => return After::Gone,
                     Some(Ok(reached)) => {
                         let grace = reached.grace(&premises.limits).longest();
                         let berth = berth(premises, &session, open, grace);
                         let opened = opened(open.portal, berth.as_ref(), grace);
-                        if !answer(&mut secure, &opened, &reached).await {
+                        if gone || !answer(&mut secure, &opened, &reached).await {
                             record.close(Code::CircuitLost);
                             return After::Gone;
                         }
@@ -101,8 +106,12 @@ pub(super) async fn open(
 }
 
 /// Works, and says meanwhile that we are there when the agent asks: a target may take longer to answer than anybody believes in
-/// an outlet that says nothing. `None` when the agent says something else, for which it is too early.
-async fn awake<T>(secure: &mut Secure, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+/// an outlet that says nothing. `None` when the agent says something else, for which it is too early. `gone` is set when its
+/// circuit has ended meanwhile: what comes of the work is for nobody then.
+async fn awake<T>(
+    (secure, gone): (&mut Secure, &mut bool),
+    mut work: impl Future<Output = T> + Unpin,
+) -> Option<T> {
     loop {
         let heard = tokio::select! {
             biased;
@@ -110,7 +119,8 @@ async fn awake<T>(secure: &mut Secure, mut work: impl Future<Output = T> + Unpin
             heard = secure.recv() => heard,
         };
         let Ok(record) = heard else {
-            // Nobody is there to be told: what was begun goes to its end, and its record says how it was.
+            // Nobody is there to be told: what was begun goes to its end, and nothing more is begun.
+            *gone = true;
             return Some(work.await);
         };
         match record.frame() {

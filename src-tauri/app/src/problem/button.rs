@@ -196,6 +196,7 @@ fn way(code: Code) -> Way {
         | Code::TargetLoginMissing
         | Code::DatabaseMissing => Way::Connect(AGAIN),
         Code::CircuitLost
+        | Code::NeverTakenUp
         | Code::DisconnectedByYou
         | Code::Expired
         | Code::OutletStopping

@@ -41,6 +41,8 @@ pub(in crate::portal) struct Kept {
     /// The reading half of a line that the reading task has not taken up yet.
     pub(in crate::portal) arriving: Option<(Facts, RecordReader)>,
     pub(in crate::portal) stands: watch::Sender<Line>,
+    /// Whether the peer has shown that it heard of the portal.
+    pub(in crate::portal) met: watch::Sender<bool>,
 }
 
 impl Kept {
@@ -53,6 +55,7 @@ impl Kept {
             line: 0,
             arriving: None,
             stands: watch::Sender::new(Line::Up),
+            met: watch::Sender::new(false),
         }
     }
 }
@@ -251,6 +254,7 @@ impl Out {
         kept.arriving = Some(reader);
         self.writer = Some(writer);
         self.broken = None;
+        self.meet();
         self.stands(Line::Up);
         self.acknowledge_now();
         self.wake();
@@ -262,6 +266,14 @@ impl Out {
         let received = self.intake.received();
         if let Some(tell) = self.kept.as_mut().and_then(|kept| kept.unheard.take()) {
             tell(code, received);
+        }
+    }
+
+    /// The peer knows of the portal.
+    pub(in crate::portal) fn meet(&self) {
+        if let Some(kept) = &self.kept {
+            kept.met
+                .send_if_modified(|met| !std::mem::replace(met, true));
         }
     }
 
