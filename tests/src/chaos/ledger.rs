@@ -8,6 +8,9 @@ use std::time::Instant;
 /// Enough to see what happened.
 const TOLD: usize = 40;
 
+/// In the place of words.
+const CUT: &str = "(in the middle of an answer)";
+
 #[derive(Default)]
 pub(super) struct Ledger(Mutex<Book>);
 
@@ -48,6 +51,8 @@ pub(super) struct Carried {
 pub(super) enum End {
     /// A FATAL, and its words.
     Told(String),
+    /// In the middle of a message that the database was saying: nobody can add a word to that.
+    Cut,
     /// Nothing that a person could read.
     Silent(String),
 }
@@ -86,6 +91,11 @@ impl Ledger {
         match end {
             End::Told(words) if had_to => *book.ended.entry(words).or_default() += 1,
             End::Told(words) => book.note(format!("{who} was ended, and nobody had to: {words}")),
+            // Whoever knows the rest of the message died with it.
+            End::Cut if had_to => *book.ended.entry(CUT.to_owned()).or_default() += 1,
+            End::Cut => book.note(format!(
+                "{who} ended in the middle of an answer, and nobody had to"
+            )),
             End::Silent(how) => book.note(format!(
                 "{who} ended without a reason ({how}), {}",
                 if had_to {
@@ -102,6 +112,7 @@ impl Ledger {
         book.live -= 1;
         match end {
             End::Told(words) => *book.refused.entry(words).or_default() += 1,
+            End::Cut => book.note(format!("{who} was turned away in the middle of a word")),
             End::Silent(how) => {
                 book.note(format!("{who} was turned away without a reason: {how}"));
             }
@@ -142,6 +153,21 @@ mod tests {
         ledger.ended("two", before, End::Silent("closed".to_owned()));
         assert_eq!(ledger.book().wrongs, 1, "not even then without a word");
         ledger.ended("three", Instant::now(), told());
+        assert_eq!(ledger.book().wrongs, 2);
+    }
+
+    #[test]
+    fn only_the_death_of_the_outlet_may_cut_an_answer() {
+        let ledger = Ledger::default();
+        ledger.book().live = 3;
+        let before = Instant::now();
+        ledger.the_outlet_died(Instant::now());
+
+        ledger.ended("one", before, End::Cut);
+        assert_eq!(ledger.book().wrongs, 0);
+        ledger.ended("two", Instant::now(), End::Cut);
+        assert_eq!(ledger.book().wrongs, 1);
+        ledger.refused("three", End::Cut);
         assert_eq!(ledger.book().wrongs, 2);
     }
 

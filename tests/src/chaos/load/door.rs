@@ -2,7 +2,7 @@
 //! However a connection ends, its words are taken down once: in the answer to a request, or by whoever carries it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
+use super::ear::{Ear, Heard, lock};
 use crate::Site;
 use crate::chaos::ledger::{End, Ledger};
 use crate::company::SERVICE_PORT;
@@ -31,6 +32,7 @@ pub(super) struct Door {
 pub(super) struct Session {
     pub(super) client: Client,
     carrying: JoinHandle<Result<(), Error>>,
+    heard: Arc<Mutex<Heard>>,
     begun: Instant,
 }
 
@@ -74,19 +76,23 @@ impl Door {
         let begun = Instant::now();
         self.ledger.book().live += 1;
         let end = match self.knock().await {
-            Ok(stream) => match timeout(PATIENCE, config().connect_raw(stream, NoTls)).await {
-                Ok(Ok((client, connection))) => {
-                    self.ledger.book().opened += 1;
-                    let carrying = tokio::spawn(connection);
-                    return Some(Session {
-                        client,
-                        carrying,
-                        begun,
-                    });
+            Ok(stream) => {
+                let (stream, heard) = Ear::on(stream);
+                match timeout(PATIENCE, config().connect_raw(stream, NoTls)).await {
+                    Ok(Ok((client, connection))) => {
+                        self.ledger.book().opened += 1;
+                        let carrying = tokio::spawn(connection);
+                        return Some(Session {
+                            client,
+                            carrying,
+                            heard,
+                            begun,
+                        });
+                    }
+                    Ok(Err(error)) => words(&error, &heard),
+                    Err(_) => End::Silent("it was neither let in nor refused".to_owned()),
                 }
-                Ok(Err(error)) => words(&error),
-                Err(_) => End::Silent("it was neither let in nor refused".to_owned()),
-            },
+            }
             Err(error) => End::Silent(error.to_string()),
         };
         self.ledger.refused(who, end);
@@ -111,7 +117,7 @@ impl Door {
         drop(session.client);
         let end = match timeout(PATIENCE, session.carrying).await {
             Ok(Ok(Ok(()))) => None,
-            Ok(Ok(Err(error))) => Some(words(&error)),
+            Ok(Ok(Err(error))) => Some(words(&error, &session.heard)),
             Ok(Err(error)) => Some(End::Silent(error.to_string())),
             Err(_) => Some(End::Silent("its farewell was not taken".to_owned())),
         };
@@ -129,7 +135,7 @@ impl Door {
     pub(super) async fn lost(&self, who: &str, session: Session, told: Option<String>) {
         let end = match (told, timeout(WORDS, session.carrying).await) {
             (Some(told), _) => End::Told(told),
-            (None, Ok(Ok(Err(error)))) => words(&error),
+            (None, Ok(Ok(Err(error)))) => words(&error, &session.heard),
             (None, Ok(Ok(Ok(())))) => End::Silent("as if nothing was under way".to_owned()),
             (None, Ok(Err(error))) => End::Silent(error.to_string()),
             (None, Err(_)) => End::Silent("and nothing came behind it".to_owned()),
@@ -144,9 +150,16 @@ fn config() -> Config {
     config
 }
 
-fn words(error: &Error) -> End {
+fn words(error: &Error, heard: &Mutex<Heard>) -> End {
     if let Some(said) = error.as_db_error() {
         return End::Told(said.to_string());
+    }
+    let heard = lock(heard);
+    if let Some(said) = heard.fatal() {
+        return End::Told(said);
+    }
+    if heard.is_inside() {
+        return End::Cut;
     }
     let cause = std::error::Error::source(error).map(ToString::to_string);
     End::Silent(format!("{error} {}", cause.unwrap_or_default()))

@@ -4,6 +4,7 @@
 mod copying;
 mod counting;
 mod door;
+mod ear;
 mod rows;
 mod talking;
 
