@@ -7,7 +7,7 @@ use tidegate_tests::chaos::{self, Plan};
 use tidegate_tests::perform::perform;
 
 const PLAN: Plan = Plan {
-    seed: 5,
+    seed: 26,
     faults: 30,
 };
 
