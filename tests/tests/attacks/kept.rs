@@ -1,10 +1,13 @@
 //! A portal that is kept: opened to be resumed, and carried on over circuit after circuit by hand, as the agent does it.
 //! Whatever way it goes, somebody says things of which no two are alike, so that a byte lost, doubled or foreign shows.
 
+use std::time::Duration;
+
 use tidegate_link::{Budget, Line, Portal, PortalControl, Secure};
 use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::names::HubAddress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use tokio::time::sleep;
 
 use crate::laptop::Laptop;
 
@@ -13,7 +16,10 @@ pub(crate) const PORTIONS: usize = 6;
 /// Numbered lines in a portion.
 const LINES: usize = 60;
 /// After so many circuits that came to nothing the agent gives up.
-const TRIES: u64 = 4;
+const TRIES: usize = 4;
+/// Between two attempts, times the failures so far: an outlet that is still writing down the one before closes the next
+/// without a word, and the agent asks again later.
+const PACE: Duration = Duration::from_millis(250);
 const MEMORY: usize = 64 << 20;
 
 /// What somebody says: who, and in which line.
@@ -108,8 +114,8 @@ async fn go_on(
     control: &PortalControl,
     berth: Resume,
 ) -> String {
-    let (mut line, mut error) = (control.line(), String::new());
-    for generation in 1..=TRIES {
+    let (mut line, mut errors) = (control.line(), Vec::new());
+    for generation in 1.. {
         match line.wait_for(|line| *line != Line::Up).await.as_deref() {
             Ok(Line::Lost { .. }) => {}
             // Whoever reads or writes learns how it ended.
@@ -125,11 +131,17 @@ async fn go_on(
         });
         match ask(laptop, way, &resume).await {
             Ok((secure, Answer::Resumed(place))) => drop(control.attach(secure, place)),
-            Ok(_) => error = "the outlet answered something else".into(),
-            Err(refused) => error = refused,
+            Ok(_) => errors.push("the outlet answered something else".into()),
+            Err(refused) => errors.push(refused),
+        }
+        if errors.len() == TRIES {
+            break;
+        }
+        if *line.borrow() != Line::Up {
+            sleep(PACE.mul_f64(errors.len() as f64)).await;
         }
     }
-    error
+    errors.join("; ")
 }
 
 /// A circuit on which the outlet answered this: AUTH and the question go in one flight, as the agent sends them.
