@@ -18,9 +18,9 @@ use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::doubt::Road;
 use super::revive::{Mooring, Resumed};
 use crate::hub::access::{Access, Listing};
 use crate::problems;
@@ -131,8 +131,7 @@ enum Step {
 struct Roots {
     service: ServiceName,
     access: Arc<Access>,
-    relay: HubAddress,
-    link: watch::Receiver<LinkState>,
+    road: Road,
     /// What was presented on it.
     grant: Option<Arc<Grant>>,
     process: u64,
@@ -143,7 +142,7 @@ pub(crate) struct OpenPortal {
     pub(crate) portal: Portal,
     pub(crate) hash: HandshakeHash,
     pub(crate) deadline: UnixTime,
-    pub(crate) mooring: Option<(Mooring, HubAddress)>,
+    pub(crate) mooring: Option<(Mooring, Road)>,
 }
 
 impl Plan<'_> {
@@ -200,8 +199,10 @@ impl Plan<'_> {
         let roots = Roots {
             service: service.clone(),
             access: Arc::clone(self.access),
-            relay: self.relay.clone(),
-            link: self.link.state(),
+            road: Road {
+                relay: self.relay.clone(),
+                link: self.link.state(),
+            },
             grant: self.grant.clone(),
             process: self.process,
         };
@@ -259,7 +260,7 @@ impl Circuit {
             deadline,
             hash: self.secure.hash,
             secure: self.secure,
-            relay: self.roots.relay,
+            road: self.roots.road,
             access: self.roots.access,
             grant: self.roots.grant,
         })
@@ -278,7 +279,7 @@ impl Circuit {
             mooring,
         } = self;
         let hash = secure.hash;
-        let mooring = mooring.map(|mooring| (mooring, roots.relay.clone()));
+        let mooring = mooring.map(|mooring| (mooring, roots.road.clone()));
         let home = move |returned: Returned| {
             let circuit = Self {
                 secure: returned.circuit,
@@ -326,7 +327,7 @@ impl Circuit {
 
     /// Whether the link it was asked for on still stands: if not, the network has probably changed under it.
     pub(crate) fn link_is_up(&self) -> bool {
-        *self.roots.link.borrow() == LinkState::Up
+        *self.roots.road.link.borrow() == LinkState::Up
     }
 
     /// The next step, while the outlet answers at all. One that works on an OPEN says that it is there, also where its

@@ -9,12 +9,13 @@ use futures_util::future::join_all;
 use tidegate_link::{Line, PortalControl};
 use tidegate_proto::channel::HandshakeHash;
 use tidegate_proto::grant::Grant;
-use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 use tokio::time::timeout;
 
 use super::Asks;
+use super::doubt::Road;
 use super::revive::{Mooring, Resumed};
 use crate::hub::access::Access;
 use crate::snapshot::{Reconnecting, Traffic};
@@ -43,8 +44,8 @@ struct Entry {
     deadline: UnixTime,
     /// It stands on a grant: a renewal without one would end it, also where what runs may still finish.
     granted: bool,
-    /// Where it lies at its outlet, and over which relay, if it can be resumed.
-    mooring: Option<(Mooring, HubAddress)>,
+    /// Where it lies at its outlet, and over what its circuit came, if it can be resumed.
+    mooring: Option<(Mooring, Road)>,
     /// What the last attempt to go on with it came to.
     tried: Option<Problem>,
 }
@@ -67,7 +68,7 @@ impl Live {
         control: PortalControl,
         hash: HandshakeHash,
         (deadline, granted): (UnixTime, bool),
-        mooring: Option<(Mooring, HubAddress)>,
+        mooring: Option<(Mooring, Road)>,
     ) {
         let mut ledgers = self.lock();
         let ledger = ledgers.entry(service.clone()).or_default();
@@ -83,12 +84,12 @@ impl Live {
         });
     }
 
-    /// Where a portal lies, and over which relay, if it can be resumed.
+    /// Where a portal lies, and over what its circuit came, if it can be resumed.
     pub(super) fn mooring(
         &self,
         service: &ServiceName,
         control: &PortalControl,
-    ) -> Option<(Mooring, HubAddress)> {
+    ) -> Option<(Mooring, Road)> {
         let mut ledgers = self.lock();
         let entry = ledgers.get_mut(service)?.entry(control)?;
         entry.mooring.clone()
@@ -101,8 +102,8 @@ impl Live {
         if let Some(entry) = ledger.and_then(|ledger| ledger.entry(control)) {
             (entry.hash, entry.deadline) = (by.hash, by.deadline);
             entry.tried = None;
-            if let Some((mooring, relay)) = &mut entry.mooring {
-                relay.clone_from(&by.relay);
+            if let Some((mooring, road)) = &mut entry.mooring {
+                road.clone_from(&by.road);
                 by.grant.iter().for_each(|grant| mooring.stands_on(grant));
             }
         }

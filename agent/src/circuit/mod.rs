@@ -4,6 +4,7 @@
 mod admitted;
 mod asks;
 mod dialling;
+mod doubt;
 mod farewell;
 mod links;
 mod live;

@@ -11,13 +11,14 @@ use tidegate_proto::channel::{ChannelError, HandshakeHash};
 use tidegate_proto::frame::Resume;
 use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::NoisePublic;
-use tidegate_proto::names::{HubAddress, ServiceName};
+use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::admitted::CircuitError;
+use super::doubt::{Doubt, Road};
 use super::{Admission, Circuits, is_about_rights};
 use crate::backoff::Backoff;
 use crate::hub::access::{Access, Listing};
@@ -112,7 +113,7 @@ pub(super) struct Resumed {
     pub(super) received: u64,
     pub(super) hash: HandshakeHash,
     pub(super) deadline: UnixTime,
-    pub(super) relay: HubAddress,
+    pub(super) road: Road,
     pub(super) access: Arc<Access>,
     pub(super) grant: Option<Arc<Grant>>,
 }
@@ -120,21 +121,18 @@ pub(super) struct Resumed {
 impl Circuits {
     /// Keeps a portal of `service` alive for as long as it is polled. Resolves when that cannot be done any more, and says why.
     pub(crate) async fn keep(&self, service: &ServiceName, control: &PortalControl) -> Problem {
-        let Some((mooring, mut relay)) = self.live.mooring(service, control) else {
+        let Some((mooring, road)) = self.live.mooring(service, control) else {
             return pending().await;
         };
         let mut line = control.line();
-        let mut broken = self.links.broken(&relay);
+        let mut doubt = Doubt::about(road, &self.links);
         let (mut backoff, mut resumed) = (Backoff::new(), None);
         loop {
             let lost = tokio::select! {
                 lost = lost(&mut line) => lost,
-                gone = breaks(&mut broken) => {
+                () = doubt.rises(&self.links) => {
                     if !control.answers(ANSWER).await {
                         let _ = control.detach();
-                    }
-                    if gone {
-                        broken = self.links.broken(&relay);
                     }
                     continue;
                 }
@@ -150,16 +148,16 @@ impl Circuits {
             }
             // Boxed: a portal that nothing happens to carries only the wait for it.
             let reviving = self.revive(service, control, &mooring, (since, &mut backoff));
-            match Box::pin(reviving).await {
-                Ok(over) => relay = over,
+            let road = match Box::pin(reviving).await {
+                Ok(road) => road,
                 Err(problem) => {
                     tracing::info!(%service, portal = mooring.portal, code = %problem.code, "portal was not resumed");
                     return problem;
                 }
-            }
+            };
             resumed = Some(Instant::now());
-            broken = self.links.broken(&relay);
-            tracing::info!(%service, portal = mooring.portal, %relay, "portal was resumed");
+            tracing::info!(%service, portal = mooring.portal, relay = %road.relay, "portal was resumed");
+            doubt = Doubt::about(road, &self.links);
         }
     }
 
@@ -169,14 +167,14 @@ impl Circuits {
         control: &PortalControl,
         mooring: &Mooring,
         (since, backoff): (Instant, &mut Backoff),
-    ) -> Result<HubAddress, Problem> {
+    ) -> Result<Road, Problem> {
         let mut longest = LONGEST;
         let (mut denials, mut strangers) = (0, 0);
         while since.elapsed() < mooring.patience() {
             let shown = self.ready();
             let attempt = self.take_up(service, control, mooring);
             match timeout(ATTEMPT, attempt).await {
-                Ok(Ok(relay)) => return Ok(relay),
+                Ok(Ok(road)) => return Ok(road),
                 Ok(Err(error)) if is_final(&error, &mut denials) => {
                     return Err(error.problem(service));
                 }
@@ -216,13 +214,13 @@ impl Circuits {
         let _ = timeout(OTHER_RIGHTS, admission.wait_for(other)).await;
     }
 
-    /// One attempt over whatever relay is there; gives the relay.
+    /// One attempt over whatever relay is there; gives over what the circuit came.
     async fn take_up(
         &self,
         service: &ServiceName,
         control: &PortalControl,
         mooring: &Mooring,
-    ) -> Result<HubAddress, CircuitError> {
+    ) -> Result<Road, CircuitError> {
         let circuit = self.circuit_to(service, mooring).await?;
         // It has ended meanwhile: whoever uses it learns that by itself.
         let Ok(received) = control.detach() else {
@@ -235,14 +233,14 @@ impl Circuits {
             received,
         };
         let resumed = circuit.resume(resume).await?;
-        let relay = resumed.relay.clone();
+        let road = resumed.road.clone();
         let access = Arc::clone(&resumed.access);
         self.live.resumed(service, control, &resumed);
         // One that has ended meanwhile says farewell over another circuit.
         if control.attach(resumed.secure, resumed.received).is_ok() {
             self.renew_if_outdated(service, control, &access).await;
         }
-        Ok(relay)
+        Ok(road)
     }
 
     /// A renewal that came while the circuit was on its way reached nobody.
@@ -272,14 +270,6 @@ async fn lost(line: &mut watch::Receiver<Line>) -> Option<Instant> {
     match line.as_deref() {
         Ok(Line::Lost { since }) => Some(*since),
         _ => None,
-    }
-}
-
-/// Resolves when a link breaks; whether nobody tells of others.
-async fn breaks(broken: &mut Option<watch::Receiver<u64>>) -> bool {
-    match broken {
-        Some(broken) => broken.changed().await.is_err(),
-        None => pending().await,
     }
 }
 
