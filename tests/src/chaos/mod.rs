@@ -49,10 +49,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A long run has a crowd of 200 sessions; a short one is over soon.
+    /// A short one is over in a minute or two, and says little about a crowd.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.faults > 100
+    }
+
+    /// A long run has a crowd of 200 sessions.
     #[must_use]
     pub fn crowd(&self) -> Crowd {
-        match self.faults > 100 {
+        match self.is_long() {
             true => Crowd {
                 copies_out: 2,
                 copies_in: 2,
