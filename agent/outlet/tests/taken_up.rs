@@ -13,7 +13,7 @@ use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::problem::Code;
 
 /// Longer than an outlet waits for a sign that its word was heard, and far less than its grace.
-const LONG: Duration = Duration::from_secs(16);
+const LONG: Duration = Duration::from_secs(46);
 
 /// A circuit on which BERTH has come, and what the portal is named by; nothing has been said to it.
 async fn berthed(world: &World, person: &Person) -> (Secure, Resume) {
