@@ -139,11 +139,16 @@ impl Query {
     /// The checksum of its rows, once it has ended, and one backend served it from first to last.
     async fn rows(mut self) -> Outcome<String> {
         let status = self.0.ended(LIMIT).await.doing("end the query")?;
-        let (said, sum) = (self.0.stdout(), self.0.stderr());
+        let (said, beside) = (self.0.stdout(), self.0.stderr());
         let backends: Vec<_> = said.lines().collect();
-        match backends[..] {
-            [first, last] if status.success() && first == last => Ok(sum.trim().to_owned()),
-            _ => Err(Trouble::new(format!("psql: {status}: {said} {sum}"))),
+        // What psql was told while it waited for its connection stands before the sum, and is no part of it.
+        let sums = beside
+            .lines()
+            .filter(|line| !line.starts_with("NOTICE:  tidegate: waiting"));
+        let sums: Vec<_> = sums.collect();
+        match (&backends[..], &sums[..]) {
+            ([first, last], [sum]) if status.success() && first == last => Ok((*sum).to_owned()),
+            _ => Err(Trouble::new(format!("psql: {status}: {said} {beside}"))),
         }
     }
 }
