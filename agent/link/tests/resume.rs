@@ -639,6 +639,23 @@ async fn what_was_said_to_the_end_is_not_finished_before_the_peer_has_taken_it()
 }
 
 #[tokio::test]
+async fn whoever_waits_for_a_line_learns_when_only_last_acknowledgements_are_missing() {
+    let (mut agent, mut outlet) = pair().await;
+    let theirs = outlet.control();
+    agent.shutdown().await.unwrap();
+    outlet.read_to_end(&mut Vec::new()).await.unwrap();
+    theirs.detach().unwrap();
+    let mut line = theirs.line();
+    line.borrow_and_update();
+    assert!(!theirs.is_finishing());
+
+    assert!(outlet.shutdown().now_or_pending().await);
+
+    assert!(line.has_changed().unwrap() && theirs.is_finishing());
+    assert!(matches!(*line.borrow(), Line::Lost { .. }));
+}
+
+#[tokio::test]
 async fn what_peers_send_and_nobody_takes_is_bounded_for_all_portals_together() {
     const MOST: usize = 4 << 20;
     let budget = Budget::new(MOST);
