@@ -24,7 +24,7 @@ use crate::narrator::Narrator;
 use crate::process::Process;
 use crate::scene::{self, World};
 use crate::stage::Stage;
-use crate::trouble::{Doing, Outcome, Trouble};
+use crate::trouble::{Outcome, Trouble};
 use crate::user::User;
 use base::Base;
 use ledger::Ledger;
@@ -131,7 +131,6 @@ async fn act(narrator: &Narrator, plan: Plan) -> Outcome<Report> {
     let after = narrator.step("nothing is left", judging).await?;
     let report = Report::of(plan, &storm, before.weights, after.weights);
     narrator.say(report.table());
-    keep_log(&world.stage, &laptop)?;
     drop((base, agent, laptop));
     world.end().await?;
     match report.wrong_in_words() {
@@ -152,15 +151,6 @@ async fn arrives(world: &World, plan: Plan) -> Outcome<(Laptop, Process)> {
     stage.run().give_tree(User::Analyst, &config)?;
     let agent = laptop.arrive(&world.company, &world.provider.ana).await?;
     Ok((laptop, agent))
-}
-
-/// What the agent logged stays readable beside the other logs.
-fn keep_log(stage: &Stage, laptop: &Laptop) -> Outcome<()> {
-    let log = laptop.home().join(".local/share/tidegate/log/agent.log");
-    let kept = stage.checkout().join("tests/out/scene-logs");
-    std::fs::create_dir_all(&kept)?;
-    std::fs::copy(log, kept.join("agent.log")).doing("keep the agent's log")?;
-    Ok(())
 }
 
 /// Everything that a first crowd brings about and that stays for the next one is there afterwards.
