@@ -38,7 +38,7 @@ pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
 }
 
 /// Not only the outlet's program: its computer is gone, and nothing that was connected to it ends.
-pub(crate) async fn vanished_outlet(world: &World, ana: &Ana) -> Outcome<()> {
+pub(crate) async fn vanished_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
     let Some(network) = world.stage.ground().network() else {
         println!("  not played: the outlet has no computer of its own here");
         return Ok(());
@@ -67,7 +67,9 @@ pub(crate) async fn vanished_outlet(world: &World, ana: &Ana) -> Outcome<()> {
     }
     println!("  connected {} ms later", since.elapsed().as_millis());
     world.warehouse.is_left_alone(LIMIT).await?;
-    nothing_is_open(world).await
+    nothing_is_open(world).await?;
+    // A link that slept through all this may still be given up for a new one, and for that moment nothing is online.
+    world.company.outlet.restart().await
 }
 
 /// The owner's rules let her in no more while she is connected.
