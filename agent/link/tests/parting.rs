@@ -4,10 +4,13 @@
 
 mod common;
 
-use common::{handshake, tcp_pair};
+use common::{handshake, secure_pair, tcp_pair};
 use std::{io, time::Duration};
 use tidegate_link::{Budget, Portal, PortalError, Secure};
-use tidegate_proto::channel::Suite;
+use tidegate_proto::{
+    channel::Suite,
+    frame::{Frame, MAX_DATA},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{
@@ -80,4 +83,24 @@ async fn who_pours_hears_why_nobody_listens_any_more() {
             "{round}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_stops_pouring_is_left_after_a_moment() {
+    let (agent, mut deaf) = secure_pair().await;
+    let pouring = tokio::spawn(async move {
+        let bytes = &[7; MAX_DATA];
+        for offset in (0_u64..).step_by(MAX_DATA) {
+            let sent = deaf.send(&Frame::Data { offset, bytes }).await;
+            if sent.is_err() {
+                return;
+            }
+        }
+    });
+    let agent = resumable(agent);
+
+    let parted = timeout(LIMIT, agent.part()).await;
+
+    assert!(parted.is_ok(), "it is listened to for as long as it likes");
+    timeout(LIMIT, pouring).await.unwrap().unwrap();
 }
