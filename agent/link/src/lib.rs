@@ -7,6 +7,8 @@ pub mod api_link;
 mod backoff;
 mod clock;
 mod dial;
+#[cfg(test)]
+mod dice;
 mod doorstep;
 mod error;
 mod flow;

@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{handshake, secure_pair, tcp_pair};
+use common::{LIMIT, handshake, resumable, secure_pair, tcp_pair};
 use std::{io, time::Duration};
-use tidegate_link::{Budget, Portal, PortalError, Secure};
+use tidegate_link::{Portal, PortalError};
 use tidegate_proto::{
     channel::Suite,
     frame::{Frame, MAX_DATA},
@@ -20,13 +20,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
 /// Often enough: whether bytes lie unread at the moment of the end is chance.
 const ROUNDS: usize = 25;
-
-fn resumable(secure: Secure) -> Portal {
-    Portal::resumable(secure, &Budget::new(64 << 20), |back| Some(back.circuit))
-}
 
 /// Says more than anybody takes until the portal ends, as a database in the middle of a copy.
 async fn pour(mut outlet: Portal) -> Option<PortalError> {

@@ -4,58 +4,17 @@
 
 mod common;
 
-use common::{handshake, pattern, secure_pair, tcp_pair};
+use common::{
+    LIMIT, NowOrPending, go_on, lost, mortal_pair, pair, pattern, resumable, secure_pair, tcp_pair,
+};
 use std::{io, time::Duration};
-use tidegate_link::{
-    Budget, Line, LinkError, Meter, PipeEnd, Portal, PortalControl, PortalError, Secure, join, pipe,
-};
-use tidegate_proto::{
-    channel::{ChannelError, Suite},
-    frame::{Frame, MAX_DATA, MAX_WINDOW},
-    problem::Code,
-};
+use tidegate_link::{Budget, Line, LinkError, Meter, PipeEnd, Portal, PortalError, pipe};
+use tidegate_proto::frame::Frame;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::oneshot,
-    task::JoinHandle,
     time::timeout,
 };
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-fn resumable(secure: Secure) -> Portal {
-    Portal::resumable(secure, &Budget::new(64 << 20), |back| Some(back.circuit))
-}
-
-async fn pair() -> (Portal, Portal) {
-    let (agent, outlet) = secure_pair().await;
-    (resumable(agent), resumable(outlet))
-}
-
-/// Two ends whose middle dies when it is aborted, or after `life`.
-async fn mortal_pair(life: Duration) -> (Secure, Secure, JoinHandle<()>) {
-    let ((agent, mut near), (mut far, outlet)) = (tcp_pair().await, tcp_pair().await);
-    let middle = tokio::spawn(async move {
-        let meter = Meter::new();
-        let _ = timeout(life, join(&mut near, &mut far, &meter)).await;
-    });
-    let (agent, outlet) = handshake(agent, outlet, Suite::Aes256Gcm).await;
-    (agent, outlet, middle)
-}
-
-/// Both ends say what they have, and go on over `agent` and `outlet`.
-fn go_on(ours: &PortalControl, theirs: &PortalControl, agent: Secure, outlet: Secure) {
-    let (we_have, they_have) = (ours.detach().unwrap(), theirs.detach().unwrap());
-    theirs.attach(outlet, we_have).unwrap();
-    ours.attach(agent, they_have).unwrap();
-}
-
-async fn lost(control: &PortalControl) {
-    let mut line = control.line();
-    let gone = line.wait_for(|line| matches!(line, Line::Lost { .. }));
-    timeout(LIMIT, gone).await.unwrap().unwrap();
-}
 
 async fn never() {
     std::future::pending().await
@@ -160,129 +119,6 @@ async fn what_was_written_without_a_line_arrives_over_the_next_one() {
     assert_eq!(*theirs.line().borrow(), Line::Over);
 }
 
-trait NowOrPending: Future + Sized {
-    /// Polls once; whether it has to wait.
-    async fn now_or_pending(self) -> bool {
-        timeout(Duration::from_millis(50), self).await.is_err()
-    }
-}
-
-impl<F: Future> NowOrPending for F {}
-
-/// What somebody on the way does to the next record towards the outlet.
-#[derive(Copy, Clone, Debug)]
-enum Harm {
-    Flip,
-    /// Says that it is shorter than any record is.
-    Length,
-    /// What was sealed in the other direction, or by nobody.
-    Invented,
-}
-
-/// Passes everything on, and harms the first record behind the word. Ends when both ends have closed.
-async fn harming(near: TcpStream, far: TcpStream, mut word: oneshot::Receiver<Harm>) {
-    let ((mut near_in, mut near_out), (mut far_in, mut far_out)) =
-        (near.into_split(), far.into_split());
-    let there = async {
-        let mut buffer = [0_u8; 4096];
-        while let Ok(n @ 1..) = near_in.read(&mut buffer).await {
-            match word.try_recv() {
-                Ok(Harm::Flip) => buffer[n - 1] ^= 1,
-                Ok(Harm::Length) => buffer[..2].copy_from_slice(&[0, 3]),
-                Ok(Harm::Invented) => buffer[2..n].fill(0x5a),
-                Err(_) => {}
-            }
-            if far_out.write_all(&buffer[..n]).await.is_err() {
-                return;
-            }
-        }
-    };
-    let back = async {
-        let _ = tokio::io::copy(&mut far_in, &mut near_out).await;
-        let _ = near_out.shutdown().await;
-    };
-    tokio::join!(there, back);
-}
-
-/// Two handshaken ends with somebody between them who waits for the word.
-async fn harmed_pair() -> (Secure, Secure, oneshot::Sender<Harm>, JoinHandle<()>) {
-    let ((agent, near), (far, outlet)) = (tcp_pair().await, tcp_pair().await);
-    let (harm, word) = oneshot::channel();
-    let middle = tokio::spawn(harming(near, far, word));
-    let (agent, outlet) = handshake(agent, outlet, Suite::Aes256Gcm).await;
-    (agent, outlet, harm, middle)
-}
-
-#[tokio::test]
-async fn a_record_that_was_harmed_on_its_way_costs_its_line_and_no_byte() {
-    for harm in [Harm::Flip, Harm::Length, Harm::Invented] {
-        let (agent, outlet, word, middle) = harmed_pair().await;
-        let (mut agent, mut outlet) = (resumable(agent), resumable(outlet));
-        let (ours, theirs) = (agent.control(), outlet.control());
-        agent.write_all(b"before ").await.unwrap();
-        agent.flush().await.unwrap();
-        outlet.read_exact(&mut [0; 7]).await.unwrap();
-
-        word.send(harm).unwrap();
-        agent.write_all(b"harmed ").await.unwrap();
-        agent.flush().await.unwrap();
-        let reading = tokio::spawn(async move {
-            let mut said = [0; 13];
-            outlet.read_exact(&mut said).await.unwrap();
-            (outlet, said)
-        });
-        lost(&theirs).await;
-        // The other end learns it by the end of the line, and whoever is in between has nobody left to speak to.
-        assert!(agent.read(&mut [0; 1]).now_or_pending().await, "{harm:?}");
-        lost(&ours).await;
-        timeout(LIMIT, middle).await.unwrap().unwrap();
-        let (next_agent, next_outlet) = secure_pair().await;
-        go_on(&ours, &theirs, next_agent, next_outlet);
-        agent.write_all(b"after!").await.unwrap();
-        agent.flush().await.unwrap();
-
-        let (_outlet, said) = timeout(LIMIT, reading).await.unwrap().unwrap();
-        assert_eq!(&said, b"harmed after!", "{harm:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_record_that_was_harmed_on_its_way_ends_a_portal_that_nobody_keeps_and_says_why() {
-    let (agent, outlet, word, middle) = harmed_pair().await;
-    let (mut agent, mut outlet) = (Portal::new(agent), Portal::new(outlet));
-
-    word.send(Harm::Flip).unwrap();
-    agent.write_all(b"harmed").await.unwrap();
-    agent.flush().await.unwrap();
-    let error = timeout(LIMIT, outlet.read(&mut [0; 6])).await.unwrap();
-
-    let end = PortalError::Broken(LinkError::Channel(ChannelError::Rejected));
-    assert_eq!(PortalError::of(&error.unwrap_err()), Some(end));
-    assert_eq!(outlet.control().ended(), Some(end));
-    drop(outlet);
-    let error = timeout(LIMIT, agent.read(&mut [0; 1])).await.unwrap();
-    let end = PortalError::of(&error.unwrap_err());
-    assert!(
-        matches!(end, Some(PortalError::Reset(_) | PortalError::CircuitLost)),
-        "{end:?}"
-    );
-    drop(agent);
-    timeout(LIMIT, middle).await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn what_a_peer_sealed_itself_and_may_not_say_ends_a_portal_that_is_kept() {
-    let (mut liar, outlet) = secure_pair().await;
-    let mut outlet = resumable(outlet);
-
-    liar.send(&Frame::Opened { portal: 1 }).await.unwrap();
-    let error = timeout(LIMIT, outlet.read(&mut [0; 1])).await.unwrap();
-
-    let end = PortalError::Broken(LinkError::OutOfTurn);
-    assert_eq!(PortalError::of(&error.unwrap_err()), Some(end));
-    assert_eq!(*outlet.control().line().borrow(), Line::Over);
-}
-
 #[tokio::test]
 async fn a_line_that_was_replaced_is_not_heard_any_more() {
     let (mut stale, outlet) = secure_pair().await;
@@ -330,60 +166,6 @@ async fn whoever_says_what_cannot_be_ends_the_portal_and_gets_nothing() {
         let end = PortalError::Broken(LinkError::OutOfTurn);
         assert_eq!(PortalError::of(&error), Some(end), "{ack}");
     }
-}
-
-#[tokio::test]
-async fn an_upload_goes_on_while_nobody_takes_what_comes_down() {
-    let (mut agent, mut outlet) = pair().await;
-    let bytes = pattern(40_000_000);
-    let down = pattern(200_000);
-
-    // As a program that sends everything before it reads anything.
-    let program = async {
-        agent.write_all(&bytes).await.unwrap();
-        agent.flush().await.unwrap();
-        let mut got = vec![0; down.len()];
-        agent.read_exact(&mut got).await.unwrap();
-        got
-    };
-    let database = async {
-        outlet.write_all(&down).await.unwrap();
-        outlet.flush().await.unwrap();
-        let mut got = vec![0; bytes.len()];
-        outlet.read_exact(&mut got).await.unwrap();
-        got
-    };
-    let (back, there) = timeout(LIMIT, async { tokio::join!(program, database) })
-        .await
-        .unwrap();
-
-    assert!(there == bytes && back == down);
-}
-
-#[tokio::test]
-async fn a_peer_that_acknowledges_nothing_is_sent_no_more_than_is_kept() {
-    let (agent, mut mute) = secure_pair().await;
-    let mut agent = resumable(agent);
-    let control = agent.control();
-
-    let writing = agent.write_all(&[7; 2_000_000]);
-    let reading = async {
-        let mut came = 0;
-        while came < 250_000 {
-            if let Frame::Data { bytes, .. } = mute.recv().await.unwrap().frame() {
-                came += bytes.len();
-            }
-        }
-        timeout(Duration::from_millis(300), mute.recv()).await
-    };
-    tokio::select! {
-        written = writing => panic!("{written:?}"),
-        more = reading => assert!(more.is_err(), "more came"),
-    }
-
-    assert!(control.traffic().sent <= 256 * 1024);
-    drop(agent);
-    assert_eq!(mute.recv().await.unwrap().frame(), Frame::Reset { code: 0 });
 }
 
 #[tokio::test]
@@ -535,92 +317,7 @@ async fn a_reset_is_the_end_and_no_loss() {
 }
 
 /// Sends so many bytes of a stream, or as many as the peer lets.
-async fn pour(peer: &mut Secure, bytes: usize) -> Result<(), LinkError> {
-    for offset in (0..bytes).step_by(MAX_DATA) {
-        let piece = vec![7; MAX_DATA.min(bytes - offset)];
-        let (offset, bytes) = (offset as u64, piece.as_slice());
-        peer.send(&Frame::Data { offset, bytes }).await?;
-    }
-    Ok(())
-}
-
-/// How a write ends that the peer never acknowledges, while `peer` does something else.
-async fn end_of_writing(mut portal: Portal, peer: impl Future) -> Option<PortalError> {
-    // Dropped with its end: its peer hears nothing more.
-    let writing = async move { portal.write_all(&vec![7; 4_000_000]).await };
-    let all = async { tokio::join!(writing, peer).0 };
-    let error = timeout(LIMIT, all).await.unwrap().unwrap_err();
-    PortalError::of(&error)
-}
-
-#[tokio::test]
-async fn a_peer_that_sends_more_than_it_said_that_it_keeps_is_not_listened_to() {
-    for (said, sends, end) in [
-        (None, 256 * 1024 + 1, LinkError::OutOfTurn),
-        (Some(300_000), 300_001, LinkError::OutOfTurn),
-    ] {
-        let (mut liar, outlet) = secure_pair().await;
-        let outlet = resumable(outlet);
-        let end = Some(PortalError::Broken(end));
-
-        let pouring = async {
-            if let Some(bytes) = said {
-                liar.send(&Frame::Window { bytes }).await.unwrap();
-            }
-            let _ = pour(&mut liar, sends).await;
-            while liar.recv().await.is_ok() {}
-        };
-
-        assert_eq!(end_of_writing(outlet, pouring).await, end, "{said:?}");
-    }
-}
-
 /// Keeps to a window of so many bytes and fills it before it takes anything; then takes all that comes, `total` bytes.
-async fn fill_and_take(peer: &mut Secure, window: usize, total: u64) {
-    let mut came = 0;
-    if window > 256 * 1024 {
-        let bytes = window as u64;
-        peer.send(&Frame::Window { bytes }).await.unwrap();
-    }
-    while came < 250_000 {
-        if let Frame::Data { bytes, .. } = peer.recv().await.unwrap().frame() {
-            came += bytes.len() as u64;
-        }
-    }
-    for offset in (0..window).step_by(8192) {
-        let (offset, bytes) = (offset as u64, [7; 8192].as_slice());
-        peer.send(&Frame::Data { offset, bytes }).await.unwrap();
-    }
-    peer.send(&Frame::Ack { offset: came }).await.unwrap();
-    while came < total {
-        if let Frame::Data { bytes, .. } = peer.recv().await.unwrap().frame() {
-            came += bytes.len() as u64;
-        }
-        peer.send(&Frame::Ack { offset: came }).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_peer_that_fills_its_window_to_the_last_byte_is_heard_also_when_others_hold_everything() {
-    for (window, budget) in [(256 * 1024, 0), (MAX_WINDOW as usize, 64 << 20)] {
-        let (mut peer, outlet) = secure_pair().await;
-        let mut outlet = Portal::resumable(outlet, &Budget::new(budget), |back| Some(back.circuit));
-        let writing = async {
-            outlet.write_all(&vec![7; 600_000]).await?;
-            outlet.flush().await
-        };
-
-        let all = async { tokio::join!(writing, fill_and_take(&mut peer, window, 600_000)).0 };
-        timeout(LIMIT, all).await.unwrap().unwrap();
-
-        let mut read = vec![0; window];
-        timeout(LIMIT, outlet.read_exact(&mut read))
-            .await
-            .unwrap()
-            .unwrap();
-    }
-}
-
 #[tokio::test]
 async fn what_was_said_to_the_end_is_not_finished_before_the_peer_has_taken_it() {
     let (mut agent, outlet) = secure_pair().await;
@@ -653,40 +350,6 @@ async fn whoever_waits_for_a_line_learns_when_only_last_acknowledgements_are_mis
 
     assert!(line.has_changed().unwrap() && theirs.is_finishing());
     assert!(matches!(*line.borrow(), Line::Lost { .. }));
-}
-
-#[tokio::test]
-async fn what_peers_send_and_nobody_takes_is_bounded_for_all_portals_together() {
-    const MOST: usize = 4 << 20;
-    let budget = Budget::new(MOST);
-    let mut portals = tokio::task::JoinSet::new();
-    for _ in 0..8 {
-        let (mut liar, outlet) = secure_pair().await;
-        let outlet = Portal::resumable(outlet, &budget, |back| Some(back.circuit));
-        let (budget, control) = (budget.clone(), outlet.control());
-        portals.spawn(async move {
-            let pouring = async {
-                let bytes = MAX_WINDOW;
-                liar.send(&Frame::Window { bytes }).await.unwrap();
-                let _ = pour(&mut liar, 2_000_000).await;
-                assert!(budget.used() <= MOST);
-                while liar.recv().await.is_ok() {}
-            };
-            let end = end_of_writing(outlet, pouring).await;
-            assert_eq!(control.ended(), end);
-            end
-        });
-        // Those that found room would wait for ever.
-        if portals.len() == 8 {
-            let end = timeout(LIMIT, portals.join_next()).await.unwrap();
-            let full = PortalError::Withdrawn(Code::TooManyConnections.number());
-            assert_eq!(end.unwrap().unwrap(), Some(full));
-        }
-    }
-
-    assert!(budget.used() > MOST / 2 && budget.used() <= MOST);
-    portals.shutdown().await;
-    assert_eq!(budget.used(), 0, "everything was given back");
 }
 
 #[tokio::test]

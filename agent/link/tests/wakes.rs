@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "../src/dice.rs"]
+mod dice;
 
-use common::{handshake, pattern, tcp_pair};
+use common::{LIMIT, mortal_pair, pattern, tcp_pair};
+use dice::Dice;
 use std::time::Duration;
-use tidegate_link::{Budget, Meter, PipeEnd, Portal, PortalControl, Secure, join, pipe};
-use tidegate_proto::channel::Suite;
+use tidegate_link::{Budget, Meter, PipeEnd, Portal, PortalControl, Secure, pipe};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -16,27 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Nothing here takes a second: whoever is not done by then waits for ever.
-const LIMIT: Duration = Duration::from_secs(20);
 const GAMES: u64 = 60;
-
-/// Chance that can be repeated (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn size(&mut self) -> usize {
-        let most = [1, 60, 5_000, 300_000, 900_000][usize::try_from(self.roll(5)).unwrap()];
-        usize::try_from(self.roll(most)).unwrap()
-    }
-}
 
 /// What is said and heard at one end of the conversation, in this order.
 enum Deed {
@@ -118,21 +100,12 @@ async fn end(secure: Secure, deeds: Vec<Deed>) -> End {
     }
 }
 
-/// A circuit, and what is in its middle.
-async fn circuit() -> ((Secure, Secure), JoinHandle<()>) {
-    let ((agent, mut near), (mut far, outlet)) = (tcp_pair().await, tcp_pair().await);
-    let middle = tokio::spawn(async move {
-        let _ = join(&mut near, &mut far, &Meter::new()).await;
-    });
-    (handshake(agent, outlet, Suite::Aes256Gcm).await, middle)
-}
-
 /// Cuts what carries the two, and lets them go on over another one, while both are there.
 async fn die_and_go_on(
     [ours, theirs]: [&PortalControl; 2],
     middle: JoinHandle<()>,
 ) -> JoinHandle<()> {
-    let ((agent, outlet), next) = circuit().await;
+    let (agent, outlet, next) = mortal_pair(LIMIT).await;
     // Whoever has finished needs nobody: then it ends over what it has.
     if ours.ended().or(theirs.ended()).is_some() || ours.is_finishing() || theirs.is_finishing() {
         return middle;
@@ -147,7 +120,7 @@ async fn die_and_go_on(
 
 async fn play(seed: u64) {
     let dice = &mut Dice(seed);
-    let ((agent, outlet), mut middle) = circuit().await;
+    let (agent, outlet, mut middle) = mortal_pair(LIMIT).await;
     let [asks, answers] = script(dice);
     let (asking, answering) = (end(agent, asks).await, end(outlet, answers).await);
     let deaths = [0, 0, 1, 3][usize::try_from(dice.roll(4)).unwrap()];
