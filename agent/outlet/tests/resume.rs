@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 use support::org::Person;
-use support::{HangingDisk, Said, World, ana, hear, open, with_one_disk, within};
+use support::{HangingDisk, Said, World, ana, berthed, hear, open, with_one_disk, within};
 use tidegate_link::{Budget, Line, Portal, PortalControl, PortalError, Secure};
 use tidegate_proto::event::{EventKind, PortalClosed, PortalResumed};
 use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
@@ -15,17 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A portal that can be resumed, and what it is named by.
 async fn portal(world: &World, person: &Person, number: u64) -> (Portal, Resume) {
-    let mut secure = world.warm(person).await;
-    let opened = open(&mut secure, number, Purpose::Resumable).await;
-    let Said::Berth(portal, instance) = opened else {
-        panic!("{opened:?}")
-    };
-    let resume = Resume {
-        instance,
-        portal,
-        generation: 1,
-        received: 0,
-    };
+    let (secure, resume) = berthed(world, person, number).await;
     (resumable(secure), resume)
 }
 

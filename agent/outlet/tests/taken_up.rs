@@ -5,31 +5,13 @@
 mod support;
 
 use std::time::Duration;
-use support::org::Person;
-use support::{HangingDisk, Said, World, ana, hear, open, with_one_disk, within};
-use tidegate_link::Secure;
+use support::{HangingDisk, Said, World, ana, berthed, hear, with_one_disk, within};
 use tidegate_proto::event::{EventKind, PortalClosed};
-use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
+use tidegate_proto::frame::{Frame, Open, Purpose};
 use tidegate_proto::problem::Code;
 
 /// Longer than an outlet waits for a sign that its word was heard, and far less than its grace.
 const LONG: Duration = Duration::from_secs(46);
-
-/// A circuit on which BERTH has come, and what the portal is named by; nothing has been said to it.
-async fn berthed(world: &World, person: &Person) -> (Secure, Resume) {
-    let mut secure = world.warm(person).await;
-    let opened = open(&mut secure, 1, Purpose::Resumable).await;
-    let Said::Berth(portal, instance) = opened else {
-        panic!("{opened:?}")
-    };
-    let resume = Resume {
-        instance,
-        portal,
-        generation: 1,
-        received: 0,
-    };
-    (secure, resume)
-}
 
 async fn passes(time: Duration) {
     tokio::time::pause();
@@ -51,7 +33,7 @@ fn suspended(event: &EventKind) -> Option<()> {
 #[tokio::test]
 async fn a_portal_whose_agent_may_never_have_heard_of_it_does_not_wait_for_its_whole_grace() {
     let world = World::start().await;
-    let (mut secure, _) = berthed(&world, &ana()).await;
+    let (mut secure, _) = berthed(&world, &ana(), 1).await;
     // Whoever waits for the answer to OPEN asks whether anybody is there: that is no sign that the answer came.
     secure.send(&Frame::Ping(7)).await.unwrap();
     assert_eq!(hear(&mut secure).await, Said::Pong(7));
@@ -68,7 +50,7 @@ async fn a_portal_whose_agent_may_never_have_heard_of_it_does_not_wait_for_its_w
 #[tokio::test]
 async fn an_agent_that_is_there_and_gives_no_sign_is_not_waited_for_either() {
     let world = World::start().await;
-    let (mut secure, _) = berthed(&world, &ana()).await;
+    let (mut secure, _) = berthed(&world, &ana(), 1).await;
     passes(Duration::from_secs(1)).await;
     let asked = within(secure.recv()).await.unwrap();
     assert!(matches!(asked.frame(), Frame::Ping(_)));
@@ -86,7 +68,7 @@ async fn an_agent_that_is_there_and_gives_no_sign_is_not_waited_for_either() {
 async fn one_that_has_nothing_to_say_gives_its_sign_when_it_is_asked_and_is_waited_for() {
     let world = World::start().await;
     let person = ana();
-    let (mut secure, resume) = berthed(&world, &person).await;
+    let (mut secure, resume) = berthed(&world, &person, 1).await;
     passes(Duration::from_secs(1)).await;
     let asked = within(secure.recv()).await.unwrap();
     let Frame::Ping(number) = asked.frame() else {

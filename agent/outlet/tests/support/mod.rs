@@ -20,7 +20,7 @@ use tidegate_proto::api::{CatalogueEntry, OutletAnswer};
 use tidegate_proto::channel::{Prologue, Suite};
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::event::{Event, EventKind};
-use tidegate_proto::frame::{Frame, Open, Purpose};
+use tidegate_proto::frame::{Frame, Open, Purpose, Resume};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::statement::{RevokeTarget, Revoked, Statement};
 use tidegate_proto::time::UnixTime;
@@ -337,6 +337,22 @@ pub(crate) async fn open(secure: &mut Secure, portal: u64, purpose: Purpose) -> 
         .await
         .unwrap();
     hear(secure).await
+}
+
+/// A circuit on which BERTH has come, and what the portal is named by; nothing has been said to it.
+pub(crate) async fn berthed(world: &World, person: &Person, number: u64) -> (Secure, Resume) {
+    let mut secure = world.warm(person).await;
+    let opened = open(&mut secure, number, Purpose::Resumable).await;
+    let Said::Berth(portal, instance) = opened else {
+        panic!("{opened:?}")
+    };
+    let resume = Resume {
+        instance,
+        portal,
+        generation: 1,
+        received: 0,
+    };
+    (secure, resume)
 }
 
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
