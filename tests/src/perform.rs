@@ -25,11 +25,18 @@ pub fn perform_in(out: &str, play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -
         return ExitCode::FAILURE;
     };
 
-    let played = runtime.block_on(Box::pin(play(&narrator)));
+    let played = runtime.block_on(async {
+        match Box::pin(play(&narrator)).await {
+            // It is told and counted as a step, or the sum would say that all went well.
+            Err(trouble) if narrator.all_went_well() => {
+                narrator
+                    .step("after the last step", async { Err(trouble) })
+                    .await
+            }
+            played => played,
+        }
+    });
 
-    if let Err(trouble) = &played {
-        println!("\n{trouble}");
-    }
     println!("\n{}", narrator.summary());
     if played.is_ok() && narrator.all_went_well() {
         ExitCode::SUCCESS

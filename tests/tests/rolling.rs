@@ -31,7 +31,8 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
     let ana = narrator
         .step("ana joins and signs in", ana::Ana::arrive(&world))
         .await?;
-    let agent = narrator.step("she connects", ana.connect(&world)).await?;
+    let connecting = restarts::over_the_hub(&mut world, &ana);
+    let agent = narrator.step("she connects", connecting).await?;
     narrator
         .step(
             "a_copy_survives_that_one_relay_after_the_other_is_restarted",

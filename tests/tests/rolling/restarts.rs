@@ -22,6 +22,20 @@ const ALONE: Duration = Duration::from_secs(2);
 const ROWS: &str = "select g, md5(g::text) from generate_series(1, 5000000) g";
 const DRAINS: &str = "is draining";
 
+/// She connects while the hub alone is there, so that it carries what she begins with. Then the other relay is there too.
+pub(crate) async fn over_the_hub(world: &mut World, ana: &Ana) -> Outcome<Process> {
+    let stage = world.stage.clone();
+    let process = &mut relay(world)?.process;
+    process.signal(Signal::TERM)?;
+    process.ended(ENDS).await?;
+    let agent = ana.connect(world).await?;
+    let relay = relay(world)?;
+    relay.start_again(&stage).await?;
+    admits(&relay.process, "Outlet").await?;
+    admits(&relay.process, "Agent").await?;
+    Ok(agent)
+}
+
 /// First the hub, with the relay in it: what it carried goes on over the other relay, while the hub is still away. Then that
 /// other one, once the hub is back. Then the hub again, with nobody else there: the portal waits until it is back.
 pub(crate) async fn relays(world: &mut World, ana: &Ana) -> Outcome<()> {
@@ -31,22 +45,21 @@ pub(crate) async fn relays(world: &mut World, ana: &Ana) -> Outcome<()> {
 
     copy.runs(world).await?;
     let leaving = Leaving::of(world, Server::Hub).await?;
-    println!("  hub: {}", leaving.goes_on(world).await?);
+    println!("  hub: {}", leaving.goes_on(world, &copy).await?);
     world.company.hub.start_again(&stage).await?;
-    registered_again(world).await?;
+    admits(&world.company.hub.process, "Outlet").await?;
 
     copy.runs(world).await?;
     let leaving = Leaving::of(world, Server::Relay).await?;
-    println!("  relay: {}", leaving.goes_on(world).await?);
+    println!("  relay: {}", leaving.goes_on(world, &copy).await?);
 
     copy.runs(world).await?;
     let leaving = Leaving::of(world, Server::Hub).await?;
     world.company.hub.start_again(&stage).await?;
-    println!("  hub, alone: {}", leaving.goes_on(world).await?);
+    println!("  hub, alone: {}", leaving.goes_on(world, &copy).await?);
 
     let disturbed = copy.ended_well().await?;
-    let relay = world.company.relay.as_mut().doing("find the relay")?;
-    relay.start_again(&stage).await?;
+    relay(world)?.start_again(&stage).await?;
     match disturbed == quiet {
         true => Ok(()),
         false => Err(Trouble::new(format!("not `{quiet}` but `{disturbed}`"))),
@@ -71,10 +84,9 @@ impl Leaving {
     /// In time, in good order, and it said what it does.
     async fn of(world: &mut World, server: Server) -> Outcome<Self> {
         let before = recorded(world, "portal-resumed")?;
-        let company = &mut world.company;
         let process = match server {
-            Server::Hub => &mut company.hub.process,
-            Server::Relay => &mut company.relay.as_mut().doing("find the relay")?.process,
+            Server::Hub => &mut world.company.hub.process,
+            Server::Relay => &mut relay(world)?.process,
         };
         let told = Instant::now();
         process.signal(Signal::TERM)?;
@@ -88,10 +100,13 @@ impl Leaving {
     }
 
     /// Waits until the outlet has the portal over another way.
-    async fn goes_on(self, world: &World) -> Outcome<String> {
+    async fn goes_on(self, world: &World, copy: &Copy) -> Outcome<String> {
         while recorded(world, "portal-resumed")? == self.before {
             if self.told.elapsed() > LIMIT {
-                return Err(Trouble::new("the copy did not go on elsewhere"));
+                let said = copy.0.stderr();
+                return Err(Trouble::new(format!(
+                    "the copy did not go on elsewhere; it said: {said}"
+                )));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -102,13 +117,17 @@ impl Leaving {
     }
 }
 
-/// Waits until the outlet can be reached over the hub's relay again, or there would be nowhere to go.
-async fn registered_again(world: &World) -> Outcome<()> {
+fn relay(world: &mut World) -> Outcome<&mut Relay> {
+    world.company.relay.as_mut().doing("find the relay")
+}
+
+/// Waits until somebody in this role has a link to this relay since its start, or there would be nowhere to go.
+async fn admits(relay: &Process, role: &str) -> Outcome<()> {
     let began = Instant::now();
-    let admitted = |line: &str| line.contains("a link was admitted") && line.contains("Outlet");
-    while !world.company.hub.process.stderr().lines().any(admitted) {
+    let admitted = |line: &str| line.contains("a link was admitted") && line.contains(role);
+    while !relay.stderr().lines().any(admitted) {
         if began.elapsed() > LIMIT {
-            return Err(Trouble::new("the outlet did not come back to the hub"));
+            return Err(Trouble::new(format!("no {role} came back to the relay")));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -18,7 +18,7 @@ const MARKS: [Mark; 5] = [
     // A step of a play: `✗ 1.2 s` below what it did, with its reason below that.
     Mark {
         tells: |line| line.starts_with("✗ ") && line.ends_with(" s"),
-        before: 12,
+        before: 25,
         after: 3,
     },
     // What a test of libtest printed before it panicked.
@@ -32,9 +32,9 @@ const MARKS: [Mark; 5] = [
         before: 0,
         after: 0,
     },
-    // Compilers, lints and cargo itself.
+    // Compilers, lints and cargo itself; what the product says to somebody in a play has a code.
     Mark {
-        tells: |line| line.starts_with("error"),
+        tells: |line| line.starts_with("error") && !line.contains("(TG-"),
         before: 0,
         after: 6,
     },
@@ -84,6 +84,16 @@ mod tests {
             "{told}"
         );
         assert!(!told.contains("something else"), "{told}");
+    }
+
+    #[test]
+    fn what_a_play_makes_the_product_say_is_no_failure() {
+        let output = "error: Clock is wrong (TG-1006)\n  1\n  2\n  3\n  4\n  5\n  6\nerror: test failed, to rerun pass `x`\n";
+
+        assert_eq!(
+            of_failures(output),
+            ["error: test failed, to rerun pass `x`"]
+        );
     }
 
     #[test]
