@@ -17,6 +17,7 @@ mod hub;
 mod hub_client;
 #[cfg(unix)]
 mod lost_laptop;
+mod memory;
 #[cfg(unix)]
 mod org;
 mod out;

@@ -10,10 +10,8 @@ use tidegate_link::{Doorstep, Guest};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::{JoinError, JoinSet},
-    time::{Interval, MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
-
-use crate::process;
 
 /// Connections that the kernel keeps until we take them; it allows no more than `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -26,11 +24,6 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// After an accept that failed: most likely there are no descriptors left, and trying at once finds none either.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// So many newcomers may have made the allocator take more than it needs later.
-const CROWD: usize = 512;
-/// How often that is looked at.
-const TIDY: Duration = Duration::from_secs(10);
-
 /// A port that is ours, and on which nobody is heard yet.
 pub(crate) struct Reserved(TcpSocket);
 
@@ -39,11 +32,6 @@ pub(crate) struct Reception {
     listener: TcpListener,
     doorstep: Arc<Doorstep>,
     connections: JoinSet<()>,
-    /// Since memory was given back last.
-    came: usize,
-    /// The same when that was looked at last.
-    before: usize,
-    tidy: Interval,
 }
 
 impl Reserved {
@@ -68,15 +56,10 @@ impl Reserved {
     /// From here on newcomers are heard. There is room in the kernel for a burst of them: one who finds none waits a
     /// second before it knocks again.
     pub(crate) fn open(self) -> std::io::Result<Reception> {
-        let mut tidy = interval(TIDY);
-        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Reception {
             listener: self.0.listen(BACKLOG)?,
             doorstep: Doorstep::with_limit(STRANGERS, SAY),
             connections: JoinSet::new(),
-            came: 0,
-            before: 0,
-            tidy,
         })
     }
 }
@@ -97,10 +80,8 @@ impl Reception {
             tokio::select! {
                 biased;
                 Some(ended) = self.connections.join_next() => told(ended),
-                _ = self.tidy.tick(), if self.came >= CROWD => self.tidy_up(),
                 accepted = newcomer(&self.listener, &self.doorstep) => match accepted {
                     Ok((tcp, from)) => {
-                        self.came += 1;
                         return (tcp, self.doorstep.enter_from(from.ip()));
                     }
                     Err(error) => {
@@ -110,15 +91,6 @@ impl Reception {
                 },
             }
         }
-    }
-
-    /// Gives back what a crowd took, once nobody has come for a while, or where that never happens, now and then.
-    fn tidy_up(&mut self) {
-        if self.came == self.before || self.came >= 100 * CROWD {
-            self.came = 0;
-            self.connections.spawn_blocking(process::give_memory_back);
-        }
-        self.before = self.came;
     }
 
     /// Serves one of them in a task of its own.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tidegate_tests::Process;
-use tidegate_tests::company::SERVICE_PORT;
+use tidegate_tests::company::{Relay, SERVICE_PORT};
 use tidegate_tests::process::Signal;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
