@@ -53,7 +53,8 @@ impl Weight {
     }
 }
 
-/// Every file in the homes of the product's users, but for records, which are there to grow.
+/// Every file in the homes of the product's users, but for records, which are there to grow, and locks, which stay once they
+/// were taken: whoever takes such a file away lets two in.
 pub(super) fn files(stage: &Stage) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for user in [User::Hub, User::Relay, User::Outlet, User::Analyst] {
@@ -67,11 +68,12 @@ fn gather(folder: &Path, found: &mut BTreeSet<PathBuf>) {
         let path = entry.path();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let is_record = path.file_name().is_some_and(|name| name == "audit");
+        let is_lock = path.extension().is_some_and(|kind| kind == "lock");
         let is_browser = path.components().any(|part| {
             let part = part.as_os_str().to_string_lossy();
             part.contains("chrom") || part == ".cache" || part == ".pki"
         });
-        match (is_folder, is_record || is_browser) {
+        match (is_folder, is_record || is_lock || is_browser) {
             (_, true) => {}
             (true, false) => gather(&path, found),
             (false, false) => drop(found.insert(path)),
