@@ -1,6 +1,6 @@
 //! Where memory comes from: an allocator that gives back what a crowd took a second after the crowd has gone.
-//! The C library's keeps it for the next crowd in a heap for each thread, for ever if none comes: of 63 MB that an outlet
-//! held at rest after hours of work, 60 were free.
+//! The C library's keeps it for the next crowd in a heap for each thread, for ever if none comes: of 63 MB in the heaps of an
+//! outlet that a crowd had left, 60 were free.
 //! How soon is settled in `.cargo/config.toml`, because it is built in.
 
 #[cfg(target_os = "linux")]
