@@ -2,16 +2,20 @@
 //! A dial always ends: the limit covers the name lookup as well.
 
 use crate::{LinkError, Preface, preface};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use socket2::{SockRef, TcpKeepalive};
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 use tidegate_proto::{channel::CircuitToken, names::HubAddress};
 use tokio::{
     net::{TcpStream, lookup_host},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Addresses of one name that are tried.
 const MOST_ADDRESSES: usize = 4;
+/// How long a knock goes unanswered before the next one. The system knocks again by itself, but waits twice as long each time:
+/// whoever comes back into reach between two of those would be found seconds later.
+const KNOCK: Duration = Duration::from_secs(1);
 
 /// Connects to `addr` within `limit`, trying each address that its name has.
 ///
@@ -32,7 +36,7 @@ async fn dial_each(addr: &HubAddress, limit: Duration) -> Result<TcpStream, Link
     // An address that swallows everything must not use up the time of those after it.
     let share = limit / u32::try_from(found.len().max(1)).unwrap_or(1);
     for candidate in found {
-        match timeout(share, TcpStream::connect(candidate)).await {
+        match timeout(share, knock(candidate)).await {
             Ok(Ok(tcp)) => {
                 tune(&tcp)?;
                 return Ok(tcp);
@@ -42,6 +46,18 @@ async fn dial_each(addr: &HubAddress, limit: Duration) -> Result<TcpStream, Link
         }
     }
     Err(failure)
+}
+
+/// Connects to one address, by whichever knock is answered first.
+async fn knock(address: SocketAddr) -> io::Result<TcpStream> {
+    let mut knocks = FuturesUnordered::new();
+    loop {
+        knocks.push(TcpStream::connect(address));
+        tokio::select! {
+            Some(answered) = knocks.next() => return answered,
+            () = sleep(KNOCK) => {}
+        }
+    }
 }
 
 /// Dials a relay for the circuit that `token` names.
