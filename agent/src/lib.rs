@@ -17,6 +17,7 @@ mod join;
 mod keys;
 mod lock;
 mod log_file;
+mod network;
 pub mod pg_service;
 mod places;
 mod platform;

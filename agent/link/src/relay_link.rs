@@ -4,6 +4,7 @@
 use crate::{LinkError, Preface, RecordReader, RecordWriter, dial, initiate, preface};
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -42,6 +43,7 @@ pub struct RelayLink {
     offers: Mutex<mpsc::Receiver<Offer>>,
     state: watch::Receiver<LinkState>,
     heard: watch::Receiver<Instant>,
+    from: Option<IpAddr>,
     task: JoinHandle<()>,
     _stop: DropGuard,
 }
@@ -94,6 +96,7 @@ impl RelayLink {
         hello: impl FnOnce(&HandshakeHash) -> ToRelay,
     ) -> Result<Self, LinkError> {
         let mut tcp = dial(addr, DIAL_LIMIT).await?;
+        let from = tcp.local_addr().map(|local| local.ip()).ok();
         preface(&mut tcp, Preface::Link).await?;
         let prologue = Prologue::link(Suite::Aes256Gcm, org.clone());
         let mut secure = initiate(tcp, &prologue, local, relay).await?;
@@ -110,10 +113,10 @@ impl RelayLink {
             _ => return Err(LinkError::OutOfTurn),
         }
         let (reader, writer) = secure.into_split();
-        Ok(Self::start(reader, writer))
+        Ok(Self::start(reader, writer, from))
     }
 
-    fn start(reader: RecordReader, writer: RecordWriter) -> Self {
+    fn start(reader: RecordReader, writer: RecordWriter, from: Option<IpAddr>) -> Self {
         let (requests, queue) = mpsc::channel(REQUESTS);
         let (offer, offers) = mpsc::channel(OFFERS);
         let (publish, state) = watch::channel(LinkState::Up);
@@ -134,6 +137,7 @@ impl RelayLink {
             offers: Mutex::new(offers),
             state,
             heard: heard_at,
+            from,
             task,
             _stop: stop.drop_guard(),
         }
@@ -182,6 +186,12 @@ impl RelayLink {
             self.requests.send(ping).await.is_ok() && heard.changed().await.is_ok()
         };
         timeout(limit, asked).await.unwrap_or(false)
+    }
+
+    /// Which address of ours it stands on; `None` when it was gone as soon as it was there.
+    #[must_use]
+    pub fn from(&self) -> Option<IpAddr> {
+        self.from
     }
 
     /// What the link is doing, as it changes.

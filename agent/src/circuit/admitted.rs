@@ -18,7 +18,7 @@ use tidegate_proto::problem::Problem;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::doubt::Road;
 use super::revive::{Mooring, Resumed};
@@ -27,8 +27,8 @@ use crate::problems;
 
 const DIAL_LIMIT: Duration = Duration::from_secs(8);
 /// An outlet that has said nothing for this long is asked whether it is still there.
-const QUIET: Duration = Duration::from_secs(1);
-/// How long the answer to that may take.
+const QUIET: Duration = Duration::from_millis(500);
+/// How long the answer to that may take, where nothing else would come of waiting less.
 const GONE: Duration = Duration::from_secs(2);
 /// What it is asked with: the number says nothing.
 const ARE_YOU_THERE: u64 = 0;
@@ -202,6 +202,7 @@ impl Plan<'_> {
             road: Road {
                 relay: self.relay.clone(),
                 link: self.link.state(),
+                from: self.link.from(),
             },
             grant: self.grant.clone(),
             process: self.process,
@@ -225,9 +226,15 @@ impl Circuit {
     }
 
     /// Asks the outlet for a portal, or for a probe, and waits for its word. After a probe the circuit is as warm as before.
-    pub(crate) async fn ask(
+    pub(crate) async fn ask(self, wish: Wish<'_>) -> Result<Self, CircuitError> {
+        self.ask_within(wish, GONE).await
+    }
+
+    /// The same, where another circuit can be had: one that is silent for so long is given up for it.
+    pub(super) async fn ask_within(
         mut self,
         Wish { purpose, first }: Wish<'_>,
+        gone: Duration,
     ) -> Result<Self, CircuitError> {
         let portal = number();
         let open = Open {
@@ -239,7 +246,7 @@ impl Circuit {
         };
         self.secure.send(&Frame::Open(open)).await?;
         self.mooring = None;
-        while self.heard().await? != Step::Opened(portal) {}
+        while self.heard(gone).await? != Step::Opened(portal) {}
         match self.deadline {
             Some(_) => Ok(self),
             None => Err(LinkError::OutOfTurn.into()),
@@ -316,6 +323,9 @@ impl Circuit {
 
     /// Whether an idle circuit is still good; answers pings that came meanwhile.
     pub(crate) fn is_alive(&mut self) -> bool {
+        if self.roots.road.is_gone() {
+            return false;
+        }
         while let Some(step) = self.step().now_or_never() {
             // An OPENED that nobody asked for ends it as surely as an error.
             if step != Ok(Step::Nothing) {
@@ -330,18 +340,35 @@ impl Circuit {
         *self.roots.road.link.borrow() == LinkState::Up
     }
 
+    /// Over which relay it came.
+    pub(super) fn relay(&self) -> &HubAddress {
+        &self.roots.road.relay
+    }
+
     /// The next step, while the outlet answers at all. One that works on an OPEN says that it is there, also where its
     /// target takes long; of one that has not admitted us yet only the handshake's own limit is known.
-    async fn heard(&mut self) -> Result<Step, CircuitError> {
+    async fn heard(&mut self, gone: Duration) -> Result<Step, CircuitError> {
         if self.deadline.is_none() {
             return self.step().await;
         }
-        if let Ok(step) = timeout(QUIET, self.step()).await {
-            return step;
+        let road = self.roots.road.clone();
+        let quiet = async {
+            tokio::select! {
+                () = sleep(QUIET) => {}
+                () = road.breaks() => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            step = self.step() => return step,
+            () = quiet => {}
+        }
+        let silent = Err(LinkError::TimedOut.into());
+        if self.roots.road.is_gone() {
+            return silent;
         }
         self.secure.send(&Frame::Ping(ARE_YOU_THERE)).await?;
-        let gone = Err(LinkError::TimedOut.into());
-        timeout(GONE, self.step()).await.unwrap_or(gone)
+        timeout(gone, self.step()).await.unwrap_or(silent)
     }
 
     /// Handles one frame. Safe to abandon while it waits for a frame.

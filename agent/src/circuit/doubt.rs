@@ -2,12 +2,14 @@
 //! The portal's own link counts from the moment its circuit was asked for: it may have broken before anybody kept the portal.
 
 use std::future::pending;
+use std::net::IpAddr;
 
 use tidegate_link::LinkState;
 use tidegate_proto::names::HubAddress;
 use tokio::sync::watch;
 
 use super::links::Links;
+use crate::network::is_ours;
 
 /// Over what a circuit came.
 #[derive(Clone)]
@@ -15,6 +17,21 @@ pub(crate) struct Road {
     pub(crate) relay: HubAddress,
     /// The link that it was asked for on.
     pub(crate) link: watch::Receiver<LinkState>,
+    /// The address of ours that the link stands on, and most likely the circuit too.
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Road {
+    /// Whether it stands on an address that the computer has no more: nothing will ever come over it. The system may have
+    /// changed that a moment ago and not told yet.
+    pub(super) fn is_gone(&self) -> bool {
+        self.from.is_some_and(|from| !is_ours(from))
+    }
+
+    /// Resolves once the link has been closed. Safe to abandon.
+    pub(super) async fn breaks(&self) {
+        closed(&mut Some(self.link.clone())).await;
+    }
 }
 
 /// Doubts about what carries one portal, one after the other.
@@ -86,6 +103,14 @@ mod tests {
         Links::new("acme".parse().unwrap(), noise)
     }
 
+    fn road(relay: HubAddress, link: watch::Receiver<LinkState>) -> Road {
+        Road {
+            relay,
+            link,
+            from: None,
+        }
+    }
+
     #[tokio::test]
     async fn a_link_that_broke_before_anybody_kept_the_portal_raises_one_doubt() {
         let links = no_links();
@@ -93,7 +118,7 @@ mod tests {
         let relay = HubAddress::new("relay.example", 7443).unwrap();
         state.send_replace(LinkState::Closed(LinkError::Lost));
 
-        let mut doubt = Doubt::about(Road { relay, link }, &links);
+        let mut doubt = Doubt::about(road(relay, link), &links);
 
         assert_eq!(doubt.rises(&links).now_or_never(), Some(()));
         assert_eq!(doubt.rises(&links).now_or_never(), None);
@@ -104,12 +129,28 @@ mod tests {
         let links = no_links();
         let (state, link) = watch::channel(LinkState::Up);
         let relay = HubAddress::new("relay.example", 7443).unwrap();
-        let mut doubt = Doubt::about(Road { relay, link }, &links);
+        let mut doubt = Doubt::about(road(relay, link), &links);
 
         assert_eq!(doubt.rises(&links).now_or_never(), None);
         state.send_replace(LinkState::Draining);
         assert_eq!(doubt.rises(&links).now_or_never(), None);
         state.send_replace(LinkState::Closed(LinkError::Lost));
         assert_eq!(doubt.rises(&links).now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn what_stands_on_an_address_that_the_computer_has_not_is_gone() {
+        let (_state, link) = watch::channel(LinkState::Up);
+        let from = |address: &str| Road {
+            from: address.parse().ok(),
+            ..road(
+                HubAddress::new("relay.example", 7443).unwrap(),
+                link.clone(),
+            )
+        };
+
+        assert!(from("203.0.113.7").is_gone());
+        assert!(!from("127.0.0.1").is_gone());
+        assert!(!from("not known").is_gone());
     }
 }

@@ -2,32 +2,30 @@
 //! A link is only a bell: losing it costs no running portal, so nobody but new portals waits for it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{join_all, select_ok};
-use tidegate_link::{LinkError, LinkState, RelayLink};
+use tidegate_link::{LinkError, RelayLink};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::statement::Relay;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::Backoff;
+use super::keeping::Keeping;
+use super::pulse::{self, Pulse};
+use crate::network::is_ours;
 
 /// Most relays one agent keeps links to.
 const MAX_RELAYS: usize = 8;
-/// A link that lasted so long was a good one: when it breaks, the next attempt does not wait long.
-const STEADY: Duration = Duration::from_secs(30);
-
-/// How long a relay may take to show that it is there.
-const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is known about the way to one relay.
 #[derive(Clone)]
-enum Way {
+pub(super) enum Way {
     Connecting,
     Up(Arc<RelayLink>),
     Failed(LinkError),
@@ -38,6 +36,8 @@ pub(crate) struct Links {
     org: OrgName,
     noise: Arc<NoiseSecret>,
     pass: watch::Sender<Option<String>>,
+    /// Rings when a way went silent, or stood on an address that is gone.
+    lost: Arc<Notify>,
     keepers: Mutex<BTreeMap<HubAddress, Keeper>>,
 }
 
@@ -51,6 +51,7 @@ struct Keeper {
     anew: Arc<Notify>,
     /// Counts links that broke: what goes over the same relay may be dead without knowing it.
     broken: watch::Sender<u64>,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -61,6 +62,7 @@ impl Links {
             org,
             noise,
             pass: watch::Sender::new(None),
+            lost: Arc::default(),
             keepers: Mutex::default(),
         }
     }
@@ -110,6 +112,7 @@ impl Links {
         relays: &[Relay],
         limit: Duration,
     ) -> Result<(HubAddress, Arc<RelayLink>), LinkError> {
+        self.leave(|address| !is_ours(address));
         let mut ways: Vec<_> = {
             let keepers = self.lock();
             let known = relays
@@ -149,6 +152,32 @@ impl Links {
         self.lock().values().for_each(Keeper::distrust);
     }
 
+    /// Makes links anew that stand on addresses which are gone; says whether there are any.
+    pub(super) fn leave(&self, is_gone: impl Fn(IpAddr) -> bool) -> bool {
+        let mut left = self.standing();
+        left.retain(|(_, link)| link.from().is_some_and(&is_gone));
+        left.iter().for_each(|(relay, _)| self.distrust_one(relay));
+        if !left.is_empty() {
+            self.lost.notify_one();
+        }
+        !left.is_empty()
+    }
+
+    /// Resolves when a way went silent, or stood on an address that is gone: what goes elsewhere over the same network may be
+    /// dead without knowing it.
+    pub(crate) async fn lost(&self) {
+        self.lost.notified().await;
+    }
+
+    /// Nobody sits out a back-off: what made the last attempts fail may be over.
+    pub(super) fn hurry(&self) {
+        for keeper in self.lock().values() {
+            if matches!(*keeper.way.borrow(), Way::Failed(_)) {
+                keeper.hurry.notify_one();
+            }
+        }
+    }
+
     /// Makes the link to this relay anew, which did not answer.
     pub(crate) fn distrust_one(&self, relay: &HubAddress) {
         if let Some(keeper) = self.lock().get(relay) {
@@ -167,7 +196,7 @@ impl Links {
         let mut others = self.standing();
         others.retain(|(relay, _)| Some(relay) != but);
         let asked = others.iter().map(|(relay, link)| async move {
-            if !link.answers(ANSWER).await {
+            if !link.answers(self.patience(relay)).await {
                 self.distrust_one(relay);
             }
         });
@@ -191,7 +220,7 @@ impl Links {
     fn keep(&self, relay: Relay) -> Keeper {
         let way = watch::Sender::new(Way::Connecting);
         let (hurry, anew) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let broken = watch::Sender::default();
+        let (broken, pulse) = (watch::Sender::default(), Arc::new(Pulse::new()));
         let stop = CancellationToken::new();
         let keeping = Keeping {
             org: self.org.clone(),
@@ -202,6 +231,8 @@ impl Links {
             hurry: Arc::clone(&hurry),
             anew: Arc::clone(&anew),
             broken: broken.clone(),
+            pulse: Arc::clone(&pulse),
+            lost: Arc::clone(&self.lost),
         };
         let task = tokio::spawn(keeping.run(stop.clone()));
         Keeper {
@@ -210,9 +241,17 @@ impl Links {
             hurry,
             anew,
             broken,
+            pulse,
             stop,
             task,
         }
+    }
+
+    /// How long the way to this relay may take to show that it is there.
+    pub(super) fn patience(&self, relay: &HubAddress) -> Duration {
+        let keepers = self.lock();
+        let known = keepers.get(relay).map(|keeper| keeper.pulse.patience());
+        known.unwrap_or(pulse::ANSWER)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<HubAddress, Keeper>> {
@@ -266,111 +305,5 @@ async fn wait_up(
         Way::Up(link) => Ok((address.clone(), Arc::clone(link))),
         Way::Failed(error) => Err(*error),
         Way::Connecting => Err(LinkError::Lost),
-    }
-}
-
-/// What a keeper's task works with.
-struct Keeping {
-    org: OrgName,
-    noise: Arc<NoiseSecret>,
-    relay: Relay,
-    pass: watch::Receiver<Option<String>>,
-    publish: watch::Sender<Way>,
-    hurry: Arc<Notify>,
-    anew: Arc<Notify>,
-    broken: watch::Sender<u64>,
-}
-
-impl Keeping {
-    async fn run(mut self, stop: CancellationToken) {
-        let stopped = stop.clone();
-        tokio::select! {
-            () = stopped.cancelled() => {}
-            () = self.keep_trying() => {}
-        }
-        let last = self.publish.send_replace(Way::Failed(LinkError::Lost));
-        end(last).await;
-    }
-
-    async fn keep_trying(&mut self) {
-        let mut backoff = Backoff::new();
-        loop {
-            end(self.publish.send_replace(Way::Connecting)).await;
-            let Ok(pass) = self
-                .pass
-                .wait_for(Option::is_some)
-                .await
-                .map(|pass| pass.clone().unwrap_or_default())
-            else {
-                return;
-            };
-            let connect = RelayLink::connect(
-                &self.relay.address,
-                self.relay.noise,
-                &self.noise,
-                &self.org,
-                pass,
-            );
-            let error = match connect.await {
-                Ok(link) => {
-                    let since = Instant::now();
-                    let ended = self.hold(Arc::new(link)).await;
-                    if since.elapsed() >= STEADY {
-                        backoff.reset();
-                    }
-                    self.broken.send_modify(|links| *links += 1);
-                    match ended {
-                        Some(error) => error,
-                        // Nothing failed: whoever waits, waits for the new one.
-                        None => continue,
-                    }
-                }
-                Err(error) => error,
-            };
-            tracing::info!(relay = %self.relay.address, %error, "relay link ended");
-            end(self.publish.send_replace(Way::Failed(error))).await;
-            tokio::select! {
-                () = sleep(backoff.wait()) => {}
-                () = self.hurry.notified() => {}
-            }
-        }
-    }
-
-    /// Shows new passes over the link until it ends or the relay wants to be left; `None` when it is to be made anew.
-    async fn hold(&mut self, link: Arc<RelayLink>) -> Option<LinkError> {
-        let mut gone = std::pin::pin!(gone(link.state()));
-        self.publish.send_replace(Way::Up(Arc::clone(&link)));
-        tracing::info!(relay = %self.relay.address, "relay link came up");
-        loop {
-            tokio::select! {
-                error = &mut gone => return Some(error),
-                () = self.anew.notified() => return None,
-                changed = self.pass.changed() => {
-                    let pass = self.pass.borrow_and_update().clone();
-                    let (Ok(()), Some(pass)) = (changed, pass) else { return Some(LinkError::Lost) };
-                    if let Err(error) = link.new_pass(pass).await {
-                        return Some(error);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Waits until a link has ended or its relay asks to be left.
-async fn gone(mut state: watch::Receiver<LinkState>) -> LinkError {
-    let changed = state.wait_for(|state| *state != LinkState::Up).await;
-    match changed.as_deref() {
-        Ok(LinkState::Closed(error)) => *error,
-        _ => LinkError::Lost,
-    }
-}
-
-/// Waits for a link's task, if nobody else still uses the link.
-async fn end(way: Way) {
-    if let Way::Up(link) = way
-        && let Some(link) = Arc::into_inner(link)
-    {
-        link.shutdown().await;
     }
 }

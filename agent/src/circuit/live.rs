@@ -2,6 +2,7 @@
 //! It holds controls, never portals: the bytes belong to whoever opened the portal.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -127,10 +128,20 @@ impl Live {
 
     /// After a sleep no circuit is trusted: those of portals that can be resumed are given up for new ones.
     pub(super) fn distrust(&self) {
-        for ledger in self.lock().values() {
-            for entry in ledger.open.iter().filter(|entry| entry.mooring.is_some()) {
-                let _ = entry.control.detach();
-            }
+        self.give_up(|_| true);
+    }
+
+    /// Gives up circuits that stand on addresses which are gone, where their portals can be resumed.
+    pub(super) fn leave(&self, is_gone: impl Fn(IpAddr) -> bool) {
+        self.give_up(|road| road.from.is_some_and(&is_gone));
+    }
+
+    fn give_up(&self, over: impl Fn(&Road) -> bool) {
+        let ledgers = self.lock();
+        let all = ledgers.values().flat_map(|ledger| &ledger.open);
+        let of_road = |entry: &&Entry| matches!(&entry.mooring, Some((_, road)) if over(road));
+        for entry in all.filter(of_road) {
+            let _ = entry.control.detach();
         }
     }
 

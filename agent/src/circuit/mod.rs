@@ -6,8 +6,10 @@ mod asks;
 mod dialling;
 mod doubt;
 mod farewell;
+mod keeping;
 mod links;
 mod live;
+mod pulse;
 mod revive;
 mod stoker;
 mod warm;
@@ -22,6 +24,7 @@ pub(crate) use stoker::stoke;
 pub(crate) use warm::SPARES;
 pub(crate) use warm::Warm;
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -86,6 +89,8 @@ pub(crate) struct Circuits {
     pub(crate) asks: watch::Sender<Asks>,
     /// Rings when somebody needs rights now that have run out: do not wait for the next look at the clock.
     pub(crate) hurry: Notify,
+    /// Counts changes of the computer's network.
+    news: watch::Sender<u64>,
     pub(crate) farewells: Farewells,
     /// What kept portals may hold in memory together.
     memory: Arc<Budget>,
@@ -110,6 +115,7 @@ impl Circuits {
             warm: Arc::default(),
             asks: watch::Sender::default(),
             hurry: Notify::new(),
+            news: watch::Sender::default(),
             farewells: Farewells::new(),
             memory: Budget::new(MEMORY),
             process: AtomicU64::new(admitted::number()),
@@ -232,6 +238,20 @@ impl Circuits {
         slept
     }
 
+    /// The computer's network changed: what stood on addresses that are gone is made anew at once, whatever waits for the next
+    /// attempt makes it now, and the rest is asked whether it is there.
+    pub(crate) async fn network_changed(&self, is_gone: impl Fn(IpAddr) -> bool) {
+        if self.links.leave(&is_gone) {
+            tracing::info!("network changed");
+            self.warm.drop_spares();
+        }
+        self.live.leave(is_gone);
+        self.news.send_modify(|changes| *changes += 1);
+        self.links.hurry();
+        self.hurry.notify_one();
+        self.links.ask(None).await;
+    }
+
     /// Asks every relay whether it is there, after what may have been a sleep. Portals ask for themselves when a way is made anew.
     pub(crate) async fn ask_around(&self) {
         tracing::info!("nothing ran here for a while; asking whether all ways are there");
@@ -303,7 +323,8 @@ impl Circuits {
         let Some(circuit) = self.spare(service) else {
             return Ok(None);
         };
-        match circuit.ask(wish).await {
+        let patience = self.links.patience(circuit.relay());
+        match circuit.ask_within(wish, patience).await {
             Ok(circuit) => Ok(Some(circuit)),
             Err(CircuitError::Link(_) | CircuitError::Ended(_)) => Ok(None),
             // It stands on rights from before a change over there; a new one stands on those of now.

@@ -32,8 +32,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// A circuit that carried the portal for less was worth no more than an attempt that failed: somebody on the way who ends or
 /// harms each one once it is resumed is met at the backoff's pace, not as fast as handshakes go.
 const LASTING: Duration = Duration::from_secs(5);
-/// How long the other end of a portal may take to show that it is there, when the way to its relay has just broken.
-const ANSWER: Duration = Duration::from_secs(1);
 /// How often an outlet may say that it has no such portal: several processes may share its key.
 const DENIALS: u32 = 3;
 /// The longest wait between two attempts that met another outlet of the service: each costs that one a handshake.
@@ -125,13 +123,14 @@ impl Circuits {
             return pending().await;
         };
         let mut line = control.line();
+        let mut relay = road.relay.clone();
         let mut doubt = Doubt::about(road, &self.links);
         let (mut backoff, mut resumed) = (Backoff::new(), None);
         loop {
             let lost = tokio::select! {
                 lost = lost(&mut line) => lost,
                 () = doubt.rises(&self.links) => {
-                    if !control.answers(ANSWER).await {
+                    if !control.answers(self.links.patience(&relay)).await {
                         let _ = control.detach();
                     }
                     continue;
@@ -157,6 +156,7 @@ impl Circuits {
             };
             resumed = Some(Instant::now());
             tracing::info!(%service, portal = mooring.portal, relay = %road.relay, "portal was resumed");
+            relay.clone_from(&road.relay);
             doubt = Doubt::about(road, &self.links);
         }
     }
@@ -171,7 +171,7 @@ impl Circuits {
         let mut longest = LONGEST;
         let (mut denials, mut strangers) = (0, 0);
         while since.elapsed() < mooring.patience() {
-            let shown = self.ready();
+            let (shown, mut news) = (self.ready(), self.news.subscribe());
             let attempt = self.take_up(service, control, mooring);
             match timeout(ATTEMPT, attempt).await {
                 Ok(Ok(road)) => return Ok(road),
@@ -200,7 +200,11 @@ impl Circuits {
                     longest = LONGEST;
                 }
             }
-            sleep(backoff.wait().min(longest)).await;
+            tokio::select! {
+                () = sleep(backoff.wait().min(longest)) => {}
+                // What made it fail may be over.
+                _ = news.changed() => {}
+            }
         }
         Err(Problem::new(Code::CircuitLost).service(service))
     }

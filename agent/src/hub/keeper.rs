@@ -30,6 +30,7 @@ use crate::backoff::{Backoff, jitter};
 use crate::circuit::Circuits;
 use crate::clock::Clock;
 use crate::keys::{Kept, Vault};
+use crate::network;
 use crate::problems;
 use crate::signin::provider::Provider;
 use crate::signin::refresh::{RefreshError, Refresher};
@@ -67,7 +68,15 @@ enum Sign {
 
 impl HubKeeper {
     /// Runs until access ends for good or the task is dropped.
-    pub(crate) async fn run(mut self, session: Arc<Session>) {
+    pub(crate) async fn run(self, session: Arc<Session>) {
+        let circuits = Arc::clone(&self.circuits);
+        tokio::select! {
+            () = self.stay(session) => {}
+            () = network::follow(&circuits) => {}
+        }
+    }
+
+    async fn stay(mut self, session: Arc<Session>) {
         let org = self.hub.org.clone();
         let refresher = Refresher::new(
             self.vault.clone(),
@@ -332,6 +341,7 @@ impl HubKeeper {
                 () = sleep_until(silent_after) => return Err(Setback::Away(Problem::new(Code::AuthorityAway))),
                 () = &mut renewing => {}
                 () = self.circuits.hurry.notified() => {}
+                () = self.circuits.links.lost() => return Ok(()),
                 () = sleep(wait) => {}
             }
             match self.circuits.look_up() {

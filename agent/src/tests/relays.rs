@@ -114,6 +114,30 @@ async fn the_first_program_after_a_silent_change_of_network_gets_through() {
 }
 
 #[tokio::test]
+async fn a_way_that_goes_silent_is_given_up_in_seconds_while_somebody_stands_on_it() {
+    let world = World::new().await;
+    let forever = Duration::from_secs(3600);
+    let (stood_on, idle) = (
+        Road::to(&world.hub.address, forever).await,
+        Road::to(&world.hub.address, forever).await,
+    );
+    let agent = connected(&world, &[&stood_on, &idle]).await;
+    let links = &agent.circuits(&world.org()).links;
+    let begun = Instant::now();
+
+    stood_on.freeze();
+    idle.freeze();
+    let mut broken = links.broken(&stood_on.address).unwrap();
+    timeout(PATIENCE, broken.changed()).await.unwrap().unwrap();
+
+    // Two seconds until it is asked, one for the answer; a link that nobody stands on is given 25.
+    assert!(begun.elapsed() < Duration::from_secs(15));
+    let standing = links.standing();
+    assert!(standing.iter().any(|(relay, _)| *relay == idle.address));
+    agent.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_outlet_that_hangs_does_not_cost_the_ways_to_others() {
     let world = World::new().await;
     let road = Road::to(&world.hub.address, Duration::from_secs(3600)).await;
