@@ -183,6 +183,21 @@ impl Stage {
         Ok(())
     }
 
+    fn keep_logs(&self) -> Outcome<()> {
+        let program = std::env::current_exe()?;
+        let name = program.file_stem().unwrap_or_default().to_string_lossy();
+        let play = name.split('-').next().unwrap_or_default();
+        let kept = self.checkout.join("tests/out/logs").join(play);
+        if kept.exists() {
+            std::fs::remove_dir_all(&kept)?;
+        }
+        std::fs::create_dir_all(&kept)?;
+        for entry in std::fs::read_dir(self.run.at("logs"))?.flatten() {
+            std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
+        }
+        Ok(())
+    }
+
     /// Everything of this run that is alive, by name: known by its user, or by what the stage put into its environment.
     #[must_use]
     pub fn programs(&self) -> Vec<String> {
@@ -244,6 +259,15 @@ pub struct Lie {
 impl Drop for Lie {
     fn drop(&mut self) {
         let _ = std::fs::write(&self.file, &self.truth);
+    }
+}
+
+/// Logs of all parts stay readable after the run, above all after one that failed.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Err(trouble) = self.keep_logs() {
+            println!("  the programs' logs are lost: {trouble}");
+        }
     }
 }
 

@@ -19,7 +19,9 @@ impl Laptop {
     /// When a step of it fails.
     pub async fn arrive(&self, company: &Company, person: &Person) -> Outcome<Process> {
         self.join(&company.admin.ticket(person).await?).await?;
-        let connect = self.program("agent", self.stage.binary("tidegate")?);
+        let connect = self
+            .program("agent", self.stage.binary("tidegate")?)
+            .env("TIDEGATE_LOG", "info");
         let mut agent = connect.args(["connect", SERVICE]).start(&self.stage)?;
         let browser = self.browser().await?;
         browser.sign_in(person, None).await?;
