@@ -1,22 +1,14 @@
 //! The lane of the wires: the café's line gets bad or is cut, a cable is pulled, the laptop gets another address.
 //! Each fault is taken back before the next one begins; a line is as it was, an address stays changed.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::{Fault, Kind};
 use crate::Site;
-use crate::ground::{Harm, LAPTOP, Quality};
+use crate::ground::{Harm, PLACES, Quality};
 use crate::stage::Stage;
 use crate::trouble::{Doing, Outcome};
-
-/// Where a laptop that moves can be: the first is where it begins.
-const PLACES: [Ipv4Addr; 3] = [
-    LAPTOP,
-    Ipv4Addr::new(192, 0, 2, 44),
-    Ipv4Addr::new(192, 0, 2, 99),
-];
 
 pub(super) struct Wires {
     stage: Arc<Stage>,

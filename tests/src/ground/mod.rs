@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 pub use link::{Harm, Link, Quality};
-pub use network::{Closed, LAPTOP, Network, OUTLET, namespaces_of};
+pub use network::{Closed, LAPTOP, Network, OUTLET, PLACES, namespaces_of};
 
 /// Where something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -20,6 +20,13 @@ pub(super) const DATABASE: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 5);
 pub const OUTLET: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 pub const LAPTOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
 
+/// Where a laptop that moves can be: the first is where it begins.
+pub const PLACES: [Ipv4Addr; 3] = [
+    LAPTOP,
+    Ipv4Addr::new(192, 0, 2, 44),
+    Ipv4Addr::new(192, 0, 2, 99),
+];
+
 pub struct Network {
     names: [String; 3],
     // The link goes first: its devices live inside the namespaces.
@@ -110,11 +117,28 @@ impl Network {
     /// # Errors
     /// When the kernel refuses.
     pub fn readdress_the_laptop(&self, from: Ipv4Addr, to: Ipv4Addr) -> Outcome<()> {
-        let (net, cafe) = (self.name(Site::Internet), self.name(Site::Cafe));
-        ip(&format!("-n {net} route replace {to} dev cafe"))?;
+        self.laptop_leaves(from)?;
+        self.laptop_arrives(to)
+    }
+
+    /// The laptop is in no network: it has no address there.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn laptop_leaves(&self, from: Ipv4Addr) -> Outcome<()> {
+        let cafe = self.name(Site::Cafe);
         ip(&format!(
             "-n {cafe} addr del {from} peer 192.0.2.1 dev cafe"
-        ))?;
+        ))
+    }
+
+    /// The laptop is in a network again, with this address.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn laptop_arrives(&self, to: Ipv4Addr) -> Outcome<()> {
+        let (net, cafe) = (self.name(Site::Internet), self.name(Site::Cafe));
+        ip(&format!("-n {net} route replace {to} dev cafe"))?;
         ip(&format!("-n {cafe} addr add {to} peer 192.0.2.1 dev cafe"))?;
         ip(&format!(
             "-n {cafe} route replace default via 192.0.2.1 dev cafe"

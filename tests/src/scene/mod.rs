@@ -14,6 +14,7 @@ mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::ca::CertificateAuthority;
 use crate::company::{Blueprint, Company};
@@ -21,8 +22,11 @@ use crate::laptop::{Laptop, Tray, Window};
 use crate::narrator::{Hands, Narrator};
 use crate::provider::Provider;
 use crate::stage::Stage;
-use crate::trouble::Outcome;
+use crate::trouble::{Outcome, Trouble};
 use crate::warehouse::Warehouse;
+
+/// How long after the last session its record may stay open: last words, and the two last acknowledgements.
+const CLOSED: Duration = Duration::from_secs(3);
 
 /// Everything but the laptop.
 pub struct World {
@@ -143,6 +147,26 @@ pub async fn set_where_people_ask(narrator: &Narrator) -> Outcome<World> {
 }
 
 impl World {
+    /// Waits until no session is at the database and no record of a portal is open, and finds the record whole.
+    ///
+    /// # Errors
+    /// When it takes longer than last words and two last acknowledgements do.
+    pub async fn comes_to_rest(&self) -> Outcome<()> {
+        self.warehouse.is_left_alone(Duration::from_secs(2)).await?;
+        let since = Instant::now();
+        loop {
+            let verdict = self.company.outlet.verify_audit().await?;
+            if verdict.contains("\"whole\":true") && verdict.contains("\"open\":0") {
+                println!("  no record open {} ms later", since.elapsed().as_millis());
+                return Ok(());
+            }
+            if since.elapsed() > CLOSED {
+                return Err(Trouble::new(format!("the record says {verdict}")));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Takes everything down and proves that nothing is left of it.
     ///
     /// # Errors
@@ -155,7 +179,6 @@ impl World {
             company,
             ca: _,
         } = self;
-        keep_logs(&stage)?;
         company.stop().await?;
         warehouse.stop().await?;
         drop(provider);
@@ -175,15 +198,5 @@ async fn take_down(narrator: &Narrator, world: World, desk: Desk) -> Outcome<()>
     drop(desk);
     world.end().await?;
     narrator.say("No process, no namespace, no file of this run is left.");
-    Ok(())
-}
-
-/// Logs of all parts stay readable after the run.
-fn keep_logs(stage: &Stage) -> Outcome<()> {
-    let kept = stage.checkout().join("tests/out/scene-logs");
-    std::fs::create_dir_all(&kept)?;
-    for entry in std::fs::read_dir(stage.run().at("logs"))?.flatten() {
-        std::fs::copy(entry.path(), kept.join(entry.file_name()))?;
-    }
     Ok(())
 }

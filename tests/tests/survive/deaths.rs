@@ -14,8 +14,6 @@ use super::ana::{Ana, must_say};
 const LIMIT: Duration = Duration::from_secs(120);
 /// How long after its relay is back a session may stay that nobody wants: half of its grace.
 const GONE: Duration = Duration::from_secs(30);
-/// How long after a session its record may stay open: last words, and the two last acknowledgements.
-const CLOSED: Duration = Duration::from_secs(3);
 /// What is copied: numbers and what follows from them, some 130 MB.
 const ROWS: &str = "select g, md5(g::text) from generate_series(1, 3000000) g";
 
@@ -211,20 +209,7 @@ async fn becomes(world: &World, kind: &str, count: usize) -> Outcome<()> {
 
 /// With an audit that is whole, in which each death is a suspension, and each but that of the agent a resumption.
 pub(crate) async fn nothing_is_left(world: World, agent: Process, ana: Ana) -> Outcome<()> {
-    world
-        .warehouse
-        .is_left_alone(Duration::from_secs(2))
-        .await?;
-    let since = Instant::now();
-    let verdict = loop {
-        let verdict = world.company.outlet.verify_audit().await?;
-        if verdict.contains("\"open\":0") || since.elapsed() > CLOSED {
-            break verdict;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    println!("  no record open {} ms later", since.elapsed().as_millis());
-    must_say(&verdict, &["\"whole\":true", "\"open\":0"])?;
+    world.comes_to_rest().await?;
     drop((agent, ana));
     let suspended = recorded(&world, "portal-suspended")?;
     let resumed = recorded(&world, "portal-resumed")?;
