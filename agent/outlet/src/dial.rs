@@ -25,6 +25,8 @@ pub enum Right {
     Portal(Permit),
     /// What such a right began is ended: cancelled, or looked after.
     Ending(Spent),
+    /// Whoever comes after those who had such a right is expected: TCP and TLS are done for them, and no more.
+    Ahead(Spent),
     /// The owner looks whether it answers: `tidegate outlet doctor`, at the outlet's own machine.
     Looking(Look),
 }
@@ -115,13 +117,21 @@ impl DialError {
 /// # Errors
 /// The last address's failure.
 pub async fn open(right: Right, way: &Way<'_>) -> Result<Opened, DialError> {
-    let spent = match right {
-        Right::Portal(_used_up) => Spent(()),
-        Right::Ending(spent) => spent,
-        Right::Looking(_used_up) => Spent(()),
-    };
+    let spent = right.spend();
     let socket = dial_each(way).await?;
     Ok(Opened { socket, spent })
+}
+
+impl Right {
+    /// Uses it up for a socket that was opened ahead.
+    #[must_use]
+    pub fn spend(self) -> Spent {
+        match self {
+            Self::Portal(_used_up) => Spent(()),
+            Self::Ending(spent) | Self::Ahead(spent) => spent,
+            Self::Looking(_used_up) => Spent(()),
+        }
+    }
 }
 
 async fn dial_each(way: &Way<'_>) -> Result<TcpStream, DialError> {

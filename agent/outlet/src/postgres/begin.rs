@@ -235,7 +235,7 @@ async fn log_in(
     );
     let (stream, logged_in, spent) = access
         .route
-        .log_in(Right::Portal(permit), login, first)
+        .log_in_next(Right::Portal(permit), login, first)
         .await?;
     if let Some(ear) = &mut ear {
         ear.begins(told, logged_in.after_ready());

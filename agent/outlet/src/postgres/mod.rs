@@ -11,6 +11,7 @@ mod groups;
 mod program;
 mod route;
 mod service;
+mod spare;
 mod stream;
 
 use std::future::Future;

@@ -16,20 +16,23 @@ use tokio_rustls::TlsConnector;
 use super::binding;
 use super::fault::Fault;
 use super::service::Lasting;
+use super::spare::Spares;
 use super::stream::Stream;
 use crate::dial::{self, Opened, Recent, Right, Spent, Way};
 use crate::target_tls::{TargetTls, TrustError};
 
 /// For connecting, all addresses together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// `SSLRequest`; before a cancel request it is all that comes before TLS.
+/// `SSLRequest`, and the answer that grants it.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+const GRANTED: u8 = b'S';
 
 /// Where a database is and how it is trusted.
 pub(super) struct Route {
     address: HubAddress,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     recent: Arc<Recent>,
+    spares: Arc<Spares>,
 }
 
 impl Route {
@@ -56,7 +59,20 @@ impl Route {
             address,
             tls,
             recent: Arc::clone(&lasting.recent),
+            spares: Arc::clone(&lasting.spares),
         })
+    }
+
+    /// Whether it leads to the same place by the same trust.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let trusts_alike = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some((one, name)), Some((other, other_name))) => {
+                Arc::ptr_eq(one, other) && name == other_name
+            }
+            _ => false,
+        };
+        self.address == other.address && trusts_alike
     }
 
     pub(super) fn address(&self) -> &HubAddress {
@@ -71,12 +87,59 @@ impl Route {
     pub(super) async fn log_in(
         &self,
         right: Right,
-        mut login: Login,
+        login: Login,
         first: Vec<u8>,
     ) -> Result<(Stream, LoggedIn, Spent), Fault> {
         let Opened { socket, spent } = self.dial(right).await?;
         let mut stream = Stream::Plain(socket);
         stream.write_all(&first).await?;
+        let (stream, logged_in) = self.converse(stream, login).await?;
+        Ok((stream, logged_in, spent))
+    }
+
+    /// The same for a program, over a connection that was made ahead where there is one, and expects another.
+    pub(super) async fn log_in_next(
+        self: &Arc<Self>,
+        right: Right,
+        mut login: Login,
+        first: Vec<u8>,
+    ) -> Result<(Stream, LoggedIn, Spent), Fault> {
+        let (stream, logged_in, spent) = match self.spares.take(self) {
+            None => self.log_in(right, login, first).await?,
+            Some(mut stream) => {
+                let spent = right.spend();
+                let startup = match stream {
+                    Stream::Plain(_) => first,
+                    // What `first` asks for was asked and granted, for this is TLS.
+                    Stream::Tls(_) => {
+                        login.handle_input(&[GRANTED])?;
+                        login.tls_started(binding_of(&stream))
+                    }
+                };
+                stream.write_all(&startup).await?;
+                stream.flush().await?;
+                let (stream, logged_in) = self.converse(stream, login).await?;
+                (stream, logged_in, spent)
+            }
+        };
+        self.spares.expect(self, &spent);
+        Ok((stream, logged_in, spent))
+    }
+
+    /// A connection on which the next one can log in.
+    pub(super) async fn go_ahead(&self, spent: Spent) -> Result<Stream, Fault> {
+        let tcp = self.dial(Right::Ahead(spent)).await?.socket;
+        if self.uses_tls() {
+            return self.ask_for_tls(tcp).await;
+        }
+        Ok(Stream::Plain(tcp))
+    }
+
+    async fn converse(
+        &self,
+        mut stream: Stream,
+        mut login: Login,
+    ) -> Result<(Stream, LoggedIn), Fault> {
         let mut buffer = vec![0; 8 * 1024];
         loop {
             let count = stream.read(&mut buffer).await?;
@@ -89,11 +152,10 @@ impl Route {
                 Next::Read => {}
                 Next::StartTls => {
                     stream = self.start_tls(stream.into_tcp()).await?;
-                    let binding = stream.certificate().and_then(binding::server_end_point);
-                    let startup = login.tls_started(binding);
+                    let startup = login.tls_started(binding_of(&stream));
                     stream.write_all(&startup).await?;
                 }
-                Next::Done(logged_in) => return Ok((stream, logged_in, spent)),
+                Next::Done(logged_in) => return Ok((stream, logged_in)),
             }
             stream.flush().await?;
         }
@@ -101,15 +163,9 @@ impl Route {
 
     /// Sends one cancel request and waits until the server has taken it.
     pub(super) async fn cancel(&self, spent: &Spent, request: &[u8]) -> Result<(), Fault> {
-        let mut tcp = self.dial(Right::Ending(spent.clone())).await?.socket;
+        let tcp = self.dial(Right::Ending(spent.clone())).await?.socket;
         if self.uses_tls() {
-            tcp.write_all(&SSL_REQUEST).await?;
-            let mut answer = [0];
-            tcp.read_exact(&mut answer).await?;
-            if answer != *b"S" {
-                return Err(Fault::NotTrusted);
-            }
-            return hand_over(self.start_tls(tcp).await?, request).await;
+            return hand_over(self.ask_for_tls(tcp).await?, request).await;
         }
         hand_over(tcp, request).await
     }
@@ -124,6 +180,17 @@ impl Route {
         Ok(dial::open(right, &way).await?)
     }
 
+    /// Where TLS is all that comes before what is to be said.
+    async fn ask_for_tls(&self, mut tcp: TcpStream) -> Result<Stream, Fault> {
+        tcp.write_all(&SSL_REQUEST).await?;
+        let mut answer = [0];
+        tcp.read_exact(&mut answer).await?;
+        if answer != [GRANTED] {
+            return Err(Fault::NotTrusted);
+        }
+        self.start_tls(tcp).await
+    }
+
     async fn start_tls(&self, tcp: TcpStream) -> Result<Stream, Fault> {
         let (config, name) = self.tls.as_ref().ok_or(Fault::NotTrusted)?;
         let connector = TlsConnector::from(Arc::clone(config));
@@ -133,6 +200,10 @@ impl Route {
             .map_err(|error| tls_fault(&error))?;
         Ok(Stream::Tls(Box::new(tls)))
     }
+}
+
+fn binding_of(stream: &Stream) -> Option<Vec<u8>> {
+    stream.certificate().and_then(binding::server_end_point)
 }
 
 /// A connection that breaks during the handshake says nothing about trust.

@@ -14,6 +14,7 @@ use super::ear::Ear;
 use super::fault::Fault;
 use super::groups::Groups;
 use super::route::Route;
+use super::spare::Spares;
 use crate::audit::StatementAudit;
 use crate::config::PostgresTarget;
 use crate::dial::Recent;
@@ -33,6 +34,7 @@ pub(super) struct Lasting {
     pub(super) groups: Arc<Groups>,
     pub(super) client: LastClient,
     pub(super) recent: Arc<Recent>,
+    pub(super) spares: Arc<Spares>,
     keys: Arc<KeptKeys>,
 }
 
@@ -44,6 +46,7 @@ impl Lasting {
             groups: Arc::default(),
             client: LastClient::default(),
             recent: Arc::default(),
+            spares: Arc::default(),
             keys: Arc::new(KeptKeys::new(&seed)),
         }
     }
@@ -101,6 +104,11 @@ impl PostgresService {
 
     pub(super) fn offers_other_databases(&self) -> bool {
         self.target.any_database
+    }
+
+    #[cfg(test)]
+    pub(super) fn spares(&self) -> &Spares {
+        &self.lasting.spares
     }
 
     /// Reads what the next connection needs. Nothing of it leaves the outlet before there is a permit.

@@ -28,7 +28,15 @@ impl Stream {
         }
     }
 
-    /// The connection underneath, for its end.
+    /// The connection underneath.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    /// The same, for its end.
     pub(super) fn into_tcp(self) -> TcpStream {
         match self {
             Self::Plain(tcp) => tcp,

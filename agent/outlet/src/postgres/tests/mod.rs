@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 mod ending;
 mod faults;
 mod sessions;
+mod spares;
 mod statements;
 
 use std::fs;
