@@ -18,12 +18,17 @@ const SEEN: Duration = Duration::from_secs(2);
 /// On whose wall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wall {
-    /// Hub, relay and outlet.
-    Company,
+    /// Hub and relay.
+    Hub,
+    Outlet,
     Laptop,
 }
 
-/// Hangs both clocks up: programs that start from here on read theirs.
+impl Wall {
+    pub const ALL: [Self; 3] = [Self::Hub, Self::Outlet, Self::Laptop];
+}
+
+/// Hangs all clocks up: programs that start from here on read theirs.
 ///
 /// # Errors
 /// When they cannot be written.
@@ -31,8 +36,9 @@ pub fn hang_up(stage: &Stage) -> Outcome<()> {
     let folder = stage.run().at("clocks");
     std::fs::create_dir_all(&folder)?;
     std::fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
-    show(stage, Wall::Company, 0)?;
-    show(stage, Wall::Laptop, 0)
+    Wall::ALL
+        .into_iter()
+        .try_for_each(|wall| show(stage, wall, 0))
 }
 
 /// So many seconds later than it is, for everybody who reads this one.
@@ -79,7 +85,8 @@ fn show(stage: &Stage, wall: Wall, seconds: u64) -> Outcome<()> {
 
 fn path(stage: &Stage, wall: Wall) -> PathBuf {
     let name = match wall {
-        Wall::Company => "company",
+        Wall::Hub => "hub",
+        Wall::Outlet => "outlet",
         Wall::Laptop => "laptop",
     };
     stage.run().at("clocks").join(name)

@@ -108,5 +108,9 @@ impl Company {
 fn tidegate(stage: &Stage, name: &str, site: Site, user: User) -> Outcome<Program> {
     let binary: PathBuf = stage.binary("tidegate")?;
     let program = Program::new(name, site, user, binary).env("TIDEGATE_LOG", "info");
-    Ok(program.through(clock::read_on(stage, clock::Wall::Company)))
+    let wall = match site {
+        Site::Private => clock::Wall::Outlet,
+        Site::Internet | Site::Cafe => clock::Wall::Hub,
+    };
+    Ok(program.through(clock::read_on(stage, wall)))
 }

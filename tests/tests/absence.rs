@@ -83,6 +83,18 @@ async fn play(narrator: &Narrator, by_ticket: bool) -> Outcome<()> {
         )
         .await?;
     narrator
+        .step(
+            "an_outlet_whose_clock_is_ten_minutes_behind_lets_nobody_in",
+            gone::the_outlet_is_behind(&world, &ana),
+        )
+        .await?;
+    narrator
+        .step(
+            "a_hub_whose_clock_is_ten_minutes_ahead_ends_nothing",
+            gone::the_hub_is_ahead(&world, &ana),
+        )
+        .await?;
+    narrator
         .step("nothing is left", gone::nothing_is_left(world, agent, ana))
         .await
 }

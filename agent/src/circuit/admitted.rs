@@ -253,13 +253,26 @@ impl Circuit {
         }
     }
 
-    /// Asks to carry on a portal that lost its circuit.
-    pub(super) async fn resume(mut self, resume: Resume) -> Result<Resumed, CircuitError> {
+    /// Asks to carry on a portal that lost its circuit, and waits up to `limit` for the outlet's word; no longer than the link
+    /// stands, for what took the link has most likely taken this too.
+    pub(super) async fn resume(
+        mut self,
+        resume: Resume,
+        limit: Duration,
+    ) -> Result<Resumed, CircuitError> {
         self.secure.send(&Frame::Resume(resume)).await?;
-        let received = loop {
-            if let Step::Resumed(received) = self.step().await? {
-                break received;
+        let road = self.roots.road.clone();
+        let word = async {
+            loop {
+                if let Step::Resumed(received) = self.step().await? {
+                    break Ok::<_, CircuitError>(received);
+                }
             }
+        };
+        let received = tokio::select! {
+            biased;
+            said = timeout(limit, word) => said.map_err(|_| LinkError::TimedOut)??,
+            () = road.breaks() => return Err(LinkError::Lost.into()),
         };
         let deadline = self.deadline.ok_or(LinkError::OutOfTurn)?;
         Ok(Resumed {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Circuits;
 use super::admitted::CircuitError;
-use super::revive::{Mooring, is_final};
+use super::revive::{Mooring, WORD, is_final};
 use crate::backoff::Backoff;
 use crate::hub::access::Access;
 
@@ -166,7 +166,7 @@ impl Circuits {
             generation: farewell.mooring.next(),
             received: farewell.received,
         };
-        let mut secure = circuit.await?.resume(resume).await?.secure;
+        let mut secure = circuit.await?.resume(resume, WORD).await?.secure;
         let code = farewell.code;
         secure.send(&Frame::Reset { code }).await?;
         // Until it has closed it may not have read that.

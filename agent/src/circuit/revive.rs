@@ -27,6 +27,9 @@ use crate::hub::access::{Access, Listing};
 const BEYOND: Duration = Duration::from_secs(30);
 /// For one attempt: more than rights may take to come.
 const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long the first attempt waits for the outlet's word; each that hears nothing lets the next wait twice as long, for it may
+/// be thousands that come back at once.
+pub(super) const WORD: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(2);
 /// A circuit that carried the portal for less was worth no more than an attempt that failed: somebody on the way who ends or
@@ -169,10 +172,10 @@ impl Circuits {
         (since, backoff): (Instant, &mut Backoff),
     ) -> Result<Road, Problem> {
         let mut longest = LONGEST;
-        let (mut denials, mut strangers) = (0, 0);
+        let (mut denials, mut strangers, mut word) = (0, 0, WORD);
         while since.elapsed() < mooring.patience() {
             let (shown, mut news) = (self.ready(), self.news.subscribe());
-            let attempt = self.take_up(service, control, mooring);
+            let attempt = self.take_up(service, control, (mooring, word));
             match timeout(ATTEMPT, attempt).await {
                 Ok(Ok(road)) => return Ok(road),
                 Ok(Err(error)) if is_final(&error, &mut denials) => {
@@ -191,6 +194,9 @@ impl Circuits {
                     longest = LONGEST_AMONG_STRANGERS;
                 }
                 Ok(Err(error)) => {
+                    if matches!(error, CircuitError::Link(LinkError::TimedOut)) {
+                        word = (word * 2).min(ATTEMPT);
+                    }
                     self.live.tried(service, control, error.problem(service));
                     longest = LONGEST;
                 }
@@ -223,7 +229,7 @@ impl Circuits {
         &self,
         service: &ServiceName,
         control: &PortalControl,
-        mooring: &Mooring,
+        (mooring, word): (&Mooring, Duration),
     ) -> Result<Road, CircuitError> {
         let circuit = self.circuit_to(service, mooring).await?;
         // It has ended meanwhile: whoever uses it learns that by itself.
@@ -236,7 +242,7 @@ impl Circuits {
             generation: mooring.next(),
             received,
         };
-        let resumed = circuit.resume(resume).await?;
+        let resumed = circuit.resume(resume, word).await?;
         let road = resumed.road.clone();
         let access = Arc::clone(&resumed.access);
         self.live.resumed(service, control, &resumed);

@@ -43,7 +43,9 @@ pub(crate) async fn pass_runs_out(world: &mut World, ana: &Ana, ready: Instant) 
     let before = relay.process.stderr().matches(BY_CHAIN).count();
 
     let age = ready.elapsed().as_secs();
-    clock::turn(&world.stage, Wall::Company, LIFE + SKEW + SURELY - age).await?;
+    for wall in [Wall::Hub, Wall::Outlet] {
+        clock::turn(&world.stage, wall, LIFE + SKEW + SURELY - age).await?;
+    }
 
     until("the relay takes the outlet in by its chain", || {
         relay.process.stderr().matches(BY_CHAIN).count() > before
@@ -83,7 +85,7 @@ pub(crate) async fn relay_restarts(world: &mut World, ana: &Ana) -> Outcome<()> 
 }
 
 pub(crate) async fn credential_runs_out(world: &World, ana: &Ana) -> Outcome<()> {
-    for wall in [Wall::Company, Wall::Laptop] {
+    for wall in Wall::ALL {
         clock::turn(&world.stage, wall, LIFE + LIFE).await?;
     }
 
@@ -101,6 +103,36 @@ pub(crate) async fn authority_returns(world: &mut World, ana: &Ana) -> Outcome<(
     let stage = world.stage.clone();
     world.company.hub.start_again(&stage).await?;
     comes_back(world, ana).await
+}
+
+/// So far a clock may be off that nobody looks after, in seconds.
+const OFF: u64 = 600;
+
+/// The outlet believes that it is ten minutes earlier: her papers are from its future, and it lets nobody in.
+pub(crate) async fn the_outlet_is_behind(world: &World, ana: &Ana) -> Outcome<()> {
+    clock::turn(&world.stage, Wall::Outlet, LIFE + LIFE - OFF).await?;
+    let told = ana.query(world, "select 1").await?;
+    println!("  after {} ms: {:?}", told.took.as_millis(), told.answer);
+    clock::turn(&world.stage, Wall::Outlet, LIFE + LIFE).await?;
+    comes_back(world, ana).await?;
+    match told.answer {
+        Ok(_) => Err(Trouble::new("it was answered")),
+        Err(words) => must_say(&words, &["TG-"]),
+    }
+}
+
+/// The hub believes that it is ten minutes later. What runs, and what begins by the papers that are there, asks no hub.
+pub(crate) async fn the_hub_is_ahead(world: &World, ana: &Ana) -> Outcome<()> {
+    let (kept, connection) = ana.enter(world).await.map_err(Trouble::new)?;
+    let carrying = tokio::spawn(connection);
+    clock::turn(&world.stage, Wall::Hub, LIFE + LIFE + OFF).await?;
+    kept.simple_query("select 1").await?;
+    answered(world, ana).await?;
+    clock::turn(&world.stage, Wall::Hub, LIFE + LIFE).await?;
+    kept.simple_query("select 1").await?;
+    drop(kept);
+    carrying.await.ok();
+    answered(world, ana).await
 }
 
 /// With an audit that is whole, and no portal in it that has no end. Her agent is told to end: what one that is killed
