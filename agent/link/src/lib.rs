@@ -25,6 +25,7 @@ mod record;
 pub mod relay_link;
 mod secure;
 pub mod settings_file;
+mod splice;
 #[cfg(feature = "provider")]
 pub mod tls;
 
@@ -43,3 +44,4 @@ pub use preface::{Preface, preface, read_preface};
 pub use record::{RecordReader, RecordWriter};
 pub use relay_link::{LinkState, RelayLink};
 pub use secure::{Record, Secure};
+pub use splice::join_in_kernel;

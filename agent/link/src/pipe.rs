@@ -130,10 +130,22 @@ where
     B: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut there, mut back) = (Flow::new(), Flow::new());
+    both(|cx| {
+        let there = there.poll(cx, a, b, &meter.sent);
+        (there, back.poll(cx, b, a, &meter.received))
+    })
+    .await
+}
+
+/// Moves both directions on until both have ended, or one cannot be read.
+pub(crate) async fn both(
+    mut step: impl FnMut(&mut Context<'_>) -> (Flowed, Flowed),
+) -> io::Result<()> {
     let mut refused = None;
     poll_fn(|cx| {
-        let there = unless_read(there.poll(cx, a, b, &meter.sent), &mut refused)?;
-        let back = unless_read(back.poll(cx, b, a, &meter.received), &mut refused)?;
+        let (there, back) = step(cx);
+        let there = unless_read(there, &mut refused)?;
+        let back = unless_read(back, &mut refused)?;
         if there.is_ready() && back.is_ready() {
             Poll::Ready(refused.take().map_or(Ok(()), Err))
         } else {
@@ -143,11 +155,10 @@ where
     .await
 }
 
+type Flowed = Poll<Result<(), FlowError>>;
+
 /// Keeps a failure to write for later; a failure to read is the end.
-fn unless_read(
-    flow: Poll<Result<(), FlowError>>,
-    refused: &mut Option<io::Error>,
-) -> Poll<io::Result<()>> {
+fn unless_read(flow: Flowed, refused: &mut Option<io::Error>) -> Poll<io::Result<()>> {
     flow.map(|end| match end {
         Ok(()) => Ok(()),
         Err(FlowError::Read(error)) => Err(error),

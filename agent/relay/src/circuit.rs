@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tidegate_link::{Meter, dial, join, tune};
+use tidegate_link::{Meter, dial, join_in_kernel, tune};
 use tidegate_proto::{
     channel::CircuitToken,
     entropy::{Entropy, SystemEntropy},
@@ -155,7 +155,7 @@ async fn to_key_host(inner: &Inner, token: CircuitToken, mut arrivals: mpsc::Rec
 /// A failure of one side closes the other: both ends know a lost circuit from a clean end by themselves.
 async fn carry(one: &mut TcpStream, other: &mut TcpStream) {
     let meter = Meter::new();
-    let end = join(one, other, &meter).await;
+    let end = join_in_kernel(one, other, &meter).await;
     if end.is_err() {
         tokio::join!(close(one), close(other));
     }

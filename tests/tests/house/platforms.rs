@@ -40,6 +40,10 @@ const LAPTOP: &[(&str, &[(&str, &str)])] = &[
                 "agent/link/src/settings_file",
                 "who may change a file is asked differently; the rest is common",
             ),
+            (
+                "agent/link/src/splice",
+                "one kernel joins two connections; elsewhere they are copied",
+            ),
         ],
     ),
     ("agent/proto/src/", &[]),

@@ -1,0 +1,302 @@
+//! What a relay does on Linux: bytes that it cannot read anyway move from socket to socket inside the kernel, by splice(2).
+//! A pipe lies between for as long as bytes are in flight, and pipes are few: who gets none copies. What is small is copied
+//! too, since two splices cost more than that.
+
+use crate::{
+    Meter,
+    flow::FlowError,
+    pipe::both,
+    pool::{ReadBuffer, SIZE},
+};
+use rustix::{
+    fd::OwnedFd,
+    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
+};
+use std::{
+    io,
+    ops::Range,
+    pin::Pin,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
+
+/// What is read in one go before it is worth a pipe.
+const SMALL: usize = 4 * 1024;
+/// Room in a pipe, where the system gives it; 64 KiB otherwise.
+const ROOM: usize = 256 * 1024;
+/// Pipes at a time. All of one user who is not root may hold 64 MiB.
+const MOST: usize = 128;
+/// Pipes kept for reuse.
+const KEPT: usize = 16;
+const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
+
+/// Moves bytes between two connections until both directions have ended; otherwise as [`crate::join`].
+///
+/// # Errors
+/// The first failure of either side.
+pub async fn join_in_kernel(a: &mut TcpStream, b: &mut TcpStream, meter: &Meter) -> io::Result<()> {
+    let (mut there, mut back) = (Way::new(), Way::new());
+    both(|cx| {
+        let there = there.poll(cx, a, b, &meter.sent);
+        (there, back.poll(cx, b, a, &meter.received))
+    })
+    .await
+}
+
+enum State {
+    Moving,
+    Closing,
+    Done,
+}
+
+/// One direction. Idle, it holds nothing.
+struct Way {
+    state: State,
+    /// What was read and not written yet, in one of the two.
+    buffer: Option<(ReadBuffer, Range<usize>)>,
+    pipe: Option<Pipe>,
+    /// The last time more came than is worth a copy.
+    flows: bool,
+}
+
+impl Way {
+    fn new() -> Self {
+        Self {
+            state: State::Moving,
+            buffer: None,
+            pipe: None,
+            flows: false,
+        }
+    }
+
+    /// Ready when everything was moved and the writing side has been shut down, or either failed; ready for ever after.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        count: &AtomicU64,
+    ) -> Poll<Result<(), FlowError>> {
+        let end = ready!(self.poll_step(cx, from, to, count));
+        self.state = State::Done;
+        (self.buffer, self.pipe) = (None, None);
+        Poll::Ready(end)
+    }
+
+    fn poll_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        count: &AtomicU64,
+    ) -> Poll<Result<(), FlowError>> {
+        loop {
+            match self.state {
+                State::Moving => {
+                    ready!(self.poll_drain(cx, to, count)).map_err(FlowError::Write)?;
+                    let filled = self.poll_fill(cx, from).map_err(FlowError::Read);
+                    if filled.is_pending() {
+                        (self.buffer, self.pipe) = (None, None);
+                    }
+                    if ready!(filled)? == 0 {
+                        self.state = State::Closing;
+                    }
+                }
+                State::Closing => {
+                    return Pin::new(to).poll_shutdown(cx).map_err(FlowError::Write);
+                }
+                State::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    /// Until nothing is held.
+    fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut TcpStream,
+        count: &AtomicU64,
+    ) -> Poll<io::Result<()>> {
+        if let Some((buffer, filled)) = &mut self.buffer {
+            while filled.start < filled.end {
+                let written = ready!(Pin::new(&mut *to).poll_write(cx, &buffer[filled.clone()]))?;
+                filled.start += written;
+                add(count, written);
+            }
+        }
+        if let Some(pipe) = &mut self.pipe {
+            while pipe.holds > 0 {
+                ready!(to.poll_write_ready(cx))?;
+                match to.try_io(Interest::WRITABLE, || pipe.pour(to)) {
+                    Ok(poured) => add(count, poured),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// How much came; nothing at the end. Only when nothing is held.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, from: &mut TcpStream) -> Poll<io::Result<usize>> {
+        if !self.flows {
+            return self.poll_copy(cx, from, SMALL);
+        }
+        if self.pipe.is_none() {
+            self.pipe = Pipe::take();
+        }
+        let Some(pipe) = &mut self.pipe else {
+            return self.poll_copy(cx, from, SIZE);
+        };
+        loop {
+            ready!(from.poll_read_ready(cx))?;
+            match from.try_io(Interest::READABLE, || pipe.fill(from)) {
+                Ok(came) => {
+                    self.flows = came > SMALL;
+                    return Poll::Ready(Ok(came));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut TcpStream,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let (buffer, filled) = self
+            .buffer
+            .get_or_insert_with(|| (ReadBuffer::take(), 0..0));
+        let mut room = ReadBuf::new(&mut buffer[..most]);
+        ready!(Pin::new(from).poll_read(cx, &mut room))?;
+        let came = room.filled().len();
+        *filled = 0..came;
+        self.flows = came >= SMALL;
+        Poll::Ready(Ok(came))
+    }
+}
+
+fn add(count: &AtomicU64, bytes: usize) {
+    count.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
+/// A pipe that holds what is on its way; lent, and given back when it is dropped.
+struct Pipe {
+    ends: Option<Ends>,
+    holds: usize,
+}
+
+struct Ends {
+    out: OwnedFd,
+    into: OwnedFd,
+}
+
+/// The pipes of this program.
+struct Pipes {
+    free: Vec<Ends>,
+    lent: usize,
+}
+
+static PIPES: Mutex<Pipes> = Mutex::new(Pipes {
+    free: Vec::new(),
+    lent: 0,
+});
+
+fn pipes() -> MutexGuard<'static, Pipes> {
+    PIPES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pipe {
+    /// None when too many are in use, or the system gives none.
+    fn take() -> Option<Self> {
+        let mut pipes = pipes();
+        if pipes.lent >= MOST {
+            return None;
+        }
+        let ends = pipes.free.pop().or_else(|| Ends::make().ok())?;
+        pipes.lent += 1;
+        Some(Self {
+            ends: Some(ends),
+            holds: 0,
+        })
+    }
+
+    /// Takes in what a socket has. Only when it holds nothing: then it is the socket that has no more, not the pipe no room.
+    fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
+        let ends = self.ends.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        self.holds = splice(from, None, &ends.into, None, ROOM, FLAGS)?;
+        Ok(self.holds)
+    }
+
+    /// Gives a socket what it takes.
+    fn pour(&mut self, to: &TcpStream) -> io::Result<usize> {
+        let ends = self.ends.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        let poured = splice(&ends.out, None, to, None, self.holds, FLAGS)?;
+        self.holds -= poured;
+        Ok(poured)
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let mut pipes = pipes();
+        pipes.lent -= 1;
+        // Nobody may ever get what was meant for somebody else.
+        let empty = self.ends.take().filter(|_| self.holds == 0);
+        if let Some(ends) = empty
+            && pipes.free.len() < KEPT
+        {
+            pipes.free.push(ends);
+        }
+    }
+}
+
+impl Ends {
+    fn make() -> rustix::io::Result<Self> {
+        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // It is as right with less room.
+        let _ = fcntl_setpipe_size(&into, ROOM);
+        Ok(Self { out, into })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rustix::io::ioctl_fionread;
+    use std::io::Write as _;
+
+    #[tokio::test]
+    async fn a_pipe_that_still_holds_something_is_never_lent_again() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let far = listener.accept().unwrap().0;
+        far.set_nonblocking(true).unwrap();
+        let far = TcpStream::from_std(far).unwrap();
+        near.write_all(b"for one person").unwrap();
+        far.readable().await.unwrap();
+        let mut pipe = Pipe::take().unwrap();
+        assert_eq!(pipe.fill(&far).unwrap(), 14);
+
+        drop(pipe);
+
+        let mut lent: Vec<_> = (0..=KEPT).map(|_| Pipe::take().unwrap()).collect();
+        for pipe in &mut lent {
+            let ends = pipe.ends.as_ref().unwrap();
+            assert_eq!(ioctl_fionread(&ends.out).unwrap(), 0);
+        }
+        drop(lent);
+        assert!(pipes().free.len() <= KEPT);
+    }
+}
