@@ -10,7 +10,8 @@ use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tokio::time::timeout;
 
-use super::admitted::{Circuit, CircuitError, Plan, number};
+use super::admitted::{Circuit, CircuitError, number};
+use super::plan::Plan;
 use super::revive::Mooring;
 use super::{Admission, Circuits};
 use crate::hub::access::{Access, Listing};

@@ -1,4 +1,5 @@
 //! The task that keeps the link to one relay up: makes it, holds it, and makes it again.
+//! It sleeps between attempts, and wakes when somebody needs the link; a link that was left on purpose is made anew at once.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,12 +3,14 @@
 
 mod admitted;
 mod asks;
+mod change;
 mod dialling;
 mod doubt;
 mod farewell;
 mod keeping;
 mod links;
 mod live;
+mod plan;
 mod pulse;
 mod revive;
 mod stoker;
@@ -24,7 +26,6 @@ pub(crate) use stoker::stoke;
 pub(crate) use warm::SPARES;
 pub(crate) use warm::Warm;
 
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -40,7 +41,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::hub::access::Access;
 use crate::inlet::host::Opener;
-use crate::wake::{Slept, Wakefulness};
+use crate::wake::Wakefulness;
 use admitted::{Circuit, CircuitError, Wish};
 
 /// How long everything together may take.
@@ -223,39 +224,6 @@ impl Circuits {
             code: Code::BrowserSignInNeeded,
             ..problem
         }
-    }
-
-    /// After a sleep nothing that was connected before is trusted. Says whether there was one.
-    pub(crate) fn look_up(&self) -> Slept {
-        let slept = self.wake.slept(self.clock.now());
-        if slept == Slept::Yes {
-            tracing::info!("computer woke up");
-            self.warm.drop_spares();
-            self.links.distrust();
-            self.live.distrust();
-            self.hurry.notify_one();
-        }
-        slept
-    }
-
-    /// The computer's network changed: what stood on addresses that are gone is made anew at once, whatever waits for the next
-    /// attempt makes it now, and the rest is asked whether it is there.
-    pub(crate) async fn network_changed(&self, is_gone: impl Fn(IpAddr) -> bool) {
-        if self.links.leave(&is_gone) {
-            tracing::info!("network changed");
-            self.warm.drop_spares();
-        }
-        self.live.leave(is_gone);
-        self.news.send_modify(|changes| *changes += 1);
-        self.links.hurry();
-        self.hurry.notify_one();
-        self.links.ask(None).await;
-    }
-
-    /// Asks every relay whether it is there, after what may have been a sleep. Portals ask for themselves when a way is made anew.
-    pub(crate) async fn ask_around(&self) {
-        tracing::info!("nothing ran here for a while; asking whether all ways are there");
-        self.links.ask(None).await;
     }
 
     async fn carry(&self, service: &ServiceName, wish: Wish<'_>) -> Result<Portal, Problem> {
