@@ -82,10 +82,10 @@ async fn play(narrator: &Narrator, by_ticket: bool) -> Outcome<()> {
             gone::authority_returns(&mut world, &ana),
         )
         .await?;
-    narrator
+    let agent = narrator
         .step(
             "an_outlet_whose_clock_is_ten_minutes_behind_lets_nobody_in",
-            gone::the_outlet_is_behind(&world, &ana),
+            gone::the_outlet_is_behind(&world, &ana, agent),
         )
         .await?;
     narrator
