@@ -137,7 +137,7 @@ const GOALS: [Goal; 18] = [
         "the relay's part of it",
         By::Value(OURS),
         Bar::AtMost(0.05),
-        "the relay copies through its own memory; splice(2) is not used yet",
+        "the kernel moves the bytes (splice); what is left are system calls and wake-ups",
     ),
     goal(
         "added to 100 bytes there and back, against ssh -L",
