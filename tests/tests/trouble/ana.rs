@@ -107,6 +107,7 @@ impl Ana {
             .laptop
             .program(name, &self.tidegate)
             .args(["connect", SERVICE])
+            .through(clock::read_on(&world.stage, clock::Wall::Laptop))
             .start(&world.stage)?;
         let status = agent.ended(START).await?;
         let said = agent.stderr();

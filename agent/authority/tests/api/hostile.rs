@@ -2,7 +2,7 @@
 //! What is asserted beside each refusal is what an administrator reads afterwards: the log and the record.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use serde_json::json;
 use tidegate_authority::BundleError;
@@ -19,12 +19,22 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::introduction::{NEW, Old, code};
 use crate::support::{Stage, client::Device};
 
+static EVERYWHERE: Once = Once::new();
+
 /// What is logged on this thread, as `tidegate hub` writes it.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        // Whether anybody wants to hear of a place in the code is asked once, when it is first passed: by the thread that passes
+        // it. Another test's thread, on which nobody listens, would answer for this one too.
+        EVERYWHERE.call_once(|| {
+            let deaf = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_writer(io::sink);
+            tracing::subscriber::set_global_default(deaf.finish()).unwrap();
+        });
         let log = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
