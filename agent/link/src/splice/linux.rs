@@ -147,6 +147,7 @@ impl Way {
     /// How much came; nothing at the end. Only when nothing is held.
     fn poll_fill(&mut self, cx: &mut Context<'_>, from: &mut TcpStream) -> Poll<io::Result<usize>> {
         if !self.flows {
+            self.pipe = None;
             return self.poll_copy(cx, from, SMALL);
         }
         if self.pipe.is_none() {
@@ -155,16 +156,19 @@ impl Way {
         let Some(pipe) = &mut self.pipe else {
             return self.poll_copy(cx, from, SIZE);
         };
-        loop {
-            ready!(from.poll_read_ready(cx))?;
-            match from.try_io(Interest::READABLE, || pipe.fill(from)) {
-                Ok(came) => {
-                    self.flows = came > SMALL;
-                    return Poll::Ready(Ok(came));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+        self.buffer = None;
+        ready!(from.poll_read_ready(cx))?;
+        match pipe.fill(from) {
+            Ok(came @ 1..) => {
+                self.flows = came > SMALL;
+                Poll::Ready(Ok(came))
             }
+            // A read decides whether that is the end, or nothing yet: at an urgent byte splice says either, and means neither.
+            Ok(0) => self.poll_copy(cx, from, SMALL),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.poll_copy(cx, from, SMALL)
+            }
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 
@@ -276,6 +280,38 @@ mod tests {
     use super::*;
     use rustix::io::ioctl_fionread;
     use std::io::Write as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// Nobody of ours sends such bytes; whoever is on the way can.
+    #[tokio::test]
+    async fn an_urgent_byte_is_neither_the_end_nor_a_silence() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        let (near, mut from) = (near.unwrap(), far.unwrap().0);
+        let (mut to, mut heard) = {
+            let near = TcpStream::connect(listener.local_addr().unwrap());
+            let (near, far) = tokio::join!(near, listener.accept());
+            (near.unwrap(), far.unwrap().0)
+        };
+        let half = vec![7; 10_000];
+        let mut near = near;
+        near.write_all(&half).await.unwrap();
+        let socket = socket2::SockRef::from(&near);
+        assert_eq!(socket.send_out_of_band(b"!").unwrap(), 1);
+        near.write_all(&half).await.unwrap();
+        near.shutdown().await.unwrap();
+        let mut way = Way::new();
+        way.flows = true;
+
+        let count = AtomicU64::new(0);
+        let moved = std::future::poll_fn(|cx| way.poll(cx, &mut from, &mut to, &count));
+        let mut all = Vec::new();
+        let (moved, read) = tokio::join!(moved, heard.read_to_end(&mut all));
+
+        assert!(moved.is_ok());
+        assert_eq!(read.unwrap(), 20_000);
+    }
 
     #[tokio::test]
     async fn a_pipe_that_still_holds_something_is_never_lent_again() {
