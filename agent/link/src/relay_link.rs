@@ -15,14 +15,13 @@ use tidegate_proto::{
     wire::link::{FromRelay, RelayRefusal, ServiceHandle, ToRelay},
 };
 use tokio::{
+    net::TcpStream,
     sync::{Mutex, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long dialling may take.
-const DIAL_LIMIT: Duration = Duration::from_secs(10);
 /// How long the relay may take to answer a request.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -58,6 +57,9 @@ pub enum LinkState {
 }
 
 impl RelayLink {
+    /// How long dialling may take.
+    pub const DIAL_LIMIT: Duration = Duration::from_secs(10);
+
     /// Dials `addr`, handshakes with the holder of `relay`, shows `pass`, and waits to be welcome.
     ///
     /// # Errors
@@ -69,7 +71,22 @@ impl RelayLink {
         org: &OrgName,
         pass: String,
     ) -> Result<Self, LinkError> {
-        Self::introduce(addr, relay, local, org, |_| ToRelay::Hello { pass }).await
+        let tcp = dial(addr, Self::DIAL_LIMIT).await?;
+        Self::over(tcp, relay, local, org, pass).await
+    }
+
+    /// The same over a connection that is there.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn over(
+        tcp: TcpStream,
+        relay: NoisePublic,
+        local: &NoiseSecret,
+        org: &OrgName,
+        pass: String,
+    ) -> Result<Self, LinkError> {
+        Self::introduce(tcp, relay, local, org, |_| ToRelay::Hello { pass }).await
     }
 
     /// As [`Self::connect`], for an outlet whose pass has run out while the authority is away: `chain` makes an
@@ -85,17 +102,17 @@ impl RelayLink {
         chain: impl FnOnce(&HandshakeHash) -> Vec<u8>,
     ) -> Result<Self, LinkError> {
         let hello = |hash: &HandshakeHash| ToRelay::Chain { json: chain(hash) };
-        Self::introduce(addr, relay, local, org, hello).await
+        let tcp = dial(addr, Self::DIAL_LIMIT).await?;
+        Self::introduce(tcp, relay, local, org, hello).await
     }
 
     async fn introduce(
-        addr: &HubAddress,
+        mut tcp: TcpStream,
         relay: NoisePublic,
         local: &NoiseSecret,
         org: &OrgName,
         hello: impl FnOnce(&HandshakeHash) -> ToRelay,
     ) -> Result<Self, LinkError> {
-        let mut tcp = dial(addr, DIAL_LIMIT).await?;
         let from = tcp.local_addr().map(|local| local.ip()).ok();
         preface(&mut tcp, Preface::Link).await?;
         let prologue = Prologue::link(Suite::Aes256Gcm, org.clone());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::{LinkError, LinkState, RelayLink};
+use tidegate_link::{LinkError, LinkState, RelayLink, dial};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::OrgName;
 use tidegate_proto::statement::Relay;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::links::Way;
 use super::pulse::Pulse;
 use crate::backoff::Backoff;
+use crate::network::left;
 
 /// A link that lasted so long was a good one: when it breaks, the next attempt does not wait long.
 const STEADY: Duration = Duration::from_secs(30);
@@ -57,14 +58,7 @@ impl Keeping {
             else {
                 return;
             };
-            let connect = RelayLink::connect(
-                &self.relay.address,
-                self.relay.noise,
-                &self.noise,
-                &self.org,
-                pass,
-            );
-            let error = match connect.await {
+            let error = match self.connect(pass).await {
                 Ok(link) => {
                     let since = Instant::now();
                     let ended = self.hold(Arc::new(link)).await;
@@ -86,6 +80,17 @@ impl Keeping {
                 () = sleep(backoff.wait()) => {}
                 () = self.hurry.notified() => {}
             }
+        }
+    }
+
+    /// One attempt. What was begun from an address that is gone meanwhile would be waited for until its limit.
+    async fn connect(&self, pass: String) -> Result<RelayLink, LinkError> {
+        let tcp = dial(&self.relay.address, RelayLink::DIAL_LIMIT).await?;
+        let from = tcp.local_addr().map(|local| local.ip()).ok();
+        let link = RelayLink::over(tcp, self.relay.noise, &self.noise, &self.org, pass);
+        tokio::select! {
+            link = link => link,
+            () = left(from) => Err(LinkError::Lost),
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use super::admitted::{Circuit, CircuitError, Roots};
 use super::doubt::Road;
 use crate::hub::access::{Access, Listing};
+use crate::network::left;
 
 const DIAL_LIMIT: Duration = Duration::from_secs(8);
 
@@ -46,10 +47,15 @@ impl Plan<'_> {
         Ok(Offered { tcp, token })
     }
 
-    /// Handshakes with whichever of the service's outlets answers, and sends AUTH.
+    /// Handshakes with whichever of the service's outlets answers, and sends AUTH; not from an address that is gone meanwhile.
     pub(crate) async fn circuit(&self, offered: Offered) -> Result<Circuit, CircuitError> {
         let service = &self.listing.statement.service;
-        match self.handshake(service, offered).await {
+        let from = offered.tcp.local_addr().map(|local| local.ip()).ok();
+        let proved = tokio::select! {
+            proved = self.handshake(service, offered) => proved,
+            () = left(from) => Err(LinkError::Lost),
+        };
+        match proved {
             Ok(secure) => self.authenticate(service, secure).await,
             Err(error) => {
                 if error == LinkError::Channel(ChannelError::UnexpectedPeer) && self.only.is_none()
