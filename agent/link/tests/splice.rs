@@ -179,3 +179,65 @@ async fn who_gets_no_pipe_is_served_all_the_same_and_nobody_gets_what_was_meant_
     let crowd = futures_util::future::join_all(crowd);
     timeout(PATIENCE, crowd).await.unwrap();
 }
+
+/// The pipes of this program, by their ends.
+fn pipe_ends() -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let targets = open.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+    targets
+        .filter(|target| target.to_string_lossy().starts_with("pipe:"))
+        .count()
+}
+
+/// Two hundred that nobody reads hold all pipes there are; they get no more than those, and whoever comes then is served.
+#[tokio::test]
+async fn stalled_readers_can_hold_all_pipes_and_keep_nobody_from_being_served() {
+    let mut stalled = Vec::new();
+    for _ in 0..200 {
+        let ((mut left, mut a), (mut b, right)) = (tcp_pair().await, tcp_pair().await);
+        for socket in [&left, &a, &b, &right] {
+            let socket = socket2::SockRef::from(socket);
+            socket.set_recv_buffer_size(16 * 1024).unwrap();
+            socket.set_send_buffer_size(16 * 1024).unwrap();
+        }
+        let relay = tokio::spawn(async move {
+            let _ = join_in_kernel(&mut a, &mut b, &Meter::new()).await;
+        });
+        let pouring = tokio::spawn(async move {
+            let bytes = vec![7; 1 << 20];
+            while left.write_all(&bytes).await.is_ok() {}
+        });
+        stalled.push((right, relay, pouring));
+    }
+    let all_are_held = async {
+        while pipe_ends() < 2 * 128 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, all_are_held).await.unwrap();
+
+    let (mut left, mut right, relay) = joined().await;
+    let asking = says(&mut left, 11, 3_000_000);
+    let ((), heard) = timeout(PATIENCE, async {
+        tokio::join!(asking, hears(&mut right, 11, false))
+    })
+    .await
+    .unwrap();
+    assert_eq!(heard, 3_000_000);
+    drop(right);
+    relay.await.unwrap().0.unwrap();
+    assert!(pipe_ends() <= 2 * 128 + 8, "{}", pipe_ends());
+
+    for (right, relay, pouring) in stalled {
+        // Given up in the middle of what its pipe holds, as at a relay's end.
+        relay.abort();
+        drop(right);
+        pouring.await.unwrap();
+    }
+    let few_are_kept = async {
+        while pipe_ends() > 2 * 64 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, few_are_kept).await.unwrap();
+}

@@ -2,24 +2,20 @@
 //! A pipe lies between for as long as bytes are in flight, and pipes are few: who gets none copies. What is small is copied
 //! too, since two splices cost more than that.
 
+mod pipes;
+
 use crate::{
     Meter,
     flow::FlowError,
     pipe::both,
     pool::{ReadBuffer, SIZE},
 };
-use rustix::{
-    fd::OwnedFd,
-    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
-};
+use pipes::Pipe;
 use std::{
     io,
     ops::Range,
     pin::Pin,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll, ready},
 };
 use tokio::{
@@ -29,13 +25,6 @@ use tokio::{
 
 /// What is read in one go before it is worth a pipe.
 const SMALL: usize = 4 * 1024;
-/// Room in a pipe, where the system gives it; 64 KiB otherwise.
-const ROOM: usize = 256 * 1024;
-/// Pipes at a time. All of one user who is not root may hold 64 MiB.
-const MOST: usize = 128;
-/// Pipes kept for reuse.
-const KEPT: usize = 16;
-const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
 /// Moves bytes between two connections until both directions have ended; otherwise as [`crate::join`].
 ///
@@ -132,7 +121,7 @@ impl Way {
             }
         }
         if let Some(pipe) = &mut self.pipe {
-            while pipe.holds > 0 {
+            while pipe.holds() > 0 {
                 ready!(to.poll_write_ready(cx))?;
                 match to.try_io(Interest::WRITABLE, || pipe.pour(to)) {
                     Ok(poured) => add(count, poured),
@@ -194,92 +183,10 @@ fn add(count: &AtomicU64, bytes: usize) {
     count.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-/// A pipe that holds what is on its way; lent, and given back when it is dropped.
-struct Pipe {
-    ends: Option<Ends>,
-    holds: usize,
-}
-
-struct Ends {
-    out: OwnedFd,
-    into: OwnedFd,
-}
-
-/// The pipes of this program.
-struct Pipes {
-    free: Vec<Ends>,
-    lent: usize,
-}
-
-static PIPES: Mutex<Pipes> = Mutex::new(Pipes {
-    free: Vec::new(),
-    lent: 0,
-});
-
-fn pipes() -> MutexGuard<'static, Pipes> {
-    PIPES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Pipe {
-    /// None when too many are in use, or the system gives none.
-    fn take() -> Option<Self> {
-        let mut pipes = pipes();
-        if pipes.lent >= MOST {
-            return None;
-        }
-        let ends = pipes.free.pop().or_else(|| Ends::make().ok())?;
-        pipes.lent += 1;
-        Some(Self {
-            ends: Some(ends),
-            holds: 0,
-        })
-    }
-
-    /// Takes in what a socket has. Only when it holds nothing: then it is the socket that has no more, not the pipe no room.
-    fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
-        let ends = self.ends.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-        self.holds = splice(from, None, &ends.into, None, ROOM, FLAGS)?;
-        Ok(self.holds)
-    }
-
-    /// Gives a socket what it takes.
-    fn pour(&mut self, to: &TcpStream) -> io::Result<usize> {
-        let ends = self.ends.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-        let poured = splice(&ends.out, None, to, None, self.holds, FLAGS)?;
-        self.holds -= poured;
-        Ok(poured)
-    }
-}
-
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        let mut pipes = pipes();
-        pipes.lent -= 1;
-        // Nobody may ever get what was meant for somebody else.
-        let empty = self.ends.take().filter(|_| self.holds == 0);
-        if let Some(ends) = empty
-            && pipes.free.len() < KEPT
-        {
-            pipes.free.push(ends);
-        }
-    }
-}
-
-impl Ends {
-    fn make() -> rustix::io::Result<Self> {
-        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        // It is as right with less room.
-        let _ = fcntl_setpipe_size(&into, ROOM);
-        Ok(Self { out, into })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use rustix::io::ioctl_fionread;
-    use std::io::Write as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// Nobody of ours sends such bytes; whoever is on the way can.
@@ -311,28 +218,5 @@ mod tests {
 
         assert!(moved.is_ok());
         assert_eq!(read.unwrap(), 20_000);
-    }
-
-    #[tokio::test]
-    async fn a_pipe_that_still_holds_something_is_never_lent_again() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let far = listener.accept().unwrap().0;
-        far.set_nonblocking(true).unwrap();
-        let far = TcpStream::from_std(far).unwrap();
-        near.write_all(b"for one person").unwrap();
-        far.readable().await.unwrap();
-        let mut pipe = Pipe::take().unwrap();
-        assert_eq!(pipe.fill(&far).unwrap(), 14);
-
-        drop(pipe);
-
-        let mut lent: Vec<_> = (0..=KEPT).map(|_| Pipe::take().unwrap()).collect();
-        for pipe in &mut lent {
-            let ends = pipe.ends.as_ref().unwrap();
-            assert_eq!(ioctl_fionread(&ends.out).unwrap(), 0);
-        }
-        drop(lent);
-        assert!(pipes().free.len() <= KEPT);
     }
 }
