@@ -3,9 +3,17 @@
 
 use std::process::ExitCode;
 
-use crate::narrator::{Hands, Narrator};
+use crate::narrator::{Hands, Narrator, asked_for};
 use crate::stage;
 use crate::trouble::Outcome;
+
+/// Plays unless the words of `cargo test` ask for others.
+pub fn perform_if_asked(name: &str, play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -> ExitCode {
+    match asked_for(name) {
+        true => perform(play),
+        false => ExitCode::SUCCESS,
+    }
+}
 
 /// Plays without a person; a success only if the play and every step of it went well.
 pub fn perform(play: impl AsyncFnOnce(&Narrator) -> Outcome<()>) -> ExitCode {

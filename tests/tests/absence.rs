@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::{Outcome, Stage, clock, scene};
 
 #[path = "trouble/ana.rs"]
@@ -15,10 +15,7 @@ mod ana;
 mod gone;
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("absence") {
-        return ExitCode::SUCCESS;
-    }
-    perform(both_ways)
+    perform_if_asked("absence", both_ways)
 }
 
 async fn both_ways(narrator: &Narrator) -> Outcome<()> {

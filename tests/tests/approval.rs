@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tidegate_tests::company::{SERVICE, SERVICE_PORT};
-use tidegate_tests::narrator::{Hands, Narrator, asked_for};
-use tidegate_tests::perform::perform;
+use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::provider::Person;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
@@ -20,10 +20,7 @@ const GIVEN: Duration = Duration::from_secs(60);
 const FINISH: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    if !asked_for("approval") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("approval", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

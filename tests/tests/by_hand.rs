@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::{Outcome, scene};
 
 #[path = "by_hand/first_packet.rs"]
@@ -23,10 +23,7 @@ mod visitor;
 mod whole_hub;
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("by_hand") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("by_hand", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

@@ -3,13 +3,9 @@
 
 use std::process::ExitCode;
 
-use tidegate_tests::narrator::asked_for;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::scene;
 
 fn main() -> ExitCode {
-    if !asked_for("cafe scene") {
-        return ExitCode::SUCCESS;
-    }
-    perform(scene::play)
+    perform_if_asked("cafe scene", scene::play)
 }

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::chaos::{self, Plan};
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 
 const PLAN: Plan = Plan {
     seed: 26,
@@ -12,8 +12,7 @@ const PLAN: Plan = Plan {
 };
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("chaos") {
-        return ExitCode::SUCCESS;
-    }
-    perform(async |narrator| Box::pin(chaos::play(narrator, PLAN)).await.map(drop))
+    perform_if_asked("chaos", async |narrator| {
+        Box::pin(chaos::play(narrator, PLAN)).await.map(drop)
+    })
 }

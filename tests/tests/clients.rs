@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tidegate_tests::ca::CertificateAuthority;
 use tidegate_tests::company::{Blueprint, Company, SERVICE_PORT};
-use tidegate_tests::narrator::{Narrator, asked_for};
-use tidegate_tests::perform::perform;
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::provider::Provider;
 use tidegate_tests::trouble::{Outcome, Trouble};
 use tidegate_tests::warehouse::{DATABASE, LOGIN, Warehouse};
@@ -23,10 +23,7 @@ const SUITE: Duration = Duration::from_secs(600);
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
 
 fn main() -> ExitCode {
-    if !asked_for("clients") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("clients", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

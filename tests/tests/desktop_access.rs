@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use tidegate_tests::company::{SERVICE, SERVICE_PORT};
-use tidegate_tests::narrator::{Narrator, asked_for};
-use tidegate_tests::perform::perform;
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
@@ -27,10 +27,7 @@ const REASON: &str = "INC-42 churn numbers";
 const SHOWN: &str = "until dunstctl count displayed | grep -qx '[1-9][0-9]*'; do sleep 0.02; done";
 
 fn main() -> ExitCode {
-    if !asked_for("desktop access") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("desktop access", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

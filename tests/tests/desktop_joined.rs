@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 
 use tidegate_tests::Outcome;
-use tidegate_tests::narrator::{Narrator, asked_for};
-use tidegate_tests::perform::perform;
+use tidegate_tests::narrator::Narrator;
+use tidegate_tests::perform::perform_if_asked;
 
 #[path = "desktop_joined/desk.rs"]
 mod desk;
@@ -23,10 +23,7 @@ mod tools;
 mod zoomed;
 
 fn main() -> ExitCode {
-    if !asked_for("desktop joined") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("desktop joined", play)
 }
 
 /// Those that are named, as in `cargo test -p tidegate-tests --test desktop_joined -- desktop orgs zoom`; without names all of them.

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::{Outcome, Stage, scene};
 
 #[path = "trouble/ana.rs"]
@@ -15,10 +15,7 @@ mod ana;
 mod returns;
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("roam") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("roam", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

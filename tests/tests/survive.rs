@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::{Outcome, Stage, scene};
 
 #[path = "trouble/ana.rs"]
@@ -14,10 +14,7 @@ mod ana;
 mod deaths;
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("survive") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("survive", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {

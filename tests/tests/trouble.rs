@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use tidegate_tests::narrator::Narrator;
-use tidegate_tests::perform::perform;
+use tidegate_tests::perform::perform_if_asked;
 use tidegate_tests::{Outcome, Stage, scene};
 
 #[path = "trouble/account.rs"]
@@ -38,10 +38,7 @@ mod terminal;
 const ACTS: [&str; 6] = ["machine", "account", "devices", "day", "doctor", "bundle"];
 
 fn main() -> ExitCode {
-    if !tidegate_tests::narrator::asked_for("trouble") {
-        return ExitCode::SUCCESS;
-    }
-    perform(play)
+    perform_if_asked("trouble", play)
 }
 
 async fn play(narrator: &Narrator) -> Outcome<()> {
