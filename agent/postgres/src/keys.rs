@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::{Digest, SHA256, SHA256_OUTPUT_LEN, digest};
 use aws_lc_rs::{hmac, pbkdf2};
 use zeroize::Zeroizing;
 
@@ -82,10 +82,28 @@ impl Keys {
         }
     }
 
+    /// The same, for nobody to keep.
+    pub(crate) fn of(password: &[u8], salt: &[u8], rounds: NonZeroU32) -> Self {
+        let of = Of {
+            password: [0; SHA256_OUTPUT_LEN],
+            salt: salt.to_vec(),
+            rounds,
+        };
+        Self::derive(password, of)
+    }
+
+    /// `StoredKey`: who has it can tell who has the client's.
+    pub(crate) fn stored(&self) -> Digest {
+        digest(&SHA256, &*self.client)
+    }
+
+    pub(crate) fn server(&self) -> &[u8] {
+        &*self.server
+    }
+
     /// `ClientProof` for a conversation.
     pub(crate) fn proof(&self, conversation: &str) -> Vec<u8> {
-        let stored_key = digest(&SHA256, &*self.client);
-        let stored_key = hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref());
+        let stored_key = hmac::Key::new(hmac::HMAC_SHA256, self.stored().as_ref());
         let signature = hmac::sign(&stored_key, conversation.as_bytes());
         let pairs = self.client.iter().zip(signature.as_ref());
         pairs.map(|(key, signed)| key ^ signed).collect()
@@ -147,14 +165,7 @@ mod tests {
                 kept.last().is_none(),
                 "and the new ones prove themselves first"
             );
-            let own = Keys::derive(
-                password,
-                Of {
-                    password: [0; 32],
-                    salt: salt.to_vec(),
-                    rounds,
-                },
-            );
+            let own = Keys::of(password, salt, rounds);
             assert_eq!(other.client, own.client);
             assert_eq!(other.server, own.server);
         }

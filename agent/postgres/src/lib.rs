@@ -13,8 +13,10 @@
 //! | outlet | [`Inflow`] | client to server: bytes as they come, and whether the server may be busy |
 //! | outlet | [`Rest`] | whether the session holds nothing: no statement, no transaction |
 //! | outlet | [`Follower`] | both directions, from outside: which statements began, and how they ended |
+//! | outlet | [`Answer`] | what the server says to a question of the outlet's own |
 //! | outlet | [`CancelTable`] | whose cancel key stands for which backend |
 
+mod answer;
 mod boundary;
 mod cancel;
 mod follow;
@@ -31,7 +33,11 @@ mod room;
 mod scram;
 mod startup;
 mod swallow;
+mod verifier;
 
+pub use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+pub use answer::{Answer, AnswerFault, Row};
 pub use boundary::Boundary;
 pub use cancel::{BackendKey, CancelKey, CancelTable, CancelTableFull};
 pub use follow::{
@@ -49,3 +55,4 @@ pub use rest::Rest;
 pub use scram::Nonce;
 pub use startup::{Startup, StartupError, Version};
 pub use swallow::{Swallow, SwallowError, Swallowed};
+pub use verifier::scram_verifier;
