@@ -208,6 +208,8 @@ codes! {
     DatabaseMissing = 5010, Error, Peer;
     /// The program named another database than the service's.
     DatabaseNotOffered = 5011, Error, ThisComputer;
+    /// The outlet could not make the temporary role that a session would run under.
+    RoleNotMade = 5012, Error, Peer;
 
     // 6xxx: this computer.
     PortTaken = 6001, Error, ThisComputer;

@@ -207,6 +207,7 @@ impl World {
                 },
             )]
             .into(),
+            read_only: [].into(),
             beacon_at: NOW,
         };
         Self {

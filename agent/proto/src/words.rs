@@ -135,7 +135,7 @@ fn sentences(code: Code) -> [&'static str; 3] {
         Code::NotAdmitted => [
             "Not admitted",
             "{service|The service} cannot be connected because the other end could not confirm who you are.",
-            "Sign in again; if it stays like this, tell your administrator this code.",
+            "Sign in again; if it stays like this, tell your administrator this code: a clock may be wrong, here or beside the service.",
         ],
         Code::TooManyGroups => [
             "Too many groups",
@@ -416,6 +416,11 @@ fn sentences(code: Code) -> [&'static str; 3] {
             "Database refused the outlet",
             "{service|The service} cannot be connected because the database refused the outlet's own login.",
             "Tell the owner of the service; nothing on this computer can change it.",
+        ],
+        Code::RoleNotMade => [
+            "No temporary role",
+            "{service|The service} cannot be connected because the outlet could not make a temporary role at the database.",
+            "Tell the owner of the service to run `tidegate outlet doctor`; it names what the database must allow.",
         ],
         Code::TargetNotTrusted => [
             "Database is not the right one",

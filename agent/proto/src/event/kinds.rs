@@ -120,6 +120,19 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sub: Option<Subject>,
     },
+    /// A role was made at the database for a grant, or for a person who needs none.
+    RoleMade {
+        service: ServiceName,
+        role: String,
+        sub: Subject,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grant: Option<GrantId>,
+    },
+    /// It is gone from the database: looked for, and not there.
+    RoleDropped {
+        service: ServiceName,
+        role: String,
+    },
     /// From here on a service's statements are recorded, in a chain beside this one that must be there.
     StatementsRecorded {
         service: ServiceName,

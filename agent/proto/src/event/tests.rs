@@ -295,3 +295,37 @@ fn a_keeper_that_miscounts_is_found_out() {
         assert_eq!(first_bad(&lines), Some(2), "{seq}");
     }
 }
+
+#[test]
+fn what_became_of_a_temporary_role_is_written_so() {
+    let made = |grant| EventKind::RoleMade {
+        service: warehouse(),
+        role: "tg_0011aabb_8899ccdd8899ccdd".to_owned(),
+        sub: "00uana".parse().unwrap(),
+        grant,
+    };
+    let dropped = EventKind::RoleDropped {
+        service: warehouse(),
+        role: "tg_0011aabb_8899ccdd8899ccdd".to_owned(),
+    };
+    let grant = crate::statement::StatementHash([7; 32]);
+    for (kind, text) in [
+        (
+            made(None),
+            r#"{"kind":"role-made","service":"warehouse","role":"tg_0011aabb_8899ccdd8899ccdd","sub":"00uana"}"#.to_owned(),
+        ),
+        (
+            made(Some(grant)),
+            format!(
+                r#"{{"kind":"role-made","service":"warehouse","role":"tg_0011aabb_8899ccdd8899ccdd","sub":"00uana","grant":"{grant}"}}"#
+            ),
+        ),
+        (
+            dropped,
+            r#"{"kind":"role-dropped","service":"warehouse","role":"tg_0011aabb_8899ccdd8899ccdd"}"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(serde_json::to_string(&kind).unwrap(), text);
+        assert_eq!(serde_json::from_str::<EventKind>(&text).unwrap(), kind);
+    }
+}

@@ -55,6 +55,8 @@ pub struct Ground<'a> {
     pub revocations: &'a Revocations,
     pub grants: &'a Grants,
     pub resource: &'a Resource,
+    /// Whether somebody who may only read there is held to that.
+    pub holds_read_only: bool,
     /// Whose word the approvers' credentials rested on when the grant was verified.
     pub authority: VerifyKey,
 }
@@ -74,7 +76,7 @@ impl Granted {
             return Err(NotLive::Forgotten);
         }
         self.still_vouched(on)?;
-        if self.extent.read_only {
+        if self.extent.read_only && !on.holds_read_only {
             return Err(NotLive::ReadOnly);
         }
         let terms = self.within_the_rules(requester, on)?;

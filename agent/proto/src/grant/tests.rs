@@ -53,6 +53,7 @@ fn live_on(world: &World, s: &Standing, grant: &Grant, now: UnixTime) -> Result<
         grants: &s.grants,
         resource: &resource,
         authority: s.authority.key,
+        holds_read_only: s.read_only.contains(&resource.service),
     };
     let granted = check(world, grant).unwrap();
     granted.live(&ana(world), &ground, now)

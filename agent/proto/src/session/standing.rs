@@ -12,7 +12,7 @@ use crate::{
     statement::{AuthorityStatement, Beacon, IdpStatement},
     time::UnixTime,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Trust, rules and revocations as last known.
 #[derive(Clone)]
@@ -32,6 +32,8 @@ pub struct Standing {
     pub policy: Policies,
     /// The services this outlet serves.
     pub services: BTreeMap<ServiceName, Resource>,
+    /// Those among them where somebody is held to it who may only read.
+    pub read_only: BTreeSet<ServiceName>,
     /// When the newest beacon was made.
     pub beacon_at: UnixTime,
 }
@@ -57,6 +59,7 @@ impl Standing {
             policy: &self.policy,
             revocations: &self.revocations,
             grants: &self.grants,
+            holds_read_only: self.read_only.contains(&resource.service),
             resource,
         }
     }

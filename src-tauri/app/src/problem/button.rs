@@ -189,6 +189,7 @@ fn way(code: Code) -> Way {
         | Code::NoPolicy
         | Code::NotAvailable
         | Code::TargetClosed
+        | Code::RoleNotMade
         | Code::TargetLoginRefused
         | Code::TargetNotTrusted
         | Code::TargetSilent
