@@ -3,6 +3,7 @@
 
 use crate::config::may_be_target;
 use crate::doctor::Look;
+use crate::postgres::Duty;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -27,6 +28,8 @@ pub enum Right {
     Ending(Spent),
     /// Whoever comes after those who had such a right is expected: TCP and TLS are done for them, and no more.
     Ahead(Spent),
+    /// A temporary role is made or cleared away, as the journal of roles says.
+    Keeping(Duty),
     /// The owner looks whether it answers: `tidegate outlet doctor`, at the outlet's own machine.
     Looking(Look),
 }
@@ -129,6 +132,7 @@ impl Right {
         match self {
             Self::Portal(_used_up) => Spent(()),
             Self::Ending(spent) | Self::Ahead(spent) => spent,
+            Self::Keeping(_used_up) => Spent(()),
             Self::Looking(_used_up) => Spent(()),
         }
     }

@@ -13,9 +13,11 @@ use crate::kill::{KillError, KillSwitch};
 use crate::known::{Footing, Kept, KeptError, Known, Me};
 use crate::links::Links;
 use crate::owner::{OwnerError, Source};
+use crate::postgres::RoleKeeping;
 use crate::premises::{Flood, Gates, Premises, Service};
 use crate::provider_keys::Fetcher;
 use crate::relays::Relays;
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +74,7 @@ pub struct Outlet {
     circuits: JoinHandle<()>,
     writer: JoinHandle<()>,
     statements: Option<JoinHandle<()>>,
+    services: Services,
     /// Held, not read: the lock on the data directory.
     _lock: std::fs::File,
 }
@@ -147,10 +150,13 @@ impl Outlet {
             links,
             data,
             clocks,
+            services,
             ..
         } = self;
         drop(stop);
         let _ = circuits.await;
+        join_all(services.values().map(|service| service.kind.shutdown())).await;
+        drop(services);
         clocks.shutdown().await;
         drop(clocks);
         while tasks.join_next().await.is_some() {}
@@ -184,7 +190,11 @@ struct Opened {
     audit: Audit,
     writer: Writer,
     statements: Option<(StatementAudit, StatementWriter)>,
+    services: Services,
 }
+
+/// By name.
+type Services = BTreeMap<ServiceName, Arc<Service>>;
 
 impl Opened {
     fn open(config: OutletConfig) -> Result<Self, StartError> {
@@ -214,6 +224,14 @@ impl Opened {
             portals,
         )?;
         let statements = StatementAudit::of(&config, &keys)?;
+        let outlet = keys.identity.verify_key().peer_id().to_string();
+        let roles = RoleKeeping {
+            data: &config.data,
+            outlet: outlet.as_bytes(),
+            audit: &audit,
+        };
+        let speakers = statements.as_ref().map(|(audit, _)| audit);
+        let services = services(&config.services, speakers, &roles)?;
         let known = Arc::new(Known::new(me(&config, &keys), rules, kept));
         if is_newer {
             known.keep(&config.data)?;
@@ -230,6 +248,7 @@ impl Opened {
             audit,
             writer,
             statements,
+            services,
         })
     }
 
@@ -250,8 +269,12 @@ impl Opened {
             audit,
             writer,
             statements,
+            services,
         } = self;
         let (statements, statement_writer) = statements.unzip();
+        // Sessions hold what they need of it.
+        drop(statements);
+        services.values().for_each(|service| service.kind.start());
         let (fetcher, ask_again) = Fetcher::new(
             Arc::clone(&known),
             Arc::clone(&links),
@@ -296,7 +319,7 @@ impl Opened {
         let premises = Premises {
             org: config.org,
             keys,
-            services: services(config.services, statements.as_ref()),
+            services: services.clone(),
             footing: known.footing(),
             killed: kill.watch(),
             audit: audit.clone(),
@@ -328,20 +351,23 @@ impl Opened {
             circuits,
             writer,
             statements: statement_writer.map(|writer| tokio::spawn(writer.run())),
+            services,
             _lock: lock,
         }
     }
 }
 
+/// Blocks on the journals of their roles.
 fn services(
-    configured: Vec<ServiceConfig>,
+    configured: &[ServiceConfig],
     statements: Option<&StatementAudit>,
-) -> BTreeMap<ServiceName, Arc<Service>> {
-    let service = |config: ServiceConfig| {
-        let name = config.name.clone();
-        (name, Arc::new(Service::new(config, statements.cloned())))
+    roles: &RoleKeeping<'_>,
+) -> Result<Services, KeptError> {
+    let service = |config: &ServiceConfig| {
+        let service = Service::new(config.clone(), statements.cloned(), roles)?;
+        Ok((config.name.clone(), Arc::new(service)))
     };
-    configured.into_iter().map(service).collect()
+    configured.iter().map(service).collect()
 }
 
 fn me(config: &OutletConfig, keys: &OutletKeys) -> Me {
@@ -354,6 +380,12 @@ fn me(config: &OutletConfig, keys: &OutletKeys) -> Me {
         root: config.root,
         identity: keys.identity.verify_key(),
         noise: keys.noise.public(),
+        read_only: config
+            .services
+            .iter()
+            .filter(|service| service.target.holds_read_only())
+            .map(|service| service.name.clone())
+            .collect(),
         kinds: config
             .services
             .iter()

@@ -9,10 +9,12 @@ use crate::grants::Clocks;
 use crate::keys::OutletKeys;
 use crate::kill::Killed;
 use crate::known::Footing;
+use crate::postgres::RoleKeeping;
 use crate::provider_keys::AskAgain;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tidegate_link::kept::KeptError;
 use tidegate_link::{Budget, Doorstep};
 use tidegate_proto::event::{EventKind, PortalRefused};
 use tidegate_proto::names::{OrgName, ServiceName, Subject};
@@ -33,13 +35,17 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: ServiceConfig, statements: Option<StatementAudit>) -> Self {
-        let kind = Kind::new(&config, statements);
-        Self {
+    pub(crate) fn new(
+        config: ServiceConfig,
+        statements: Option<StatementAudit>,
+        roles: &RoleKeeping<'_>,
+    ) -> Result<Self, KeptError> {
+        let kind = Kind::new(&config, statements, roles)?;
+        Ok(Self {
             name: config.name,
             zone: config.zone,
             kind,
-        }
+        })
     }
 }
 

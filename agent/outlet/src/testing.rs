@@ -41,6 +41,7 @@ pub(crate) fn clocks_in(data: &Path) -> Arc<Clocks> {
         identity: key(),
         noise: NoiseSecret::generate(&SystemEntropy).public(),
         kinds: [].into(),
+        read_only: [].into(),
     };
     let owner = OwnersRules {
         rules: Rules::compile(Side::Owner, "").unwrap(),

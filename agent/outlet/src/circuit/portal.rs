@@ -8,9 +8,10 @@ use super::watch::Watch;
 use crate::audit::{OpenRecord, StatementAudit};
 use crate::config::{Limits, ServiceConfig, Target};
 use crate::dial::{self, Opened, Recent, Right, Way};
-use crate::postgres::{self, Beginning, Bounds, PortalEnd, PostgresService};
+use crate::postgres::{self, Beginning, Bounds, PortalEnd, PostgresService, RoleKeeping};
 use crate::premises::Premises;
 use std::time::Duration;
+use tidegate_link::kept::KeptError;
 use tidegate_link::{Meter, PipeEnd, Portal, PortalError, Returned, Secure, abort, pipe};
 use tidegate_postgres::Rest;
 use tidegate_proto::names::HubAddress;
@@ -33,13 +34,36 @@ pub(crate) struct TcpTarget {
 
 impl Kind {
     /// `statements`: where what is asked of a database is recorded, where the owner wants that.
-    pub(crate) fn new(service: &ServiceConfig, statements: Option<StatementAudit>) -> Self {
+    /// `roles`: with what its temporary roles are kept. Blocks on their journal.
+    ///
+    /// # Errors
+    /// When the journal is there and cannot be read.
+    pub(crate) fn new(
+        service: &ServiceConfig,
+        statements: Option<StatementAudit>,
+        roles: &RoleKeeping<'_>,
+    ) -> Result<Self, KeptError> {
         match &service.target {
-            Target::Tcp(address) => Self::tcp(address.clone()),
+            Target::Tcp(address) => Ok(Self::tcp(address.clone())),
             Target::Postgres(target) => {
                 let postgres = PostgresService::new(service.name.clone(), target.clone());
-                Self::Postgres(postgres.recording(statements))
+                let postgres = postgres.recording(statements).keeping_roles(roles)?;
+                Ok(Self::Postgres(postgres))
             }
+        }
+    }
+
+    /// Begins to look after what it has at the target.
+    pub(crate) fn start(&self) {
+        if let Self::Postgres(service) = self {
+            service.start();
+        }
+    }
+
+    /// Leaves nothing behind at the target. To be called when no portal is left.
+    pub(crate) async fn shutdown(&self) {
+        if let Self::Postgres(service) = self {
+            service.shutdown().await;
         }
     }
 

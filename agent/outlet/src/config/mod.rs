@@ -1,9 +1,11 @@
 //! What an outlet is told at its start: one TOML file, parsed once; inside, every value is valid.
 //! All mistakes are reported at once, each with its key, the reason and what to write instead; unknown keys are mistakes.
 
+mod roles;
 mod service;
 mod statements;
 
+pub use roles::RoleSettings;
 pub use service::{PostgresTarget, ServiceConfig, Target, may_be_target};
 pub use statements::{ParametersKept, StatementSettings, TextKept, WhenFull};
 

@@ -1,6 +1,7 @@
 //! One service an outlet serves: its name, what is behind it, and how to log in there.
 //! The address is the owner's word; addresses that no database has (link-local, multicast) are refused here and again at each dial.
 
+use super::roles::RoleSettings;
 use super::statements::StatementSettings;
 use crate::clock::Zone;
 use crate::login::LoginSource;
@@ -28,6 +29,19 @@ pub enum Target {
     Postgres(PostgresTarget),
 }
 
+impl Target {
+    /// Whether somebody who may only read is held to that: by the database, which gives a role no more.
+    pub(crate) fn holds_read_only(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Postgres(target) => {
+                let roles = target.roles.as_ref();
+                roles.is_some_and(|roles| roles.read_only_member_of.is_some())
+            }
+        }
+    }
+}
+
 /// A PostgreSQL server, how to trust it and how to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresTarget {
@@ -43,6 +57,8 @@ pub struct PostgresTarget {
     pub accepts: Accepts,
     /// What is recorded of statements; without it, nothing.
     pub statements: Option<StatementSettings>,
+    /// Under what sessions run; without it, under the login itself.
+    pub roles: Option<RoleSettings>,
 }
 
 impl ServiceConfig {
@@ -101,6 +117,7 @@ fn postgres(table: &mut Reader<'_>) -> Option<Target> {
     let any_database = table.flag("any_database");
     let accepts = accepts(table);
     let statements = StatementSettings::read(table);
+    let roles = RoleSettings::read(table);
     Some(Target::Postgres(PostgresTarget {
         address,
         database,
@@ -109,6 +126,7 @@ fn postgres(table: &mut Reader<'_>) -> Option<Target> {
         any_database,
         accepts,
         statements,
+        roles,
     }))
 }
 

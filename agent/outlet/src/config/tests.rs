@@ -207,16 +207,21 @@ fn refuses_files_that_are_no_files() {
     );
 }
 
-fn statements(said: &str) -> Option<StatementSettings> {
+/// The first service, with one more line.
+fn postgres(said: &str) -> PostgresTarget {
     let with = good().replace(
         "kind = \"postgres\"",
         &format!("kind = \"postgres\"\n        {said}"),
     );
     let config = OutletConfig::from_toml(&with).unwrap();
-    let Target::Postgres(target) = &config.services[0].target else {
+    let Target::Postgres(target) = config.services[0].target.clone() else {
         panic!("postgres")
     };
-    target.statements
+    target
+}
+
+fn statements(said: &str) -> Option<StatementSettings> {
+    postgres(said).statements
 }
 
 #[test]
@@ -253,5 +258,67 @@ fn statements_are_recorded_only_as_the_owner_says() {
         keys(&good().replace("kind = \"postgres\"", both)),
         ["service[0].statements.record"],
         "values without texts is no choice that is kept"
+    );
+}
+
+#[test]
+fn sessions_run_under_temporary_roles_only_as_the_owner_says() {
+    assert_eq!(postgres("").roles, None);
+    let plain = postgres("roles = { member_of = \"analysts\" }");
+    let roles = plain.roles.clone().unwrap();
+    assert_eq!(roles.group(false), "analysts");
+    assert!(!Target::Postgres(plain).holds_read_only());
+    let all = "roles = { member_of = \"analysts\", read_only_member_of = \"readers\", \
+               statement_seconds = 600, idle_in_transaction_seconds = 60 }";
+    let both = postgres(all);
+    let roles = both.roles.clone().unwrap();
+    assert_eq!(
+        (roles.group(false), roles.group(true)),
+        ("analysts", "readers")
+    );
+    assert_eq!(roles.statement, Some(Duration::from_mins(10)));
+    assert_eq!(roles.idle_in_transaction, Some(Duration::from_mins(1)));
+    assert!(Target::Postgres(both).holds_read_only());
+}
+
+#[test]
+fn names_each_mistake_about_temporary_roles() {
+    for (said, key) in [
+        ("roles = { }", "member_of"),
+        ("roles = { read_only_member_of = \"readers\" }", "member_of"),
+        ("roles = { member_of = \"\" }", "member_of"),
+        ("roles = { member_of = \"pg_read_all_data\" }", "member_of"),
+        ("roles = { member_of = \"none\" }", "member_of"),
+        (
+            "roles = { member_of = \"a\", read_only_member_of = \"pg_monitor\" }",
+            "read_only_member_of",
+        ),
+        (
+            "roles = { member_of = \"a\", statement_seconds = 0 }",
+            "statement_seconds",
+        ),
+        (
+            "roles = { member_of = \"a\", statement_seconds = 86401 }",
+            "statement_seconds",
+        ),
+        (
+            "roles = { member_of = \"a\", idle_in_transaction_seconds = \"1m\" }",
+            "idle_in_transaction_seconds",
+        ),
+        ("roles = { member_of = \"a\", group = \"b\" }", "group"),
+    ] {
+        let with = good().replace(
+            "kind = \"postgres\"",
+            &format!("kind = \"postgres\"\n        {said}"),
+        );
+        assert_eq!(keys(&with), [format!("service[0].roles.{key}")], "{said}");
+    }
+    let long = format!(
+        "kind = \"postgres\"\n        roles = {{ member_of = \"{}\" }}",
+        "x".repeat(64)
+    );
+    assert_eq!(
+        keys(&good().replace("kind = \"postgres\"", &long)),
+        ["service[0].roles.member_of"]
     );
 }

@@ -6,7 +6,7 @@ use tidegate_proto::check::Check;
 
 use super::files::capital;
 use crate::dial::DialError;
-use crate::postgres::{Fault, Sick};
+use crate::postgres::{Fault, RoleFault, Sick};
 
 const NAME: &str = "database";
 
@@ -53,7 +53,9 @@ pub(super) fn of_database(sick: &Sick) -> Check {
         | Fault::OtherDatabase
         | Fault::LongStartup
         | Fault::NotRecorded
-        | Fault::VisitRefused => "Look into the outlet's log.".into(),
+        | Fault::Unreadable => "Look into the outlet's log.".into(),
+        Fault::Refused(_) => "The server's log has the reason beside this SQLSTATE.".into(),
+        Fault::Role(fault) => of_role(fault, &user),
     };
     Check::fail(NAME, &capital(&format!("{fault}.")), &fix)
 }
@@ -87,6 +89,33 @@ fn of_login(fault: LoginFault, user: &str, database: &str) -> String {
         LoginFault::ServerUnproven | LoginFault::BytesBeforeTls | LoginFault::Nonsense => {
             "Whoever answers there is not the database that was meant: check `target`.".into()
         }
+    }
+}
+
+/// What the owner says at the database, so that roles can be made there and nobody gets more than they should.
+fn of_role(fault: &RoleFault, login: &str) -> String {
+    match fault {
+        RoleFault::MayNotMake => format!("ALTER ROLE {login} CREATEROLE;"),
+        RoleFault::NoGroup(group) => format!(
+            "CREATE ROLE {0} NOLOGIN; then GRANT it what people may do, and GRANT {0} TO {login} WITH ADMIN OPTION; or correct `[service.roles]`.",
+            quoted(group)
+        ),
+        RoleFault::GroupMayLogIn(group) => format!("ALTER ROLE {} NOLOGIN;", quoted(group)),
+        RoleFault::GroupTooStrong(group) => format!(
+            "ALTER ROLE {0} NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS; and REVOKE {login} FROM {0};",
+            quoted(group)
+        ),
+        RoleFault::NotMember(group) => {
+            format!("GRANT {} TO {login} WITH ADMIN OPTION;", quoted(group))
+        }
+        RoleFault::NotOurs(role) => format!(
+            "See whose it is, and drop it: SELECT shobj_description('{role}'::regrole, 'pg_authid');"
+        ),
+        RoleFault::SessionsStay(role) => format!(
+            "End them: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}';"
+        ),
+        RoleFault::Stays(role) => format!("As a superuser: DROP ROLE {role};"),
+        RoleFault::NotKept => "Make room in the outlet's data directory.".into(),
     }
 }
 

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 use crate::OutletConfig;
 use crate::keys::OutletKeys;
 pub use target::Look;
+#[cfg(test)]
+pub(crate) use target::look;
 
 /// For one check, in whatever state the network is.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -14,6 +14,12 @@ use crate::postgres::PostgresService;
 #[derive(Debug)]
 pub struct Look(());
 
+/// For tests of what it sees.
+#[cfg(test)]
+pub(crate) fn look() -> Look {
+    Look(())
+}
+
 pub(super) async fn check(service: &ServiceConfig, limits: &Limits) -> Check {
     match &service.target {
         Target::Tcp(address) => {

@@ -10,7 +10,7 @@ pub use tidegate_link::kept::KeptError;
 
 use crate::clock;
 use crate::owner::{InForce, OwnersRules};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidegate_proto::api::access::{FirstUse, GrantNews};
@@ -64,6 +64,8 @@ pub(crate) struct Me {
     pub(crate) identity: VerifyKey,
     pub(crate) noise: NoisePublic,
     pub(crate) kinds: BTreeMap<ServiceName, ServiceKind>,
+    /// Those where somebody is held to it who may only read.
+    pub(crate) read_only: BTreeSet<ServiceName>,
 }
 
 /// What decisions are made on.
@@ -345,7 +347,7 @@ impl Known {
     }
 
     fn publish(&self, facts: &Facts) {
-        self.footing.send_replace(facts.footing(&self.me.org));
+        self.footing.send_replace(facts.footing(&self.me));
     }
 }
 
@@ -355,9 +357,9 @@ impl Facts {
         self.grants.forget(self.beacon_made);
     }
 
-    fn footing(&self, org: &OrgName) -> Option<Footing> {
+    fn footing(&self, me: &Me) -> Option<Footing> {
         let keys = self.keys.as_ref()?;
-        let standing = self.standing(org, keys)?;
+        let standing = self.standing(me, keys)?;
         // Keys of a former provider, or keys that nobody has confirmed for too long, prove nothing new.
         let keys_until = match keys.issuer == standing.idp.issuer {
             true => keys.fetched.plus(KEYS_LIVE),
@@ -369,11 +371,11 @@ impl Facts {
         })
     }
 
-    fn standing(&self, org_name: &OrgName, keys: &ProviderKeys) -> Option<Standing> {
+    fn standing(&self, me: &Me, keys: &ProviderKeys) -> Option<Standing> {
         let org = self.org.as_ref()?;
         let resource = |served: &Served| Resource::from(&served.statement);
         Some(Standing {
-            org: org_name.clone(),
+            org: me.org.clone(),
             root: org.root,
             authority: org.authority.clone(),
             idp: org.idp.clone(),
@@ -387,6 +389,7 @@ impl Facts {
                 .iter()
                 .map(|(name, served)| (name.clone(), resource(served)))
                 .collect(),
+            read_only: me.read_only.clone(),
             beacon_at: self.beacon_at,
         })
     }

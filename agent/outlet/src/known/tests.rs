@@ -39,6 +39,7 @@ impl Desk {
             root: self.root.verify_key().peer_id(),
             identity: self.identity,
             noise: self.noise,
+            read_only: [].into(),
             kinds: [("echo".parse().unwrap(), ServiceKind::Tcp)].into(),
         };
         let owner = OwnersRules {

@@ -3,15 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use tidegate_postgres::{BackendKey, Boundary, Login, Startup, Version, simple_query, terminate};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tidegate_postgres::BackendKey;
 use tokio::time::timeout;
 
-use super::begin::credentials;
 use super::cancels::Backend;
 use super::fault::Fault;
 use super::service::PostgresService;
 use super::stream::Stream;
+use super::visit::Visit;
 use crate::dial::Right;
 
 /// For a cancel request.
@@ -56,30 +55,18 @@ pub(super) async fn end(
 
 /// Logs in once more and ends the backend if it is still there: code may catch a cancel and go on, but not this.
 /// Gives how many were ended.
-async fn visit(service: &PostgresService, backend: &Backend, gone: Instant) -> Result<u64, Fault> {
+async fn visit(
+    service: &PostgresService,
+    backend: &Backend,
+    gone: Instant,
+) -> Result<usize, Fault> {
     let access = service.access().await?;
-    let startup = Startup::new(Version::V3_0)
-        .with("database", &access.database)
-        .with("application_name", "tidegate:end")
-        // A role can change its own defaults; here they do not count.
-        .with("search_path", "pg_catalog")
-        .with("statement_timeout", "0");
-    let (login, first) = Login::start(
-        credentials(&access),
-        service.accepts(),
-        startup,
-        access.route.uses_tls(),
-    );
     let right = Right::Ending(backend.spent.clone());
-    let (mut stream, ..) = access.route.log_in(right, login, first).await?;
-    stream
-        .write_all(&simple_query(&ending_of(&backend.key, gone.elapsed())))
-        .await?;
-    stream.flush().await?;
-    let ended = rows_until_ready(&mut stream).await?;
-    stream.write_all(&terminate()).await?;
-    stream.flush().await?;
-    Ok(ended)
+    let why = ("end", &*access.database);
+    let mut visit = Visit::begin(right, &access, service.accepts(), why).await?;
+    let ended = visit.ask(&ending_of(&backend.key, gone.elapsed())).await?;
+    visit.leave().await?;
+    Ok(ended.len())
 }
 
 /// Process ids are used again: only a backend that began before its connection was cut is meant.
@@ -91,25 +78,4 @@ fn ending_of(key: &BackendKey, gone_for: Duration) -> String {
         key.pid(),
         gone_for.as_secs_f64(),
     )
-}
-
-async fn rows_until_ready(stream: &mut Stream) -> Result<u64, Fault> {
-    let (mut boundary, mut rows, mut ready, mut refused) = (Boundary::default(), 0, false, false);
-    let mut buffer = [0; 1024];
-    while !ready {
-        let count = stream.read(&mut buffer).await?;
-        if count == 0 {
-            return Err(Fault::Io(std::io::ErrorKind::UnexpectedEof));
-        }
-        boundary.walk(&buffer[..count], |tag| {
-            rows += u64::from(tag == b'D');
-            ready |= tag == b'Z';
-            refused |= tag == b'E';
-        });
-    }
-    if refused {
-        Err(Fault::VisitRefused)
-    } else {
-        Ok(rows)
-    }
 }

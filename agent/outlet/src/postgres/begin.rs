@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use super::cancels::{Backend, Registered};
 use super::ear::Listened;
 use super::fault::{Fault, of_opening};
+use super::roles::{self, Lease};
 use super::service::{Access, PostgresService, Ready};
+use super::visit::Visit;
 use crate::dial::Right;
 
 /// For the program's first packet.
@@ -56,6 +58,8 @@ pub(super) struct Session {
     pub(super) registered: Registered,
     pub(super) inflow: Inflow,
     pub(super) outflow: Outflow,
+    /// The role it runs under, which lives at least as long.
+    pub(super) lease: Option<Lease>,
 }
 
 /// Why a first packet that came with OPEN leads nowhere.
@@ -117,19 +121,13 @@ pub(super) async fn look(
     Ready(access): Ready,
 ) -> Result<(), Fault> {
     let access = access?;
-    let startup = Startup::new(tidegate_postgres::Version::V3_0)
-        .with("database", &access.database)
-        .with("application_name", "tidegate:probe");
-    let (login, first) = Login::start(
-        credentials(&access),
-        service.accepts(),
-        startup,
-        access.route.uses_tls(),
-    );
     let visit = async {
-        let (mut stream, ..) = access.route.log_in(right, login, first).await?;
-        stream.write_all(&tidegate_postgres::terminate()).await?;
-        Ok(stream.shutdown().await?)
+        let why = ("probe", &*access.database);
+        let mut visit = Visit::begin(right, &access, service.accepts(), why).await?;
+        if let Some(settings) = service.role_settings() {
+            roles::fits(&mut visit, settings).await?;
+        }
+        visit.leave().await
     };
     timeout(LOGIN_LIMIT, visit)
         .await
@@ -216,6 +214,11 @@ async fn log_in(
     access: Access,
 ) -> Result<Session, Fault> {
     let (person, mut ear) = (permit.principal().sub.clone(), service.ear(&permit)?);
+    let lease = service.lease(&permit).await?;
+    let access = match &lease {
+        Some(lease) => access.with_role(lease),
+        None => access,
+    };
     let (startup, negotiated) = startup.negotiated();
     let version = startup.version();
     let database = database(&startup, &access, service.offers_other_databases())?;
@@ -262,6 +265,7 @@ async fn log_in(
         registered,
         inflow,
         outflow,
+        lease,
     })
 }
 

@@ -3,10 +3,11 @@
 
 use std::io::ErrorKind;
 
-use tidegate_postgres::{LoginFault, OpeningError, SqlState};
+use tidegate_postgres::{AnswerFault, LoginFault, OpeningError, SqlState};
 use tidegate_proto::names::ServiceName;
 use tidegate_proto::problem::{Code, Problem};
 
+use super::roles::RoleFault;
 use crate::dial::DialError;
 use crate::login::LoginError;
 use crate::target_tls::TrustError;
@@ -37,8 +38,21 @@ pub(crate) enum Fault {
     LongStartup,
     #[error("there is no room to record the session's statements; look at the disk of the audit")]
     NotRecorded,
-    #[error("the database refused to look for a backend")]
-    VisitRefused,
+    #[error("the database refused what the outlet asked for itself, with SQLSTATE {0}")]
+    Refused(SqlState),
+    #[error("the database answers what cannot be read")]
+    Unreadable,
+    #[error("temporary roles: {0}")]
+    Role(#[from] RoleFault),
+}
+
+impl From<AnswerFault> for Fault {
+    fn from(fault: AnswerFault) -> Self {
+        match fault {
+            AnswerFault::Refused(code) => Self::Refused(code),
+            AnswerFault::TooLong | AnswerFault::Nonsense => Self::Unreadable,
+        }
+    }
 }
 
 impl From<std::io::Error> for Fault {
@@ -61,7 +75,10 @@ impl Fault {
             Self::Dial(error) => error.code(),
             Self::Silent => Code::TargetSilent,
             Self::NoTrust(_) | Self::NotTrusted => Code::TargetNotTrusted,
-            Self::Io(_) | Self::VisitRefused => Code::TargetClosed,
+            Self::Io(_) => Code::TargetClosed,
+            Self::Refused(_) => Code::TargetLoginRefused,
+            Self::Role(_) => Code::RoleNotMade,
+            Self::Unreadable => Code::TargetSpeaksOtherwise,
             Self::Login(fault) => code_of_login(*fault),
             Self::TooMany => Code::TooManyConnections,
             Self::OtherDatabase => Code::DatabaseNotOffered,

@@ -9,10 +9,12 @@ mod ear;
 mod fault;
 mod groups;
 mod program;
+mod roles;
 mod route;
 mod service;
 mod spare;
 mod stream;
+mod visit;
 
 use std::future::Future;
 use std::pin::pin;
@@ -32,6 +34,8 @@ pub(crate) use fault::Fault;
 use fault::of_opening;
 pub use program::ProgramSide;
 use program::tell;
+pub use roles::Duty;
+pub(crate) use roles::{RoleFault, RoleKeeping};
 pub use service::{PostgresService, Ready};
 
 /// What keeps an owner's database from being logged in to, with the names that advice needs. Never the password.
@@ -196,6 +200,7 @@ impl PostgresService {
             registered,
             inflow,
             outflow,
+            lease,
         } = session;
         let mut carry = Carry::new(portal, stream, inflow, outflow);
         let carried = self.carried(&mut carry, rights).await;
@@ -224,6 +229,9 @@ impl PostgresService {
         // Brings its last words.
         drop(ear);
         join!(part, backend::end(self, server, backend, idle));
+        if let (Some(lease), PortalEnd::Ended(_)) = (lease, &end) {
+            lease.over();
+        }
         end
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tidegate_link::kept::KeptError;
 use tidegate_postgres::{Accepts, KeptKeys};
 use tidegate_proto::entropy::{Entropy as _, SystemEntropy};
 use tidegate_proto::names::{HubAddress, ServiceName};
@@ -13,10 +14,11 @@ use super::cancels::Cancels;
 use super::ear::Ear;
 use super::fault::Fault;
 use super::groups::Groups;
+use super::roles::{Lease, RoleFault, RoleKeeping, Roles};
 use super::route::Route;
 use super::spare::Spares;
 use crate::audit::StatementAudit;
-use crate::config::PostgresTarget;
+use crate::config::{PostgresTarget, RoleSettings};
 use crate::dial::Recent;
 use crate::target_tls::LastClient;
 
@@ -27,6 +29,7 @@ pub struct PostgresService {
     cancels: Cancels,
     lasting: Arc<Lasting>,
     statements: Option<StatementAudit>,
+    roles: Option<Roles>,
 }
 
 /// What one connection leaves for the next.
@@ -73,12 +76,49 @@ impl PostgresService {
             cancels: Cancels::new(),
             lasting: Arc::new(Lasting::new()),
             statements: None,
+            roles: None,
         }
     }
 
     /// Records statements there from now on, where the target says what of them.
     pub(crate) fn recording(self, statements: Option<StatementAudit>) -> Self {
         Self { statements, ..self }
+    }
+
+    /// Lets sessions run under temporary roles, where the target says so. Blocks on their journal.
+    pub(crate) fn keeping_roles(self, keeping: &RoleKeeping<'_>) -> Result<Self, KeptError> {
+        let target = (&self.name, &self.target);
+        let open = |settings| Roles::open(target, settings, &self.lasting, keeping);
+        let roles = self.target.roles.as_ref().map(open).transpose()?;
+        Ok(Self { roles, ..self })
+    }
+
+    /// Begins to look after its roles, if it has any.
+    pub(crate) fn start(&self) {
+        if let Some(roles) = &self.roles {
+            roles.start();
+        }
+    }
+
+    /// Leaves no role behind, unless the database does not answer. To be called when no session is left.
+    pub(crate) async fn shutdown(&self) {
+        if let Some(roles) = &self.roles {
+            roles.shutdown().await;
+        }
+    }
+
+    /// The role that a session with this permit runs under, where that is not the login itself.
+    pub(super) async fn lease(&self, permit: &Permit) -> Result<Option<Lease>, Fault> {
+        match (&self.roles, &self.target.roles) {
+            (Some(roles), _) => roles.lease(permit).await.map(Some),
+            (None, None) => Ok(None),
+            // Nobody's session runs under a login that can make roles.
+            (None, Some(_)) => Err(RoleFault::NotKept.into()),
+        }
+    }
+
+    pub(super) fn role_settings(&self) -> Option<&RoleSettings> {
+        self.target.roles.as_ref()
     }
 
     /// What hears a session, if anything does.
@@ -107,6 +147,16 @@ impl PostgresService {
     }
 
     #[cfg(test)]
+    pub(super) fn target(&self) -> &PostgresTarget {
+        &self.target
+    }
+
+    #[cfg(test)]
+    pub(super) fn roles(&self) -> Option<&Roles> {
+        self.roles.as_ref()
+    }
+
+    #[cfg(test)]
     pub(super) fn spares(&self) -> &Spares {
         &self.lasting.spares
     }
@@ -124,7 +174,20 @@ impl PostgresService {
     }
 }
 
-fn access(target: &PostgresTarget, lasting: &Lasting) -> Result<Access, Fault> {
+impl Access {
+    /// The same, as a temporary role.
+    pub(super) fn with_role(self, lease: &Lease) -> Self {
+        Self {
+            user: Zeroizing::new(lease.name().to_owned()),
+            password: lease.password().clone(),
+            kept: Arc::clone(lease.kept()),
+            ..self
+        }
+    }
+}
+
+/// Blocks on files.
+pub(super) fn access(target: &PostgresTarget, lasting: &Lasting) -> Result<Access, Fault> {
     let login = target.login.load()?;
     let stored = login
         .host

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ CREATE DATABASE other OWNER loader;
 pub(crate) struct Cluster {
     dir: TempDir,
     pub(crate) port: u16,
-    server: Child,
+    server: Mutex<Child>,
 }
 
 impl Cluster {
@@ -56,6 +56,31 @@ impl Cluster {
             *shared = Arc::downgrade(&cluster);
             cluster
         })
+    }
+
+    /// One that no other test uses: for tests that kill it.
+    pub(crate) fn alone() -> Arc<Self> {
+        Arc::new(Self::start())
+    }
+
+    /// As a power cut would: without a word to anybody.
+    pub(crate) fn kill(&self) {
+        self.end(rustix::process::Signal::QUIT);
+    }
+
+    pub(crate) fn start_again(&self) {
+        *self.server() = serve(self.dir.path());
+        self.wait_until_up();
+    }
+
+    fn end(&self, signal: rustix::process::Signal) {
+        let mut server = self.server();
+        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&server), signal);
+        let _ = server.wait();
+    }
+
+    fn server(&self) -> MutexGuard<'_, Child> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start() -> Self {
@@ -91,13 +116,7 @@ impl Cluster {
             &format!("{SETTINGS}\nport = {port}\n"),
         );
         fs::write(data.join("pg_hba.conf"), RULES).unwrap();
-        let log = fs::File::create(dir.path().join("log")).unwrap();
-        let server = as_postgres("postgres")
-            .arg("-D")
-            .arg(&data)
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let server = Mutex::new(serve(dir.path()));
         let cluster = Self { dir, port, server };
         cluster.wait_until_up();
         cluster.psql("postgres", ROLES);
@@ -155,11 +174,19 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.server);
         // Fast shutdown: ends the sessions, too.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
-        let _ = self.server.wait();
+        self.end(rustix::process::Signal::INT);
     }
+}
+
+fn serve(dir: &Path) -> Child {
+    let log = fs::File::create(dir.join("log")).unwrap();
+    as_postgres("postgres")
+        .arg("-D")
+        .arg(dir.join("data"))
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// A PostgreSQL program; the test fails clearly when there is none.

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use tempfile::TempDir;
 use tidegate_proto::frame::Purpose;
+use tidegate_proto::permit::Permit;
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::rehearsal::permit;
 use tokio::io::{DuplexStream, duplex};
@@ -34,9 +35,9 @@ use crate::target_tls::{TargetTls, Trust};
 use crate::testing::private_dir;
 
 /// A service at a real database.
-struct Stage {
-    cluster: Arc<Cluster>,
-    service: Arc<PostgresService>,
+pub(crate) struct Stage {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) service: Arc<PostgresService>,
     last_call: CancellationToken,
     login: TempDir,
 }
@@ -47,12 +48,20 @@ impl Stage {
     }
 
     fn with(user: &str, password: &str, change: impl FnOnce(&mut PostgresTarget)) -> Self {
-        let cluster = Cluster::shared();
-        let (mut target, login) = target(&cluster, user, password);
+        Self::at(&Cluster::shared(), user, password, change)
+    }
+
+    pub(crate) fn at(
+        cluster: &Arc<Cluster>,
+        user: &str,
+        password: &str,
+        change: impl FnOnce(&mut PostgresTarget),
+    ) -> Self {
+        let (mut target, login) = target(cluster, user, password);
         change(&mut target);
         let service = Arc::new(PostgresService::new("warehouse".parse().unwrap(), target));
         Self {
-            cluster,
+            cluster: Arc::clone(cluster),
             service,
             last_call: CancellationToken::new(),
             login,
@@ -75,12 +84,17 @@ impl Stage {
         person: &str,
         ended: impl Future<Output = Problem> + Send + 'static,
     ) -> (DuplexStream, JoinHandle<PortalEnd>) {
+        self.portal_with(permit(person, 1, Purpose::Connect), ended)
+    }
+
+    fn portal_with(
+        &self,
+        permit: Permit,
+        ended: impl Future<Output = Problem> + Send + 'static,
+    ) -> (DuplexStream, JoinHandle<PortalEnd>) {
         let (program, portal) = duplex(64 * 1024);
         let last_call = self.last_call.clone();
-        let (service, permit) = (
-            Arc::clone(&self.service),
-            permit(person, 1, Purpose::Connect),
-        );
+        let service = Arc::clone(&self.service);
         (
             program,
             tokio::spawn(async move {
@@ -98,11 +112,15 @@ impl Stage {
         )
     }
 
-    async fn program(&self) -> Program {
+    pub(crate) async fn program(&self) -> Program {
         self.program_of("00uana").await
     }
 
     async fn program_of(&self, person: &str) -> Program {
+        self.program_with(permit(person, 1, Purpose::Connect)).await
+    }
+
+    pub(crate) async fn program_with(&self, permit: Permit) -> Program {
         let (end, ended) = oneshot::channel();
         let ended = async move {
             match ended.await {
@@ -110,7 +128,7 @@ impl Stage {
                 Err(_) => pending().await,
             }
         };
-        let (stream, portal) = self.portal(person, ended);
+        let (stream, portal) = self.portal_with(permit, ended);
         let (client, connection) = config().connect_raw(stream, NoTls).await.unwrap();
         Program {
             client,
@@ -121,7 +139,7 @@ impl Stage {
     }
 
     /// What a program that asks for nothing special hears when it is refused.
-    async fn refusal(&self) -> (tokio_postgres::error::DbError, PortalEnd, Duration) {
+    pub(crate) async fn refusal(&self) -> (tokio_postgres::error::DbError, PortalEnd, Duration) {
         let begun = Instant::now();
         let (stream, portal) = self.portal("00uana", pending());
         let error = config()
@@ -178,6 +196,7 @@ fn target(cluster: &Cluster, user: &str, password: &str) -> (PostgresTarget, Tem
         any_database: false,
         accepts: Default::default(),
         statements: None,
+        roles: None,
     };
     (target, dir)
 }
@@ -189,16 +208,27 @@ fn backends_of(cluster: &Cluster, user: &str) -> u32 {
 }
 
 /// A program with its connection.
-struct Program {
-    client: Client,
+pub(crate) struct Program {
+    pub(crate) client: Client,
     connection: JoinHandle<Result<(), tokio_postgres::Error>>,
     portal: JoinHandle<PortalEnd>,
     end: oneshot::Sender<Problem>,
 }
 
 impl Program {
+    /// The right to it ends; how the portal ended.
+    pub(crate) async fn cut(self) -> PortalEnd {
+        self.end.send(revoked()).unwrap();
+        self.portal.await.unwrap()
+    }
+
+    /// How the portal ended, by whoever ended it.
+    pub(crate) async fn ended(self) -> PortalEnd {
+        self.portal.await.unwrap()
+    }
+
     /// The program leaves; how the portal ended.
-    async fn leave(self) -> PortalEnd {
+    pub(crate) async fn leave(self) -> PortalEnd {
         drop(self.client);
         self.connection.await.unwrap().unwrap();
         self.portal.await.unwrap()

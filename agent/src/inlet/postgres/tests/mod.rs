@@ -2,6 +2,7 @@
 //! What stands in for the rest of the agent is an opener that makes portals over a loopback connection.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)] // nobody kills it here
 #[path = "../../../../outlet/src/postgres/tests/cluster.rs"]
 mod cluster;
 mod ends;
@@ -261,6 +262,7 @@ impl Database {
             any_database: false,
             accepts: tidegate_postgres::Accepts::default(),
             statements: None,
+            roles: None,
         };
         let service = Arc::new(PostgresService::new(warehouse(), target));
         Self {
