@@ -133,7 +133,7 @@ impl Circuits {
         first: &[u8],
     ) -> Result<Portal, Problem> {
         // Boxed: whoever opens a portal carries only the wait for it.
-        let carry = Box::pin(self.carry(service, Wish::portal(first)));
+        let carry = || Box::pin(self.carry(service, Wish::portal(first)));
         self.within_limit(service, carry).await
     }
 
@@ -143,26 +143,47 @@ impl Circuits {
         service: &ServiceName,
         first: &[u8],
     ) -> Result<Portal, Problem> {
-        let carry = self.carry(service, Wish::kept(first));
+        let carry = || self.carry(service, Wish::kept(first));
         self.within_limit(service, carry).await
     }
 
     /// Asks the outlet for a permitted, audited probe of the target. The circuit it went over can carry a portal next.
     pub(crate) async fn probe(&self, service: &ServiceName) -> Result<Spare, Problem> {
-        let probe = async { self.fresh(service, Wish::PROBE).await.map(Spare) };
+        let probe = || async { self.fresh(service, Wish::PROBE).await.map(Spare) };
         self.within_limit(service, probe).await
     }
 
-    async fn within_limit<T>(
+    async fn within_limit<T, W: Future<Output = Result<T, Problem>>>(
         &self,
         service: &ServiceName,
-        work: impl Future<Output = Result<T, Problem>>,
+        work: impl Fn() -> W,
     ) -> Result<T, Problem> {
         let timed_out = || Err(Problem::new(Code::TimedOut).service(service));
-        timeout(OPEN_LIMIT, work)
+        timeout(OPEN_LIMIT, self.with_newest_grant(service, work))
             .await
             .unwrap_or_else(|_| timed_out())
             .map_err(|problem| self.explained(self.noted(problem, service)))
+    }
+
+    /// An agent that has just started may be refused before the hub has told it of a grant: then it is asked for anew, with that.
+    async fn with_newest_grant<T, W: Future<Output = Result<T, Problem>>>(
+        &self,
+        service: &ServiceName,
+        work: impl Fn() -> W,
+    ) -> Result<T, Problem> {
+        let held = || self.asks.borrow().granted_id(service);
+        loop {
+            let stood_on = held();
+            let done = work().await;
+            let could_help = |problem: &Problem| {
+                problem.code == Code::NotAvailable || waits_for_approval(problem.code)
+            };
+            let newer = held().filter(|_| held() != stood_on);
+            match done {
+                Err(problem) if could_help(&problem) && newer.is_some() => {}
+                done => return done,
+            }
+        }
     }
 
     /// What the outlet says about approvals, whoever waits is told. Where its owner asks for particular approvers, it cannot
