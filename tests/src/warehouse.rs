@@ -80,6 +80,15 @@ impl Warehouse {
         self.process.ended(START).await.map(drop)
     }
 
+    /// Ends it without a word to anybody, as a power cut would.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub async fn crash(&mut self) -> Outcome<()> {
+        self.process.signal(Signal::QUIT)?;
+        self.process.ended(START).await.map(drop)
+    }
+
     /// # Errors
     /// When it does not start.
     pub async fn resume(&mut self) -> Outcome<()> {
@@ -131,27 +140,44 @@ impl Warehouse {
         Ok(())
     }
 
-    async fn count(&self, which: &str) -> Outcome<i64> {
-        let (client, answering) = self.as_postgres().await?;
-        let row = client
-            .query_one(
-                &format!("select count(*) from pg_stat_activity where {which}"),
-                &[],
-            )
-            .await?;
+    /// The same in the database of the flights; gives the first column of the last answer.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn ask(&self, sql: &str) -> Outcome<Vec<String>> {
+        let (client, answering) = self.as_postgres_in(DATABASE).await?;
+        let said = client.simple_query(sql).await?;
         drop(client);
         answering.await.ok();
-        Ok(row.get(0))
+        let rows = said.iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Ok(rows.map(str::to_owned).collect())
+    }
+
+    async fn count(&self, which: &str) -> Outcome<i64> {
+        let sql = format!("select count(*) from pg_stat_activity where {which}");
+        let said = self.ask(&sql).await?;
+        let count = said.first().doing("count sessions")?;
+        Ok(count.parse()?)
     }
 
     /// Over the Unix socket: past the network and past the outlet.
     async fn as_postgres(&self) -> Outcome<(tokio_postgres::Client, tokio::task::JoinHandle<()>)> {
+        self.as_postgres_in("postgres").await
+    }
+
+    async fn as_postgres_in(
+        &self,
+        database: &str,
+    ) -> Outcome<(tokio_postgres::Client, tokio::task::JoinHandle<()>)> {
         let mut config = tokio_postgres::Config::new();
         config
             .host_path(&self.socket)
             .port(self.address.port())
             .user("postgres")
-            .dbname("postgres");
+            .dbname(database);
         let (client, connection) = config
             .password(&self.admin_password)
             .connect(tokio_postgres::NoTls)

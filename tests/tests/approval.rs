@@ -1,20 +1,22 @@
 //! Access that is asked for, with two people and the real programs: ask, approve less, go on by itself, end with a word.
 //! A play: the steps need one another, so they are played in order and the first that fails ends it.
 
+#[path = "approval/desk.rs"]
+mod desk;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use desk::{Desk, LIMIT, both, psql};
 use serde_json::Value;
 use tidegate_tests::company::{SERVICE, SERVICE_PORT};
-use tidegate_tests::narrator::{Hands, Narrator};
+use tidegate_tests::narrator::Narrator;
 use tidegate_tests::perform::perform_if_asked;
-use tidegate_tests::provider::Person;
 use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
-use tidegate_tests::{Laptop, Process, User, scene};
+use tidegate_tests::{Process, scene};
 
-const LIMIT: Duration = Duration::from_secs(40);
 /// What Bob gives: the shortest there is; and what the rules leave to what runs then.
 const GIVEN: Duration = Duration::from_secs(60);
 const FINISH: Duration = Duration::from_secs(60);
@@ -58,49 +60,6 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .await?;
     drop((psql, ana, bob));
     narrator.step("nothing is left", world.end()).await
-}
-
-/// Somebody at a laptop.
-struct Desk {
-    laptop: Laptop,
-    tidegate: std::path::PathBuf,
-}
-
-impl Desk {
-    async fn arrive(world: &World, user: User, person: &Person) -> Outcome<Self> {
-        let (stage, ca) = (&world.stage, &world.ca);
-        let laptop = Laptop::switch_on_for(stage, ca, user, Hands::Driver).await?;
-        let tidegate = stage.binary("tidegate")?;
-        let link = world.company.admin.ticket(person).await?;
-        laptop.join(&link).await?;
-        let login = laptop.program("login", &tidegate).arg("login");
-        let mut login = login.start(stage)?;
-        let browser = laptop.browser().await?;
-        browser.sign_in(person, None).await?;
-        browser.let_go().await?;
-        login.says("Signed in as", LIMIT).await?;
-        login.ended(LIMIT).await?;
-        Ok(Self { laptop, tidegate })
-    }
-
-    /// A `tidegate` command and what it prints.
-    async fn says(&self, name: &str, words: &[&str]) -> Outcome<String> {
-        self.laptop.terminal(name, &self.tidegate, words).await
-    }
-}
-
-async fn both(world: &World) -> Outcome<(Desk, Desk)> {
-    let people = &world.provider;
-    let ana = Desk::arrive(world, User::Analyst, &people.ana).await?;
-    let bob = Desk::arrive(world, User::Colleague, &people.bob).await?;
-    Ok((ana, bob))
-}
-
-fn psql(world: &World, ana: &Desk, name: &str, query: &str) -> Outcome<Process> {
-    let url = format!("postgresql://localhost:{SERVICE_PORT}/{DATABASE}");
-    let psql = ana.laptop.program(name, "psql");
-    psql.args(["-X", "-At", "-c", query, &url])
-        .start(&world.stage)
 }
 
 async fn waits(world: &World, ana: &Desk) -> Outcome<(Process, Process)> {

@@ -143,6 +143,23 @@ impl Outlet {
             .private_file(self.firm.outlet(), &file, text)
     }
 
+    /// What `tidegate outlet doctor` finds, as it prints it for a person; whether all is well.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn doctor(&self, name: &str) -> Outcome<(bool, String)> {
+        let command = tidegate(&self.stage, name, Site::Private, self.firm.outlet())?;
+        let config = self
+            .stage
+            .run()
+            .home(self.firm.outlet())
+            .join("outlet.toml");
+        let command = command.args(["outlet", "doctor", "--config"]).arg(config);
+        let mut doctor = command.start(&self.stage)?;
+        let status = doctor.ended(START).await?;
+        Ok((status.success(), doctor.stdout()))
+    }
+
     /// The audit record, line by line, as the events it holds. Signatures are proved by [`Outlet::verify_audit`].
     ///
     /// # Errors
