@@ -10,6 +10,9 @@ use super::service::Access;
 use super::stream::Stream;
 use crate::dial::Right;
 
+/// How long a question waits for a lock, in milliseconds.
+const LOCKS: &str = "5000";
+
 /// Logged in, and ready for a question.
 pub(super) struct Visit(Stream);
 
@@ -25,7 +28,9 @@ impl Visit {
             .with("database", database)
             .with("application_name", &format!("tidegate:{why}"))
             .with("search_path", "pg_catalog")
-            .with("statement_timeout", "0");
+            .with("statement_timeout", "0")
+            // Who gives up here closes the connection, and a backend that waits for a lock would not notice.
+            .with("lock_timeout", LOCKS);
         let (login, first) = Login::start(
             credentials(access),
             accepts,

@@ -38,6 +38,8 @@ use role::{Ask, Keeper, Wanted};
 /// Between two looks at the roles that are there, and after a look that failed at first.
 const LOOKS: Duration = Duration::from_mins(10);
 const AGAIN: Duration = Duration::from_secs(1);
+/// For all roles of an outlet that stops.
+const SHUTDOWN: Duration = Duration::from_millis(2_500);
 /// For one look.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
@@ -141,7 +143,8 @@ impl Roles {
     pub(super) async fn shutdown(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();
-        self.0.tasks.wait().await;
+        // What is not done by then is done at the next start: the journal has it.
+        let _ = timeout(SHUTDOWN, self.0.tasks.wait()).await;
     }
 }
 
