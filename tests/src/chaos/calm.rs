@@ -9,8 +9,9 @@ use crate::trouble::Outcome;
 
 /// Within this everybody who works has taken a step: the longest pause between two tries of the agent, and room for a busy machine.
 const GOES_ON: Duration = Duration::from_secs(60);
-/// Within this the database has no more sessions than programs have connections.
-const GONE: Duration = Duration::from_secs(30);
+/// Within this the database has no more sessions than programs have connections: an outlet waits 45 s for an agent of which it
+/// does not know whether it heard of its session (PROTOCOL section 10), and everybody else may have gone on in a second.
+const GONE: Duration = Duration::from_secs(60);
 
 /// Gives how long it took until everybody had taken a step.
 pub(super) async fn after(round: usize, ledger: &Ledger, base: &Base) -> Outcome<Duration> {

@@ -27,9 +27,9 @@ const LINGER: Duration = Duration::from_secs(60);
 /// An agent that has said nothing for this long since it was told of its portal is asked for a sign that it heard so.
 const SILENT: Duration = Duration::from_secs(1);
 /// How long that sign may take. The same when the circuit was lost before there was one: nobody comes back who does not know
-/// that there is something to come back for. An agent may have heard of it all the same, and have no way at the moment: it
-/// notices that within seconds, and what waits for it meanwhile has been asked nothing and holds no lock.
-const TAKEN_UP: Duration = Duration::from_secs(20);
+/// that there is something to come back for. An agent may have heard of it all the same, and have no way at the moment; what
+/// waits for it meanwhile has been asked nothing and holds no lock.
+const TAKEN_UP: Duration = Duration::from_secs(45);
 
 /// What a portal's life depends on.
 pub(super) struct Keeping<'a> {
