@@ -406,3 +406,44 @@ async fn a_peer_that_is_busy_answers_by_whatever_it_says() {
     assert_eq!(reading.await.unwrap().unwrap(), 4);
     assert!(!control.answers(Duration::from_millis(20)).await);
 }
+
+#[tokio::test]
+async fn who_asks_is_told_when_something_was_said_be_it_before() {
+    let (agent, mut outlet) = secure_pair().await;
+    let mut agent = resumable(agent);
+    let control = agent.control();
+    let asking = control.clone();
+    let asked = tokio::spawn(async move { asking.speaks(0).await });
+    tokio::task::yield_now().await;
+
+    agent.write_all(b"hello").await.unwrap();
+
+    timeout(LIMIT, asked).await.unwrap().unwrap();
+    timeout(LIMIT, control.speaks(4)).await.unwrap();
+    let more = timeout(Duration::from_millis(20), control.speaks(5)).await;
+    assert!(more.is_err(), "nothing was said since");
+    drop(outlet.recv().await);
+}
+
+#[tokio::test]
+async fn what_our_own_reader_has_not_taken_is_no_silence() {
+    let (agent, mut outlet) = secure_pair().await;
+    let agent = resumable(agent);
+    let control = agent.control();
+    assert!(!control.has_unheard());
+
+    outlet.send(&Frame::Pong(0)).await.unwrap();
+
+    let came = async {
+        while !control.has_unheard() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, came).await.unwrap();
+    assert!(
+        !control.answers(Duration::from_millis(20)).await,
+        "nobody reads"
+    );
+    control.detach().unwrap();
+    assert!(!control.has_unheard(), "nothing carries it");
+}

@@ -13,6 +13,7 @@ mod live;
 mod plan;
 mod pulse;
 mod revive;
+mod silence;
 mod stoker;
 mod warm;
 

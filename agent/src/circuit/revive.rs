@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::admitted::CircuitError;
 use super::doubt::{Doubt, Road};
+use super::silence::Silence;
 use super::{Admission, Circuits, is_about_rights};
 use crate::backoff::Backoff;
 use crate::hub::access::{Access, Listing};
@@ -128,12 +129,21 @@ impl Circuits {
         let mut line = control.line();
         let mut relay = road.relay.clone();
         let mut doubt = Doubt::about(road, &self.links);
+        let mut silence = Silence::new();
         let (mut backoff, mut resumed) = (Backoff::new(), None);
         loop {
             let lost = tokio::select! {
                 lost = lost(&mut line) => lost,
                 () = doubt.rises(&self.links) => {
                     if !control.answers(self.links.patience(&relay)).await {
+                        let _ = control.detach();
+                    }
+                    continue;
+                }
+                () = silence.lasts(control) => {
+                    let patience = self.links.patience(&relay) * 2;
+                    if !control.answers(patience).await && !control.has_unheard() {
+                        tracing::info!(%service, portal = mooring.portal, "portal's circuit gives no answer");
                         let _ = control.detach();
                     }
                     continue;

@@ -20,9 +20,9 @@ pub(super) async fn after(round: usize, ledger: &Ledger, base: &Base) -> Outcome
     loop {
         let stuck: Vec<String> = {
             let book = ledger.book();
-            let pairs = before.iter().zip(&book.moves);
-            let stuck = pairs.filter(|((_, before), (_, now))| before == now);
-            stuck.map(|((who, _), _)| who.clone()).collect()
+            let pairs = before.iter().zip(&book.moves).enumerate();
+            let stuck = pairs.filter(|(_, ((_, before), (_, now)))| before == now);
+            stuck.map(|(worker, _)| book.what_keeps(worker)).collect()
         };
         if stuck.is_empty() {
             break;

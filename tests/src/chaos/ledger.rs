@@ -33,6 +33,8 @@ pub(super) struct Book {
     deaths: Vec<Instant>,
     /// Steps of each worker.
     pub(super) moves: Vec<(String, u64)>,
+    /// What each of them is at, and since when.
+    at: Vec<(&'static str, Instant)>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -74,7 +76,15 @@ impl Ledger {
     pub(super) fn worker(&self, name: &str) -> usize {
         let mut book = self.book();
         book.moves.push((name.to_owned(), 0));
+        book.at.push(("comes", Instant::now()));
         book.moves.len() - 1
+    }
+
+    /// It turns to something else.
+    pub(super) fn is_at(&self, worker: usize, what: &'static str) {
+        if let Some(at) = self.book().at.get_mut(worker) {
+            *at = (what, Instant::now());
+        }
     }
 
     pub(super) fn moved(&self, worker: usize) {
@@ -121,6 +131,13 @@ impl Ledger {
 }
 
 impl Book {
+    /// For whoever wants to know why a worker takes no step.
+    pub(super) fn what_keeps(&self, worker: usize) -> String {
+        let name = self.moves.get(worker).map_or("", |(name, _)| name);
+        let (what, since) = self.at.get(worker).copied().unwrap_or(("", Instant::now()));
+        format!("{name} ({what} since {} s)", since.elapsed().as_secs())
+    }
+
     /// Told once, counted each time.
     fn note(&mut self, what: String) {
         self.wrongs += 1;

@@ -3,6 +3,7 @@
 
 use super::{Shared, Traffic};
 use crate::PortalError;
+use futures_util::FutureExt as _;
 use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering},
@@ -85,6 +86,31 @@ impl PortalControl {
             sent: out.sent(),
             received: out.intake.bytes(),
         }
+    }
+
+    /// Resolves when our side has said more than this many bytes, or the portal has gone. For one who asks at a time; safe to
+    /// abandon.
+    pub async fn speaks(&self, more_than: u64) {
+        let spoken = {
+            let mut out = self.0.out();
+            if out.sent() > more_than {
+                return;
+            }
+            out.when_spoken()
+        };
+        // Gone with the portal: there is nothing more to wait for.
+        let _ = spoken.await;
+    }
+
+    /// Whether something came over the present line that our own reader has not taken.
+    #[must_use]
+    pub fn has_unheard(&self) -> bool {
+        let tcp = self.0.out().tcp();
+        let peeked = tcp.map(|tcp| {
+            let mut byte = [0];
+            matches!(tcp.peek(&mut byte).now_or_never(), Some(Ok(1)))
+        });
+        peeked.unwrap_or(false)
     }
 
     /// Whether the peer shows within `limit` that it is there: asked by a PING, and any frame is an answer. While our own

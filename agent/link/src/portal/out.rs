@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 use tidegate_proto::frame::{Frame, MAX_DATA};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::oneshot};
 
 /// What is said to whoever still holds a portal whose circuit has gone on.
 const OVER: PortalError = PortalError::Withdrawn(NO_REASON);
@@ -40,6 +40,8 @@ pub(super) struct Out {
     pong: Option<u64>,
     reading: Option<Waker>,
     writing: Option<Waker>,
+    /// Is told when payload goes out, once.
+    speaking: Option<oneshot::Sender<()>>,
     pub(super) intake: Intake,
     /// What the peer may not have, if the portal outlives its line.
     pub(super) kept: Option<Kept>,
@@ -57,12 +59,29 @@ impl Out {
             pong: None,
             reading: None,
             writing: None,
+            speaking: None,
             intake: match kept {
                 Some(_) => Intake::new(),
                 None => Intake::unbounded(),
             },
             kept,
         }
+    }
+
+    /// So many bytes of payload go out.
+    fn spoke(&mut self, bytes: usize) {
+        self.offset += bytes as u64;
+        if let Some(speaking) = self.speaking.take() {
+            // Whoever asked may have gone.
+            let _ = speaking.send(());
+        }
+    }
+
+    /// Resolves when payload goes out, or the portal has gone. Only the last who asked is told.
+    pub(super) fn when_spoken(&mut self) -> oneshot::Receiver<()> {
+        let (speaking, spoken) = oneshot::channel();
+        self.speaking = Some(speaking);
+        spoken
     }
 
     pub(super) fn sent(&self) -> u64 {
@@ -247,7 +266,7 @@ impl Out {
                 offset: self.offset,
                 bytes,
             })?;
-            self.offset += bytes.len() as u64;
+            self.spoke(bytes.len());
         }
         self.try_flush()?;
         Poll::Ready(Ok(taken.len()))

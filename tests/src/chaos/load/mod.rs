@@ -145,16 +145,20 @@ impl Worker {
         };
         tokio::time::sleep(APART * u32::try_from(self.number).unwrap_or(1)).await;
         while !*self.stopped.borrow() {
+            self.is_at("enters");
             let Some(session) = self.door.enter(self.who).await else {
+                self.is_at("was refused");
                 let [least, most] = AGAIN;
                 let again = self.chance.between(least, most);
                 tokio::time::sleep(Duration::from_millis(again)).await;
                 continue;
             };
+            self.is_at("works");
             let done = match &mut counter {
                 Some(counter) => self.counts(counter, &session).await,
                 None => self.serves(trade, &session).await,
             };
+            self.is_at("leaves");
             match done {
                 Ok(()) => self.door.leave(self.who, session).await,
                 Err(Broken::Ended(told)) => self.door.lost(self.who, session, told).await,
@@ -169,6 +173,10 @@ impl Worker {
             known: counter.known,
             in_doubt: counter.in_doubt,
         })
+    }
+
+    fn is_at(&self, what: &'static str) {
+        self.door.ledger.is_at(self.number, what);
     }
 
     /// Some pieces of work over one connection.

@@ -87,7 +87,7 @@ impl Out {
         for bytes in taken.chunks(MAX_DATA) {
             kept.replay.keep(bytes);
         }
-        self.offset += taken.len() as u64;
+        self.spoke(taken.len());
         if self.writer.is_some() {
             self.carry(taken);
         }
