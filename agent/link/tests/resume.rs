@@ -447,3 +447,29 @@ async fn what_our_own_reader_has_not_taken_is_no_silence() {
     control.detach().unwrap();
     assert!(!control.has_unheard(), "nothing carries it");
 }
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_has_a_backlog_until_it_takes_it() {
+    let (agent, outlet) = secure_pair().await;
+    let (mut agent, mut outlet) = (resumable(agent), resumable(outlet));
+    let control = agent.control();
+    agent.write_all(b"select 1").await.unwrap();
+    assert!(!control.has_backlog(), "a question is no backlog");
+
+    agent.write_all(&[0; 40_000]).await.unwrap();
+    agent.flush().await.unwrap();
+
+    assert!(control.has_backlog());
+    let hearing = tokio::spawn(async move { agent.read(&mut [0; 8]).await });
+    let mut taken = vec![0; 40_008];
+    outlet.read_exact(&mut taken).await.unwrap();
+    let reading = tokio::spawn(async move { outlet.read(&mut [0; 8]).await });
+    let none_left = async {
+        while control.has_backlog() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, none_left).await.unwrap();
+    hearing.abort();
+    reading.abort();
+}

@@ -11,7 +11,7 @@ use tidegate_proto::channel::{ChannelError, HandshakeHash};
 use tidegate_proto::frame::Resume;
 use tidegate_proto::grant::Grant;
 use tidegate_proto::identity::NoisePublic;
-use tidegate_proto::names::ServiceName;
+use tidegate_proto::names::{HubAddress, ServiceName};
 use tidegate_proto::problem::{Code, Problem};
 use tidegate_proto::time::UnixTime;
 use tokio::sync::watch;
@@ -141,8 +141,7 @@ impl Circuits {
                     continue;
                 }
                 () = silence.lasts(control) => {
-                    let patience = self.links.patience(&relay) * 2;
-                    if !control.answers(patience).await && !control.has_unheard() {
+                    if self.hears_nothing(control, &relay).await {
                         tracing::info!(%service, portal = mooring.portal, "portal's circuit gives no answer");
                         let _ = control.detach();
                     }
@@ -172,6 +171,12 @@ impl Circuits {
             relay.clone_from(&road.relay);
             doubt = Doubt::about(road, &self.links);
         }
+    }
+
+    /// Asks whether the outlet is there. A reader that is slow, at either end, says nothing about that.
+    async fn hears_nothing(&self, control: &PortalControl, relay: &HubAddress) -> bool {
+        let patience = self.links.patience(relay) * 2;
+        !control.has_backlog() && !control.answers(patience).await && !control.has_unheard()
     }
 
     async fn revive(

@@ -1,7 +1,7 @@
 //! Everything about a portal that is not bytes: renewal, notices, ending it, counting it.
 //! A control may outlive its portal; it then only reports how the portal ended.
 
-use super::{Shared, Traffic};
+use super::{Shared, Traffic, intake::CRUMBS};
 use crate::PortalError;
 use futures_util::FutureExt as _;
 use std::{
@@ -100,6 +100,15 @@ impl PortalControl {
         };
         // Gone with the portal: there is nothing more to wait for.
         let _ = spoken.await;
+    }
+
+    /// Whether the peer has not taken what it would have acknowledged by now: its own reader is slow, and it hears no question
+    /// before that.
+    #[must_use]
+    pub fn has_backlog(&self) -> bool {
+        let out = self.0.out();
+        let kept = out.kept.as_ref();
+        kept.is_some_and(|kept| kept.replay.unacknowledged() as u64 >= CRUMBS)
     }
 
     /// Whether something came over the present line that our own reader has not taken.

@@ -4,7 +4,7 @@
 use super::replay::{FIRST_LIMIT, Lie};
 
 /// Fewer bytes than this are not worth an acknowledgement of their own.
-const CRUMBS: u64 = 16 * 1024;
+pub(super) const CRUMBS: u64 = 16 * 1024;
 
 pub(super) struct Intake {
     /// Bytes that came.

@@ -98,6 +98,11 @@ impl Replay {
         self.memory()
     }
 
+    /// Bytes that the peer has not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         self.bytes.capacity()
