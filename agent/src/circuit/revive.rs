@@ -40,6 +40,8 @@ const LASTING: Duration = Duration::from_secs(5);
 const DENIALS: u32 = 3;
 /// The longest wait between two attempts that met another outlet of the service: each costs that one a handshake.
 const LONGEST_AMONG_STRANGERS: Duration = Duration::from_secs(10);
+/// An outlet that takes nothing for so long is asked all the same: it may be gone, and if not, it costs another circuit.
+const SLOW: Duration = Duration::from_mins(1);
 /// How long other rights are waited for when an outlet did not like those of now.
 const OTHER_RIGHTS: Duration = Duration::from_secs(30);
 
@@ -140,8 +142,8 @@ impl Circuits {
                     }
                     continue;
                 }
-                () = silence.lasts(control) => {
-                    if self.hears_nothing(control, &relay).await {
+                waited = silence.lasts(control) => {
+                    if self.hears_nothing(control, &relay, waited).await {
                         tracing::info!(%service, portal = mooring.portal, "portal's circuit gives no answer");
                         let _ = control.detach();
                     }
@@ -173,10 +175,16 @@ impl Circuits {
         }
     }
 
-    /// Asks whether the outlet is there. A reader that is slow, at either end, says nothing about that.
-    async fn hears_nothing(&self, control: &PortalControl, relay: &HubAddress) -> bool {
+    /// Asks whether the outlet is there. A reader that is slow, at either end, says nothing about that, unless it is for long.
+    async fn hears_nothing(
+        &self,
+        control: &PortalControl,
+        relay: &HubAddress,
+        waited: Duration,
+    ) -> bool {
         let patience = self.links.patience(relay) * 2;
-        !control.has_backlog() && !control.answers(patience).await && !control.has_unheard()
+        let is_slow = control.has_backlog() && waited < SLOW;
+        !is_slow && !control.answers(patience).await && !control.has_unheard()
     }
 
     async fn revive(

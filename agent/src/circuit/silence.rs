@@ -32,17 +32,18 @@ impl Silence {
         }
     }
 
-    /// Resolves when it is time to ask whether the other end is there. Safe to abandon.
-    pub(super) async fn lasts(&mut self, control: &PortalControl) {
+    /// Resolves when it is time to ask whether the other end is there, and says for how long nothing came. Safe to abandon.
+    pub(super) async fn lasts(&mut self, control: &PortalControl) -> Duration {
         loop {
             let Some(owed) = &self.owed else {
                 control.speaks(self.answered).await;
                 self.owed = Some(Owed::since(control.traffic()));
                 continue;
             };
-            sleep(owed.wait).await;
+            let waited = owed.wait;
+            sleep(waited).await;
             if self.is_long(control.traffic()) {
-                return;
+                return waited;
             }
         }
     }
