@@ -224,7 +224,8 @@ impl Opened {
             portals,
         )?;
         let statements = StatementAudit::of(&config, &keys)?;
-        let outlet = keys.identity.verify_key().peer_id().to_string();
+        // Outlets may share an identity, but not the key of their links.
+        let outlet = link_key.public().to_string();
         let roles = RoleKeeping {
             data: &config.data,
             outlet: outlet.as_bytes(),

@@ -31,6 +31,14 @@ impl RoleSettings {
             table.note("member_of", "it is missing", fix);
         }
         let read_only_member_of = group(&mut table, "read_only_member_of");
+        if read_only_member_of.is_some() && read_only_member_of == member_of {
+            let reason = "it is the role that writes, too";
+            table.note(
+                "read_only_member_of",
+                reason,
+                "a role that only reads, or none",
+            );
+        }
         let mut seconds = |key| table.number(key, 1..=A_DAY).map(Duration::from_secs);
         let (statement, idle_in_transaction) = (
             seconds("statement_seconds"),

@@ -287,6 +287,10 @@ fn names_each_mistake_about_temporary_roles() {
         ("roles = { }", "member_of"),
         ("roles = { read_only_member_of = \"readers\" }", "member_of"),
         ("roles = { member_of = \"\" }", "member_of"),
+        (
+            "roles = { member_of = \"a\", read_only_member_of = \"a\" }",
+            "read_only_member_of",
+        ),
         ("roles = { member_of = \"pg_read_all_data\" }", "member_of"),
         ("roles = { member_of = \"none\" }", "member_of"),
         (

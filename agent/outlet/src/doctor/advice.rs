@@ -100,14 +100,22 @@ fn of_role(fault: &RoleFault, login: &str) -> String {
             "CREATE ROLE {0} NOLOGIN; then GRANT it what people may do, and GRANT {0} TO {login} WITH ADMIN OPTION; or correct `[service.roles]`.",
             quoted(group)
         ),
-        RoleFault::GroupMayLogIn(group) => format!("ALTER ROLE {} NOLOGIN;", quoted(group)),
+        RoleFault::GroupMayLogIn(group) => format!(
+            "ALTER ROLE {0} NOLOGIN; and REVOKE from {0} every role that can log in.",
+            quoted(group)
+        ),
         RoleFault::GroupTooStrong(group) => format!(
-            "ALTER ROLE {0} NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS; and REVOKE {login} FROM {0};",
+            "ALTER ROLE {0} NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS; and REVOKE from it every role that may more, {login} too.",
             quoted(group)
         ),
         RoleFault::NotMember(group) => {
             format!("GRANT {} TO {login} WITH ADMIN OPTION;", quoted(group))
         }
+        RoleFault::ReadersWrite(readers, writers) => format!(
+            "REVOKE {} FROM {}; or name a role that only reads as `read_only_member_of`.",
+            quoted(writers),
+            quoted(readers)
+        ),
         RoleFault::NotOurs(role) => format!(
             "See whose it is, and drop it: SELECT shobj_description('{role}'::regrole, 'pg_authid');"
         ),

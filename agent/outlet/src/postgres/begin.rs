@@ -122,11 +122,14 @@ pub(super) async fn look(
 ) -> Result<(), Fault> {
     let access = access?;
     let visit = async {
+        let accepts = service.accepts();
+        let Some(settings) = service.role_settings() else {
+            let visit = Visit::plain(right, &access, accepts, "probe").await?;
+            return visit.leave().await;
+        };
         let why = ("probe", &*access.database);
-        let mut visit = Visit::begin(right, &access, service.accepts(), why).await?;
-        if let Some(settings) = service.role_settings() {
-            roles::fits(&mut visit, settings).await?;
-        }
+        let mut visit = Visit::begin(right, &access, accepts, why).await?;
+        roles::fits(&mut visit, settings).await?;
         visit.leave().await
     };
     timeout(LOGIN_LIMIT, visit)

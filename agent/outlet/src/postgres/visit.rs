@@ -10,9 +10,6 @@ use super::service::Access;
 use super::stream::Stream;
 use crate::dial::Right;
 
-/// How long a question waits for a lock, in milliseconds.
-const LOCKS: &str = "5000";
-
 /// Logged in, and ready for a question.
 pub(super) struct Visit(Stream);
 
@@ -28,9 +25,29 @@ impl Visit {
             .with("database", database)
             .with("application_name", &format!("tidegate:{why}"))
             .with("search_path", "pg_catalog")
-            .with("statement_timeout", "0")
-            // Who gives up here closes the connection, and a backend that waits for a lock would not notice.
-            .with("lock_timeout", LOCKS);
+            .with("statement_timeout", "0");
+        Self::with(right, access, accepts, startup).await
+    }
+
+    /// The same with the defaults of the login, and nothing said that a pooler on the way would refuse.
+    pub(super) async fn plain(
+        right: Right,
+        access: &Access,
+        accepts: Accepts,
+        why: &str,
+    ) -> Result<Self, Fault> {
+        let startup = Startup::new(Version::V3_0)
+            .with("database", &access.database)
+            .with("application_name", &format!("tidegate:{why}"));
+        Self::with(right, access, accepts, startup).await
+    }
+
+    async fn with(
+        right: Right,
+        access: &Access,
+        accepts: Accepts,
+        startup: Startup,
+    ) -> Result<Self, Fault> {
         let (login, first) = Login::start(
             credentials(access),
             accepts,

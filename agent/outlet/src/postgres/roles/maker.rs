@@ -21,12 +21,14 @@ const LOOKS: Duration = Duration::from_millis(20);
 /// Begins the comment on each role that an outlet made.
 const MARK: &str = "Tidegate: ";
 
-/// Whether the login can make roles that are members of `group`, and whether anybody should have that group's rights.
+/// Whether the login can make roles that are members of `group`, and whether anybody should have the rights of that group and of
+/// all that it is a member of: a session can become any of them.
 pub(super) async fn fits(visit: &mut Visit, group: &str) -> Result<(), Fault> {
     let sql = format!(
-        "SELECT g.rolcanlogin, \
-           g.rolsuper OR g.rolcreaterole OR g.rolreplication OR g.rolbypassrls \
-             OR pg_has_role(g.oid, me.oid, 'MEMBER'), \
+        "SELECT g.rolcanlogin OR EXISTS (SELECT FROM pg_roles r WHERE r.rolcanlogin AND pg_has_role(g.oid, r.oid, 'MEMBER')), \
+           EXISTS (SELECT FROM pg_roles r WHERE pg_has_role(g.oid, r.oid, 'MEMBER') \
+             AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR r.rolname IN \
+               ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))), \
            pg_has_role(me.oid, g.oid, 'MEMBER'), me.rolcreaterole OR me.rolsuper \
          FROM pg_roles me LEFT JOIN pg_roles g ON g.rolname = {} WHERE me.rolname = current_user",
         escape_literal(group),
@@ -40,12 +42,27 @@ pub(super) async fn fits(visit: &mut Visit, group: &str) -> Result<(), Fault> {
     let fault = match () {
         () if !says(3) => RoleFault::MayNotMake,
         () if !is_there => RoleFault::NoGroup(group()),
-        () if says(0) => RoleFault::GroupMayLogIn(group()),
         () if says(1) => RoleFault::GroupTooStrong(group()),
+        () if says(0) => RoleFault::GroupMayLogIn(group()),
         () if !says(2) => RoleFault::NotMember(group()),
         () => return Ok(()),
     };
     Err(fault.into())
+}
+
+/// Whether members of `readers` cannot become `writers`.
+pub(super) async fn is_apart(visit: &mut Visit, readers: &str, writers: &str) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT pg_has_role({}, {}, 'MEMBER')",
+        escape_literal(readers),
+        escape_literal(writers),
+    );
+    match visit.ask(&sql).await?.first() {
+        Some(row) if is_true(row, 0) => {
+            Err(RoleFault::ReadersWrite(readers.to_owned(), writers.to_owned()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the role, whole or not at all.
@@ -147,7 +164,10 @@ pub(super) async fn hand_over(
     group: &str,
 ) -> Result<(), Fault> {
     let group = escape_identifier(group);
-    let sql = format!("REASSIGN OWNED BY {name} TO {group}; DROP OWNED BY {name}");
+    // Who gives up here closes the connection, and a backend that waits for a lock would not notice.
+    let sql = format!(
+        "SET lock_timeout TO '5s'; REASSIGN OWNED BY {name} TO {group}; DROP OWNED BY {name}"
+    );
     visit.ask(&sql).await.map(drop)
 }
 

@@ -60,6 +60,10 @@ pub(crate) enum RoleFault {
         "the outlet's login is no member of {0:?}, so it could not give it what a session leaves behind"
     )]
     NotMember(String),
+    #[error(
+        "whoever is a member of {0:?} is one of {1:?} too, so nobody would be held to reading only"
+    )]
+    ReadersWrite(String, String),
     #[error("a role {0} is there that no outlet made")]
     NotOurs(RoleName),
     #[error("sessions of {0} do not end")]
@@ -145,6 +149,13 @@ impl Roles {
         self.0.tasks.close();
         // What is not done by then is done at the next start: the journal has it.
         let _ = timeout(SHUTDOWN, self.0.tasks.wait()).await;
+    }
+}
+
+impl Drop for Roles {
+    /// An outlet that is dropped without a shutdown leaves no task behind either.
+    fn drop(&mut self) {
+        self.0.stop.cancel();
     }
 }
 
@@ -252,10 +263,11 @@ impl Keeping {
 /// Whether the login can keep roles for `settings`, as its owner wants to know.
 pub(super) async fn fits(visit: &mut Visit, settings: &RoleSettings) -> Result<(), Fault> {
     maker::fits(visit, &settings.member_of).await?;
-    match &settings.read_only_member_of {
-        Some(group) => maker::fits(visit, group).await,
-        None => Ok(()),
-    }
+    let Some(readers) = &settings.read_only_member_of else {
+        return Ok(());
+    };
+    maker::fits(visit, readers).await?;
+    maker::is_apart(visit, readers, &settings.member_of).await
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::journal::RoleName;
 use super::point::Point;
-use super::{Keeping, maker};
+use super::{Keeping, fits, maker};
 use crate::clock;
 use crate::postgres::fault::Fault;
 
@@ -186,7 +186,7 @@ impl Keeper {
         let duty = keeping.journal.enter(&self.name).await?;
         keeping.pass(Point::Entered).await;
         let mut visit = keeping.visit(duty, None).await?;
-        maker::fits(&mut visit, keeping.settings.group(wanted.read_only)).await?;
+        fits(&mut visit, &keeping.settings).await?;
         if maker::is_there(&mut visit, &self.name).await? {
             self.try_clear().await?;
             keeping.journal.enter(&self.name).await?;

@@ -148,6 +148,21 @@ async fn what_the_database_does_not_allow_is_told_and_nothing_is_left() {
             RoleFault::GroupTooStrong(group()),
         ),
         (
+            "GRANT loader TO poor_writers",
+            "REVOKE loader FROM poor_writers",
+            RoleFault::GroupMayLogIn(group()),
+        ),
+        (
+            "GRANT pg_execute_server_program TO poor_writers",
+            "REVOKE pg_execute_server_program FROM poor_writers",
+            RoleFault::GroupTooStrong(group()),
+        ),
+        (
+            "GRANT poor_writers TO poor_readers",
+            "REVOKE poor_writers FROM poor_readers",
+            RoleFault::ReadersWrite("poor_readers".to_owned(), group()),
+        ),
+        (
             "REVOKE poor_writers FROM poor_maker",
             "GRANT poor_writers TO poor_maker WITH ADMIN OPTION",
             RoleFault::NotMember(group()),
