@@ -21,6 +21,7 @@ mod portal;
 mod preface;
 #[cfg(feature = "provider")]
 pub mod provider;
+mod pulse;
 mod record;
 pub mod relay_link;
 mod secure;
@@ -41,6 +42,7 @@ pub use handshake::{HANDSHAKE_LIMIT, initiate, respond};
 pub use pipe::{PipeEnd, join, pipe};
 pub use portal::{Budget, Line, Portal, PortalControl, Returned, SecureStream, Traffic};
 pub use preface::{Preface, preface, read_preface};
+pub use pulse::Pulse;
 pub use record::{RecordReader, RecordWriter};
 pub use relay_link::{LinkState, RelayLink};
 pub use secure::{Record, Secure};

@@ -6,8 +6,7 @@ use crate::links::Links;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tidegate_link::Backoff;
-use tidegate_link::{LinkError, RelayLink};
+use tidegate_link::{Backoff, LinkError, Pulse, RelayLink};
 use tidegate_proto::api::CatalogueEntry;
 use tidegate_proto::channel::{CircuitToken, HandshakeHash};
 use tidegate_proto::entropy::SystemEntropy;
@@ -22,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 /// A link that lived this long did not fail at once: the next wait is the shortest again.
 const SETTLED: Duration = Duration::from_secs(30);
+/// The least time that a relay has to show that it is there. A laptop asks for less: here a link that was left for nothing
+/// costs everybody a moment without an outlet.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// What the authority lets us say at relays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Relays {
     /// One relay, for as long as it is wanted.
     async fn keep(self: Arc<Self>, relay: RelayAt, stop: CancellationToken) {
         let mut backoff = Backoff::default();
+        let mut registration = self.registration.clone();
         while !stop.is_cancelled() {
             let begun = Instant::now();
             let Some(error) = stop
@@ -108,7 +111,13 @@ impl Relays {
             }
             let wait = backoff.next(&SystemEntropy);
             tracing::warn!(relay = %relay.0, %error, ?wait, "relay link was lost");
-            let _ = stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+            registration.mark_unchanged();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+                // The authority is back, and a relay may be with it.
+                Ok(()) = registration.changed() => {}
+            }
         }
         self.links.remove(&relay.0);
     }
@@ -163,9 +172,13 @@ impl Relays {
     ) -> LinkError {
         let mut registration = self.registration.clone();
         let mut shown = shown;
+        let pulse = Pulse::new(ANSWER);
+        let mut silent = std::pin::pin!(pulse.stops(link, || true));
         loop {
             tokio::select! {
                 error = link.closed() => return error,
+                // Nobody is let in over a link that is dead and does not know it.
+                () = &mut silent => return LinkError::TimedOut,
                 offer = link.incoming() => match offer {
                     Some((handle, token)) => self.hand_on(relay, &shown, handle, token),
                     None => return link.closed().await,

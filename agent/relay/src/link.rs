@@ -19,7 +19,7 @@ use tidegate_proto::{
 };
 use tokio::{
     net::TcpStream,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 /// How often the pass and the peer's silence are looked at.
@@ -29,6 +29,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(35);
 /// An outlet whose machine takes nothing for this long is gone: whoever asks for it is told so, and does not wait.
 /// Less would refuse people while a machine is moved or three packets in a row are lost, which a second or two mends.
 const VANISHED: Duration = Duration::from_secs(3);
+/// An outlet that says nothing for this long is sent something: only what is on its way to a machine tells that the machine is
+/// gone.
+const ASSURE_AFTER: Duration = Duration::from_secs(3);
 /// A peer that does not take what it is sent for this long is gone.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
 
@@ -219,8 +222,9 @@ impl Link {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let draining = self.inner.draining.clone();
-        let mut told = false;
+        let (mut told, mut assured) = (false, self.heard);
         loop {
+            let silent = sleep_until(self.heard.max(assured) + ASSURE_AFTER);
             let step = tokio::select! {
                 why = &mut self.place.dismissed => Err(why.map_or(End::Superseded, Dismissed::end)),
                 () = draining.cancelled(), if !told => {
@@ -236,6 +240,11 @@ impl Link {
                     self.say(&offer).await
                 }
                 _ = look.tick() => self.look(),
+                () = silent, if self.pass.role == PassRole::Outlet => {
+                    assured = Instant::now();
+                    // A `Pong` that nobody asked for: every outlet takes one, and nothing follows from it.
+                    self.say(&FromRelay::Pong(0)).await
+                }
             };
             if let Err(end) = step {
                 self.withdraw(end);

@@ -20,6 +20,8 @@ use crate::hub::access::{Access, Listing};
 const ACCESS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a portal waits for a relay to come back.
 const LINK_LIMIT: Duration = Duration::from_secs(10);
+/// How long another relay is waited for when one has said that it cannot help.
+const ELSEWHERE: Duration = Duration::from_secs(1);
 
 impl Circuits {
     /// A circuit with AUTH sent, not yet admitted.
@@ -42,9 +44,7 @@ impl Circuits {
             // It serves this no more: whoever answers there is nobody.
             return Err(CircuitError::Refused(not_there(service)));
         }
-        let found = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
-        self.circuit_over((&access, listing), &found, Some(mooring))
-            .await
+        self.circuit_by((&access, listing), Some(mooring)).await
     }
 
     /// As `circuit_to`, for somebody who only says farewell: for a moment also with rights that have just been given up.
@@ -73,9 +73,36 @@ impl Circuits {
         service: &ServiceName,
     ) -> Result<Circuit, CircuitError> {
         let listing = listing(access, service)?;
-        let found = self.links.up(&listing.statement.relays, LINK_LIMIT).await?;
         // Boxed: it is the larger part of whatever waits for a circuit.
-        Box::pin(self.circuit_over((access, listing), &found, None)).await
+        Box::pin(self.circuit_by((access, listing), None)).await
+    }
+
+    /// Over the first relay that is up and has an outlet of the service: one that has just come back may not have it yet,
+    /// while others never lost it. When none has it, the first no counts.
+    async fn circuit_by(
+        &self,
+        (access, listing): (&Arc<Access>, &Listing),
+        mooring: Option<&Mooring>,
+    ) -> Result<Circuit, CircuitError> {
+        let mut relays = listing.statement.relays.clone();
+        let mut no = None;
+        loop {
+            let limit = if no.is_none() { LINK_LIMIT } else { ELSEWHERE };
+            let found = match (self.links.up(&relays, limit).await, no) {
+                (Ok(found), _) => found,
+                (Err(_), Some(no)) => return Err(CircuitError::Link(no)),
+                (Err(error), None) => return Err(error.into()),
+            };
+            let built = self.circuit_over((access, listing), &found, mooring).await;
+            let Err(CircuitError::Link(error @ LinkError::Refused(_))) = built else {
+                return built;
+            };
+            relays.retain(|relay| relay.address != found.0);
+            let first = *no.get_or_insert(error);
+            if relays.is_empty() {
+                return Err(CircuitError::Link(first));
+            }
+        }
     }
 
     async fn circuit_over(

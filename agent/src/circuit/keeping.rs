@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_link::{LinkError, LinkState, RelayLink, dial};
+use tidegate_link::{LinkError, LinkState, Pulse, RelayLink, dial};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::OrgName;
 use tidegate_proto::statement::Relay;
@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::links::Way;
-use super::pulse::Pulse;
 use crate::backoff::Backoff;
 use crate::network::left;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{join_all, select_ok};
-use tidegate_link::{LinkError, RelayLink};
+use tidegate_link::{LinkError, Pulse, RelayLink};
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::statement::Relay;
@@ -17,11 +17,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::keeping::Keeping;
-use super::pulse::{self, Pulse};
 use crate::network::is_ours;
 
 /// Most relays one agent keeps links to.
 const MAX_RELAYS: usize = 8;
+/// The least time that a relay has to show that it is there.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// What is known about the way to one relay.
 #[derive(Clone)]
@@ -220,7 +221,7 @@ impl Links {
     fn keep(&self, relay: Relay) -> Keeper {
         let way = watch::Sender::new(Way::Connecting);
         let (hurry, anew) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (broken, pulse) = (watch::Sender::default(), Arc::new(Pulse::new()));
+        let (broken, pulse) = (watch::Sender::default(), Arc::new(Pulse::new(ANSWER)));
         let stop = CancellationToken::new();
         let keeping = Keeping {
             org: self.org.clone(),
@@ -251,7 +252,7 @@ impl Links {
     pub(super) fn patience(&self, relay: &HubAddress) -> Duration {
         let keepers = self.lock();
         let known = keepers.get(relay).map(|keeper| keeper.pulse.patience());
-        known.unwrap_or(pulse::ANSWER)
+        known.unwrap_or(ANSWER)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<HubAddress, Keeper>> {

@@ -11,7 +11,6 @@ mod keeping;
 mod links;
 mod live;
 mod plan;
-mod pulse;
 mod revive;
 mod silence;
 mod stoker;

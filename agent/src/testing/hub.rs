@@ -101,7 +101,7 @@ pub(crate) struct Count {
 }
 
 pub(crate) struct Inner {
-    org: Org,
+    pub(crate) org: Org,
     clock: Clock,
     pub(crate) outlet: watch::Sender<Outlet>,
     pub(crate) manner: watch::Sender<Manner>,

@@ -1,12 +1,17 @@
 //! Two roads to the hub's relay, one of which breaks, or both: what is well is left alone, and what is dead is found out.
 //! A road that is frozen closes nothing: that is what a laptop sees when its network has changed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidegate_link::{LinkError, read_preface, respond};
+use tidegate_proto::channel::Prologue;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::names::HubAddress;
+use tidegate_proto::problem::Code;
 use tidegate_proto::statement::Relay;
+use tidegate_proto::wire::link::{FromRelay, RelayRefusal, ToRelay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::circuit::Links;
-use crate::testing::hub::Outlet;
+use crate::testing::hub::{Inner, Outlet};
 use crate::testing::{World, state, until};
 use crate::{Action, Agent};
 
@@ -80,6 +85,40 @@ async fn carry(
     std::future::pending().await
 }
 
+/// A relay that has just come back: it takes everybody in, and no outlet is there yet.
+async fn empty(world: &World) -> (HubAddress, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let hub = Arc::clone(&world.hub.inner);
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut links = JoinSet::new();
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            links.spawn(has_nobody(tcp, Arc::clone(&hub)));
+        }
+    });
+    (address.parse().unwrap(), serving)
+}
+
+async fn has_nobody(mut tcp: TcpStream, hub: Arc<Inner>) -> Result<(), LinkError> {
+    read_preface(&mut tcp).await?;
+    let prologue = |suite| Prologue::link(suite, hub.org.name.clone());
+    let mut secure = respond(tcp, prologue, &hub.org.relay_noise).await?;
+    secure.recv_record().await?;
+    secure.send_record(&FromRelay::Welcome.encode()).await?;
+    loop {
+        let said = ToRelay::decode(&secure.recv_record().await?)?;
+        let code = RelayRefusal::Absent.code();
+        let answer = match said {
+            ToRelay::Open { request, .. } => FromRelay::Refused { request, code },
+            ToRelay::Ping(number) => FromRelay::Pong(number),
+            _ => continue,
+        };
+        secure.send_record(&answer.encode()).await?;
+    }
+}
+
 /// An agent whose service is reached over these.
 async fn connected(world: &World, roads: &[&Road]) -> Agent {
     let roads: Vec<_> = roads.iter().map(|road| road.address.clone()).collect();
@@ -138,6 +177,27 @@ async fn a_way_that_goes_silent_is_given_up_in_seconds_while_somebody_stands_on_
 }
 
 #[tokio::test]
+async fn a_relay_that_has_no_outlet_yet_hides_no_other_that_has() {
+    let world = World::new().await;
+    let road = Road::to(&world.hub.address, Duration::from_secs(3600)).await;
+    let (empty, _serving) = empty(&world).await;
+    let both = [empty.clone(), road.address.clone()];
+    world.hub.lists_behind(&world.service, world.port, &both);
+    let agent = world.connected().await;
+
+    let mut program = world.call().await.unwrap();
+    timeout(PATIENCE, talks(&mut program)).await.unwrap();
+    drop(program);
+    agent.shutdown().await;
+
+    world.hub.lists_behind(&world.service, world.port, &[empty]);
+    let agent = world.agent().await;
+    let asked = agent.open(&world.echo()).await;
+    assert_eq!(asked.err().unwrap().code, Code::OutletAbsent);
+    agent.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_outlet_that_hangs_does_not_cost_the_ways_to_others() {
     let world = World::new().await;
     let road = Road::to(&world.hub.address, Duration::from_secs(3600)).await;
@@ -168,7 +228,7 @@ async fn a_relay_that_drops_every_link_is_asked_less_and_less_and_costs_the_othe
     let flaps = Road::to(&world.hub.address, life).await;
     let stands = Road::to(&world.hub.address, Duration::from_secs(3600)).await;
     let noise = NoiseSecret::generate(&SystemEntropy);
-    let links = Links::new(world.org(), std::sync::Arc::new(noise));
+    let links = Links::new(world.org(), Arc::new(noise));
     let relays = [&flaps, &stands].map(|road| Relay {
         address: road.address.clone(),
         noise: world.hub.org().relay_noise.public(),

@@ -17,6 +17,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(8);
 /// How long it may take until both ends have noticed that a cable is back.
 const PLUGGED_IN: Duration = Duration::from_secs(60);
+/// An outlet keeps portals for a minute; this is more.
+const KEPT: Duration = Duration::from_secs(70);
 const REFUSALS: usize = 3;
 
 pub(crate) async fn dead_outlet(world: &mut World, ana: &Ana) -> Outcome<()> {
@@ -67,7 +69,7 @@ pub(crate) async fn vanished_outlet(world: &mut World, ana: &Ana) -> Outcome<()>
     }
     println!("  connected {} ms later", since.elapsed().as_millis());
     world.warehouse.is_left_alone(LIMIT).await?;
-    nothing_is_open(world).await?;
+    nothing_stays_open(world).await?;
     // A link that slept through all this may still be given up for a new one, and for that moment nothing is online.
     world.company.outlet.restart().await
 }
@@ -130,6 +132,18 @@ pub(crate) async fn outlet_stops_in_a_copy(world: &mut World, ana: &Ana) -> Outc
     comes_back(world, ana, LIMIT).await?;
     // As people end it: what is killed between a program's last word and the outlet's answer is waited for.
     agent.stop(LIMIT).await.map(drop)
+}
+
+/// As `nothing_is_open`, after what may have cut off an agent from a portal that it never heard of: that waits for as long as the
+/// outlet keeps portals, and no longer.
+async fn nothing_stays_open(world: &World) -> Outcome<()> {
+    let since = Instant::now();
+    loop {
+        match nothing_is_open(world).await {
+            Err(_) if since.elapsed() < KEPT => tokio::time::sleep(Duration::from_secs(1)).await,
+            left => return left,
+        }
+    }
 }
 
 /// The record is whole, and says of every portal how it ended.

@@ -1,15 +1,13 @@
-//! Whether a relay that portals stand on is still there, asked every two seconds. What went silent without being closed, as a
-//! café's wifi does, would otherwise be waited for at the system's pace, which doubles with every try: seconds, then a minute.
+//! Whether a relay is still there, asked every two seconds while that matters. What went silent without being closed, as a café's
+//! wifi or a pulled cable does, would otherwise be waited for at the system's pace, which doubles with every try.
 //! How long an answer may take follows how long answers took: an upload that fills the line makes them late, not absent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_link::RelayLink;
+use crate::RelayLink;
 use tokio::time::{Instant, sleep};
 
-/// The least time that a relay has to show that it is there.
-pub(super) const ANSWER: Duration = Duration::from_secs(1);
 /// The most: a line that is slower than this carries nobody's session.
 const LONGEST: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(2);
@@ -17,22 +15,28 @@ const EVERY: Duration = Duration::from_secs(2);
 const GROWTH: u32 = 4;
 
 /// How fast one relay answers.
-pub(super) struct Pulse {
+#[derive(Debug)]
+pub struct Pulse {
+    least: Duration,
     /// The slowest of the last answers, in microseconds; a tenth of it is forgotten with each.
     slowest: AtomicU64,
 }
 
 impl Pulse {
-    pub(super) fn new() -> Self {
+    /// `least`: what a relay always has to show that it is there.
+    #[must_use]
+    pub const fn new(least: Duration) -> Self {
         Self {
+            least,
             slowest: AtomicU64::new(0),
         }
     }
 
     /// How long an answer may take.
-    pub(super) fn patience(&self) -> Duration {
+    #[must_use]
+    pub fn patience(&self) -> Duration {
         let slowest = Duration::from_micros(self.slowest.load(Ordering::Relaxed));
-        (slowest * GROWTH).clamp(ANSWER, LONGEST)
+        (slowest * GROWTH).clamp(self.least, LONGEST)
     }
 
     fn took(&self, time: Duration) {
@@ -42,8 +46,8 @@ impl Pulse {
             .store(micros.max(before - before / 10), Ordering::Relaxed);
     }
 
-    /// Resolves when the relay gave no answer in time. It is asked only while somebody stands on it.
-    pub(super) async fn stops(&self, link: &RelayLink, is_needed: impl Fn() -> bool) {
+    /// Resolves when the relay gave no answer in time. It is asked only while that matters to somebody.
+    pub async fn stops(&self, link: &RelayLink, is_needed: impl Fn() -> bool) {
         loop {
             sleep(EVERY).await;
             if !is_needed() {
@@ -62,9 +66,11 @@ impl Pulse {
 mod tests {
     use super::*;
 
+    const ANSWER: Duration = Duration::from_secs(1);
+
     #[test]
     fn patience_follows_a_line_that_gets_slower_and_forgets_it_slowly() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(ANSWER);
         assert_eq!(pulse.patience(), ANSWER);
 
         pulse.took(Duration::from_millis(80));
