@@ -54,3 +54,30 @@ async fn an_authority_that_is_away_and_an_org_without_rules_are_told_apart() {
     assert_eq!(said.and_then(|check| check.code), Some(Code::AuthorityAway));
     assert_eq!(verdict(&lawless, "authority"), Verdict::Warn);
 }
+
+#[tokio::test]
+async fn a_hub_that_has_another_time_is_named_with_the_difference() {
+    let world = World::without_outlet(Org::new()).await;
+    let known = world.hub.inner.answer.borrow().clone().unwrap();
+    let now = tidegate_link::now();
+    let mut said = Vec::new();
+
+    for at in [now, now.plus(600), now.minus(600), now.minus(90)] {
+        let beacon = world.org.beacon_made(at, 0, vec![]);
+        let answer = tidegate_proto::api::OutletAnswer {
+            beacon,
+            ..known.clone()
+        };
+        world.hub.inner.answer.send_replace(Some(answer));
+        let checks = examined(&world).await;
+        let clocks = checks.into_iter().find(|check| check.name == "hub's clock");
+        said.push(clocks.map(|check| (check.verdict, check.finding.clone())));
+    }
+
+    let what = ": what the hub says counts as old here, and people are refused.";
+    let fails = |off: &str| Some((Verdict::Fail, format!("It is {off} this host's{what}")));
+    assert_eq!(said[0], None);
+    assert_eq!(said[1], fails("10 min ahead of"));
+    assert_eq!(said[2], fails("10 min behind"));
+    assert!(said[3].is_some());
+}

@@ -3,11 +3,13 @@
 
 use tidegate_link::api_client::{ApiClient, ApiError};
 use tidegate_link::{ApiConnection, LinkError};
+use tidegate_proto::api::{Hello, OutletAnswer};
 use tidegate_proto::check::Check;
 use tidegate_proto::entropy::SystemEntropy;
 use tidegate_proto::identity::NoiseSecret;
 use tidegate_proto::problem::{Code, Problem};
-use tidegate_proto::statement::StatementError;
+use tidegate_proto::statement::{AuthorityStatement, Beacon, Seen, Statement, StatementError};
+use tidegate_proto::time::SKEW;
 
 use super::files::capital;
 use crate::authority::register;
@@ -37,7 +39,7 @@ pub(super) async fn checks(config: &OutletConfig, keys: Option<&OutletKeys>) -> 
         Ok(connection) => {
             let found = format!("{} answers and is who it should be.", config.hub);
             checks.push(Check::ok("hub", &found));
-            checks.push(known_there(connection, keys, &local).await);
+            checks.extend(authority(config, connection, keys, &local).await);
         }
         Err(error) => checks.push(unreachable(config, error)),
     }
@@ -72,22 +74,67 @@ fn unreachable(config: &OutletConfig, error: LinkError) -> Check {
     }
 }
 
-async fn known_there(
+/// Whether it knows this outlet, and what time it has.
+async fn authority(
+    config: &OutletConfig,
     connection: ApiConnection,
     keys: Option<&OutletKeys>,
     local: &NoiseSecret,
-) -> Check {
+) -> Vec<Check> {
     let Some(keys) = keys else {
-        return Check::skipped(
+        return vec![Check::skipped(
             "authority",
             "Without keys this outlet cannot say who it is.",
-        );
+        )];
     };
+    let hello = connection.hello.clone();
     let answer = async {
         let mut api = ApiClient::new(connection).await?;
         register(&mut api, &keys.identity, local.public(), Vec::new()).await
     };
-    match answer.await {
+    let answer = answer.await;
+    let beacon = answer.as_ref().ok();
+    let clocks = beacon.and_then(|answer| clocks(&beacon_of(config, &hello, answer).ok()?));
+    let mut checks = vec![known_there(answer)];
+    checks.extend(clocks);
+    checks
+}
+
+fn beacon_of(
+    config: &OutletConfig,
+    hello: &Hello,
+    answer: &OutletAnswer,
+) -> Result<Beacon, StatementError> {
+    let root = Seen::default().root(&hello.roots, &config.org, config.root)?;
+    let authority = AuthorityStatement::verify_for(&answer.authority, &root, &config.org)?;
+    Beacon::verify_for(&answer.beacon, &authority.key, &config.org)
+}
+
+/// What a beacon that was just made says of two clocks; nothing when they agree well enough.
+fn clocks(beacon: &Beacon) -> Option<Check> {
+    let now = clock::now();
+    let (ahead, behind) = (now.until(beacon.at), beacon.at.until(now));
+    let (off, which) = match (ahead > SKEW, behind > SKEW) {
+        (true, _) => (ahead, "ahead of"),
+        (_, true) => (behind, "behind"),
+        _ => return None,
+    };
+    let off = if off < 120 {
+        format!("{off} s")
+    } else {
+        format!("{} min", (off + 30) / 60)
+    };
+    Some(Check::fail(
+        "hub's clock",
+        &format!(
+            "It is {off} {which} this host's: what the hub says counts as old here, and people are refused."
+        ),
+        "Set right whichever is wrong, and keep both so with NTP.",
+    ))
+}
+
+fn known_there(answer: Result<OutletAnswer, ApiError>) -> Check {
+    match answer {
         Ok(answer) if answer.policy.is_none() => Check::warn(
             "authority",
             "It knows this outlet, but the organisation has no rules yet: nobody is let in.",

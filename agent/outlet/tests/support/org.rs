@@ -132,10 +132,14 @@ impl Org {
     }
 
     pub(crate) fn beacon(&self, epoch: u64, revoked: Vec<Revoked>) -> String {
+        self.beacon_made(now(), epoch, revoked)
+    }
+
+    pub(crate) fn beacon_made(&self, at: UnixTime, epoch: u64, revoked: Vec<Revoked>) -> String {
         let beacon = Beacon {
             org: org(),
             epoch,
-            at: now(),
+            at,
             versions: Newest::default(),
             revoked,
             floor: 0,
