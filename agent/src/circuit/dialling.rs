@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::admitted::{Circuit, CircuitError, number};
 use super::plan::Plan;
 use super::revive::Mooring;
-use super::{Admission, Circuits};
+use super::{Admission, Circuits, is_broken_way};
 use crate::hub::access::{Access, Listing};
 
 /// How long a portal waits for a renewal that is under way, say after the lid was opened.
@@ -78,29 +78,28 @@ impl Circuits {
     }
 
     /// Over the first relay that is up and has an outlet of the service: one that has just come back may not have it yet,
-    /// while others never lost it. When none has it, the first no counts.
+    /// while others never lost it. The first no counts where no other way goes through.
     async fn circuit_by(
         &self,
         (access, listing): (&Arc<Access>, &Listing),
         mooring: Option<&Mooring>,
     ) -> Result<Circuit, CircuitError> {
         let mut relays = listing.statement.relays.clone();
-        let mut no = None;
+        let first = self.links.up(&relays, LINK_LIMIT).await?;
+        let no = match self.circuit_over((access, listing), &first, mooring).await {
+            Err(CircuitError::Link(no @ LinkError::Refused(_))) => no,
+            built => return built,
+        };
+        let mut last = first.0;
         loop {
-            let limit = if no.is_none() { LINK_LIMIT } else { ELSEWHERE };
-            let found = match (self.links.up(&relays, limit).await, no) {
-                (Ok(found), _) => found,
-                (Err(_), Some(no)) => return Err(CircuitError::Link(no)),
-                (Err(error), None) => return Err(error.into()),
+            relays.retain(|relay| relay.address != last);
+            let Ok(found) = self.links.up(&relays, ELSEWHERE).await else {
+                return Err(no.into());
             };
-            let built = self.circuit_over((access, listing), &found, mooring).await;
-            let Err(CircuitError::Link(error @ LinkError::Refused(_))) = built else {
-                return built;
-            };
-            relays.retain(|relay| relay.address != found.0);
-            let first = *no.get_or_insert(error);
-            if relays.is_empty() {
-                return Err(CircuitError::Link(first));
+            match self.circuit_over((access, listing), &found, mooring).await {
+                Err(CircuitError::Link(LinkError::Refused(_))) => last = found.0,
+                Err(error) if is_broken_way(&error) => return Err(no.into()),
+                built => return built,
             }
         }
     }
