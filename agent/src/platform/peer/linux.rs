@@ -75,6 +75,15 @@ fn family(address: SocketAddr) -> u8 {
     if address.is_ipv4() { 2 } else { 10 }
 }
 
+/// As the kernel tells an address of a program that calls 127.0.0.1 by a socket for both families, as every program of Java does.
+fn mapped(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().into(),
+        v6 @ IpAddr::V6(_) => v6,
+    };
+    (ip, address.port()).into()
+}
+
 /// Ports and addresses of the client's own socket: its side is the source.
 fn identity(client: SocketAddr, server: SocketAddr) -> [u8; 36] {
     let mut id = [0; 36];
@@ -109,10 +118,16 @@ fn read_answer(
     if kind == Some(NLMSG_ERROR) {
         return Err(NotAdmitted::Gone);
     }
-    if kind != Some(SOCK_DIAG_BY_FAMILY) || answer.get(16) != Some(&family(client)) {
+    let forms = [(client, server), (mapped(client), mapped(server))];
+    let mut told = forms
+        .iter()
+        .filter(|(client, _)| answer.get(16) == Some(&family(*client)))
+        .peekable();
+    if kind != Some(SOCK_DIAG_BY_FAMILY) || told.peek().is_none() {
         return Err(NotAdmitted::Unknown);
     }
-    let same = answer.get(ANSWER_ID..ANSWER_ID + 36) == Some(&identity(client, server)[..]);
+    let id = answer.get(ANSWER_ID..ANSWER_ID + 36);
+    let same = told.any(|(client, server)| id == Some(&identity(*client, *server)[..]));
     let (Some(state), true) = (answer.get(17), same) else {
         return Err(NotAdmitted::Gone);
     };

@@ -32,6 +32,21 @@ fn admits_a_program_of_the_same_user_over_both_families() {
     }
 }
 
+/// Java and others call 127.0.0.1 by a socket for both families.
+#[test]
+fn admits_a_program_that_calls_the_short_address_by_the_long_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mapped: SocketAddr = format!("[::ffff:127.0.0.1]:{port}").parse().unwrap();
+    let Ok(_client) = TcpStream::connect(mapped) else {
+        return; // no IPv6 at all here
+    };
+    let (_stream, client, server) = accepted(&listener);
+
+    assert_eq!(client.ip().to_string(), "127.0.0.1");
+    assert_eq!(admit_same_user(client, server), Ok(()));
+}
+
 #[test]
 fn admits_a_program_that_has_said_all_it_had_to_say() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
