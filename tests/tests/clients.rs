@@ -20,6 +20,8 @@ use tidegate_tests::{Laptop, Process, Stage, User};
 const START: Duration = Duration::from_secs(60);
 /// Ends a suite that hangs.
 const SUITE: Duration = Duration::from_secs(600);
+/// The driver of Debian's `libpostgresql-jdbc-java`.
+const DRIVER: &str = "/usr/share/java/postgresql.jar";
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
 
 fn main() -> ExitCode {
@@ -32,6 +34,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "every_driver_gets_the_same_answers_through_a_portal",
             drivers(&road),
+        )
+        .await?;
+    narrator
+        .step(
+            "a_program_of_java_gets_the_same_answers_by_the_address_that_is_copied",
+            java(&road),
         )
         .await?;
     narrator
@@ -171,6 +179,21 @@ async fn drivers(road: &Road) -> Outcome<()> {
     let straight = road.run(Way::Straight, &python, &[&script]).await?;
     let portal = road.run(Way::Portal, &python, &[&script]).await?;
     same(&straight, &portal, 60)
+}
+
+/// Through the portal by exactly what the window copies for JDBC.
+async fn java(road: &Road) -> Outcome<()> {
+    let script = road.stage.checkout().join("tests/clients/Jdbc.java");
+    let script = script.display().to_string();
+    let (host, port) = (&road.warehouse.host, road.warehouse.address.port());
+    let straight = format!("jdbc:postgresql://{host}:{port}/{DATABASE}?sslmode=verify-full");
+    let copied = format!(
+        "jdbc:postgresql://localhost:{SERVICE_PORT}/{DATABASE}?user=tidegate&sslmode=disable"
+    );
+    let asked = |address| ["-cp", DRIVER, &script, address];
+    let straight = road.run(Way::Straight, "java", &asked(&straight)).await?;
+    let portal = road.run(Way::Portal, "java", &asked(&copied)).await?;
+    same(&straight, &portal, 50)
 }
 
 async fn pgbench(road: &Road) -> Outcome<()> {
