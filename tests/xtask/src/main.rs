@@ -8,6 +8,7 @@ mod check;
 mod count;
 mod demo;
 mod excerpt;
+mod fuzz;
 mod package;
 mod place;
 mod prepare;
@@ -24,6 +25,8 @@ usage: cargo xtask <command> [--loud]
          `bench app` how fast the app starts and what it weighs
   chaos  sets the machine up, builds, and breaks everything between programs and database, 1,000 times, while they work;
          writes agent/docs/chaos.md when nothing was wrong; `--seed N` repeats a run, `--faults N` plays so many
+  fuzz   looks for bytes that break the PostgreSQL parts, ten minutes for each of seven targets (`--seconds N`, `--target T`),
+         and keeps in agent/postgres/fuzz/corpus what reached something new
   package  builds for release and packs deb and rpm: the app, and the command line with its servers
   setup  only sets the machine up: system packages, npm packages, the Python environment
 
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Some("test") => check::run(&place, &mut board),
         Some("demo") => demo::run(&place, &mut board, &words[1..]),
         Some("chaos") => chaos::run(&place, &mut board, &words[1..]),
+        Some("fuzz") => fuzz::run(&place, &mut board, &words[1..]),
         Some("bench") => bench::run(&place, &mut board),
         Some("package") => package::run(&place, &mut board, &package::Order::of(&words)),
         Some("setup") => prepare::everything(&place, &mut board),
