@@ -239,10 +239,14 @@ async fn log_in(
         startup,
         access.route.uses_tls(),
     );
-    let (stream, logged_in, spent) = access
-        .route
-        .log_in_next(Right::Portal(permit), login, first)
-        .await?;
+    let right = Right::Portal(permit);
+    let logged_in = access.route.log_in_next(right, login, first).await;
+    if let (Some(lease), Err(fault)) = (&lease, &logged_in)
+        && fault.is_a_wrong_password()
+    {
+        lease.refused();
+    }
+    let (stream, logged_in, spent) = logged_in?;
     if let Some(ear) = &mut ear {
         ear.begins(told, logged_in.after_ready());
     }

@@ -69,6 +69,15 @@ impl Fault {
         }
     }
 
+    /// Whether the database knows the login by another password.
+    pub(super) fn is_a_wrong_password(&self) -> bool {
+        match self {
+            Self::Login(LoginFault::ServerUnproven) => true,
+            Self::Login(LoginFault::Refused(code)) => *code == SqlState::WRONG_PASSWORD,
+            _ => false,
+        }
+    }
+
     fn code(&self) -> Code {
         match self {
             Self::NoLogin(_) | Self::NoAddress => Code::TargetLoginMissing,

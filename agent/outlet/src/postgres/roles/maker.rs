@@ -108,6 +108,18 @@ pub(super) async fn extend(
     visit.ask(&sql).await.map(drop)
 }
 
+/// Gives it another password, and lets whoever knows it log in until then.
+pub(super) async fn renew(
+    visit: &mut Visit,
+    name: &RoleName,
+    verifier: &str,
+    until: UnixTime,
+) -> Result<(), Fault> {
+    let (verifier, until) = (escape_literal(verifier), valid_until(until));
+    let sql = format!("ALTER ROLE {name} PASSWORD {verifier} {until}");
+    visit.ask(&sql).await.map(drop)
+}
+
 /// The roles of this outlet that are there.
 pub(super) async fn found(visit: &mut Visit, prefix: &Prefix) -> Result<Vec<RoleName>, Fault> {
     let sql = format!(

@@ -69,6 +69,13 @@ pub(super) struct RoleLogin {
     pub(super) kept: Arc<KeptKeys>,
 }
 
+impl RoleLogin {
+    /// What the database is sent of the password.
+    fn verifier(&self) -> String {
+        scram_verifier(&self.password, &random())
+    }
+}
+
 /// One session's hold on a role.
 pub(in crate::postgres) struct Lease {
     login: Arc<RoleLogin>,
@@ -81,6 +88,8 @@ struct Held {
     by: usize,
     /// The right to it has ended: it does not wait for another session.
     over: bool,
+    /// The database took its password for a wrong one: a person gave it another.
+    refused: bool,
 }
 
 impl Lease {
@@ -105,6 +114,11 @@ impl Lease {
 
     pub(in crate::postgres) fn kept(&self) -> &Arc<KeptKeys> {
         &self.login.kept
+    }
+
+    /// The database does not take its password: it gets a new one, and whatever took the old one's place lets nobody in.
+    pub(in crate::postgres) fn refused(&self) {
+        self.held.send_modify(|held| held.refused = true);
     }
 
     /// The right that the session had has ended.
@@ -150,18 +164,24 @@ impl Keeper {
         (wanted, reply): (Wanted, oneshot::Sender<Result<Lease, Fault>>),
         asks: &mut mpsc::UnboundedReceiver<Ask>,
     ) {
-        let (login, held) = (
+        let (mut login, held) = (
             Arc::new(login),
             Arc::new(watch::Sender::new(Held::default())),
         );
         let mut until = wanted.until;
         // Whoever does not wait for it any more drops it.
         drop(reply.send(Ok(Lease::new(&login, &held))));
-        let mut holders = held.subscribe();
+        let (mut holders, mut refusals) = (held.subscribe(), held.subscribe());
         loop {
             select! {
                 biased;
                 () = nobody(&mut holders, &self.keeping) => return,
+                () = refused(&mut refusals) => {
+                    if let Some(renewed) = self.renew(until).await {
+                        login = Arc::new(renewed);
+                    }
+                    held.send_modify(|held| held.refused = false);
+                }
                 Some(ask) = asks.recv() => {
                     let Ask::Lease(wanted, reply) = ask else { continue };
                     let lease = Lease::new(&login, &held);
@@ -191,15 +211,9 @@ impl Keeper {
             self.try_clear().await?;
             keeping.journal.enter(&self.name).await?;
         }
-        let (login, salt) = (self.fresh_login(), random());
-        let verifier = scram_verifier(&login.password, &salt);
-        maker::make(
-            &mut visit,
-            &self.name,
-            (wanted, &keeping.settings),
-            &verifier,
-        )
-        .await?;
+        let login = self.fresh_login();
+        let what = (wanted, &keeping.settings);
+        maker::make(&mut visit, &self.name, what, &login.verifier()).await?;
         keeping.pass(Point::Made).await;
         visit.leave().await?;
         keeping.record(EventKind::RoleMade {
@@ -236,6 +250,30 @@ impl Keeper {
             .unwrap_or(Err(Fault::Silent))?;
         *until = wanted.until;
         Ok(())
+    }
+
+    /// Another password in the place of whichever there is; nothing when the database does not say yes, and then the next refusal
+    /// asks for it again.
+    async fn renew(&self, until: UnixTime) -> Option<RoleLogin> {
+        let renewing = async {
+            let duty = self.keeping.journal.enter(&self.name).await?;
+            let mut visit = self.keeping.visit(duty, None).await?;
+            let login = self.fresh_login();
+            maker::renew(&mut visit, &self.name, &login.verifier(), until).await?;
+            visit.leave().await?;
+            Ok(login)
+        };
+        let renewed = timeout(LIMIT, renewing).await;
+        let renewed = renewed.unwrap_or(Err(Fault::Silent));
+        match &renewed {
+            Ok(_) => {
+                tracing::warn!(role = %self.name, "a temporary role had another password, and has a new one")
+            }
+            Err(fault) => {
+                tracing::warn!(role = %self.name, %fault, "a temporary role has no new password")
+            }
+        }
+        renewed.ok()
     }
 
     /// Tries until it is gone. Whoever wants the role meanwhile hears at once why there is none, unless the next attempt does it.
@@ -306,6 +344,12 @@ async fn nobody(holders: &mut watch::Receiver<Held>, keeping: &Keeping) {
             _ = holders.changed() => {}
         }
     }
+}
+
+/// Resolves when the database has taken the role's password for a wrong one.
+async fn refused(held: &mut watch::Receiver<Held>) {
+    // The sender is the caller's.
+    let _ = held.wait_for(|held| held.refused).await;
 }
 
 fn random<const N: usize>() -> [u8; N] {

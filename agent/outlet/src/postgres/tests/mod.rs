@@ -140,8 +140,15 @@ impl Stage {
 
     /// What a program that asks for nothing special hears when it is refused.
     pub(crate) async fn refusal(&self) -> (tokio_postgres::error::DbError, PortalEnd, Duration) {
+        self.refusal_of(permit("00uana", 1, Purpose::Connect)).await
+    }
+
+    pub(crate) async fn refusal_of(
+        &self,
+        permit: Permit,
+    ) -> (tokio_postgres::error::DbError, PortalEnd, Duration) {
         let begun = Instant::now();
-        let (stream, portal) = self.portal("00uana", pending());
+        let (stream, portal) = self.portal_with(permit, pending());
         let error = config()
             .connect_raw(stream, NoTls)
             .await

@@ -101,6 +101,37 @@ async fn sessions_on_one_grant_share_a_role_which_waits_a_moment_for_the_next() 
 }
 
 #[tokio::test]
+async fn a_password_that_a_person_gave_their_role_is_replaced_as_soon_as_somebody_logs_in() {
+    let desk = Desk::new(&Cluster::shared(), "chosen");
+    let first = desk.stage.program_with(granted(1, false)).await;
+    let role = desk.made();
+    let chosen = format!("SET ROLE NONE; ALTER ROLE {role} PASSWORD 'mine'");
+    first.client.batch_execute(&chosen).await.unwrap();
+    let known = || {
+        desk.psql(&format!(
+            "SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'"
+        ))
+    };
+    let theirs = known();
+
+    let (_, end, _) = desk.stage.refusal_of(granted(2, false)).await;
+    assert!(matches!(end, PortalEnd::Refused(_)), "{end:?}");
+    let begun = Instant::now();
+    while known() == theirs {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it still counts");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let second = desk.stage.program_with(granted(3, false)).await;
+    assert_eq!(one(&second, "SELECT session_user::text").await, role);
+    assert_eq!(one(&first, "SELECT session_user::text").await, role);
+    first.leave().await;
+    second.cut().await;
+    desk.sees_nothing_left(Duration::from_secs(3)).await;
+    desk.roles().shutdown().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_waits_for_no_next_session() {
     let desk = Desk::new(&Cluster::shared(), "stopping");
     desk.stage
