@@ -146,6 +146,34 @@ async fn a_shutdown_waits_for_no_next_session() {
     desk.sees_nothing_left(Duration::ZERO).await;
 }
 
+#[tokio::test]
+async fn a_group_may_be_called_whatever_postgresql_allows() {
+    let mut desk = Desk::new(&Cluster::shared(), "quoted");
+    let odd = r#"it's "odd" \ ☃ --"#;
+    desk.psql(&format!(
+        r#"ALTER ROLE quoted_writers RENAME TO "{}""#,
+        odd.replace('"', "\"\"")
+    ));
+    let mut target = desk.stage.service.target().clone();
+    if let Some(roles) = &mut target.roles {
+        roles.member_of = odd.to_owned();
+    }
+    let name = desk.stage.service.name().clone();
+    desk.stage.service = Arc::new(PostgresService::new(name, target));
+    desk.restart();
+
+    let program = desk.stage.program_with(granted(1, false)).await;
+    assert_eq!(one(&program, "SELECT current_user::text").await, odd);
+    let made = "CREATE TABLE quoted_mine AS SELECT 7 AS n";
+    program.client.batch_execute(made).await.unwrap();
+    program.cut().await;
+
+    desk.sees_nothing_left(Duration::from_secs(3)).await;
+    let owner = desk.psql("SELECT tableowner FROM pg_tables WHERE tablename = 'quoted_mine'");
+    assert_eq!(owner, odd);
+    desk.roles().shutdown().await;
+}
+
 /// What a program hears, and what the owner's doctor is told.
 async fn refused(desk: &Desk) -> (String, RoleFault) {
     let (heard, end, took) = desk.stage.refusal().await;
