@@ -3,6 +3,7 @@
 
 use crate::{LinkError, Preface, SecureStream, dial, initiate, now, preface};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::time::Duration;
 use tidegate_proto::{
     api::Hello,
@@ -32,6 +33,8 @@ pub struct ApiConnection {
     pub authority: AuthorityStatement,
     /// Names this connection in proofs of possession.
     pub hash: HandshakeHash,
+    /// Which address of ours it stands on; `None` when it was gone as soon as it was there.
+    pub from: Option<IpAddr>,
 }
 
 impl ApiConnection {
@@ -46,6 +49,7 @@ impl ApiConnection {
         local: &NoiseSecret,
     ) -> Result<Self, LinkError> {
         let mut tcp = dial(addr, DIAL_LIMIT).await?;
+        let from = tcp.local_addr().map(|local| local.ip()).ok();
         preface(&mut tcp, Preface::Api).await?;
         let hello = timeout(HELLO_LIMIT, read_hello(&mut tcp))
             .await
@@ -62,6 +66,7 @@ impl ApiConnection {
             stream,
             hello,
             authority,
+            from,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Typed calls to the authority over one connection of its own.
 //! The channel proves that the authority speaks; what the org root signed is verified all the same before it is used.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +80,8 @@ pub(crate) struct Api {
     /// The newest root key, walked from the pinned fingerprint.
     pub(crate) root: VerifyKey,
     pub(crate) authority: AuthorityStatement,
+    /// Which address of ours it stands on.
+    pub(crate) from: Option<IpAddr>,
     sender: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
 }
@@ -96,6 +99,7 @@ impl Api {
             hash: link.hash,
             root,
             authority: link.authority,
+            from: link.from,
             sender,
             connection,
         })

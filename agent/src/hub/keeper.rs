@@ -1,6 +1,7 @@
 //! The task that keeps a signed-in agent let in: round after round it shows who it is, and listens until the next is due.
 //! Each round has a connection of its own: HTTP/1.1 cannot ask while events arrive, and a handshake costs next to nothing.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::api::{Api, ApiError, Events, HubIdentity};
 use super::beacon::{Heard, Listener};
+use super::greeting::{greet, watched};
 use super::renewal::{Due, Renewal};
 use super::report::{BETTER, HubReport, Learned, Setback, is_final};
 use super::trust::Trust;
@@ -124,9 +126,11 @@ impl HubKeeper {
         if self.clock.now() >= session.ends() {
             return Err(Setback::Final(Problem::new(Code::SessionExpired)));
         }
-        let (mut api, idp) = self.greet().await?;
+        // Who is away already stays so until it answers.
+        let reports = away_since.is_none().then(|| self.reports.clone());
+        let (mut api, idp) = watched(&reports, self.greet()).await?;
         let renewal = self.fresh_token(session, refresher, &idp).await?;
-        let answer = self.credential(&mut api, session).await?;
+        let answer = watched(&reports, self.credential(&mut api, session)).await?;
         let (access, listener) = self.believe(&api, &answer, session)?;
         self.same_time(&listener, &answer.beacon).await?;
         // From here on no chain that ends before this root is believed.
@@ -139,8 +143,10 @@ impl HubKeeper {
         self.report(HubReport::Better(BETTER)).await;
         self.look_at_devices(&mut api, &access).await;
         let renewal = renewal.with_credential(access.credential_until, jitter());
+        let from = api.from;
         let events = api.events().await.map_err(|error| self.setback(&error))?;
-        self.listen(events, &listener, &renewal, &access).await
+        self.listen((events, from), &listener, &renewal, &access)
+            .await
     }
 
     async fn greet(&mut self) -> Result<(Api, IdpStatement), Setback> {
@@ -301,10 +307,10 @@ impl HubKeeper {
         self.report(HubReport::Granted(Arc::clone(access))).await;
     }
 
-    /// Listens to the authority until something is due or changed.
+    /// Listens to the authority until something is due or changed, or the address is gone that this connection stands on.
     async fn listen(
         &self,
-        mut events: Events,
+        (mut events, from): (Events, Option<IpAddr>),
         listener: &Listener,
         renewal: &Renewal,
         access: &Access,
@@ -343,6 +349,9 @@ impl HubKeeper {
                 () = self.circuits.hurry.notified() => {}
                 () = self.circuits.links.lost() => return Ok(()),
                 () = sleep(wait) => {}
+            }
+            if from.is_some_and(|from| !network::is_ours(from)) {
+                return Ok(());
             }
             match self.circuits.look_up() {
                 Slept::Yes => return Ok(()),
@@ -415,19 +424,6 @@ impl HubKeeper {
         // Nobody listens only while the agent is going away.
         let _ = self.reports.send(report).await;
     }
-}
-
-/// Connects and reads the provider's settings, all checked against the pinned root and the versions seen.
-pub(crate) async fn greet(
-    hub: &HubIdentity,
-    noise: &NoiseSecret,
-    trust: &mut Trust,
-) -> Result<(Api, IdpStatement), ApiError> {
-    let mut api = Api::connect(hub, noise).await?;
-    trust.authority(&api.authority)?;
-    let settings = api.settings().await?;
-    let idp = trust.idp(&settings, &api.root, &hub.org)?;
-    Ok((api, idp))
 }
 
 fn renewal_of(session: &Session) -> Renewal {

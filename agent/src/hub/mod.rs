@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod api;
 mod beacon;
+pub(crate) mod greeting;
 pub(crate) mod keeper;
 mod renewal;
 pub(crate) mod report;

@@ -13,7 +13,7 @@ use super::owner::Owner;
 use super::state::Task;
 use crate::backoff::Backoff;
 use crate::disk::Membership;
-use crate::hub::keeper::greet;
+use crate::hub::greeting::greet;
 use crate::hub::report::BETTER;
 use crate::join;
 use crate::keys::{Entry, Vault};

@@ -8,7 +8,7 @@ use super::flow::{Failed, Flow, Progress, SignedIn, Stop};
 use super::provider::Provider;
 use super::provider::device::Waiting;
 use super::tokens::{Session, Tokens};
-use crate::hub::keeper::greet;
+use crate::hub::greeting::greet;
 use crate::problems;
 use crate::snapshot::{SignInCode, SignInStep};
 

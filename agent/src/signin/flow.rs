@@ -28,7 +28,7 @@ use super::refresh::{keep_session, lock};
 use super::tokens::{Session, Tokens};
 use crate::clock::Clock;
 use crate::hub::api::HubIdentity;
-use crate::hub::keeper::greet;
+use crate::hub::greeting::greet;
 use crate::hub::trust::Trust;
 use crate::keys::{Entry, Kept, Vault};
 use crate::problems;

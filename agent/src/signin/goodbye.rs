@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::provider::Provider;
 use crate::hub::api::HubIdentity;
-use crate::hub::keeper::greet;
+use crate::hub::greeting::greet;
 use crate::hub::trust::Trust;
 use crate::keys::StoreError;
 use crate::problems;

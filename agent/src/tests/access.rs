@@ -2,12 +2,13 @@
 //! The hub says what a real one would; whether it is believed is decided by real signatures.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use tidegate_proto::api::event;
 use tidegate_proto::statement::Promised;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::testing::hub::Outlet;
+use crate::testing::hub::{Manner, Outlet};
 use crate::testing::org::name;
 use crate::testing::{CANARIES, World, acme, failed, state, until};
 use crate::{AccountView, Action, Agent, Code, HubState, ServiceKind, ServiceState};
@@ -150,6 +151,26 @@ async fn a_running_portal_is_shown_every_new_credential() {
     world.hub.counts(|count| count.reauths == 1).await;
     program.write_all(b"x").await.unwrap();
     program.read_exact(&mut [0; 1]).await.unwrap();
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_was_there_and_does_not_answer_is_not_said_to_be_there() {
+    let world = World::new().await;
+    let agent = world.connected().await;
+    let asked = Instant::now();
+
+    world.hub.inner.manner.send_replace(Manner::Silent);
+    world.hub.say(event::CHANGED, String::new());
+
+    let hub_is = |is: HubState| move |snapshot: &_| acme(snapshot).hub == is;
+    let snapshot = until(&agent, hub_is(HubState::Connecting)).await;
+    assert!(asked.elapsed() < Duration::from_secs(5));
+    assert!(state(&snapshot).is_connected(), "what runs asks no hub");
+    let is_away = |snapshot: &_| matches!(acme(snapshot).hub, HubState::Away { .. });
+    until(&agent, is_away).await;
+    world.hub.inner.manner.send_replace(Manner::Answers);
+    until(&agent, hub_is(HubState::Connected)).await;
     agent.shutdown().await;
 }
 

@@ -44,9 +44,10 @@ fn again(side: Side, packet: &[u8]) -> Asked {
 
 /// The inlet keeps the program waiting; whatever it says meanwhile goes to the outlet when it may.
 fn held(side: Side, startup: Startup, early: Vec<u8>, later: &[u8]) {
-    let packet = startup.encode();
-    match again(side, &packet) {
-        Asked::Startup { startup: same, .. } => assert_eq!(same, startup),
+    // Extensions of the protocol are declined before anything is passed on.
+    let (spoken, _) = startup.clone().negotiated();
+    match again(side, &spoken.encode()) {
+        Asked::Startup { startup: same, .. } => assert_eq!(same, spoken),
         other => panic!("a startup became {other:?}"),
     }
     let Ok((mut hold, said)) = Hold::begin(startup, early.clone()) else {
