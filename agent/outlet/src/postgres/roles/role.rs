@@ -64,6 +64,8 @@ pub(super) enum Ask {
 
 /// What proves a session to be the role's. No `Debug`; it never leaves this process.
 pub(super) struct RoleLogin {
+    /// Counts the passwords of one role.
+    number: u64,
     pub(super) name: RoleName,
     pub(super) password: Zeroizing<String>,
     pub(super) kept: Arc<KeptKeys>,
@@ -88,7 +90,9 @@ struct Held {
     by: usize,
     /// The right to it has ended: it does not wait for another session.
     over: bool,
-    /// The database took its password for a wrong one: a person gave it another.
+    /// The newest of its passwords.
+    newest: u64,
+    /// The database took that for a wrong one: a person gave it another.
     refused: bool,
 }
 
@@ -117,8 +121,11 @@ impl Lease {
     }
 
     /// The database does not take its password: it gets a new one, and whatever took the old one's place lets nobody in.
+    /// One that began before the newest was there is refused for that alone.
     pub(in crate::postgres) fn refused(&self) {
-        self.held.send_modify(|held| held.refused = true);
+        let number = self.login.number;
+        self.held
+            .send_modify(|held| held.refused |= number == held.newest);
     }
 
     /// The right that the session had has ended.
@@ -177,10 +184,10 @@ impl Keeper {
                 biased;
                 () = nobody(&mut holders, &self.keeping) => return,
                 () = refused(&mut refusals) => {
-                    if let Some(renewed) = self.renew(until).await {
+                    if let Some(renewed) = self.renew(login.number + 1, until).await {
                         login = Arc::new(renewed);
                     }
-                    held.send_modify(|held| held.refused = false);
+                    held.send_modify(|held| (held.newest, held.refused) = (login.number, false));
                 }
                 Some(ask) = asks.recv() => {
                     let Ask::Lease(wanted, reply) = ask else { continue };
@@ -211,7 +218,7 @@ impl Keeper {
             self.try_clear().await?;
             keeping.journal.enter(&self.name).await?;
         }
-        let login = self.fresh_login();
+        let login = self.fresh_login(0);
         let what = (wanted, &keeping.settings);
         maker::make(&mut visit, &self.name, what, &login.verifier()).await?;
         keeping.pass(Point::Made).await;
@@ -225,10 +232,11 @@ impl Keeper {
         Ok(login)
     }
 
-    fn fresh_login(&self) -> RoleLogin {
+    fn fresh_login(&self, number: u64) -> RoleLogin {
         let (bytes, seed) = (Zeroizing::new(random::<24>()), Zeroizing::new(random()));
         let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
         RoleLogin {
+            number,
             name: self.name.clone(),
             password: Zeroizing::new(digits.collect()),
             kept: Arc::new(KeptKeys::new(&seed)),
@@ -254,11 +262,11 @@ impl Keeper {
 
     /// Another password in the place of whichever there is; nothing when the database does not say yes, and then the next refusal
     /// asks for it again.
-    async fn renew(&self, until: UnixTime) -> Option<RoleLogin> {
+    async fn renew(&self, number: u64, until: UnixTime) -> Option<RoleLogin> {
         let renewing = async {
             let duty = self.keeping.journal.enter(&self.name).await?;
             let mut visit = self.keeping.visit(duty, None).await?;
-            let login = self.fresh_login();
+            let login = self.fresh_login(number);
             maker::renew(&mut visit, &self.name, &login.verifier(), until).await?;
             visit.leave().await?;
             Ok(login)
@@ -356,4 +364,35 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemEntropy.fill(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tidegate_proto::rehearsal::granted;
+
+    use super::*;
+    use crate::postgres::roles::Prefix;
+
+    fn login(number: u64) -> Arc<RoleLogin> {
+        Arc::new(RoleLogin {
+            number,
+            name: Prefix::new(b"one", &"warehouse".parse().unwrap()).name(&granted(1, false)),
+            password: Zeroizing::new("pencil".to_owned()),
+            kept: Arc::new(KeptKeys::new(&[0; 32])),
+        })
+    }
+
+    #[test]
+    fn who_began_before_the_newest_password_asks_for_no_other() {
+        let held = Arc::new(watch::Sender::new(Held {
+            newest: 1,
+            ..Held::default()
+        }));
+
+        Lease::new(&login(0), &held).refused();
+        assert!(!held.borrow().refused);
+        Lease::new(&login(1), &held).refused();
+        assert!(held.borrow().refused);
+    }
 }
