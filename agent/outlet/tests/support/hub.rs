@@ -39,12 +39,26 @@ pub(crate) struct Inner {
     offers: broadcast::Sender<CircuitToken>,
     halves: Mutex<HashMap<[u8; 16], Half>>,
     pub(crate) links: watch::Sender<usize>,
+    /// How it treats links.
+    pub(crate) manner: watch::Sender<Manner>,
+    /// How often somebody asked for a link.
+    pub(crate) knocks: watch::Sender<usize>,
     /// Streams of events that are open.
     pub(crate) listening: watch::Sender<usize>,
     /// How often an outlet was answered.
     pub(crate) answered: watch::Sender<usize>,
     /// First uses of grants that an outlet told.
     pub(crate) used: watch::Sender<Vec<FirstUse>>,
+}
+
+/// How a hub treats links.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Answers,
+    /// As one whose cable was pulled: what stands stays, and nothing is said.
+    Silent,
+    /// Ends those there are, and takes nobody in.
+    Closed,
 }
 
 enum Half {
@@ -64,6 +78,8 @@ impl Hub {
             offers: broadcast::Sender::new(64),
             halves: Mutex::default(),
             links: watch::Sender::new(0),
+            manner: watch::Sender::new(Manner::Answers),
+            knocks: watch::Sender::new(0),
             listening: watch::Sender::new(0),
             answered: watch::Sender::new(0),
             used: watch::Sender::new(Vec::new()),
@@ -220,6 +236,10 @@ async fn link(tcp: TcpStream, inner: Arc<Inner>) {
         ToRelay::decode(&record),
         Ok(ToRelay::Hello { .. })
     ));
+    inner.knocks.send_modify(|knocks| *knocks += 1);
+    if *inner.manner.borrow() == Manner::Closed {
+        return;
+    }
     let mut offers = inner.offers.subscribe();
     secure
         .send_record(&FromRelay::Welcome.encode())
@@ -235,12 +255,15 @@ async fn talk(
     offers: &mut broadcast::Receiver<CircuitToken>,
     inner: &Inner,
 ) -> Result<(), tidegate_link::LinkError> {
+    let mut manner = inner.manner.subscribe();
     loop {
         tokio::select! {
+            () = closed(&mut manner) => return Ok(()),
             Ok(token) = offers.recv() => {
                 secure.send_record(&FromRelay::Incoming { handle: ECHO, token }.encode()).await?;
             }
             record = secure.recv_record() => match ToRelay::decode(&record?)? {
+                ToRelay::Ping(_) if *inner.manner.borrow() == Manner::Silent => {}
                 ToRelay::Ping(number) => secure.send_record(&FromRelay::Pong(number).encode()).await?,
                 ToRelay::KeyTunnel { request } => {
                     let token = token();
@@ -251,6 +274,10 @@ async fn talk(
             },
         }
     }
+}
+
+async fn closed(manner: &mut watch::Receiver<Manner>) {
+    let _ = manner.wait_for(|manner| *manner == Manner::Closed).await;
 }
 
 async fn join(mut tcp: TcpStream, token: CircuitToken, inner: Arc<Inner>) {
