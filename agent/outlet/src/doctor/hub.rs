@@ -93,8 +93,9 @@ async fn authority(
         register(&mut api, &keys.identity, local.public(), Vec::new()).await
     };
     let answer = answer.await;
-    let beacon = answer.as_ref().ok();
-    let clocks = beacon.and_then(|answer| clocks(&beacon_of(config, &hello, answer).ok()?));
+    let known = answer.as_ref().ok();
+    let beacon = known.and_then(|answer| beacon_of(config, &hello, answer).ok());
+    let clocks = beacon.as_ref().and_then(clocks);
     let mut checks = vec![known_there(answer)];
     checks.extend(clocks);
     checks
@@ -122,12 +123,12 @@ fn clocks(beacon: &Beacon) -> Option<Check> {
     let off = if off < 120 {
         format!("{off} s")
     } else {
-        format!("{} min", (off + 30) / 60)
+        format!("{} min", off.saturating_add(30) / 60)
     };
     Some(Check::fail(
         "hub's clock",
         &format!(
-            "It is {off} {which} this host's: what the hub says counts as old here, and people are refused."
+            "It is {off} {which} this host's: what the hub says does not count as fresh here, and people are refused."
         ),
         "Set right whichever is wrong, and keep both so with NTP.",
     ))
