@@ -350,11 +350,9 @@ impl HubKeeper {
                 () = self.circuits.links.lost() => return Ok(()),
                 () = sleep(wait) => {}
             }
-            if from.is_some_and(|from| !network::is_ours(from)) {
-                return Ok(());
-            }
             match self.circuits.look_up() {
                 Slept::Yes => return Ok(()),
+                _ if from.is_some_and(|from| !network::is_ours(from)) => return Ok(()),
                 Slept::No if !is_late(begun, wait) => {}
                 Slept::No | Slept::Perhaps => self.circuits.ask_around().await,
             }
