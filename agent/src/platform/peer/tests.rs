@@ -85,6 +85,13 @@ fn refuses_a_program_of_another_user() {
     if !rustix::process::geteuid().is_root() {
         return; // only root can start a program as somebody else
     }
+    for address in ["127.0.0.1", "::ffff:127.0.0.1"] {
+        refuses_another_user_who_calls(address);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn refuses_another_user_who_calls(address: &str) {
     use std::process::{Command, Stdio};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -97,7 +104,7 @@ fn refuses_a_program_of_another_user() {
             "-c",
         ])
         .arg(format!(
-            "exec 3<>/dev/tcp/127.0.0.1/{port}; read -r -u 3 _ || true"
+            "exec 3<>/dev/tcp/{address}/{port}; read -r -u 3 _ || true"
         ))
         .stderr(Stdio::null())
         .spawn()
