@@ -23,26 +23,30 @@ const BOUNDS: [&str; 3] = ["-max_len=2048", "-rss_limit_mb=1024", "-timeout=20"]
 const COUNTED: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares";
-const HOST: &str = "x86_64-unknown-linux-gnu";
 
 pub(crate) fn run(place: &Place, board: &mut Board, words: &[String]) -> bool {
-    let asked = after(words, "--seconds").and_then(|word| word.parse().ok());
-    let seconds = asked.unwrap_or(SECONDS);
-    let only = after(words, "--target");
+    let (wanted, seconds) = match order(words) {
+        Ok(order) => order,
+        Err(mistake) => {
+            eprintln!("xtask fuzz: {mistake}");
+            return false;
+        }
+    };
+    let Some(host) = host() else {
+        board.failed("build the fuzzer", "rustc does not say what it builds for");
+        return false;
+    };
     let target_dir = place.at("target/fuzz");
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build
-        .args(["build", "--release", "--target", HOST])
+        .args(["build", "--release", "--target", &host])
         .current_dir(place.at(CRATE))
         .env("CARGO_TARGET_DIR", &target_dir)
         .env("RUSTFLAGS", COUNTED);
     if !board.step("build the fuzzer", BUILD, &build).good {
         return false;
     }
-    let fuzzer = target_dir.join(HOST).join("release/tidegate-postgres-fuzz");
-    let wanted = TARGETS
-        .iter()
-        .filter(|name| only.is_none_or(|only| only == **name));
+    let fuzzer = target_dir.join(host).join("release/tidegate-postgres-fuzz");
     let mut good = true;
     for name in wanted {
         good &= fuzz(place, board, &fuzzer, (name, seconds));
@@ -80,12 +84,44 @@ fn fuzz(place: &Place, board: &mut Board, fuzzer: &Path, (name, seconds): (&str,
     let merged = board
         .step(&format!("keep what {name} needs"), BUILD, &merge)
         .good;
-    good && merged && pack(&least, &kept).is_ok()
+    let packed = pack(&least, &kept);
+    if let Err(error) = &packed {
+        board.failed(&format!("keep what {name} needs"), &error.to_string());
+    }
+    good && merged && packed.is_ok()
 }
 
+/// Which targets, and for how many seconds each.
+fn order(words: &[String]) -> Result<(Vec<&'static str>, u64), String> {
+    let seconds = match after(words, "--seconds") {
+        None => SECONDS,
+        Some(word) => word
+            .parse()
+            .map_err(|_| format!("--seconds {word:?} is no number of seconds"))?,
+    };
+    let targets = match after(words, "--target") {
+        None => TARGETS.to_vec(),
+        Some(word) => {
+            let known = TARGETS.iter().copied().find(|name| *name == word);
+            let all = TARGETS.join(", ");
+            vec![known.ok_or(format!("there is no target {word:?}, but {all}"))?]
+        }
+    };
+    Ok((targets, seconds))
+}
+
+/// The word behind a name; none where the name is not there.
 fn after<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
-    let found = words.iter().skip_while(|word| *word != name).nth(1);
-    found.map(String::as_str)
+    let at = words.iter().position(|word| word == name)?;
+    Some(words.get(at + 1).map_or("", String::as_str))
+}
+
+/// What the compiler builds for where nobody says otherwise: only with a target of its own is what runs at build time not counted.
+fn host() -> Option<String> {
+    let told = Command::new("rustc").arg("-vV").output().ok()?.stdout;
+    let told = String::from_utf8(told).ok()?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "))?;
+    Some(host.to_owned())
 }
 
 /// A folder with a file for each line that is kept.
@@ -137,6 +173,23 @@ mod tests {
 
         assert_eq!(bytes(&hex(&all)), all);
         assert_eq!(bytes(""), b"");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_can() {
+        let order = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+            super::order(&words)
+        };
+
+        assert_eq!(order(&[]), Ok((TARGETS.to_vec(), SECONDS)));
+        let both = ["--target", "login", "--seconds", "5"];
+        assert_eq!(order(&both), Ok((vec!["login"], 5)));
+        let refused = order(&["--target", "logins"]);
+        assert!(refused.is_err_and(|mistake| mistake.contains("follow, login")));
+        for wrong in [&["--seconds", "long"][..], &["--seconds"], &["--target"]] {
+            assert!(order(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

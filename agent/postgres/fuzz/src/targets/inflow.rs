@@ -1,7 +1,7 @@
 //! Program to database: every byte as it came.
 //! After the last call nothing passes that begins a statement.
 
-use super::messages;
+use super::{messages, read};
 use tidegate_postgres::Inflow;
 
 /// What goes on with what has begun: the rest of a COPY, Sync, Flush, goodbye.
@@ -38,13 +38,10 @@ fn pass(when: u8, step: usize, bytes: &[u8]) -> (Inflow, Vec<u8>, Option<usize>)
             called = Some(passed.len());
         }
         if inflow.pending().is_empty() {
-            let space = inflow.space();
-            let count = step.min(rest.len()).min(space.len());
+            let (count, after) = read(inflow.space(), rest, step);
             if count == 0 {
                 break;
             }
-            let (piece, after) = rest.split_at(count);
-            space[..count].copy_from_slice(piece);
             inflow.filled(count);
             rest = after;
         }

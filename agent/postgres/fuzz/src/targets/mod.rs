@@ -38,6 +38,14 @@ fn messages(bytes: &[u8]) -> Vec<(usize, u8, usize)> {
     found
 }
 
+/// Reads up to `step` bytes into the space; what is left.
+fn read<'a>(space: &mut [u8], bytes: &'a [u8], step: usize) -> (usize, &'a [u8]) {
+    let count = step.min(bytes.len()).min(space.len());
+    let (piece, rest) = bytes.split_at(count);
+    space[..count].copy_from_slice(piece);
+    (count, rest)
+}
+
 /// Whether a message ends exactly here, or nothing has begun.
 fn is_a_boundary(bytes: &[u8], at: usize) -> bool {
     at == 0 || messages(bytes).iter().any(|(_, _, end)| *end == at)

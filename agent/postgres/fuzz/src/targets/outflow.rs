@@ -1,7 +1,7 @@
 //! Database to program: every byte as it came.
 //! A last word is put only where a message ends.
 
-use super::is_a_boundary;
+use super::{is_a_boundary, read};
 use tidegate_postgres::Outflow;
 
 const WORDS: &[u8] = b"E\0\0\0\x09SFATAL\0";
@@ -29,18 +29,15 @@ pub(crate) fn holds(data: &[u8]) {
 fn pass(when: u8, step: usize, bytes: &[u8]) -> (Outflow, Vec<u8>) {
     let mut outflow = Outflow::starting_with(Vec::new());
     let (mut passed, mut rest) = (Vec::new(), bytes);
-    for read in 0.. {
-        if read == u64::from(when) && when != 255 {
+    for turn in 0.. {
+        if turn == u64::from(when) && when != 255 {
             outflow.finish_with(WORDS.to_vec());
         }
         write_all(&mut outflow, step, &mut passed);
-        let space = outflow.space();
-        let count = step.min(rest.len()).min(space.len());
+        let (count, after) = read(outflow.space(), rest, step);
         if count == 0 {
             break;
         }
-        let (piece, after) = rest.split_at(count);
-        space[..count].copy_from_slice(piece);
         outflow.filled(count);
         rest = after;
     }
