@@ -1,6 +1,10 @@
 //! The authority's record of what it did: one signed line an event, each holding the hash of the one before, synced to disk.
 //! A line that could not be written whole is taken back, and what it would have recorded must not be answered.
 
+mod gathered;
+
+pub(crate) use gathered::{Gathered, NotTaken, TakenIn};
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -77,8 +81,12 @@ impl Audit {
         })
     }
 
-    /// Writes an event; when this returns `Ok`, it is on disk. Gives the number of its line.
-    pub(crate) async fn record(&self, at: UnixTime, what: EventKind) -> Result<u64, AuditError> {
+    /// Writes an event; when this returns `Ok`, it is on disk. Gives its line and the number of that.
+    pub(crate) async fn record(
+        &self,
+        at: UnixTime,
+        what: EventKind,
+    ) -> Result<(u64, String), AuditError> {
         let mut book = Arc::clone(&self.book).lock_owned().await;
         let keys = Arc::clone(&self.keys);
         let written = tokio::task::spawn_blocking(move || book.write(at, what, &keys)).await;
@@ -92,15 +100,15 @@ impl Book {
         at: UnixTime,
         what: EventKind,
         keys: &AuthorityKeys,
-    ) -> Result<u64, AuditError> {
+    ) -> Result<(u64, String), AuditError> {
         let before = self.chain.clone();
         let appended = self.chain.append(at, what, &keys.signing);
-        let mut line = appended.line().as_bytes().to_vec();
-        line.push(b'\n');
+        let mut line = appended.line().to_owned();
+        line.push('\n');
         let written = self
             .file
             .seek(SeekFrom::Start(self.length))
-            .and_then(|_| self.file.write_all(&line))
+            .and_then(|_| self.file.write_all(line.as_bytes()))
             .and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             self.chain = before;
@@ -108,7 +116,8 @@ impl Book {
             return Err(error.into());
         }
         self.length += line.len() as u64;
-        Ok(self.chain.head().seq)
+        line.pop();
+        Ok((self.chain.head().seq, line))
     }
 }
 

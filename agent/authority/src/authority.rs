@@ -28,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::Accesses,
-    audit::{Audit, AuditError},
+    audit::{Audit, AuditError, Gathered},
     clock::Clock,
     connection::Door,
     core::{Core, make_signs, pseudonyms_shut_out},
@@ -39,6 +39,11 @@ use crate::{
     provider_keys::ProviderKeys,
     store::{SqliteStore, Store, StoreError},
 };
+
+/// How long a person is shown what was recorded about them, in seconds, and how many lines of it at most.
+/// The record itself is kept for ever.
+const SHOWN_FOR: u64 = 90 * 86_400;
+const SHOWN_MOST: u32 = 2_000;
 
 /// Where an authority lives and whose it is.
 #[derive(Clone, Debug)]
@@ -105,6 +110,8 @@ impl Authority {
             &config.anchor.org,
             Arc::clone(&keys),
         )?;
+        let gathered = config.data.join("gathered");
+        let gathered = Arc::new(Gathered::open(&gathered, &config.anchor.org)?);
         let now = clock.now();
         let in_force = InForce::take(bundle, &config.anchor, &keys, &*store, now).await?;
         let signs = make_signs(&keys, &in_force, &*store, now).await?;
@@ -117,6 +124,7 @@ impl Authority {
             entropy,
             store,
             audit,
+            gathered,
             provider: ProviderKeys::default(),
             in_force: watch::Sender::new(Arc::new(in_force)),
             signs: watch::Sender::new(Arc::new(signs)),
@@ -245,6 +253,10 @@ async fn beat(core: Arc<Core>) {
                 warn_of_end(&core);
                 if let Err(error) = core.accesses.tidy(&*core.store, core.now()).await {
                     tracing::error!(%error, "old requests for access were not forgotten");
+                }
+                let old = core.now().minus(SHOWN_FOR);
+                if let Err(error) = core.store.forget_records(old, SHOWN_MOST).await {
+                    tracing::error!(%error, "old lines of the record are still shown");
                 }
             }
             _ = ticks.tick() => {

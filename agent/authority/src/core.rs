@@ -9,7 +9,7 @@ use tidegate_proto::{
     api::CatalogueEntry,
     entropy::Entropy,
     event::EventKind,
-    identity::NoisePublic,
+    identity::{NoisePublic, VerifyKey},
     statement::{Beacon, OrgBundle, Pass, PassRole, Statement},
     strict::to_base64url,
     time::{SKEW, UnixTime},
@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::Accesses,
-    audit::Audit,
+    audit::{Audit, Gathered},
     caller::Who,
     clock::Clock,
     in_force::{Anchor, BundleError, Change, Entry, InForce},
@@ -29,7 +29,7 @@ use crate::{
     provider_keys::ProviderKeys,
     refusal::Refusal,
     signs::Signs,
-    store::{Store, StoreError},
+    store::{RecordLine, Store, StoreError},
 };
 
 /// Revocations that are looked at for one beacon: one more than it can hold.
@@ -45,6 +45,8 @@ pub(crate) struct Core {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) audit: Audit,
+    /// The records of outlets.
+    pub(crate) gathered: Arc<Gathered>,
     pub(crate) provider: ProviderKeys,
     pub(crate) in_force: watch::Sender<Arc<InForce>>,
     pub(crate) signs: watch::Sender<Arc<Signs>>,
@@ -129,7 +131,22 @@ impl Core {
 
     /// As `record`; gives the number of the line, for a seal.
     pub(crate) async fn record_line(&self, what: EventKind) -> Result<u64, Refusal> {
-        Ok(self.audit.record(self.now(), what).await?)
+        let (about, done_by) = (what.about(), what.done_by().cloned());
+        let (number, line) = self.audit.record(self.now(), what).await?;
+        let line = RecordLine {
+            line,
+            about,
+            done_by,
+        };
+        self.show_later(&self.keys.public().key, &[line]).await;
+        Ok(number)
+    }
+
+    /// Keeps lines for whoever they concern. They are on record whether or not that succeeds.
+    pub(crate) async fn show_later(&self, keeper: &VerifyKey, lines: &[RecordLine]) {
+        if let Err(error) = self.store.record(keeper, lines, self.now()).await {
+            tracing::error!(%error, "a line of the record will not be shown to whom it concerns");
+        }
     }
 
     /// Does a duty to its end: hyper drops a call whose caller hangs up, and a record must not depend on that.

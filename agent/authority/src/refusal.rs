@@ -16,7 +16,10 @@ use tidegate_proto::{
     words::words,
 };
 
-use crate::{audit::AuditError, store::StoreError};
+use crate::{
+    audit::{AuditError, NotTaken},
+    store::StoreError,
+};
 
 /// The exact reason.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -105,6 +108,8 @@ pub(crate) enum Refusal {
     Store(#[from] StoreError),
     #[error("{0}")]
     Audit(#[from] AuditError),
+    #[error("lines of an outlet's record were not taken in: {0}")]
+    NotTaken(#[from] NotTaken),
 }
 
 /// All that a caller learns.
@@ -156,7 +161,14 @@ fn told(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::MayNotApprove => (StatusCode::FORBIDDEN, Code::MayNotApprove),
         Refusal::RequestNotOpen => (StatusCode::CONFLICT, Code::RequestNotOpen),
         Refusal::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
-        Refusal::Audit(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded),
+        // The caller holds the outlet's key.
+        Refusal::NotTaken(NotTaken::DoesNotFollow) => {
+            (StatusCode::CONFLICT, Code::PeerBrokeProtocol)
+        }
+        Refusal::NotTaken(NotTaken::TooOften) => (StatusCode::TOO_MANY_REQUESTS, Code::HubBusy),
+        Refusal::Audit(_) | Refusal::NotTaken(NotTaken::NoRoom | NotTaken::Kept(_)) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Code::NotRecorded)
+        }
         Refusal::Lapsed => (StatusCode::SERVICE_UNAVAILABLE, Code::AuthorityAway),
         Refusal::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Internal),
     }
@@ -187,7 +199,7 @@ impl IntoResponse for Refusal {
         }
         let text = words(&problem).line();
         match self {
-            Self::Store(_) | Self::Audit(_) | Self::Panicked => {
+            Self::Store(_) | Self::Audit(_) | Self::NotTaken(_) | Self::Panicked => {
                 tracing::error!(reason = %self, %code, "request failed");
             }
             Self::KeysAway | Self::Busy | Self::Lapsed => {

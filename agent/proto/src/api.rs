@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod devices;
+pub mod record;
 pub mod turn;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,10 @@ pub mod path {
     pub const INQUIRY: &str = "/v1/devices/of";
     /// `POST` [`super::access::AccessCall`] → [`super::access::AccessAnswer`].
     pub const ACCESS: &str = "/v1/access";
+    /// `POST` [`super::record::HandIn`], on a connection that got an outlet answer → [`super::record::HandedIn`].
+    pub const HAND_IN: &str = "/v1/record/lines";
+    /// `POST` [`super::record::RecordRequest`] → [`super::record::RecordAnswer`].
+    pub const RECORD: &str = "/v1/record";
 }
 
 /// Names of the server-sent events.

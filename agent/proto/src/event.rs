@@ -1,10 +1,13 @@
 //! Audit: every event is signed where it happens and holds the hash of the line before it.
 //! A line that was not written is no proof: `Recorded` exists only after the caller has confirmed that it is on disk.
 
+mod about;
 mod kinds;
 mod statements;
+mod told;
 mod verify;
 
+pub use about::About;
 pub use kinds::{
     AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused,
     PortalResumed, Used,
@@ -164,7 +167,7 @@ impl Chain {
         }
     }
 
-    /// How many events there are, and the digest of the last.
+    /// How many events there are, and the digest of the last; before the first, of who keeps the chain.
     #[must_use]
     pub fn head(&self) -> Head {
         Head {

@@ -67,7 +67,7 @@ fn provider(place: &Place, board: &mut Board, count: &mut Count) {
 fn test(place: &Place, board: &mut Board, count: &mut Count) {
     let mut tests = cargo(place, "test");
     tests.args(["--workspace", "--no-fail-fast"]);
-    let ran = board.step("tests and the café scene", minutes(40), &tests);
+    let ran = board.step("tests and the café scene", minutes(60), &tests);
     count.add(Count::of(&ran.output));
 }
 

@@ -8,6 +8,7 @@ mod enrol;
 mod events;
 mod introduce;
 mod outlet;
+mod record;
 mod relay;
 mod revoke;
 
@@ -45,6 +46,8 @@ pub(crate) fn router(core: Arc<Core>, caller: Arc<Caller>) -> Router {
         .route(path::DEVICES, post(devices::own))
         .route(path::INQUIRY, post(devices::of))
         .route(path::ACCESS, post(access::access))
+        .route(path::HAND_IN, post(record::hand_in))
+        .route(path::RECORD, post(record::recorded))
         .route(path::EVENTS, get(events::events))
         .fallback(async || Refusal::NoSuchCall)
         .method_not_allowed_fallback(async || Refusal::NoSuchCall)

@@ -5,7 +5,8 @@ mod sqlite;
 
 use futures_util::future::BoxFuture;
 use tidegate_proto::{
-    api::devices::DeviceInfo,
+    api::{devices::DeviceInfo, record::RecordEntry},
+    event::About,
     identity::{PeerId, VerifyKey},
     names::{ServiceName, Subject},
     statement::{EnrolmentChain, OutletKeys, RevokeTarget, Revoked},
@@ -192,6 +193,14 @@ pub struct AccessDoc {
     pub doc: String,
 }
 
+/// A line of a record, and whom it concerns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordLine {
+    pub line: String,
+    pub about: About,
+    pub done_by: Option<Subject>,
+}
+
 /// The authority's memory.
 pub trait Store: Send + Sync {
     /// Uses up a ticket and enrols a key, both or neither.
@@ -258,6 +267,25 @@ pub trait Store: Send + Sync {
 
     /// Forgets one document.
     fn forget_access<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Keeps the lines of `keeper` that concern somebody, for whoever they concern; all or none.
+    fn record<'a>(
+        &'a self,
+        keeper: &'a VerifyKey,
+        lines: &'a [RecordLine],
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The newest `most` lines that concern a person, of those that were kept before `before`.
+    fn recorded<'a>(
+        &'a self,
+        sub: &'a Subject,
+        before: Option<u64>,
+        most: u32,
+    ) -> BoxFuture<'a, Result<Vec<RecordEntry>, StoreError>>;
+
+    /// Forgets the lines that were kept before then, and of each person all but the newest `most`.
+    fn forget_records(&self, before: UnixTime, most: u32) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Finishes what is being written and lets go of the files.
     fn close(&self) -> BoxFuture<'_, ()>;

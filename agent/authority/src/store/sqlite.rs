@@ -5,6 +5,7 @@ mod access;
 mod devices;
 mod enrol;
 mod outlets;
+mod record;
 mod revoke;
 mod shut_out;
 mod versions;
@@ -21,7 +22,7 @@ use sqlx::{
 };
 use tidegate_link::keyfile::{self, KeyFileError};
 use tidegate_proto::{
-    api::devices::DeviceInfo,
+    api::{devices::DeviceInfo, record::RecordEntry},
     identity::{PeerId, VerifyKey},
     names::Subject,
     statement::{RevokeTarget, Revoked},
@@ -30,14 +31,16 @@ use tidegate_proto::{
 
 use super::{
     Accepted, AccessDoc, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet,
-    NewRevocation, Past, Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
+    NewRevocation, Past, Receipt, RecordLine, Seen, Store, StoreError, TakeBack, TakenBack,
+    Vouched,
 };
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 /// How long a call waits for the file, at most; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -184,6 +187,23 @@ impl SqliteStore {
         tx.commit().await?; // after a no there is nothing in it
         Ok(accepted)
     }
+
+    async fn record(
+        &self,
+        keeper: &VerifyKey,
+        lines: &[RecordLine],
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        record::add(&mut tx, keeper, lines, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn forget_records(&self, before: UnixTime, most: u32) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        record::forget(&mut tx, before, most).await?;
+        Ok(tx.commit().await?)
+    }
 }
 
 fn one_past(row: &SqliteRow) -> Result<Past, StoreError> {
@@ -312,6 +332,28 @@ impl Store for SqliteStore {
 
     fn forget_access<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(access::forget_one(&self.pool, id))
+    }
+
+    fn record<'a>(
+        &'a self,
+        keeper: &'a VerifyKey,
+        lines: &'a [RecordLine],
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.record(keeper, lines, now))
+    }
+
+    fn recorded<'a>(
+        &'a self,
+        sub: &'a Subject,
+        before: Option<u64>,
+        most: u32,
+    ) -> BoxFuture<'a, Result<Vec<RecordEntry>, StoreError>> {
+        Box::pin(record::of(&self.pool, sub, before, most))
+    }
+
+    fn forget_records(&self, before: UnixTime, most: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.forget_records(before, most))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

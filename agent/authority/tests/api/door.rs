@@ -10,10 +10,10 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
     Accepted, AccessDoc, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation,
-    Past, Receipt, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
+    Past, Receipt, RecordLine, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
 };
 use tidegate_proto::{
-    api::{RevokeRequest, Settings, devices::DeviceInfo, path},
+    api::{RevokeRequest, Settings, devices::DeviceInfo, path, record::RecordEntry},
     identity::{PeerId, VerifyKey},
     names::Subject,
     problem::Code,
@@ -303,6 +303,28 @@ impl Store for Broken {
 
     fn forget_access<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn record<'a>(
+        &'a self,
+        _: &'a VerifyKey,
+        _: &'a [RecordLine],
+        _: UnixTime,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn recorded<'a>(
+        &'a self,
+        _: &'a Subject,
+        _: Option<u64>,
+        _: u32,
+    ) -> BoxFuture<'a, Result<Vec<RecordEntry>, StoreError>> {
+        Box::pin(async { Err(StoreError::Unavailable) })
+    }
+
+    fn forget_records(&self, _: UnixTime, _: u32) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

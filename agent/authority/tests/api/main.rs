@@ -12,5 +12,6 @@ mod introduction;
 mod introduction_at_once;
 mod outlets;
 mod provider_trouble;
+mod record;
 mod revocation;
 mod support;

@@ -133,6 +133,12 @@ pub enum EventKind {
         service: ServiceName,
         role: String,
     },
+    /// An outlet's chain does not follow from what was handed in before: a new one, from its first line on, is kept beside the old.
+    AuditBegunAnew {
+        outlet: PeerId,
+        /// Lines of the old one.
+        kept: u64,
+    },
     /// From here on a service's statements are recorded, in a chain beside this one that must be there.
     StatementsRecorded {
         service: ServiceName,

@@ -1,0 +1,224 @@
+//! Whom an event is about, so that a person can be shown what was recorded of them, and nothing of anybody else.
+//! Many events name nobody and go on with something that an earlier one began: those are found by that thing's name.
+
+use super::{EventKind, PortalOpened, PortalRefused, PortalResumed};
+use crate::{
+    names::Subject,
+    statement::{GrantId, RevokeTarget},
+};
+
+/// Whom an event is about: the people it names, and what it begins or goes on with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct About {
+    pub people: Vec<Subject>,
+    /// Everybody whom an event of the same thread named is meant, too.
+    pub thread: Option<String>,
+}
+
+impl About {
+    fn person(sub: &Subject) -> Self {
+        Self {
+            people: vec![sub.clone()],
+            thread: None,
+        }
+    }
+
+    fn on(self, thread: String) -> Self {
+        Self {
+            thread: Some(thread),
+            ..self
+        }
+    }
+
+    fn thread(thread: String) -> Self {
+        Self::default().on(thread)
+    }
+
+    fn with(mut self, other: Option<&Subject>) -> Self {
+        self.people.extend(other.cloned());
+        self
+    }
+}
+
+impl EventKind {
+    /// Whom this is about; nobody, where it is about an org or a service.
+    #[must_use]
+    pub fn about(&self) -> About {
+        match self {
+            Self::PortalOpened(PortalOpened {
+                peer,
+                channel,
+                portal: number,
+                ..
+            })
+            | Self::PortalResumed(PortalResumed {
+                peer,
+                channel,
+                portal: number,
+                ..
+            }) => About::person(&peer.sub).on(portal(channel, *number)),
+            Self::PortalRefused(PortalRefused { peer, .. }) => {
+                About::default().with(peer.as_ref().map(|peer| &peer.sub))
+            }
+            Self::PortalClosed(closed) => About::thread(portal(&closed.channel, closed.portal)),
+            Self::PortalSuspended {
+                channel,
+                portal: number,
+                ..
+            }
+            | Self::PortalAbandoned {
+                channel,
+                portal: number,
+                ..
+            } => About::thread(portal(channel, *number)),
+            Self::DeviceEnrolled { sub, device, .. }
+            | Self::DeviceVouched { sub, device, .. }
+            | Self::CredentialIssued { sub, device, .. } => {
+                About::person(sub).on(format!("device {device}"))
+            }
+            Self::Revoked { who, .. } => match who {
+                RevokeTarget::Subject(sub) => About::person(sub),
+                RevokeTarget::Device(device) => About::thread(format!("device {device}")),
+            },
+            Self::RoleMade { sub, role, .. } => About::person(sub).on(format!("role {role}")),
+            Self::RoleDropped { role, .. } => About::thread(format!("role {role}")),
+            Self::Statements(statements) => About::person(&statements.sub),
+            Self::StatementsNotListed { sub, .. } => About::default().with(sub.as_ref()),
+            Self::AccessAsked(_)
+            | Self::AccessApproved(_)
+            | Self::AccessDenied { .. }
+            | Self::AccessWithdrawn { .. }
+            | Self::GrantTakenBack { .. }
+            | Self::GrantUsed { .. } => self.about_access(),
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::RefusalsNotListed { .. }
+            | Self::StandingChanged { .. }
+            | Self::KillSwitch { .. }
+            | Self::OutletEnrolled { .. }
+            | Self::StatementsRecorded { .. }
+            | Self::AuditBegunAnew { .. } => About::default(),
+        }
+    }
+
+    /// Who asked is named once; who decided sees what they did, and does not see from then on what the other one does.
+    fn about_access(&self) -> About {
+        match self {
+            Self::AccessAsked(asked) => About::person(&asked.sub).on(grant(&asked.grant)),
+            Self::AccessApproved(approved) => About::thread(grant(&approved.grant)),
+            Self::AccessDenied { grant: id, .. }
+            | Self::AccessWithdrawn { grant: id }
+            | Self::GrantTakenBack { grant: id, .. }
+            | Self::GrantUsed { grant: id } => About::thread(grant(id)),
+            _ => About::default(),
+        }
+    }
+
+    /// Who did it, where that is somebody else than whom it is about: it is in their record as well.
+    #[must_use]
+    pub fn done_by(&self) -> Option<&Subject> {
+        match self {
+            Self::AccessApproved(approved) => Some(&approved.by),
+            Self::AccessDenied { by, .. } => Some(by),
+            Self::GrantTakenBack { by, .. } => by.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+fn portal(channel: &str, number: u64) -> String {
+    format!("portal {channel} {number}")
+}
+
+fn grant(id: &GrantId) -> String {
+    format!("grant {id}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        event::{AccessApproved, PortalClosed},
+        identity::PeerId,
+        problem::Code,
+        statement::{Extent, StatementHash},
+        testing::{key, warehouse},
+    };
+
+    const GRANT: GrantId = StatementHash([7; 32]);
+
+    fn ana() -> Subject {
+        "00uana".parse().unwrap()
+    }
+
+    fn device() -> PeerId {
+        key(3).verify_key().peer_id()
+    }
+
+    #[test]
+    fn what_names_nobody_goes_on_with_what_named_somebody() {
+        let enrolled = EventKind::DeviceEnrolled {
+            sub: ana(),
+            device: device(),
+            ticket: "t".into(),
+        };
+        let revoked = EventKind::Revoked {
+            who: RevokeTarget::Device(device()),
+            epoch: 2,
+        };
+        let made = EventKind::RoleMade {
+            service: warehouse(),
+            role: "tg_1".into(),
+            sub: ana(),
+            grant: None,
+        };
+        let dropped = EventKind::RoleDropped {
+            service: warehouse(),
+            role: "tg_1".into(),
+        };
+
+        for (first, next) in [(enrolled, revoked), (made, dropped)] {
+            assert_eq!(first.about().people, [ana()]);
+            assert!(next.about().people.is_empty());
+            assert!(first.about().thread.is_some());
+            assert_eq!(first.about().thread, next.about().thread);
+        }
+    }
+
+    #[test]
+    fn a_portal_is_told_from_another_of_the_same_channel() {
+        let closed = |portal| {
+            EventKind::PortalClosed(PortalClosed {
+                channel: "c".into(),
+                portal,
+                service: warehouse(),
+                sent: 0,
+                received: 0,
+                reason: Code::DisconnectedByYou,
+            })
+        };
+
+        assert_ne!(closed(1).about().thread, closed(2).about().thread);
+    }
+
+    #[test]
+    fn whoever_approves_does_not_see_what_becomes_of_it() {
+        let approved = EventKind::AccessApproved(AccessApproved {
+            grant: GRANT,
+            statement: StatementHash([8; 32]),
+            by: "00ubob".parse().unwrap(),
+            device: device(),
+            extent: Extent {
+                seconds: 60,
+                read_only: false,
+            },
+        });
+        let used = EventKind::GrantUsed { grant: GRANT };
+
+        assert_eq!(approved.done_by(), Some(&"00ubob".parse().unwrap()));
+        assert!(approved.about().people.is_empty());
+        assert_eq!(approved.about().thread, used.about().thread);
+    }
+}
