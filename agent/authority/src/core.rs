@@ -131,19 +131,17 @@ impl Core {
 
     /// As `record`; gives the number of the line, for a seal.
     pub(crate) async fn record_line(&self, what: EventKind) -> Result<u64, Refusal> {
-        let (about, done_by) = (what.about(), what.done_by().cloned());
-        let (number, line) = self.audit.record(self.now(), what).await?;
-        let line = RecordLine {
-            line,
-            about,
-            done_by,
-        };
+        let (number, line) = self.audit.record(self.now(), what.clone()).await?;
+        let line = RecordLine::of(line, &what);
         self.show_later(&self.keys.public().key, &[line]).await;
         Ok(number)
     }
 
     /// Keeps lines for whoever they concern. They are on record whether or not that succeeds.
     pub(crate) async fn show_later(&self, keeper: &VerifyKey, lines: &[RecordLine]) {
+        if lines.is_empty() {
+            return;
+        }
         if let Err(error) = self.store.record(keeper, lines, self.now()).await {
             tracing::error!(%error, "a line of the record will not be shown to whom it concerns");
         }

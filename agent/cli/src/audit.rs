@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use tidegate_outlet::audit::{AuditError, Keeper, Proof, ProofError, verify};
+use tidegate_outlet::audit::{AuditError, Keeper, Proof, ProofError, verify, verify_alone};
 use tidegate_proto::identity::VerifyKey;
 use tidegate_proto::names::OrgName;
 
@@ -31,6 +31,9 @@ struct Verify {
     /// The org it must belong to.
     #[arg(long, requires = "identity")]
     org: Option<OrgName>,
+    /// The chain of statements is elsewhere: what a hub gathered has none.
+    #[arg(long)]
+    without_statements: bool,
 }
 
 impl Audit {
@@ -41,6 +44,10 @@ impl Audit {
             .zip(asked.identity)
             .map(|(org, identity)| Keeper { org, identity });
         let pinned = keeper.is_some();
+        let verify = match asked.without_statements {
+            true => verify_alone,
+            false => verify,
+        };
         let proof = verify(&asked.path, keeper).map_err(|error| not_proved(&error))?;
         println!("{}", serde_json::json!(report(&proof, pinned)));
         Ok(())
@@ -77,7 +84,7 @@ fn not_proved(error: &ProofError) -> Failure {
         ProofError::UnknownKeeper => ("the audit was not proved", "add --identity and --org"),
         ProofError::NoStatements(_) => (
             "statements are missing",
-            "look for who took them away; what the audit itself says is proved",
+            "look for who took them away; what the audit itself says is proved. Of what a hub gathered, say --without-statements",
         ),
         ProofError::Audit(_) => (
             "the audit is not whole",

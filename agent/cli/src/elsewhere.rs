@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Revoke(Rest),
     /// Shut a lost laptop out, and say what is left to do (Linux and macOS only).
     LostLaptop(Rest),
+    /// Show what audits say: who, when, what, and why (Linux and macOS only).
+    Log(Rest),
     /// Prove that an audit record is complete (Linux and macOS only).
     Audit(Rest),
 }

@@ -39,7 +39,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "completions",
         ],
     ),
-    ("Servers", &["outlet", "hub", "relay", "audit"]),
+    ("Servers", &["outlet", "hub", "relay", "log", "audit"]),
     (
         "Administrators",
         &["org", "ticket", "revoke", "lost-laptop"],

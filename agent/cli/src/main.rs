@@ -16,6 +16,8 @@ mod hub;
 #[cfg(unix)]
 mod hub_client;
 #[cfg(unix)]
+mod log;
+#[cfg(unix)]
 mod lost_laptop;
 mod memory;
 #[cfg(unix)]

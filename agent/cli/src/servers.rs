@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::{audit, hub, lost_laptop, org, outlet, relay, revoke, ticket};
+use crate::{audit, hub, log, lost_laptop, org, outlet, relay, revoke, ticket};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Verb {
@@ -22,6 +22,8 @@ pub(crate) enum Verb {
     Revoke(revoke::Revoke),
     /// Shut a lost laptop out, and say what is left to do.
     LostLaptop(lost_laptop::LostLaptop),
+    /// Show what audits say: who, when, what, and why.
+    Log(log::Log),
     /// Prove that an audit record is complete.
     Audit(audit::Audit),
 }
@@ -45,6 +47,7 @@ impl Verb {
             Self::Ticket(verb) => verb.run()?,
             Self::Revoke(verb) => verb.run().await?,
             Self::LostLaptop(verb) => verb.run().await?,
+            Self::Log(verb) => verb.run().await?,
             Self::Audit(verb) => verb.run()?,
         }
         Ok(ExitCode::SUCCESS)

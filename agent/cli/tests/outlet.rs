@@ -165,6 +165,7 @@ fn an_audit_is_proved_and_a_changed_one_is_named() {
     );
     assert_eq!(report["end_was_compared"], true);
 
+    log_shows_it(&data);
     let file = std::fs::read_dir(&audit)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -185,6 +186,48 @@ fn an_audit_is_proved_and_a_changed_one_is_named() {
         tidegate(&["audit", "verify", "/nonexistent"]).status.code(),
         Some(2)
     );
+}
+
+/// The same audit for people, for programs, and what is asked of it wrongly.
+fn log_shows_it(data: &str) {
+    let shown = |words: &[&str]| {
+        let ran = tidegate(&[&["log", data], words].concat());
+        assert!(ran.status.success(), "{}", text(&ran.stderr));
+        text(&ran.stdout).to_owned()
+    };
+    let all = shown(&[]);
+    let lines: Vec<_> = all.lines().collect();
+    assert!(
+        lines[0].ends_with("outlet        started, version 0.1.0"),
+        "{all}"
+    );
+    assert!(lines[1].ends_with("outlet        stopped"), "{all}");
+    assert_eq!(lines.len(), 2);
+
+    let last = shown(&["--json", "--last", "1"]);
+    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(
+        (&last["what"]["kind"], &last["seq"]),
+        (&"stopped".into(), &2.into())
+    );
+    assert_eq!(shown(&["--kind", "started"]).lines().count(), 1);
+    assert_eq!(
+        shown(&["--since", "1h", "--until", "0s"]).lines().count(),
+        2
+    );
+    for none in [
+        ["--until", "2026-01-01"],
+        ["--who", "00uana"],
+        ["--service", "x"],
+    ] {
+        assert_eq!(shown(&none), "");
+    }
+
+    let nowhere = tidegate(&["log", "/nonexistent"]);
+    assert_eq!(nowhere.status.code(), Some(6));
+    assert!(text(&nowhere.stderr).contains("an audit file, a directory"));
+    let no_time = tidegate(&["log", data, "--since", "yesterday"]);
+    assert_eq!(no_time.status.code(), Some(2));
 }
 
 /// The command where every user of this computer can run it, and the user `nobody`; `None` where this test is not root's.

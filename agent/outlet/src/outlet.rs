@@ -2,7 +2,7 @@
 //! Starting succeeds without the hub: what was last known counts until the hub is back.
 
 use crate::audit::{Audit, AuditError, StatementAudit, StatementWriter, Writer};
-use crate::authority::{Follower, Teller};
+use crate::authority::{Follower, Hander, Teller};
 use crate::circuit::{self, Berths};
 use crate::clock;
 use crate::config::{OutletConfig, ServiceConfig, Target};
@@ -296,6 +296,15 @@ impl Opened {
             known: Arc::clone(&known),
             clocks: Arc::clone(&clocks),
         };
+        let hander = (!config.keep_records_here).then(|| Hander {
+            hub: config.hub.clone(),
+            org: config.org.clone(),
+            root: config.root,
+            keys: Arc::clone(&keys),
+            link_key: Arc::clone(&link_key),
+            place: config.audit.clone(),
+            durable: audit.durable(),
+        });
         let starting = Arc::clone(&clocks);
         let follower = Follower {
             hub: config.hub,
@@ -335,6 +344,9 @@ impl Opened {
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(stop.clone()));
         tasks.spawn(teller.run(stop.clone()));
+        if let Some(hander) = hander {
+            tasks.spawn(hander.run(stop.clone()));
+        }
         tasks.spawn(fetcher.run(stop.clone()));
         tasks.spawn(relays.run(stop.clone()));
         tasks.spawn(control.serve(kill, audit.clone(), stop.clone()));

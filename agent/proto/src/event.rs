@@ -79,6 +79,21 @@ pub struct Event {
     pub what: EventKind,
 }
 
+impl Event {
+    /// What a line says. Whether anybody signed it is not looked at: to show, never to decide.
+    #[must_use]
+    pub fn unproved(line: &str) -> Option<Self> {
+        crate::jws::unproved(line).ok()
+    }
+
+    /// The number of a line, and its digest, by its own word.
+    #[must_use]
+    pub fn head_of(line: &str) -> Option<Head> {
+        let digest = Digest::of_line(line);
+        Self::unproved(line).map(|Self { seq, .. }| Head { seq, digest })
+    }
+}
+
 impl Statement for Event {
     const TYP: &'static str = "tg-event";
 

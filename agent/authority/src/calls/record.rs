@@ -7,7 +7,7 @@ use axum::{Extension, Json, extract::State};
 use tidegate_proto::{
     api::record::{HandIn, HandedIn, MAX_LINES, MAX_RECORDED, RecordAnswer, RecordRequest},
     auth::proof_input,
-    event::EventKind,
+    event::{EventKind, Head},
     identity::VerifyKey,
     strict::StrictError,
 };
@@ -53,11 +53,7 @@ pub(super) async fn hand_in(
     }))
 }
 
-async fn take(
-    core: Arc<Core>,
-    outlet: VerifyKey,
-    asked: HandIn,
-) -> Result<tidegate_proto::event::Head, Refusal> {
+async fn take(core: Arc<Core>, outlet: VerifyKey, asked: HandIn) -> Result<Head, Refusal> {
     let gathered = Arc::clone(&core.gathered);
     let taking =
         tokio::task::spawn_blocking(move || gathered.take(&outlet, asked.lines, asked.anew));
@@ -75,15 +71,9 @@ async fn take(
     }
     let lines: Vec<_> = events
         .into_iter()
-        .map(|(line, event)| RecordLine {
-            line,
-            about: event.what.about(),
-            done_by: event.what.done_by().cloned(),
-        })
+        .map(|(line, event)| RecordLine::of(line, &event.what))
         .collect();
-    if !lines.is_empty() {
-        core.show_later(&outlet, &lines).await;
-    }
+    core.show_later(&outlet, &lines).await;
     Ok(head)
 }
 

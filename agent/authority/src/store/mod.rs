@@ -6,7 +6,7 @@ mod sqlite;
 use futures_util::future::BoxFuture;
 use tidegate_proto::{
     api::{devices::DeviceInfo, record::RecordEntry},
-    event::About,
+    event::{About, EventKind},
     identity::{PeerId, VerifyKey},
     names::{ServiceName, Subject},
     statement::{EnrolmentChain, OutletKeys, RevokeTarget, Revoked},
@@ -199,6 +199,18 @@ pub struct RecordLine {
     pub line: String,
     pub about: About,
     pub done_by: Option<Subject>,
+}
+
+impl RecordLine {
+    /// What the line says decides whom it concerns.
+    pub(crate) fn of(line: String, what: &EventKind) -> Self {
+        let concerns = what.is_for_them();
+        Self {
+            line,
+            about: concerns.then(|| what.about()).unwrap_or_default(),
+            done_by: what.done_by().filter(|_| concerns).cloned(),
+        }
+    }
 }
 
 /// The authority's memory.

@@ -9,10 +9,11 @@ use tidegate_proto::{
     },
     auth::prove,
     entropy::SystemEntropy,
-    event::{Chain, Event, EventKind},
+    event::{Chain, Event, EventKind, Peer, PortalRefused},
     identity::SigningKey,
     problem::Code,
-    statement::{RevokeTarget, Statement},
+    statement::{Assurance, RevokeTarget, Statement},
+    text::Shown,
     time::UnixTime,
 };
 
@@ -42,6 +43,26 @@ impl Ledger {
             sub: sub.parse().unwrap(),
             grant: None,
         };
+        self.line(stage, what)
+    }
+
+    /// Why exactly is not for the one who was refused.
+    fn refused(&mut self, stage: &Stage, device: &Device, sub: &str) -> String {
+        let peer = Peer {
+            sub: sub.parse().unwrap(),
+            device: device.identity.verify_key().peer_id(),
+            device_name: Shown::new("dev"),
+            groups: Vec::new(),
+            group_count: 0,
+            assurance: Assurance::High,
+        };
+        let what = EventKind::PortalRefused(PortalRefused {
+            channel: "c".into(),
+            service: "warehouse".parse().unwrap(),
+            code: Code::NotAdmitted,
+            exact: "the owner's rule at line 7 forbids it".into(),
+            peer: Some(peer),
+        });
         self.line(stage, what)
     }
 
@@ -121,9 +142,10 @@ async fn a_person_is_shown_what_was_recorded_of_them_here_and_at_outlets_and_not
         ),
         ledger.made(&stage, "tg_a", "ana"),
         ledger.made(&stage, "tg_b", "bob"),
+        ledger.refused(&stage, &ana.0, "ana"),
         ledger.dropped(&stage, "tg_a"),
     ];
-    assert_eq!(hand_in(&mut client, lines, false).await, Ok(4));
+    assert_eq!(hand_in(&mut client, lines, false).await, Ok(5));
 
     let of_ana = ask(&stage, &ana, None, 10).await.unwrap();
     assert_eq!(

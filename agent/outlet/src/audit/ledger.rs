@@ -16,7 +16,7 @@ use std::time::Duration;
 use tidegate_proto::event::{Appended, Chain, EventKind, Recorded, Verifier};
 use tidegate_proto::names::OrgName;
 use tidegate_proto::time::UnixTime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 /// Most events in one write.
@@ -254,16 +254,21 @@ pub(crate) struct Writer {
     ledger: Ledger,
     queue: mpsc::Receiver<Job>,
     newest: Newest,
+    durable: watch::Sender<u64>,
 }
 
 impl Writer {
-    pub(super) fn new(ledger: Ledger, queue: mpsc::Receiver<Job>) -> Self {
+    /// And the number of the newest line on disk, as it rises.
+    pub(super) fn new(ledger: Ledger, queue: mpsc::Receiver<Job>) -> (Self, watch::Receiver<u64>) {
         let newest = Newest::new(ledger.tip());
-        Self {
+        let (durable, told) = watch::channel(ledger.chain.head().seq);
+        let writer = Self {
             ledger,
             queue,
             newest,
-        }
+            durable,
+        };
+        (writer, told)
     }
 
     pub(crate) async fn run(mut self) {
@@ -282,6 +287,7 @@ impl Writer {
             if let Some(tip) = self.ledger.newest() {
                 self.newest.is(tip);
             }
+            self.durable.send_replace(self.ledger.chain.head().seq);
             if let Err(error) = result {
                 tracing::error!(kind = ?error.kind(), waiting = self.ledger.waiting.len(), "audit could not be written");
             }

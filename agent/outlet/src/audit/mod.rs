@@ -1,6 +1,7 @@
 //! The outlet's audit: what happened, signed, chained and durable before the first byte of a portal flows.
 //! A record that was opened is closed exactly once, by a guard; what cannot be written lets nobody in.
 
+pub(crate) mod after;
 mod files;
 mod ledger;
 mod newest;
@@ -10,7 +11,7 @@ mod refusals;
 mod statements;
 
 pub(crate) use ledger::Writer;
-pub use proof::{Keeper, Proof, ProofError, verify};
+pub use proof::{Keeper, Proof, ProofError, verify, verify_alone};
 pub(crate) use record::OpenRecord;
 pub(crate) use refusals::{Listing, Refusals};
 pub(crate) use statements::{
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use tidegate_link::PortalControl;
 use tidegate_proto::event::{EventKind, FirstBad, PortalOpened, Recorded};
 use tidegate_proto::names::OrgName;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Why the audit cannot be begun or continued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,7 @@ pub(crate) enum NotRecorded {
 #[derive(Clone)]
 pub(crate) struct Audit {
     jobs: mpsc::Sender<Job>,
+    durable: watch::Receiver<u64>,
 }
 
 impl Audit {
@@ -75,7 +77,13 @@ impl Audit {
         let ledger = Ledger::open(place, org, keys)?;
         // A slot to open and one to close for each portal, and some for everything else.
         let (jobs, queue) = mpsc::channel(2 * portals + 64);
-        Ok((Self { jobs }, Writer::new(ledger, queue)))
+        let (writer, durable) = Writer::new(ledger, queue);
+        Ok((Self { jobs, durable }, writer))
+    }
+
+    /// The number of the newest line that is on disk, as it rises.
+    pub(crate) fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
     }
 
     /// Waits until `what` is durable.

@@ -2,6 +2,7 @@
 //! Nothing it says is believed but what the org root signed; silence costs new rights, never running ones.
 
 mod api;
+mod handing;
 mod telling;
 
 use crate::audit::Audit;
@@ -9,6 +10,7 @@ use crate::keys::OutletKeys;
 use crate::known::{Changes, Known, NotTaken, Parts};
 use crate::relays::Registration;
 pub(crate) use api::register;
+pub(crate) use handing::Hander;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,6 +33,8 @@ pub struct OutletConfig {
     /// By what the policy is believed.
     pub owner: Owner,
     pub audit: AuditPlace,
+    /// Whether the audit stays here alone; else its lines are handed in at the authority, too.
+    pub keep_records_here: bool,
     pub provider_keys: KeyRoute,
     pub limits: Limits,
     pub services: Vec<ServiceConfig>,
@@ -179,6 +181,7 @@ impl OutletConfig {
             "the key that `tidegate outlet owner init` printed, or owner = \"this-computer\" where whoever can write the policy file is the owner",
         );
         let audit = audit(&mut top, data.as_deref());
+        let keep_records_here = top.flag("keep_records_here");
         let route = top.optional_parsed(
             "provider_keys",
             "provider_keys = \"tunnel\" or provider_keys = \"direct\"",
@@ -195,6 +198,7 @@ impl OutletConfig {
             policy: policy?,
             owner: owner?,
             audit: audit?,
+            keep_records_here,
             provider_keys: route.unwrap_or_default(),
             limits,
             services,

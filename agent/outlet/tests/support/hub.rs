@@ -12,9 +12,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use tidegate_link::{Preface, Secure, api_link::say_hello, read_preface, respond};
 use tidegate_proto::api::access::FirstUse;
+use tidegate_proto::api::record::{HandIn, HandedIn};
 use tidegate_proto::api::{Hello, OutletAnswer, OutletRequest, path};
 use tidegate_proto::channel::{CircuitToken, Prologue};
 use tidegate_proto::entropy::{Entropy, SystemEntropy};
+use tidegate_proto::event::{Chain, Event, Head};
 use tidegate_proto::names::HubAddress;
 use tidegate_proto::wire::link::{FromRelay, ServiceHandle, ToRelay};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) answered: watch::Sender<usize>,
     /// First uses of grants that an outlet told.
     pub(crate) used: watch::Sender<Vec<FirstUse>>,
+    /// Lines of its audit that an outlet handed in, of one chain after the other.
+    pub(crate) handed_in: watch::Sender<Vec<Vec<String>>>,
 }
 
 /// How a hub treats links.
@@ -83,6 +87,7 @@ impl Hub {
             listening: watch::Sender::new(0),
             answered: watch::Sender::new(0),
             used: watch::Sender::new(Vec::new()),
+            handed_in: watch::Sender::new(vec![Vec::new()]),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&inner)));
         Self {
@@ -187,6 +192,11 @@ async fn answer(request: Request<Incoming>, inner: &Inner) -> Response<BoxBody<B
             inner.answered.send_modify(|answered| *answered += 1);
             whole(200, serde_json::to_string(&known).unwrap())
         }
+        (path::HAND_IN, Some(_)) => {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let has = take_in(inner, serde_json::from_slice(&body).unwrap());
+            whole(200, serde_json::to_string(&has).unwrap())
+        }
         (path::EVENTS, Some(_)) => {
             let events = inner.events.subscribe();
             let listening = Listening::new(&inner.listening);
@@ -199,6 +209,22 @@ async fn answer(request: Request<Incoming>, inner: &Inner) -> Response<BoxBody<B
         }
         _ => whole(503, r#"{"code":1002,"text":"away"}"#.to_owned()),
     }
+}
+
+fn take_in(inner: &Inner, asked: HandIn) -> HandedIn {
+    inner.handed_in.send_if_modified(|chains| {
+        if asked.anew {
+            chains.push(Vec::new());
+        }
+        chains.last_mut().unwrap().extend(asked.lines.clone());
+        asked.anew || !asked.lines.is_empty()
+    });
+    let chains = inner.handed_in.borrow();
+    let last = chains.last().unwrap().last();
+    let head = last.map(|line| Event::head_of(line).unwrap());
+    let begun = || Chain::start(&org(), &inner.org.root.verify_key()).head();
+    let Head { seq, digest } = head.unwrap_or_else(begun);
+    HandedIn { seq, digest }
 }
 
 /// Counts a stream for as long as it is open.

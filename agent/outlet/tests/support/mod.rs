@@ -96,9 +96,9 @@ impl World {
     pub(crate) async fn has_turned_down_an_answer(&self) {
         let mut answered = self.hub.inner.answered.subscribe();
         let before = *answered.borrow();
-        // Said again and again: an outlet that is just connecting misses an event.
+        // Said again and again: an outlet that is just connecting misses an event. Whoever hands its records in asks once, too.
         within(async {
-            while *answered.borrow_and_update() <= before + 1 {
+            while *answered.borrow_and_update() <= before + 2 {
                 self.hub.say("changed", "");
                 let _ = tokio::time::timeout(Duration::from_millis(50), answered.changed()).await;
             }
@@ -146,7 +146,12 @@ impl World {
     pub(crate) async fn start_outlet_with(&mut self, limit: &str) {
         let text = self.config_text();
         let text = text.replace("per_person = 8", &format!("per_person = 8, {limit}"));
-        let config = OutletConfig::from_toml(&text).unwrap();
+        self.start_outlet_by(&text).await;
+    }
+
+    /// As `start_outlet`, by this text.
+    pub(crate) async fn start_outlet_by(&mut self, text: &str) {
+        let config = OutletConfig::from_toml(text).unwrap();
         let outlet = Outlet::start(config).await.unwrap();
         within(outlet.ready()).await;
         self.outlet = Some(outlet);

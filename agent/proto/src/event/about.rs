@@ -114,6 +114,12 @@ impl EventKind {
         }
     }
 
+    /// Whether those whom it is about may read it: why exactly somebody was refused is for whoever keeps the door.
+    #[must_use]
+    pub fn is_for_them(&self) -> bool {
+        !matches!(self, Self::PortalRefused(_) | Self::Statements(_))
+    }
+
     /// Who did it, where that is somebody else than whom it is about: it is in their record as well.
     #[must_use]
     pub fn done_by(&self) -> Option<&Subject> {

@@ -1,0 +1,178 @@
+//! Lines of several audits in one order, and what came to them since; whoever writes meanwhile is not disturbed.
+//! An event that names nobody is told to be about whom an earlier one of the same thread named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use tidegate_proto::event::Event;
+use tidegate_proto::names::Subject;
+use tidegate_proto::text::Shown;
+
+use crate::failure::{Exit, Failure};
+
+/// One line.
+#[derive(Clone)]
+pub(super) struct Entry {
+    /// Who wrote it, as its file is called.
+    pub(super) source: String,
+    pub(super) event: Event,
+    /// Whom it is about, and who did it.
+    pub(super) people: BTreeSet<Subject>,
+}
+
+impl Entry {
+    /// As JSON names it.
+    pub(super) fn kind(&self) -> String {
+        let what = serde_json::to_value(&self.event.what).unwrap_or_default();
+        what["kind"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The audits, and how far each was read.
+pub(super) struct Sources {
+    places: Vec<Place>,
+    read: BTreeMap<PathBuf, u64>,
+    threads: BTreeMap<String, BTreeSet<Subject>>,
+}
+
+/// A file, or a directory in which there may be more of them later.
+struct Place {
+    path: PathBuf,
+    named: Option<String>,
+}
+
+impl Sources {
+    pub(super) fn open(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut places = Vec::new();
+        for path in paths {
+            places.extend(places_of(path).map_err(|error| unreadable(path, &error))?);
+        }
+        Ok(Self {
+            places,
+            read: BTreeMap::new(),
+            threads: BTreeMap::new(),
+        })
+    }
+
+    /// What was written since it was asked last, oldest first.
+    pub(super) fn read(&mut self) -> Result<Vec<Entry>, Failure> {
+        let mut events = Vec::new();
+        for place in &self.places {
+            for path in files_of(&place.path).map_err(|error| unreadable(&place.path, &error))? {
+                let from = self.read.entry(path.clone()).or_default();
+                let text = whole_lines(&path, *from).map_err(|error| unreadable(&path, &error))?;
+                *from += text.len() as u64;
+                let source = place.named.clone().unwrap_or_else(|| source_of(&path));
+                for line in text.lines() {
+                    let event = Event::unproved(line).ok_or_else(|| no_audit(&path))?;
+                    events.push((source.clone(), event));
+                }
+            }
+        }
+        // Those of one second stay in the order of their own chain.
+        events.sort_by_key(|(_, event)| event.at);
+        let entries = events.into_iter().map(|(source, event)| Entry {
+            people: self.people(&event),
+            source,
+            event,
+        });
+        Ok(entries.collect())
+    }
+}
+
+impl Sources {
+    fn people(&mut self, event: &Event) -> BTreeSet<Subject> {
+        let about = event.what.about();
+        let mut people: BTreeSet<_> = about.people.into_iter().collect();
+        if let Some(thread) = about.thread {
+            let known = self.threads.entry(thread).or_default();
+            known.extend(people.iter().cloned());
+            people.extend(known.iter().cloned());
+        }
+        people.extend(event.what.done_by().cloned());
+        people
+    }
+}
+
+/// A hub's data directory holds its own audit and those of its outlets.
+fn places_of(path: &Path) -> io::Result<Vec<Place>> {
+    let one = |path: &Path| Place {
+        path: path.to_owned(),
+        named: None,
+    };
+    if !path.metadata()?.is_dir() {
+        return Ok(vec![one(path)]);
+    }
+    let gathered = path.join("gathered");
+    if gathered.is_dir() {
+        return Ok(vec![one(&path.join("audit")), one(&gathered)]);
+    }
+    let name = path.join("audit");
+    let path = if name.is_dir() { name } else { path.to_owned() };
+    // The files of an outlet are called by their days.
+    let days = files_of(&path)?
+        .iter()
+        .all(|file| source_of(file).parse::<jiff::civil::Date>().is_ok());
+    let named = days.then(|| "outlet".to_owned());
+    Ok(vec![Place { path, named }])
+}
+
+fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|suffix| suffix == "jsonl") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// `authority`, or the first letters of an outlet's fingerprint.
+fn source_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    match stem.strip_prefix("authority-") {
+        Some(_) => "authority".into(),
+        None => Shown::new(&stem).as_str().chars().take(12).collect(),
+    }
+}
+
+/// From there on, as far as lines are whole: the last one may be on its way to disk.
+fn whole_lines(path: &Path, from: u64) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    bytes.truncate(whole);
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let next = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "name an audit file, a directory of them, or a hub's data directory"
+        }
+        io::ErrorKind::InvalidData => "this is no audit: name the files that hub or outlet wrote",
+        _ => {
+            "run this as the user that wrote them: sudo -u tidegate-hub …, sudo -u tidegate-outlet …"
+        }
+    };
+    let detail = format!("{}: {}", path.display(), error.kind());
+    Failure::new(Exit::ThisComputer, "the audit cannot be read", detail, next)
+}
+
+fn no_audit(path: &Path) -> Failure {
+    let detail = format!("{} holds a line that is no event", path.display());
+    let next = "this is no audit, or it was changed: `tidegate audit verify` names the line";
+    Failure::new(Exit::ThisComputer, "the audit cannot be read", detail, next)
+}
