@@ -16,6 +16,7 @@ use tidegate_tests::scene::World;
 use tidegate_tests::trouble::{Doing, Outcome, Trouble};
 use tidegate_tests::warehouse::DATABASE;
 use tidegate_tests::{Process, scene};
+use tokio::time::sleep;
 
 /// What Bob gives: the shortest there is; and what the rules leave to what runs then.
 const GIVEN: Duration = Duration::from_secs(60);
@@ -56,6 +57,12 @@ async fn play(narrator: &Narrator) -> Outcome<()> {
         .step(
             "after_a_minute_nothing_begins_what_runs_may_finish_and_then_all_ends_with_a_word",
             ends(&world, &ana, &bob, agent),
+        )
+        .await?;
+    narrator
+        .step(
+            "the_hub_tells_the_whole_story_of_hub_and_outlet",
+            is_on_record(&world, &id),
         )
         .await?;
     drop((psql, ana, bob));
@@ -221,5 +228,44 @@ async fn ends(world: &World, ana: &Desk, bob: &Desk, mut agent: Process) -> Outc
         Ok(())
     } else {
         Err(Trouble::new(format!("the agent said: {}", agent.stderr())))
+    }
+}
+
+/// What the outlet recorded is at the hub a moment later, and each thing stands where it happened.
+async fn is_on_record(world: &World, id: &str) -> Outcome<()> {
+    let (stage, hub) = (&world.stage, &world.company.hub);
+    let story = [
+        "asked for warehouse",
+        "approved by",
+        "used for the first time",
+        "opened warehouse",
+        "closed warehouse",
+    ];
+    let until = Instant::now() + LIMIT;
+    let all = loop {
+        let all = hub.log(stage, "log", &["--grant", id]).await?;
+        let is_told = story.iter().all(|part| all.contains(part));
+        if is_told || Instant::now() > until {
+            break all;
+        }
+        sleep(Duration::from_millis(300)).await;
+    };
+    println!("  {}", all.trim().replace('\n', "\n  "));
+    let missing: Vec<_> = story.iter().filter(|part| !all.contains(**part)).collect();
+    if !missing.is_empty() {
+        return Err(Trouble::new(format!(
+            "not on record at the hub: {missing:?}"
+        )));
+    }
+    let closed = [
+        "--who",
+        world.provider.ana.subject,
+        "--kind",
+        "portal-closed",
+    ];
+    let closed = hub.log(stage, "closed", &closed).await?;
+    match closed.lines().count() {
+        0 => Err(Trouble::new("no closing of hers is on record at the hub")),
+        _ => Ok(()),
     }
 }

@@ -105,7 +105,7 @@ impl Log {
                 .is_none_or(|wanted| service == Some(wanted))
             && (self.kind.is_empty() || self.kind.contains(&entry.kind()))
             && self.grant.as_ref().is_none_or(|wanted| {
-                let id = event.what.grant().map(|id| id.to_string());
+                let id = entry.grant.map(|id| id.to_string());
                 id.is_some_and(|id| id.starts_with(wanted))
             })
     }

@@ -223,9 +223,12 @@ fn log_shows_it(data: &str) {
         assert_eq!(shown(&none), "");
     }
 
-    let nowhere = tidegate(&["log", "/nonexistent"]);
-    assert_eq!(nowhere.status.code(), Some(6));
-    assert!(text(&nowhere.stderr).contains("an audit file, a directory"));
+    let empty = tempfile::tempdir().unwrap();
+    for nowhere in ["/nonexistent", &empty.path().display().to_string()] {
+        let ran = tidegate(&["log", nowhere]);
+        assert_eq!(ran.status.code(), Some(6));
+        assert!(text(&ran.stderr).contains("an audit file, a directory"));
+    }
     let no_time = tidegate(&["log", data, "--since", "yesterday"]);
     assert_eq!(no_time.status.code(), Some(2));
 }

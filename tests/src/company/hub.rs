@@ -79,6 +79,18 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// What `tidegate log` shows there, typed by the hub's own user.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn log(&self, stage: &Arc<Stage>, name: &str, words: &[&str]) -> Outcome<String> {
+        let command = tidegate(stage, name, Site::Internet, self.firm.hub())?;
+        let command = command.arg("log").arg(&self.data).args(words);
+        command.output(stage, START).await
+    }
+}
+
 async fn run(stage: &Arc<Stage>, firm: Firm) -> Outcome<Process> {
     let mut process = tidegate(stage, &firm.log("hub"), Site::Internet, firm.hub())?
         .args(["hub", "run", "--config"])

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tidegate_proto::event::Event;
 use tidegate_proto::names::Subject;
+use tidegate_proto::statement::GrantId;
 use tidegate_proto::text::Shown;
 
 use crate::failure::{Exit, Failure};
@@ -20,6 +21,8 @@ pub(super) struct Entry {
     pub(super) event: Event,
     /// Whom it is about, and who did it.
     pub(super) people: BTreeSet<Subject>,
+    /// The request or grant it belongs to: a closing has that of its opening.
+    pub(super) grant: Option<GrantId>,
 }
 
 impl Entry {
@@ -34,7 +37,14 @@ impl Entry {
 pub(super) struct Sources {
     places: Vec<Place>,
     read: BTreeMap<PathBuf, u64>,
-    threads: BTreeMap<String, BTreeSet<Subject>>,
+    threads: BTreeMap<String, Thread>,
+}
+
+/// What is known of what earlier events began.
+#[derive(Default)]
+struct Thread {
+    people: BTreeSet<Subject>,
+    grant: Option<GrantId>,
 }
 
 /// A file, or a directory in which there may be more of them later.
@@ -73,49 +83,54 @@ impl Sources {
         }
         // Those of one second stay in the order of their own chain.
         events.sort_by_key(|(_, event)| event.at);
-        let entries = events.into_iter().map(|(source, event)| Entry {
-            people: self.people(&event),
-            source,
-            event,
-        });
+        let entries = events.into_iter();
+        let entries = entries.map(|(source, event)| self.entry(source, event));
         Ok(entries.collect())
     }
-}
 
-impl Sources {
-    fn people(&mut self, event: &Event) -> BTreeSet<Subject> {
-        let about = event.what.about();
+    fn entry(&mut self, source: String, event: Event) -> Entry {
+        let (about, mut grant) = (event.what.about(), event.what.grant());
         let mut people: BTreeSet<_> = about.people.into_iter().collect();
         if let Some(thread) = about.thread {
             let known = self.threads.entry(thread).or_default();
-            known.extend(people.iter().cloned());
-            people.extend(known.iter().cloned());
+            known.people.extend(people.iter().cloned());
+            people.extend(known.people.iter().cloned());
+            grant = grant.or(known.grant);
+            known.grant = grant;
         }
         people.extend(event.what.done_by().cloned());
-        people
+        Entry {
+            source,
+            event,
+            people,
+            grant,
+        }
     }
 }
 
-/// A hub's data directory holds its own audit and those of its outlets.
+/// A hub's data directory holds its own audit and those of its outlets; an outlet's its own; any other, files.
 fn places_of(path: &Path) -> io::Result<Vec<Place>> {
-    let one = |path: &Path| Place {
-        path: path.to_owned(),
-        named: None,
+    let is_dir = path.metadata()?.is_dir();
+    for hub in [path.join("authority"), path.to_owned()] {
+        let gathered = hub.join("gathered");
+        if is_dir && gathered.is_dir() {
+            let one = |path| Place { path, named: None };
+            return Ok(vec![one(hub.join("audit")), one(gathered)]);
+        }
+    }
+    let audit = path.join("audit");
+    let path = if audit.is_dir() {
+        audit
+    } else {
+        path.to_owned()
     };
-    if !path.metadata()?.is_dir() {
-        return Ok(vec![one(path)]);
+    let files = files_of(&path)?;
+    if files.is_empty() {
+        return Err(io::ErrorKind::NotFound.into());
     }
-    let gathered = path.join("gathered");
-    if gathered.is_dir() {
-        return Ok(vec![one(&path.join("audit")), one(&gathered)]);
-    }
-    let name = path.join("audit");
-    let path = if name.is_dir() { name } else { path.to_owned() };
     // The files of an outlet are called by their days.
-    let days = files_of(&path)?
-        .iter()
-        .all(|file| source_of(file).parse::<jiff::civil::Date>().is_ok());
-    let named = days.then(|| "outlet".to_owned());
+    let is_day = |file: &PathBuf| source_of(file).parse::<jiff::civil::Date>().is_ok();
+    let named = files.iter().all(is_day).then(|| "outlet".to_owned());
     Ok(vec![Place { path, named }])
 }
 

@@ -1,4 +1,5 @@
-//! A moment as people say it: so long ago, a day, or to the second. All of it is UTC, as audits are.
+//! A moment as people say it: so long ago, a day, or to the second.
+//! All of it is UTC, as audits are: whoever reads two of them from two places must not add hours.
 
 use std::str::FromStr;
 

@@ -200,3 +200,71 @@ fn extent(extent: &Extent) -> String {
     let only = if extent.read_only { ", read-only" } else { "" };
     format!("{}{only}", span::text(extent.seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        event::AccessApproved,
+        problem::Code,
+        statement::StatementHash,
+        testing::{key, warehouse},
+    };
+
+    #[test]
+    fn what_happened_is_told_so() {
+        let (service, device) = (warehouse(), key(3).verify_key().peer_id());
+        let grant = StatementHash([7; 32]);
+        let given = Extent {
+            seconds: 5_400,
+            read_only: true,
+        };
+        let all = [
+            EventKind::AccessAsked(AccessAsked {
+                grant,
+                sub: "00uana".parse().unwrap(),
+                device,
+                service: service.clone(),
+                extent: given,
+                emergency: false,
+                because: Shown::new("INC-42"),
+            }),
+            EventKind::AccessApproved(AccessApproved {
+                grant,
+                statement: grant,
+                by: "00ubob".parse().unwrap(),
+                device,
+                extent: given,
+            }),
+            EventKind::GrantTakenBack { grant, by: None },
+            EventKind::PortalClosed(PortalClosed {
+                channel: "c".into(),
+                portal: 1,
+                service: service.clone(),
+                sent: 5,
+                received: 7,
+                reason: Code::DisconnectedByYou,
+            }),
+            EventKind::PortalRefused(PortalRefused {
+                channel: "c".into(),
+                service: service.clone(),
+                code: Code::NotAdmitted,
+                exact: "no\u{202e}\n".into(),
+                peer: None,
+            }),
+            EventKind::KillSwitch {
+                service: None,
+                killed: true,
+            },
+            EventKind::AuditBegunAnew {
+                outlet: device,
+                kept: 9,
+            },
+        ];
+
+        let told: Vec<_> = all.iter().map(EventKind::told).collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}
