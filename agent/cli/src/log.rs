@@ -19,6 +19,9 @@ use when::When;
 /// How often it is looked for more.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// From when, and up to when.
+type Span = (Option<UnixTime>, Option<UnixTime>);
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -75,22 +78,28 @@ impl Log {
         if entries.is_empty() && !self.follow && !self.out.json {
             note("Nothing of that is on record here.");
         }
-        while self.follow {
+        match self.follow {
+            true => self.follow(sources, span).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn follow(&self, mut sources: Sources, span: Span) -> Result<(), Failure> {
+        loop {
             tokio::select! {
                 () = reader_gone() => return Ok(()),
                 () = tokio::time::sleep(LOOK) => {}
             }
             self.show(&self.wanted(&sources.read()?, span));
         }
-        Ok(())
     }
 
-    fn wanted(&self, entries: &[Entry], span: (Option<UnixTime>, Option<UnixTime>)) -> Vec<Entry> {
+    fn wanted(&self, entries: &[Entry], span: Span) -> Vec<Entry> {
         let wanted = entries.iter().filter(|entry| self.wants(entry, span));
         wanted.cloned().collect()
     }
 
-    fn wants(&self, entry: &Entry, (since, until): (Option<UnixTime>, Option<UnixTime>)) -> bool {
+    fn wants(&self, entry: &Entry, (since, until): Span) -> bool {
         let event = &entry.event;
         let service = event.what.service();
         since.is_none_or(|since| event.at >= since)

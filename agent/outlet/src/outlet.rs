@@ -2,7 +2,7 @@
 //! Starting succeeds without the hub: what was last known counts until the hub is back.
 
 use crate::audit::{Audit, AuditError, StatementAudit, StatementWriter, Writer};
-use crate::authority::{Follower, Hander, Teller};
+use crate::authority::{Follower, Hander, Teller, Way};
 use crate::circuit::{self, Berths};
 use crate::clock;
 use crate::config::{OutletConfig, ServiceConfig, Target};
@@ -287,32 +287,22 @@ impl Opened {
             config.data.clone(),
             audit.clone(),
         ));
+        let way = way(&config, &keys, &link_key);
         let teller = Teller {
-            hub: config.hub.clone(),
-            org: config.org.clone(),
-            root: config.root,
-            keys: Arc::clone(&keys),
-            link_key: Arc::clone(&link_key),
+            way: way.clone(),
             known: Arc::clone(&known),
             clocks: Arc::clone(&clocks),
         };
-        let hander = (!config.keep_records_here).then(|| Hander {
-            hub: config.hub.clone(),
-            org: config.org.clone(),
-            root: config.root,
-            keys: Arc::clone(&keys),
-            link_key: Arc::clone(&link_key),
-            place: config.audit.clone(),
+        let hander = Hander {
+            way: way.clone(),
+            place: config.audit,
+            keeps_here: config.keep_records_here,
             durable: audit.durable(),
-        });
+        };
         let starting = Arc::clone(&clocks);
         let follower = Follower {
-            hub: config.hub,
-            org: config.org.clone(),
-            root: config.root,
+            way,
             data: config.data.clone(),
-            keys: Arc::clone(&keys),
-            link_key: Arc::clone(&link_key),
             known: Arc::clone(&known),
             audit: audit.clone(),
             registration,
@@ -344,9 +334,7 @@ impl Opened {
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(stop.clone()));
         tasks.spawn(teller.run(stop.clone()));
-        if let Some(hander) = hander {
-            tasks.spawn(hander.run(stop.clone()));
-        }
+        tasks.spawn(hander.run(stop.clone()));
         tasks.spawn(fetcher.run(stop.clone()));
         tasks.spawn(relays.run(stop.clone()));
         tasks.spawn(control.serve(kill, audit.clone(), stop.clone()));
@@ -367,6 +355,16 @@ impl Opened {
             services,
             _lock: lock,
         }
+    }
+}
+
+fn way(config: &OutletConfig, keys: &Arc<OutletKeys>, link_key: &Arc<NoiseSecret>) -> Way {
+    Way {
+        hub: config.hub.clone(),
+        org: config.org.clone(),
+        root: config.root,
+        keys: Arc::clone(keys),
+        link_key: Arc::clone(link_key),
     }
 }
 

@@ -204,11 +204,14 @@ pub struct RecordLine {
 impl RecordLine {
     /// What the line says decides whom it concerns.
     pub(crate) fn of(line: String, what: &EventKind) -> Self {
-        let concerns = what.is_for_them();
+        let (about, done_by) = match what.is_for_them() {
+            true => (what.about(), what.done_by().cloned()),
+            false => (About::default(), None),
+        };
         Self {
             line,
-            about: concerns.then(|| what.about()).unwrap_or_default(),
-            done_by: what.done_by().filter(|_| concerns).cloned(),
+            about,
+            done_by,
         }
     }
 }

@@ -2,26 +2,22 @@
 //! Nobody waits for it: while the authority is away the audit goes on, and what it missed is handed in when it is back.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_link::api_client::{ApiClient, ApiError};
-use tidegate_link::{ApiConnection, Backoff, LinkError};
+use tidegate_link::{Backoff, LinkError};
 use tidegate_proto::api::path;
 use tidegate_proto::api::record::{HandIn, HandedIn};
 use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::identity::{NoiseSecret, PeerId};
-use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::problem::Code;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::register;
+use super::{Way, register};
 use crate::audit::after::{self, Cursor, Found};
 use crate::config::AuditPlace;
-use crate::keys::OutletKeys;
 
 /// What happens together is handed in together.
 const GATHERS: Duration = Duration::from_millis(500);
@@ -32,12 +28,10 @@ const LATER: Duration = Duration::from_mins(10);
 
 /// What handing in needs.
 pub(crate) struct Hander {
-    pub(crate) hub: HubAddress,
-    pub(crate) org: OrgName,
-    pub(crate) root: PeerId,
-    pub(crate) keys: Arc<OutletKeys>,
-    pub(crate) link_key: Arc<NoiseSecret>,
+    pub(crate) way: Way,
     pub(crate) place: AuditPlace,
+    /// The owner's wish: then nothing is handed in.
+    pub(crate) keeps_here: bool,
     /// The number of the newest line that is durable.
     pub(crate) durable: watch::Receiver<u64>,
 }
@@ -72,7 +66,9 @@ impl NotHandedIn {
 impl Hander {
     /// Until `stop`, whatever happens.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let _ = stop.run_until_cancelled(self.hand_in_for_ever()).await;
+        if !self.keeps_here {
+            let _ = stop.run_until_cancelled(self.hand_in_for_ever()).await;
+        }
     }
 
     async fn hand_in_for_ever(&mut self) {
@@ -87,11 +83,11 @@ impl Hander {
                     }
                 }
                 Err(error) if error.is_lasting() => {
-                    tracing::error!(hub = %self.hub, %error, "records were not handed in");
+                    tracing::error!(hub = %self.way.hub, %error, "records were not handed in");
                     sleep(LATER).await;
                 }
                 Err(error) => {
-                    tracing::info!(hub = %self.hub, %error, "records are not handed in yet");
+                    tracing::info!(hub = %self.way.hub, %error, "records are not handed in yet");
                     sleep(backoff.next(&SystemEntropy)).await;
                 }
             }
@@ -101,7 +97,7 @@ impl Hander {
     /// Hands in what there is, and what comes for a while.
     async fn one_connection(&mut self) -> Result<(), NotHandedIn> {
         let until = Instant::now() + STAYS;
-        let mut api = connect(self).await?;
+        let mut api = connect(&self.way).await?;
         let has: HandedIn = hand_in(&mut api, Vec::new(), false).await?;
         let Some((mut cursor, mut anew)) = self.cursor(has).await? else {
             return Ok(());
@@ -130,7 +126,7 @@ impl Hander {
             None => Ok(None),
             Some(Found::Here(cursor)) => Ok(Some((cursor, false))),
             Some(Found::Other(cursor)) => {
-                tracing::warn!(hub = %self.hub, lines = has.seq, "the audit is another one than was handed in before; both are kept there");
+                tracing::warn!(hub = %self.way.hub, lines = has.seq, "the audit is another one than was handed in before; both are kept there");
                 Ok(Some((cursor, true)))
             }
             Some(Found::Gone) => Err(NotHandedIn::Gone(has.seq)),
@@ -138,13 +134,10 @@ impl Hander {
     }
 }
 
-async fn connect(hander: &Hander) -> Result<ApiClient, NotHandedIn> {
-    let link_key = &hander.link_key;
-    let connection =
-        ApiConnection::connect(&hander.hub, &hander.org, hander.root, link_key).await?;
-    let mut api = ApiClient::new(connection).await?;
-    let identity = &hander.keys.identity;
-    register(&mut api, identity, link_key.public(), Vec::new()).await?;
+async fn connect(way: &Way) -> Result<ApiClient, NotHandedIn> {
+    let mut api = ApiClient::new(way.connect().await?).await?;
+    let identity = &way.keys.identity;
+    register(&mut api, identity, way.link_key.public(), Vec::new()).await?;
     Ok(api)
 }
 

@@ -49,14 +49,26 @@ enum Lost {
     NotTaken(#[from] NotTaken),
 }
 
-/// What following the authority needs.
-pub(crate) struct Follower {
+/// Where the authority is, and who asks there.
+#[derive(Clone)]
+pub(crate) struct Way {
     pub(crate) hub: HubAddress,
     pub(crate) org: OrgName,
     pub(crate) root: PeerId,
-    pub(crate) data: PathBuf,
     pub(crate) keys: Arc<OutletKeys>,
     pub(crate) link_key: Arc<NoiseSecret>,
+}
+
+impl Way {
+    async fn connect(&self) -> Result<ApiConnection, LinkError> {
+        ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await
+    }
+}
+
+/// What following the authority needs.
+pub(crate) struct Follower {
+    pub(crate) way: Way,
+    pub(crate) data: PathBuf,
     pub(crate) known: Arc<Known>,
     pub(crate) audit: Audit,
     pub(crate) registration: watch::Sender<Option<Arc<Registration>>>,
@@ -82,7 +94,7 @@ impl Follower {
                 // It is time for a new answer. An authority that says so all the time waits like one that is lost.
                 Ok(()) if begun.elapsed() > BRIEF => continue,
                 Ok(()) => {}
-                Err(error) => tracing::warn!(hub = %self.hub, %error, "authority was lost"),
+                Err(error) => tracing::warn!(hub = %self.way.hub, %error, "authority was lost"),
             }
             tokio::time::sleep(backoff.next(&SystemEntropy)).await;
         }
@@ -90,15 +102,14 @@ impl Follower {
 
     /// One connection: one answer, then events until it is time for the next answer.
     async fn follow(&self) -> Result<(), Lost> {
-        let connection =
-            ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
+        let connection = self.way.connect().await?;
         let hello = connection.hello.clone();
         let mut api = ApiClient::new(connection).await?;
         // The others, and those from now on, are told on another connection.
         let mut used = self.known.first_uses();
         used.truncate(GrantNews::MAX);
-        let link_key = self.link_key.public();
-        let answer = register(&mut api, &self.keys.identity, link_key, used).await?;
+        let link_key = self.way.link_key.public();
+        let answer = register(&mut api, &self.way.keys.identity, link_key, used).await?;
         let newest = self.take(hello, answer).await?;
         let mut events = api.events().await?;
         let refresh = tokio::time::sleep(REFRESH);

@@ -1,29 +1,22 @@
 //! Tells the authority of first uses, so that it can tell the other outlets of the service, and whoever asked.
 //! On a connection of its own: the one that carries beacons and take-backs must not be deaf for a moment because of it.
 
-use super::register;
+use super::{Way, register};
 use crate::grants::Clocks;
-use crate::keys::OutletKeys;
 use crate::known::Known;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidegate_link::api_client::{ApiClient, ApiError};
-use tidegate_link::{ApiConnection, Backoff, LinkError};
+use tidegate_link::{Backoff, LinkError};
 use tidegate_proto::api::access::{FirstUse, GrantNews};
 use tidegate_proto::entropy::SystemEntropy;
-use tidegate_proto::identity::{NoiseSecret, PeerId};
-use tidegate_proto::names::{HubAddress, OrgName};
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::time::UnixTime;
 use tokio_util::sync::CancellationToken;
 
 /// What telling needs.
 pub(crate) struct Teller {
-    pub(crate) hub: HubAddress,
-    pub(crate) org: OrgName,
-    pub(crate) root: PeerId,
-    pub(crate) keys: Arc<OutletKeys>,
-    pub(crate) link_key: Arc<NoiseSecret>,
+    pub(crate) way: Way,
     pub(crate) known: Arc<Known>,
     pub(crate) clocks: Arc<Clocks>,
 }
@@ -58,7 +51,7 @@ impl Teller {
             match self.tell(&new).await {
                 Ok(()) => told.extend(new.iter().map(key)),
                 Err(error) => {
-                    tracing::warn!(hub = %self.hub, %error, "authority was not told of a first use");
+                    tracing::warn!(hub = %self.way.hub, %error, "authority was not told of a first use");
                     tokio::time::sleep(backoff.next(&SystemEntropy)).await;
                 }
             }
@@ -75,11 +68,10 @@ impl Teller {
     }
 
     async fn tell(&self, uses: &[FirstUse]) -> Result<(), NotTold> {
-        let connection =
-            ApiConnection::connect(&self.hub, &self.org, self.root, &self.link_key).await?;
+        let connection = self.way.connect().await?;
         let mut api = ApiClient::new(connection).await?;
-        let link_key = self.link_key.public();
-        register(&mut api, &self.keys.identity, link_key, uses.to_vec()).await?;
+        let link_key = self.way.link_key.public();
+        register(&mut api, &self.way.keys.identity, link_key, uses.to_vec()).await?;
         Ok(())
     }
 }
