@@ -9,7 +9,7 @@ use tidegate_proto::{
     api::CatalogueEntry,
     entropy::Entropy,
     event::EventKind,
-    identity::{NoisePublic, VerifyKey},
+    identity::NoisePublic,
     statement::{Beacon, OrgBundle, Pass, PassRole, Statement},
     strict::to_base64url,
     time::{SKEW, UnixTime},
@@ -29,7 +29,7 @@ use crate::{
     provider_keys::ProviderKeys,
     refusal::Refusal,
     signs::Signs,
-    store::{RecordLine, Store, StoreError},
+    store::{Keeper, RecordLine, Store, StoreError},
 };
 
 /// Revocations that are looked at for one beacon: one more than it can hold.
@@ -133,16 +133,17 @@ impl Core {
     pub(crate) async fn record_line(&self, what: EventKind) -> Result<u64, Refusal> {
         let (number, line) = self.audit.record(self.now(), what.clone()).await?;
         let line = RecordLine::of(line, &what);
-        self.show_later(&self.keys.public().key, &[line]).await;
+        let keeper = Keeper::Authority(self.keys.public().key);
+        self.show_later(keeper, &[line]).await;
         Ok(number)
     }
 
     /// Keeps lines for whoever they concern. They are on record whether or not that succeeds.
-    pub(crate) async fn show_later(&self, keeper: &VerifyKey, lines: &[RecordLine]) {
+    pub(crate) async fn show_later(&self, keeper: Keeper, lines: &[RecordLine]) {
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = self.store.record(keeper, lines, self.now()).await {
+        if let Err(error) = self.store.record(&keeper, lines, self.now()).await {
             tracing::error!(%error, "a line of the record will not be shown to whom it concerns");
         }
     }

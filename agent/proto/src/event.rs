@@ -7,7 +7,7 @@ mod statements;
 mod told;
 mod verify;
 
-pub use about::About;
+pub use about::{About, Thread};
 pub use kinds::{
     AccessApproved, AccessAsked, EventKind, Peer, PortalClosed, PortalOpened, PortalRefused,
     PortalResumed, Used,

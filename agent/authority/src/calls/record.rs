@@ -18,7 +18,7 @@ use crate::{
     caller::Who,
     core::Core,
     refusal::Refusal,
-    store::RecordLine,
+    store::{Keeper, RecordLine},
 };
 
 pub(super) async fn hand_in(
@@ -73,7 +73,7 @@ async fn take(core: Arc<Core>, outlet: VerifyKey, asked: HandIn) -> Result<Head,
         .into_iter()
         .map(|(line, event)| RecordLine::of(line, &event.what))
         .collect();
-    core.show_later(&outlet, &lines).await;
+    core.show_later(Keeper::Outlet(outlet), &lines).await;
     Ok(head)
 }
 

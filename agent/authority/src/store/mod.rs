@@ -193,6 +193,23 @@ pub struct AccessDoc {
     pub doc: String,
 }
 
+/// Whose record it is: what an outlet says counts for less.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Keeper {
+    Authority(VerifyKey),
+    Outlet(VerifyKey),
+}
+
+impl Keeper {
+    /// By which its lines are signed.
+    #[must_use]
+    pub fn key(&self) -> &VerifyKey {
+        match self {
+            Self::Authority(key) | Self::Outlet(key) => key,
+        }
+    }
+}
+
 /// A line of a record, and whom it concerns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecordLine {
@@ -286,7 +303,7 @@ pub trait Store: Send + Sync {
     /// Keeps the lines of `keeper` that concern somebody, for whoever they concern; all or none.
     fn record<'a>(
         &'a self,
-        keeper: &'a VerifyKey,
+        keeper: &'a Keeper,
         lines: &'a [RecordLine],
         now: UnixTime,
     ) -> BoxFuture<'a, Result<(), StoreError>>;

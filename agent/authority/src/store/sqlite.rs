@@ -30,7 +30,7 @@ use tidegate_proto::{
 };
 
 use super::{
-    Accepted, AccessDoc, Device, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet,
+    Accepted, AccessDoc, Device, Enrolled, EnrolledOutlet, Keeper, Known, NewDevice, NewOutlet,
     NewRevocation, Past, Receipt, RecordLine, Seen, Store, StoreError, TakeBack, TakenBack,
     Vouched,
 };
@@ -190,7 +190,7 @@ impl SqliteStore {
 
     async fn record(
         &self,
-        keeper: &VerifyKey,
+        keeper: &Keeper,
         lines: &[RecordLine],
         now: UnixTime,
     ) -> Result<(), StoreError> {
@@ -336,7 +336,7 @@ impl Store for SqliteStore {
 
     fn record<'a>(
         &'a self,
-        keeper: &'a VerifyKey,
+        keeper: &'a Keeper,
         lines: &'a [RecordLine],
         now: UnixTime,
     ) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -9,8 +9,9 @@ use http::StatusCode;
 use hyper::body::Bytes;
 use serde_json::Value;
 use tidegate_authority::store::{
-    Accepted, AccessDoc, Enrolled, EnrolledOutlet, Known, NewDevice, NewOutlet, NewRevocation,
-    Past, Receipt, RecordLine, Seen, Store, StoreError, TakeBack, TakenBack, Vouched,
+    Accepted, AccessDoc, Enrolled, EnrolledOutlet, Keeper, Known, NewDevice, NewOutlet,
+    NewRevocation, Past, Receipt, RecordLine, Seen, Store, StoreError, TakeBack, TakenBack,
+    Vouched,
 };
 use tidegate_proto::{
     api::{RevokeRequest, Settings, devices::DeviceInfo, path, record::RecordEntry},
@@ -307,7 +308,7 @@ impl Store for Broken {
 
     fn record<'a>(
         &'a self,
-        _: &'a VerifyKey,
+        _: &'a Keeper,
         _: &'a [RecordLine],
         _: UnixTime,
     ) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -272,3 +272,30 @@ async fn nobody_else_hands_in_or_asks() {
     assert_eq!(revoked.err(), refused(Code::Revoked));
     stage.end().await;
 }
+
+#[tokio::test]
+async fn an_outlet_cannot_show_one_person_what_is_about_another() {
+    let stage = Stage::new().await;
+    let mut ledger = Ledger::new(&stage);
+    let (ana, bob) = (
+        signed_in(&stage, "ana").await,
+        signed_in(&stage, "bob").await,
+    );
+    let mut client = outlet(&stage, &stage.org.outlet).await;
+    let claim = EventKind::DeviceEnrolled {
+        sub: "bob".parse().unwrap(),
+        device: ana.0.identity.verify_key().peer_id(),
+        ticket: "t".into(),
+    };
+
+    let claim = ledger.line(&stage, claim);
+    hand_in(&mut client, vec![claim], false).await.unwrap();
+    let before = ask(&stage, &bob, None, 50).await.unwrap().entries.len();
+    let token = stage.token(&ana.0, "ana");
+    let mut person = stage.connect().await;
+    person.credential(&ana.0, &token).await.unwrap();
+
+    let after = ask(&stage, &bob, None, 50).await.unwrap().entries.len();
+    assert_eq!(after, before, "what ana did is not bob's to see");
+    stage.end().await;
+}

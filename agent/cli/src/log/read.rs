@@ -6,12 +6,15 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use tidegate_proto::event::Event;
+use tidegate_proto::event::{Event, Thread};
 use tidegate_proto::names::Subject;
 use tidegate_proto::statement::GrantId;
 use tidegate_proto::text::Shown;
 
 use crate::failure::{Exit, Failure};
+
+/// As the authority's own record is called.
+const AUTHORITY: &str = "authority";
 
 /// One line.
 #[derive(Clone)]
@@ -37,12 +40,13 @@ impl Entry {
 pub(super) struct Sources {
     places: Vec<Place>,
     read: BTreeMap<PathBuf, u64>,
-    threads: BTreeMap<String, Thread>,
+    /// By who knows of them, and their names.
+    threads: BTreeMap<(String, String), Known>,
 }
 
 /// What is known of what earlier events began.
 #[derive(Default)]
-struct Thread {
+struct Known {
     people: BTreeSet<Subject>,
     grant: Option<GrantId>,
 }
@@ -92,11 +96,21 @@ impl Sources {
         let (about, mut grant) = (event.what.about(), event.what.grant());
         let mut people: BTreeSet<_> = about.people.into_iter().collect();
         if let Some(thread) = about.thread {
-            let known = self.threads.entry(thread).or_default();
-            known.people.extend(people.iter().cloned());
+            let (whose, ends) = match &thread {
+                Thread::Authority(_) => (AUTHORITY, false),
+                Thread::Keeper { ends, .. } => (source.as_str(), *ends),
+            };
+            let key = (whose.to_owned(), thread.name().to_owned());
+            let known = self.threads.entry(key.clone()).or_default();
+            if whose == source {
+                known.people.extend(people.iter().cloned());
+            }
             people.extend(known.people.iter().cloned());
             grant = grant.or(known.grant);
             known.grant = grant;
+            if ends {
+                self.threads.remove(&key);
+            }
         }
         people.extend(event.what.done_by().cloned());
         Entry {
@@ -153,7 +167,7 @@ fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
 fn source_of(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     match stem.strip_prefix("authority-") {
-        Some(_) => "authority".into(),
+        Some(_) => AUTHORITY.into(),
         None => Shown::new(&stem).as_str().chars().take(12).collect(),
     }
 }

@@ -12,7 +12,51 @@ use crate::{
 pub struct About {
     pub people: Vec<Subject>,
     /// Everybody whom an event of the same thread named is meant, too.
-    pub thread: Option<String>,
+    pub thread: Option<Thread>,
+}
+
+/// Events that belong together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Thread {
+    /// A device or a grant: the authority knows whose it is, and no outlet's word counts for that.
+    Authority(String),
+    /// A portal or a role: whoever keeps the record knows. It is over with an event that `ends` it.
+    Keeper { name: String, ends: bool },
+}
+
+impl Thread {
+    fn device(device: impl std::fmt::Display) -> Self {
+        Self::Authority(format!("device {device}"))
+    }
+
+    fn grant(id: &GrantId) -> Self {
+        Self::Authority(format!("grant {id}"))
+    }
+
+    fn portal(channel: &str, number: u64) -> Self {
+        let name = format!("portal {channel} {number}");
+        Self::Keeper { name, ends: false }
+    }
+
+    fn role(role: &str) -> Self {
+        let name = format!("role {role}");
+        Self::Keeper { name, ends: false }
+    }
+
+    fn ends(self) -> Self {
+        match self {
+            Self::Keeper { name, .. } => Self::Keeper { name, ends: true },
+            Self::Authority(_) => self,
+        }
+    }
+
+    /// The same for all events of one thread in the record of one keeper.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Authority(name) | Self::Keeper { name, .. } => name,
+        }
+    }
 }
 
 impl About {
@@ -23,14 +67,14 @@ impl About {
         }
     }
 
-    fn on(self, thread: String) -> Self {
+    fn on(self, thread: Thread) -> Self {
         Self {
             thread: Some(thread),
             ..self
         }
     }
 
-    fn thread(thread: String) -> Self {
+    fn thread(thread: Thread) -> Self {
         Self::default().on(thread)
     }
 
@@ -56,32 +100,30 @@ impl EventKind {
                 channel,
                 portal: number,
                 ..
-            }) => About::person(&peer.sub).on(portal(channel, *number)),
+            }) => About::person(&peer.sub).on(Thread::portal(channel, *number)),
             Self::PortalRefused(PortalRefused { peer, .. }) => {
                 About::default().with(peer.as_ref().map(|peer| &peer.sub))
             }
-            Self::PortalClosed(closed) => About::thread(portal(&closed.channel, closed.portal)),
-            Self::PortalSuspended {
-                channel,
-                portal: number,
-                ..
+            Self::PortalClosed(closed) => {
+                About::thread(Thread::portal(&closed.channel, closed.portal).ends())
             }
-            | Self::PortalAbandoned {
-                channel,
-                portal: number,
-                ..
-            } => About::thread(portal(channel, *number)),
+            Self::PortalSuspended {
+                channel, portal, ..
+            } => About::thread(Thread::portal(channel, *portal)),
+            Self::PortalAbandoned {
+                channel, portal, ..
+            } => About::thread(Thread::portal(channel, *portal).ends()),
             Self::DeviceEnrolled { sub, device, .. }
             | Self::DeviceVouched { sub, device, .. }
             | Self::CredentialIssued { sub, device, .. } => {
-                About::person(sub).on(format!("device {device}"))
+                About::person(sub).on(Thread::device(device))
             }
             Self::Revoked { who, .. } => match who {
                 RevokeTarget::Subject(sub) => About::person(sub),
-                RevokeTarget::Device(device) => About::thread(format!("device {device}")),
+                RevokeTarget::Device(device) => About::thread(Thread::device(device)),
             },
-            Self::RoleMade { sub, role, .. } => About::person(sub).on(format!("role {role}")),
-            Self::RoleDropped { role, .. } => About::thread(format!("role {role}")),
+            Self::RoleMade { sub, role, .. } => About::person(sub).on(Thread::role(role)),
+            Self::RoleDropped { role, .. } => About::thread(Thread::role(role).ends()),
             Self::Statements(statements) => About::person(&statements.sub),
             Self::StatementsNotListed { sub, .. } => About::default().with(sub.as_ref()),
             Self::AccessAsked(_)
@@ -104,12 +146,12 @@ impl EventKind {
     /// Who asked is named once; who decided sees what they did, and does not see from then on what the other one does.
     fn about_access(&self) -> About {
         match self {
-            Self::AccessAsked(asked) => About::person(&asked.sub).on(grant(&asked.grant)),
-            Self::AccessApproved(approved) => About::thread(grant(&approved.grant)),
+            Self::AccessAsked(asked) => About::person(&asked.sub).on(Thread::grant(&asked.grant)),
+            Self::AccessApproved(approved) => About::thread(Thread::grant(&approved.grant)),
             Self::AccessDenied { grant: id, .. }
             | Self::AccessWithdrawn { grant: id }
             | Self::GrantTakenBack { grant: id, .. }
-            | Self::GrantUsed { grant: id } => About::thread(grant(id)),
+            | Self::GrantUsed { grant: id } => About::thread(Thread::grant(id)),
             _ => About::default(),
         }
     }
@@ -130,14 +172,6 @@ impl EventKind {
             _ => None,
         }
     }
-}
-
-fn portal(channel: &str, number: u64) -> String {
-    format!("portal {channel} {number}")
-}
-
-fn grant(id: &GrantId) -> String {
-    format!("grant {id}")
 }
 
 #[cfg(test)]
@@ -161,6 +195,10 @@ mod tests {
 
     fn device() -> PeerId {
         key(3).verify_key().peer_id()
+    }
+
+    fn name(event: &EventKind) -> String {
+        event.about().thread.unwrap().name().to_owned()
     }
 
     #[test]
@@ -188,8 +226,7 @@ mod tests {
         for (first, next) in [(enrolled, revoked), (made, dropped)] {
             assert_eq!(first.about().people, [ana()]);
             assert!(next.about().people.is_empty());
-            assert!(first.about().thread.is_some());
-            assert_eq!(first.about().thread, next.about().thread);
+            assert_eq!(name(&first), name(&next));
         }
     }
 
@@ -206,7 +243,7 @@ mod tests {
             })
         };
 
-        assert_ne!(closed(1).about().thread, closed(2).about().thread);
+        assert_ne!(name(&closed(1)), name(&closed(2)));
     }
 
     #[test]
@@ -225,6 +262,6 @@ mod tests {
 
         assert_eq!(approved.done_by(), Some(&"00ubob".parse().unwrap()));
         assert!(approved.about().people.is_empty());
-        assert_eq!(approved.about().thread, used.about().thread);
+        assert_eq!(name(&approved), name(&used));
     }
 }

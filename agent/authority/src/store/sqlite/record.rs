@@ -5,28 +5,31 @@ use std::collections::BTreeSet;
 
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 use tidegate_proto::{
-    api::record::RecordEntry, event::About, identity::VerifyKey, names::Subject, time::UnixTime,
+    api::record::RecordEntry,
+    event::{About, Thread},
+    names::Subject,
+    time::UnixTime,
 };
 
 use super::{number, signed, subject};
-use crate::store::{RecordLine, StoreError};
+use crate::store::{Keeper, RecordLine, StoreError};
 
 /// Adds the lines that concern somebody.
 pub(super) async fn add(
     tx: &mut Transaction<'static, Sqlite>,
-    keeper: &VerifyKey,
+    keeper: &Keeper,
     lines: &[RecordLine],
     now: UnixTime,
 ) -> Result<(), StoreError> {
     for line in lines {
-        let concerned = concerned(tx, &line.about, now).await?;
+        let concerned = concerned(tx, keeper, &line.about, now).await?;
         let people: BTreeSet<_> = concerned.iter().chain(&line.done_by).collect();
         if people.is_empty() {
             continue;
         }
         let added = sqlx::query("INSERT INTO record (taken, keeper, line) VALUES (?1, ?2, ?3)")
             .bind(signed(now.0))
-            .bind(keeper.to_string())
+            .bind(keeper.key().to_string())
             .bind(&line.line)
             .execute(&mut **tx)
             .await?;
@@ -41,9 +44,10 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Whom it names, and whom its thread has named; notes the former for the thread.
+/// Whom it names, and whom its thread has named.
 async fn concerned(
     tx: &mut Transaction<'static, Sqlite>,
+    keeper: &Keeper,
     about: &About,
     now: UnixTime,
 ) -> Result<Vec<Subject>, StoreError> {
@@ -51,7 +55,36 @@ async fn concerned(
     let Some(thread) = &about.thread else {
         return Ok(people);
     };
-    for sub in &about.people {
+    let (name, may_begin, ends) = match (thread, keeper) {
+        (Thread::Authority(name), Keeper::Authority(_)) => (name.clone(), true, false),
+        // Whose device or grant it is, is not for an outlet to say.
+        (Thread::Authority(name), Keeper::Outlet(_)) => (name.clone(), false, false),
+        (Thread::Keeper { name, ends }, _) => (format!("{} {name}", keeper.key()), true, *ends),
+    };
+    if may_begin {
+        begin(tx, &name, &people, now).await?;
+    }
+    let rows = sqlx::query("SELECT sub FROM record_thread WHERE thread = ?1")
+        .bind(&name)
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        people.push(subject(row.try_get("sub")?)?);
+    }
+    if ends {
+        let over = sqlx::query("DELETE FROM record_thread WHERE thread = ?1").bind(&name);
+        over.execute(&mut **tx).await?;
+    }
+    Ok(people)
+}
+
+async fn begin(
+    tx: &mut Transaction<'static, Sqlite>,
+    thread: &str,
+    people: &[Subject],
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    for sub in people {
         sqlx::query("INSERT INTO record_thread VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
             .bind(thread)
             .bind(sub.as_str())
@@ -59,14 +92,7 @@ async fn concerned(
             .execute(&mut **tx)
             .await?;
     }
-    let rows = sqlx::query("SELECT sub FROM record_thread WHERE thread = ?1")
-        .bind(thread)
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        people.push(subject(row.try_get("sub")?)?);
-    }
-    Ok(people)
+    Ok(())
 }
 
 /// The newest that came before `before`, newest first.
