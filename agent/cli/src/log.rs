@@ -44,6 +44,7 @@ pub(crate) struct Log {
     /// Only what is about this person, or was done by them.
     #[arg(long)]
     who: Option<Subject>,
+    /// Only what happened at this service.
     #[arg(long)]
     service: Option<ServiceName>,
     /// Only events of these kinds, as `--json` names them.

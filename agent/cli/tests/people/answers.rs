@@ -39,7 +39,7 @@ const ANSWERS: &[(&[&str], &str)] = &[
 const ASKED: &str = "Xy3f5Zk0bCwqkQ8m3n5fJdTtP1sV7uYhG2aRoLeN4iM";
 const GRANTED: &str = "Qa7d1Vn2cRwxkH9m8b6gKeUuO3tW5zXjF4yTpMfL0iN";
 /// Verbs that leave nothing to ask the same agent about, and the one that asks a hub (its answer is judged in `admin/shut_out.rs`).
-const ELSEWHERE: [&str; 4] = ["join", "leave", "logout", "lost-laptop"];
+const ELSEWHERE: [&str; 5] = ["join", "leave", "logout", "lost-laptop", "log"];
 
 fn device() -> DeviceView {
     DeviceView {
