@@ -8,13 +8,23 @@ use common::{
     LIMIT, NowOrPending, go_on, lost, mortal_pair, pair, pattern, resumable, secure_pair, tcp_pair,
 };
 use std::{io, time::Duration};
-use tidegate_link::{Budget, Line, LinkError, Meter, PipeEnd, Portal, PortalError, pipe};
+use tidegate_link::{
+    Budget, Line, LinkError, Meter, PipeEnd, Portal, PortalControl, PortalError, pipe,
+};
 use tidegate_proto::frame::Frame;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::oneshot,
     time::timeout,
 };
+
+/// Whoever knows that both are done looks at its line no more: what it said last may have died with that.
+async fn lost_or_finishing(control: &PortalControl) {
+    let mut line = control.line();
+    while *line.borrow_and_update() == Line::Up && !control.is_finishing() {
+        let _ = timeout(Duration::from_millis(20), line.changed()).await;
+    }
+}
 
 async fn never() {
     std::future::pending().await
@@ -66,7 +76,7 @@ async fn two_programs_notice_nothing_of_forty_lines_that_die_under_them() {
             let (next_agent, next_outlet, next) = mortal_pair(LIMIT).await;
             // One side may not have noticed that the line is dead.
             if death % 2 == 0 {
-                lost(&ours).await;
+                lost_or_finishing(&ours).await;
             }
             go_on(&ours, &theirs, next_agent, next_outlet);
             middle = next;
@@ -81,7 +91,10 @@ async fn two_programs_notice_nothing_of_forty_lines_that_die_under_them() {
         }
     })
     .await
-    .unwrap();
+    .unwrap_or_else(|_| {
+        let stand = |one: &PortalControl| (*one.line().borrow(), one.is_finishing(), one.traffic());
+        panic!("it stands still: {:?}, {:?}", stand(&ours), stand(&theirs))
+    });
 
     assert_eq!(ends, (PipeEnd::Finished, PipeEnd::Finished));
     assert!(there == up && back == down);
@@ -117,6 +130,37 @@ async fn what_was_written_without_a_line_arrives_over_the_next_one() {
     assert_eq!(*ours.line().borrow(), Line::Up);
     drop((agent, outlet));
     assert_eq!(*theirs.line().borrow(), Line::Over);
+}
+
+#[tokio::test]
+async fn whoever_finishes_last_finds_the_end_of_its_line_though_nobody_reads() {
+    let (agent, outlet, middle) = mortal_pair(LIMIT).await;
+    let (mut agent, mut outlet) = (resumable(agent), resumable(outlet));
+    let (ours, theirs) = (agent.control(), outlet.control());
+    outlet.shutdown().await.unwrap();
+    assert_eq!(agent.read(&mut [0; 1]).await.unwrap(), 0);
+
+    middle.abort();
+    let reading = tokio::spawn(async move {
+        let mut got = Vec::new();
+        outlet.read_to_end(&mut got).await.unwrap();
+        outlet.shutdown().await.unwrap();
+        got
+    });
+    lost(&theirs).await;
+    // The kernel takes these bytes, and learns only from the answer to them that nobody is there.
+    agent.write_all(b"the last word").await.unwrap();
+    agent.flush().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let finishing = tokio::spawn(async move { agent.shutdown().await });
+    lost(&ours).await;
+    let (next_agent, next_outlet) = secure_pair().await;
+    go_on(&ours, &theirs, next_agent, next_outlet);
+
+    let done = async { tokio::join!(finishing, reading) };
+    let (finished, got) = timeout(LIMIT, done).await.unwrap();
+    finished.unwrap().unwrap();
+    assert_eq!(got.unwrap(), b"the last word");
 }
 
 #[tokio::test]

@@ -259,7 +259,18 @@ impl AsyncWrite for Portal {
         if self.is_home {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.shared.out().poll_fin(cx))?;
+        loop {
+            let said = self.shared.out().poll_fin(cx);
+            if let Poll::Ready(said) = said {
+                said?;
+                break;
+            }
+            // Once the peer has finished nobody else reads, and only whoever reads finds the end of a line.
+            if self.number.is_none() || !self.has_finished() || self.has_unread() {
+                return Poll::Pending;
+            }
+            ready!(self.poll_frame(cx))?;
+        }
         if self.has_finished() && !self.has_unread() {
             ready!(self.poll_end(cx))?;
         }
